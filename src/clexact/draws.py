@@ -1,0 +1,41 @@
+"""Seeded random choices. The raw stream of PCG64 is fixed by its definition, so a seed gives the same draws everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clexact.linalg import Words, is_prime
+
+
+class Draws:
+    """Random primes and residues from one seed.
+
+    Raises TypeError or ValueError unless the seed is an integer >= 0.
+    """
+
+    def __init__(self, seed: int) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise TypeError(f"seed must be an integer, not {seed!r}.")
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0, not {seed}.")
+        self._bits = np.random.PCG64(seed)
+
+    def residues(self, shape: tuple[int, ...], prime: int) -> Words:
+        """Uniform integers in [0, prime), by rejection."""
+        count, shift = int(np.prod(shape)), np.uint64(64 - (prime - 1).bit_length())
+        kept = np.empty(0, dtype=np.uint64)
+        while len(kept) < count:
+            raw = np.asarray(self._bits.random_raw(2 * (count - len(kept)) + 8), dtype=np.uint64) >> shift
+            kept = np.concatenate([kept, raw[raw < prime]])
+        return kept[:count].reshape(shape)
+
+    def integers(self, low: int, high: int, count: int) -> list[int]:
+        """Uniform integers in [low, high]."""
+        return [low + int(r) for r in self.residues((count,), high - low + 1)]
+
+    def prime(self, bits: int) -> int:
+        """A uniform random prime in [2^(bits-1), 2^bits)."""
+        while True:
+            candidate = 2 ** (bits - 1) + int(self.residues((1,), 2 ** (bits - 1))[0])
+            if is_prime(candidate):
+                return candidate

@@ -1,0 +1,247 @@
+"""``VectorFields``: families of polynomial vector fields on Q^D, in packed arrays, and their exact brackets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from math import gcd, lcm
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clexact import parse
+from clexact.polynomial import Polynomial, check_variables, content
+from clexact.terms import Ints, Terms, concatenate, ranges, starts, sum_of_products
+
+if TYPE_CHECKING:
+    import sympy
+
+
+class VectorFields:
+    r"""Fields $X_i = \sum_j X_{ij}(x)\,\partial_j$, i = 0..d-1, on $\mathbb{Q}^D$ with rational coefficients.
+
+    ``terms`` are packed integer terms; term t belongs to component ``owner % D`` of field ``owner // D``;
+    field i is divided by ``denominators[i]``.
+
+    >>> X = VectorFields.from_strings(["x", "y"], [["y", "-x"], ["x", "y"]])
+    >>> bracket(X[0], X[1])  # a rotation and a scaling commute
+    VectorFields(1 field on Q^2: [0, 0])
+    """
+
+    def __init__(self, variables: Sequence[str], fields: Sequence[Sequence[Polynomial]]) -> None:
+        """One list of D polynomials in ``variables`` for each field. ValueError for a wrong length or ring."""
+        names = check_variables(variables)
+        parts, denominators = [], []
+        for i, field in enumerate(fields):
+            if len(field) != len(names):
+                raise ValueError(f"field {i} has {len(field)} components, not {len(names)} (one for each variable).")
+            if any(p.variables != names for p in field):
+                raise ValueError(f"the components of field {i} must be polynomials in {', '.join(names)}.")
+            common = lcm(*(p.denominator for p in field))
+            denominators.append(common)
+            for j, p in enumerate(field):
+                owner = np.full(len(p), i * len(names) + j)
+                parts.append(p.terms.scaled(common // p.denominator).owned_by(owner))
+        self._set(names, concatenate(parts).canonical(), tuple(denominators))
+
+    def _set(self, variables: tuple[str, ...], terms: Terms, denominators: tuple[int, ...]) -> None:
+        self.variables = variables
+        self.terms = terms
+        self.denominators = denominators
+
+    @classmethod
+    def _from_checked(cls, variables: tuple[str, ...], terms: Terms, denominators: Sequence[int]) -> VectorFields:
+        self = cls.__new__(cls)
+        self._set(variables, terms, tuple(denominators))
+        return self
+
+    @classmethod
+    def from_strings(cls, variables: Sequence[str], fields: Sequence[Sequence[str]]) -> VectorFields:
+        """Read each component from text such as ``"y*z - 2/3*x^2"``."""
+        names = check_variables(variables)
+        if isinstance(fields, str) or any(isinstance(field, str) for field in fields):
+            raise TypeError("fields must be a list of fields, each a list of strings, one for each variable.")
+        return cls(names, [[Polynomial.from_string(text, names) for text in field] for field in fields])
+
+    @classmethod
+    def from_sympy(cls, fields: Sequence[Sequence[sympy.Expr]], variables: Sequence[Any]) -> VectorFields:
+        """Read SymPy expressions, one list (or column matrix) of len(variables) expressions for each field."""
+        names = check_variables([str(v) for v in variables])
+        return cls(names, [[Polynomial.from_sympy(e, variables) for e in field] for field in fields])
+
+    @classmethod
+    def from_ode(cls, text: str) -> VectorFields:
+        """Read a system of polynomial ODEs: lines ``x' = y*z - 2/3*x^2``, ``#`` comments, fields split by ``---``.
+
+        The variables are those with an equation in some field; where a field has none for it, its derivative is 0.
+        """
+        names, fields = parse.parse_system(text)
+        return cls(
+            names, [[Polynomial.from_sparse(names, field.get(name, {})) for name in names] for field in fields]
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> VectorFields:
+        """Read an ``.ode`` file; errors name the file, line and column."""
+        try:
+            return cls.from_ode(Path(path).read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: not a text file in UTF-8.") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    @property
+    def dimension(self) -> int:
+        """D, the number of variables."""
+        return len(self.variables)
+
+    def __len__(self) -> int:
+        return len(self.denominators)
+
+    def __getitem__(self, i: int) -> VectorFields:
+        """Field i, as a family of one."""
+        i = range(len(self))[i]
+        first, last = self.field_starts[i], self.field_starts[i + 1]
+        terms = self.terms.take(np.arange(first, last))
+        return VectorFields._from_checked(
+            self.variables, terms.owned_by(terms.owner - i * self.dimension), (self.denominators[i],)
+        )
+
+    def __iter__(self) -> Iterator[VectorFields]:
+        return (self[i] for i in range(len(self)))
+
+    def __add__(self, other: VectorFields) -> VectorFields:
+        """The family of all fields of both."""
+        if not isinstance(other, VectorFields):
+            return NotImplemented
+        _check_same_ring(self, other)
+        moved = other.terms.owned_by(other.terms.owner + len(self) * self.dimension)
+        terms = concatenate([self.terms, moved])
+        return VectorFields._from_checked(self.variables, terms, self.denominators + other.denominators)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, VectorFields):
+            return NotImplemented
+        mine, theirs = self._reduced(), other._reduced()
+        return self.variables == other.variables and mine[1] == theirs[1] and mine[0] == theirs[0]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _reduced(self) -> tuple[Terms, tuple[int, ...]]:
+        """Terms and denominators in lowest terms, field by field."""
+        first = self.field_starts
+        common = [
+            gcd(content(self.terms.coef[first[i] : first[i + 1]]), q) for i, q in enumerate(self.denominators)
+        ]
+        divisors = np.array(common, dtype=object)[self.terms.owner // max(1, self.dimension)]
+        terms = Terms(self.terms.owner, self.terms.coef // divisors, *self.terms.rows).canonical()
+        return terms, tuple(q // c for q, c in zip(self.denominators, common, strict=True))
+
+    @cached_property
+    def field_starts(self) -> Ints:
+        """Starts of the terms of each field, shape (d + 1,)."""
+        return starts(self.terms.owner // max(1, self.dimension), len(self))
+
+    def components(self, i: int) -> list[Polynomial]:
+        """The D component polynomials of field i."""
+        field = self[i]
+        first = field.terms.segments(self.dimension)
+        parts = [field.terms.take(np.arange(first[j], first[j + 1])) for j in range(self.dimension)]
+        return [
+            Polynomial._from_checked(self.variables, t.owned_by(np.zeros(len(t))), field.denominators[0])
+            for t in parts
+        ]
+
+    def to_sympy(self) -> list[list[sympy.Expr]]:
+        """The components of every field as SymPy expressions."""
+        return [[p.to_sympy() for p in self.components(i)] for i in range(len(self))]
+
+    def __repr__(self) -> str:
+        shown = "; ".join(f"[{', '.join(map(str, self.components(i)))}]" for i in range(min(2, len(self))))
+        more = "; ..." if len(self) > 2 else ""
+        plural = "field" if len(self) == 1 else "fields"
+        return f"VectorFields({len(self)} {plural} on Q^{self.dimension}: {shown}{more})"
+
+
+def _check_same_ring(X: VectorFields, Y: VectorFields) -> None:
+    if X.variables != Y.variables:
+        raise ValueError(f"fields in {X.variables} and in {Y.variables} do not combine.")
+
+
+def _derived(terms: Terms, along: Terms, field: Ints, dimension: int) -> Terms:
+    r"""Lie derivatives $\sum_j X_j \partial_j p$ of the polynomials p, each along its own field X = ``field[owner]``."""
+    partial, variable = terms.partials()
+    fields = int(field.max(initial=-1)) + 1
+    # partial term k pairs with all terms of component variable[k] of its field
+    pair, theirs = ranges(along.segments(fields * dimension), field[partial.owner] * dimension + variable)
+    return partial.times(along, pair, theirs)
+
+
+def bracket(X: VectorFields, Y: VectorFields) -> VectorFields:
+    r"""Lie brackets $[X_i, Y_i] = \partial X_i\, Y_i - \partial Y_i\, X_i$, field by field, exact over Q.
+
+    This sign is the one of Marcotte, Gribonval and Peyré (arXiv 2307.00144). A family of one combines with each
+    field of the other. ValueError if the variables or the numbers of fields differ.
+
+    >>> X = VectorFields.from_strings(["x", "y"], [["y", "0"]])
+    >>> Y = VectorFields.from_strings(["x", "y"], [["0", "x"]])
+    >>> bracket(X, Y)
+    VectorFields(1 field on Q^2: [x, -y])
+    """
+    _check_same_ring(X, Y)
+    if len(X) != len(Y) and 1 not in (len(X), len(Y)):
+        raise ValueError(f"bracket takes families of equal length or of one field, not {len(X)} and {len(Y)}.")
+    count = 0 if 0 in (len(X), len(Y)) else max(len(X), len(Y))
+    D = X.dimension
+    x = [_each(X, count), _each(Y, count)]
+    owner_field = np.repeat(np.arange(count), D)
+    forward = _derived(x[0].terms, x[1].terms, owner_field, D)
+    backward = _derived(x[1].terms, x[0].terms, owner_field, D).scaled(-1)
+    denominators = [p * q for p, q in zip(x[0].denominators, x[1].denominators, strict=True)]
+    return VectorFields._from_checked(X.variables, concatenate([forward, backward]).canonical(), denominators)
+
+
+def _each(X: VectorFields, count: int) -> VectorFields:
+    """X, or its one field ``count`` times."""
+    if len(X) == count:
+        return X
+    copies = [X.terms.owned_by(X.terms.owner + k * X.dimension) for k in range(count)]
+    return VectorFields._from_checked(X.variables, concatenate(copies), X.denominators * count)
+
+
+def lie_derivatives(polynomials: Sequence[Polynomial], X: VectorFields) -> Terms:
+    r"""All $X_i h = \sum_j X_{ij}\,\partial_j h$ as packed terms, up to their nonzero denominators.
+
+    The polynomial of law l and field i is owned by l * len(X) + i; a law is conserved when it owns no term.
+    """
+    d, D = len(X), X.dimension
+    laws = concatenate([h.terms.owned_by(np.full(len(h), n)) for n, h in enumerate(polynomials)])
+    partial, variable = laws.partials()
+    gradient = partial.owned_by(partial.owner * D + variable).canonical()
+    # pair entry (l, j) of the gradients with component j of every field that has one
+    components = np.unique(X.terms.owner)
+    by_variable = components[np.argsort(components % max(1, D), kind="stable")]
+    entries = np.unique(gradient.owner)
+    pair, place = ranges(starts(np.sort(by_variable % max(1, D)), D), entries % max(1, D))
+    theirs = by_variable[place]
+    out = entries[pair] // max(1, D) * d + theirs // max(1, D)
+    return sum_of_products(gradient, X.terms, len(polynomials) * D, d * D, entries[pair], theirs, out)
+
+
+def lie_derivative(h: Polynomial, X: VectorFields) -> list[Polynomial]:
+    r"""The polynomials $X_i h = \sum_j X_{ij}\,\partial_j h$, one for each field; h is a law when all are zero.
+
+    >>> X = VectorFields.from_strings(["x", "y"], [["y", "x"]])
+    >>> lie_derivative(Polynomial.from_string("x^2 - y^2", ["x", "y"]), X)
+    [Polynomial('0')]
+    """
+    if h.variables != X.variables:
+        raise ValueError(f"a polynomial in {h.variables} has no derivative along fields in {X.variables}.")
+    terms = lie_derivatives([h], X)
+    first = terms.segments(len(X))
+    parts = [terms.take(np.arange(first[i], first[i + 1])) for i in range(len(X))]
+    return [
+        Polynomial._from_checked(X.variables, t.owned_by(np.zeros(len(t))), h.denominator * q)
+        for t, q in zip(parts, X.denominators, strict=True)
+    ]

@@ -1,0 +1,234 @@
+"""Modular rank and exact nullspace. The only file that speaks to FLINT.
+
+rank mod p at an integer point <= rank over Q there <= generic rank, so a rank found here is a proved lower bound.
+nullity mod p >= nullity over Q, so as many verified vectors over Q as the nullity mod p are all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import gcd, isqrt, lcm
+from typing import Any
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact._kernels import modular, system
+from clexact.terms import Ints
+
+Words = NDArray[np.uint64]
+
+BLOCK = 64  # rows eliminated at a time by the scalar kernel
+BLAS_PRIME = 2**22  # below it, 512 products of residues sum below 2^53: float64 matrix products are exact
+
+
+def is_prime(n: int) -> bool:
+    """Return whether n is prime (proved, by FLINT)."""
+    return bool(n >= 2 and flint.fmpz(n).is_prime())
+
+
+def add(a: Words, b: Words, p: int) -> Words:
+    """a + b mod p, with broadcasting."""
+    total = a + b
+    return np.minimum(total, total - np.uint64(p))  # the difference wraps round to a huge number where total < p
+
+
+def subtract(a: Words, b: Words, p: int) -> Words:
+    """a - b mod p, with broadcasting."""
+    difference = a - b
+    return np.minimum(difference, difference + np.uint64(p))
+
+
+def multiply(a: Words, b: Words, p: int) -> Words:
+    """a * b mod p, with broadcasting."""
+    if p < 2**32:
+        return a * b % np.uint64(p)
+    a, b = np.broadcast_arrays(a, b)
+    return modular.multiply(a.ravel(), b.ravel(), p).reshape(a.shape)
+
+
+def matmul(a: Words, b: Words, p: int) -> Words:
+    """a @ b mod p for stacks (s, n, m) @ (s, m, k); a stack of one is shared by all."""
+    if p < BLAS_PRIME and a.shape[2] <= 512 and min(a.shape[1], a.shape[2], b.shape[2]) >= 32:
+        exact = np.matmul(a.astype(np.float64), b.astype(np.float64))
+        return exact.astype(np.uint64) % np.uint64(p)
+    return modular.matmul(np.ascontiguousarray(a), np.ascontiguousarray(b.transpose(0, 2, 1)), p)
+
+
+def residues(values: NDArray[Any], p: int) -> Words:
+    """Integers or fractions as residues mod p; ZeroDivisionError if p divides a denominator."""
+    if values.dtype != object:
+        return np.asarray(values % p).astype(np.uint64)
+    flat = [v % p if isinstance(v, int) else v.numerator * pow(v.denominator, -1, p) % p for v in values.ravel()]
+    return np.array(flat, dtype=np.uint64).reshape(values.shape)
+
+
+class Echelon:
+    """A growing reduced echelon form mod p: add rows, learn which of them raised the rank."""
+
+    def __init__(self, columns: int, prime: int) -> None:
+        self.prime = prime
+        self.pivots = np.empty(0, dtype=np.int64)  # (rank,) pivot column of each row
+        self._rows: Words = np.empty((0, columns), dtype=np.uint64)
+
+    @property
+    def rank(self) -> int:
+        """Number of independent rows so far."""
+        return len(self.pivots)
+
+    def add(self, rows: Words) -> NDArray[np.bool_]:
+        """Add rows (k, columns); return for each whether it is independent of all rows before it."""
+        blocks = [self._add_block(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)]
+        return np.concatenate(blocks) if blocks else np.empty(0, dtype=bool)
+
+    def _add_block(self, rows: Words) -> NDArray[np.bool_]:
+        rows = self._minus_product(rows, rows[:, self.pivots], self._rows)
+        pivots = modular.echelon(rows, self.prime)
+        fresh = pivots >= 0
+        rows, pivots = rows[fresh], pivots[fresh]
+        reduced = self._minus_product(self._rows, self._rows[:, pivots], rows)
+        self._rows = np.concatenate([reduced, rows])
+        self.pivots = np.concatenate([self.pivots, pivots])
+        return fresh
+
+    def _minus_product(self, a: Words, b: Words, c: Words) -> Words:
+        """a - b @ c mod p as a new array."""
+        if b.size == 0:
+            return a.copy()
+        for i in range(0, b.shape[1], 512):
+            a = subtract(a, matmul(b[None, :, i : i + 512], c[None, i : i + 512], self.prime)[0], self.prime)
+        return a
+
+
+def rank(rows: Words, prime: int) -> int:
+    """Rank mod p of a dense matrix of residues."""
+    form = Echelon(rows.shape[1], prime)
+    form.add(rows)
+    return form.rank
+
+
+def dense_nullspace(rows: list[list[int]], columns: int, prime: int) -> dict[int, dict[int, int]]:
+    """Nullspace mod p as {free column f: vector}, vector[f] = 1, zero before f and on the other free columns."""
+    if not rows:
+        return {f: {f: 1} for f in range(columns)}
+    # Columns reversed: pivots are taken as far right as possible, so each basis vector leads with its free column.
+    form, form_rank = flint.nmod_mat([row[::-1] for row in rows], prime).rref()
+    pivots: dict[int, list[int]] = {}
+    for i in range(form_rank):
+        row = [int(form[i, j]) for j in range(columns)]
+        pivots[columns - 1 - next(j for j in range(columns) if row[j])] = row
+    basis = {f: {f: 1} for f in range(columns) if f not in pivots}
+    for pivot, row in pivots.items():
+        for f, vector in basis.items():
+            if row[columns - 1 - f]:
+                vector[pivot] = prime - row[columns - 1 - f]
+    return basis
+
+
+def reconstruct(residue: int, modulus: int) -> Fraction | None:
+    """Return n/d with n = d * residue mod m and |n|, d <= sqrt(m / 2), which is unique, or None (Wang 1981)."""
+    bound = isqrt(modulus // 2)
+    r0, r1, t0, t1 = modulus, residue % modulus, 0, 1
+    while r1 > bound:
+        quotient = r0 // r1
+        r0, r1, t0, t1 = r1, r0 - quotient * r1, t1, t0 - quotient * t1
+    if t1 == 0 or abs(t1) > bound or gcd(r1, t1) != 1:
+        return None
+    return Fraction(r1, t1)
+
+
+def primitive(vector: dict[int, Fraction]) -> dict[int, int]:
+    """The multiple of a rational vector with coprime integers and a positive first entry."""
+    vector = {k: v for k, v in sorted(vector.items()) if v}
+    scale = lcm(*(v.denominator for v in vector.values()))
+    content = gcd(*(int(v * scale) for v in vector.values()))
+    if vector and next(iter(vector.values())) < 0:
+        content = -content
+    return {k: int(v * scale) // content for k, v in vector.items()}
+
+
+class SparseRows:
+    """Equations over unknowns 0..columns-1 in compressed rows, mod p."""
+
+    def __init__(self, key: NDArray[Any], unknown: Ints, value: Words, columns: int, prime: int) -> None:
+        """Entries with equal keys belong to one equation."""
+        self.columns, self.prime = columns, prime
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        new = np.flatnonzero(np.concatenate([np.ones(min(1, len(key)), dtype=bool), key[1:] != key[:-1]]))
+        self.start = np.append(new, len(key)).astype(np.int64)
+        self.unknown, self.value = unknown[order], value[order]
+
+    def nullspace(self) -> list[dict[int, int]]:
+        """A basis of the nullspace mod p in reduced form, each vector 1 at its first column."""
+        root, weight, zero, rows = system.presolve(self.start, self.unknown, self.value, self.columns, self.prime)
+        live = np.flatnonzero(~zero[root])
+        members: dict[int, list[int]] = {}
+        for x in live.tolist():
+            members.setdefault(int(root[x]), []).append(x)
+        basis = []
+        for columns, equations in _components(list(members), self._core(root, weight, zero, rows)):
+            for vector in _core_nullspace(columns, equations, self.prime):
+                basis.append({x: int(weight[x]) * c % self.prime for r, c in vector.items() for x in members[r]})
+        return sorted((dict(sorted(vector.items())) for vector in basis), key=lambda v: next(iter(v)))
+
+    def _core(self, root: Ints, weight: Words, zero: NDArray[np.bool_], rows: Ints) -> list[dict[int, int]]:
+        """The equations left open by the presolve, rewritten in the roots; equal ones once."""
+        equations: dict[tuple[tuple[int, int], ...], None] = {}
+        for r in rows.tolist():
+            entries = slice(self.start[r], self.start[r + 1])
+            sums: dict[int, int] = {}
+            for x, value in zip(self.unknown[entries].tolist(), self.value[entries].tolist(), strict=True):
+                if not zero[root[x]]:
+                    y = int(root[x])
+                    sums[y] = (sums.get(y, 0) + value * int(weight[x])) % self.prime
+            kept = sorted((x, v) for x, v in sums.items() if v)
+            scale = pow(kept[0][1], -1, self.prime) if kept else 1
+            equations[tuple((x, v * scale % self.prime) for x, v in kept)] = None
+        return [dict(e) for e in equations if e]
+
+
+def _components(unknowns: list[int], equations: list[dict[int, int]]) -> Iterator[tuple[list[int], list[dict[int, int]]]]:
+    """Split unknowns and equations into connected components."""
+    parent = {x: x for x in unknowns}
+
+    def find(x: int) -> int:
+        while parent[x] != x:
+            parent[x] = parent[parent[x]]
+            x = parent[x]
+        return x
+
+    for equation in equations:
+        first, *others = equation
+        for x in others:
+            parent[find(x)] = find(first)
+    groups: dict[int, tuple[list[int], list[dict[int, int]]]] = {}
+    for x in sorted(unknowns):
+        groups.setdefault(find(x), ([], []))[0].append(x)
+    for equation in equations:
+        groups[find(next(iter(equation)))][1].append(equation)
+    yield from groups.values()
+
+
+def _core_nullspace(unknowns: list[int], equations: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
+    """Nullspace mod p of one component. Equations enter lazily: first a slice of them, then those that are violated."""
+    place = {x: i for i, x in enumerate(unknowns)}
+    step = max(1, len(equations) // (2 * len(unknowns)))
+    chosen = equations[::step]
+    while True:
+        dense = [[0] * len(unknowns) for _ in chosen]
+        for row, equation in zip(dense, chosen, strict=True):
+            for x, v in equation.items():
+                row[place[x]] = v
+        basis = [
+            {unknowns[i]: c for i, c in vector.items()}
+            for vector in dense_nullspace(dense, len(unknowns), prime).values()
+        ]
+        broken = [e for e in equations if any(sum(v * b.get(x, 0) for x, v in e.items()) % prime for b in basis)]
+        if not broken:
+            return basis
+        chosen = chosen + broken[: len(unknowns)]
+
+

@@ -1,0 +1,306 @@
+"""``Polynomial``: exact sparse multivariate polynomials over Q."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from math import gcd, lcm
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clexact import parse
+from clexact.terms import EMPTY, Coefs, Monomial, Terms, concatenate, largest
+
+if TYPE_CHECKING:
+    import sympy
+
+Number = int | Fraction
+
+
+def exact(value: object, what: str) -> Number:
+    """Return an exact number as int or Fraction; floats are refused with a TypeError that says what to give."""
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, Fraction):
+        return value
+    if getattr(value, "is_Rational", False) is True:  # a SymPy number
+        return Fraction(int(value.p), int(value.q))  # type: ignore[attr-defined]
+    raise TypeError(f"{what} must be an integer or a rational (fractions.Fraction), not {value!r}.")
+
+
+def check_variables(variables: Sequence[str]) -> tuple[str, ...]:
+    """Return the names as a tuple; they must be distinct names such as x, theta_1 or U[0,1]."""
+    if isinstance(variables, str):
+        raise TypeError(f"variables must be a list of names, not the string {variables!r}.")
+    names = tuple(variables)
+    for name in names:
+        if not isinstance(name, str) or not parse.NAME.fullmatch(name):
+            raise ValueError(f"variable {name!r} is not a name such as x, theta_1 or U[0,1].")
+    if len(set(names)) != len(names):
+        raise ValueError(f"variables must be distinct, not {list(names)}.")
+    return names
+
+
+def content(coefs: Coefs) -> int:
+    """The greatest common divisor of integer coefficients, 0 for none."""
+    return int(np.gcd.reduce(coefs)) if len(coefs) else 0
+
+
+class Polynomial:
+    r"""A polynomial $\sum_\alpha c_\alpha x^\alpha$ with rational coefficients: integer terms over one denominator.
+
+    Build one from text, SymPy or exponents; ``+ - * **``, ``diff``, ``gradient``, ``degree``, evaluation by call.
+
+    >>> p = Polynomial.from_string("x^2 - 1/2*y", ["x", "y"])
+    >>> str(p * p), p.degree
+    ('x^4 - x^2*y + 1/4*y^2', 2)
+    >>> p(x=3, y=2)
+    Fraction(8, 1)
+    """
+
+    def __init__(self, variables: Sequence[str], terms: Mapping[Sequence[int], Any]) -> None:
+        """Terms map exponent tuples of length len(variables) to integers or rationals."""
+        names = check_variables(variables)
+        sparse: parse.Sparse = {}
+        for exponents, c in terms.items():
+            if len(exponents) != len(names) or any(not isinstance(e, (int, np.integer)) or e < 0 for e in exponents):
+                raise ValueError(f"exponents must be {len(names)} integers >= 0, not {tuple(exponents)}.")
+            monomial = tuple((i, int(e)) for i, e in enumerate(exponents) if e)
+            sparse = parse.plus(sparse, {monomial: Fraction(exact(c, "a coefficient"))})
+        self._set(names, *_packed(sparse))
+
+    def _set(self, variables: tuple[str, ...], terms: Terms, denominator: int) -> None:
+        common = gcd(content(terms.coef), denominator)
+        if common > 1:
+            terms, denominator = _divided(terms, common), denominator // common
+        self.variables = variables
+        self.terms = terms if len(terms) else EMPTY  # canonical, integer coefficients, one owner: 0
+        self.denominator = denominator if len(terms) else 1
+
+    @classmethod
+    def _from_checked(cls, variables: tuple[str, ...], terms: Terms, denominator: int = 1) -> Polynomial:
+        """From canonical integer terms owned by 0."""
+        self = cls.__new__(cls)
+        self._set(variables, terms, denominator)
+        return self
+
+    @classmethod
+    def from_sparse(cls, variables: tuple[str, ...], sparse: parse.Sparse) -> Polynomial:
+        """From {((variable index, power), ...): coefficient}; the variables are trusted to be checked."""
+        return cls._from_checked(variables, *_packed(sparse))
+
+    @classmethod
+    def from_string(cls, text: str, variables: Sequence[str]) -> Polynomial:
+        """Read ``text``, for example ``"2/3*x^2*y - z"``. ValueError with line and column if it is not a polynomial."""
+        names = check_variables(variables)
+        return cls.from_sparse(names, parse.parse_polynomial(text, names))
+
+    @classmethod
+    def from_sympy(cls, expression: sympy.Expr, variables: Sequence[Any]) -> Polynomial:
+        """Read a SymPy expression that is polynomial in ``variables`` with rational coefficients."""
+        import sympy
+
+        symbols = [sympy.Symbol(v) if isinstance(v, str) else v for v in variables]
+        try:
+            poly = sympy.Poly(sympy.sympify(expression), *symbols) if symbols else sympy.Poly(expression, sympy.Dummy())
+        except sympy.PolynomialError as error:
+            raise ValueError(f"{expression} is not a polynomial in {', '.join(map(str, symbols))}: {error}.") from None
+        if not poly.domain.is_ZZ and not poly.domain.is_QQ:
+            kind = "floats" if poly.domain.is_RR else f"elements of {poly.domain}"
+            raise ValueError(f"the coefficients of {expression} must be rational, not {kind}.")
+        names = [str(s) for s in symbols]
+        return cls(names, {m[: len(names)]: exact(c, "a coefficient") for m, c in poly.terms()} if poly else {})
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether this is the zero polynomial."""
+        return len(self.terms) == 0
+
+    @property
+    def degree(self) -> int:
+        """Total degree; -1 for the zero polynomial."""
+        return int(self.terms.degrees().max()) if len(self.terms) else -1
+
+    def items(self) -> Iterator[tuple[Monomial, Fraction]]:
+        """Terms as (((variable index, power), ...), coefficient), graded lexicographic, largest first."""
+        listed = [(self.terms.monomial(t), c) for t, c in enumerate(self.terms.coef.tolist())]
+        for monomial, c in sorted(listed, key=lambda item: display_key(item[0])):
+            yield monomial, Fraction(c, self.denominator)
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def _coerced(self, other: object) -> Polynomial | None:
+        if isinstance(other, Polynomial):
+            if other.variables != self.variables:
+                raise ValueError(f"polynomials in {self.variables} and in {other.variables} do not combine.")
+            return other
+        if isinstance(other, (int, Fraction, np.integer)):
+            number = Fraction(exact(other, "a number"))
+            return Polynomial.from_sparse(self.variables, {(): number} if number else {})
+        return None
+
+    def __add__(self, other: object) -> Polynomial:
+        that = self._coerced(other)
+        if that is None:
+            return NotImplemented
+        common = lcm(self.denominator, that.denominator)
+        parts = [p.terms.scaled(common // p.denominator) for p in (self, that)]
+        return Polynomial._from_checked(self.variables, concatenate(parts).canonical(), common)
+
+    def __mul__(self, other: object) -> Polynomial:
+        that = self._coerced(other)
+        if that is None:
+            return NotImplemented
+        pairs = np.indices((len(self), len(that))).reshape(2, -1)
+        product = self.terms.times(that.terms, pairs[0], pairs[1]).canonical()
+        return Polynomial._from_checked(self.variables, product, self.denominator * that.denominator)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Polynomial:
+        return self * -1
+
+    def __sub__(self, other: object) -> Polynomial:
+        that = self._coerced(other)
+        return NotImplemented if that is None else self + (-that)
+
+    def __rsub__(self, other: object) -> Polynomial:
+        return -self + other
+
+    def __truediv__(self, other: object) -> Polynomial:
+        if not isinstance(other, (int, Fraction)):
+            return NotImplemented
+        return self * (1 / Fraction(other))
+
+    def __pow__(self, power: int) -> Polynomial:
+        if not isinstance(power, int) or power < 0:
+            raise ValueError(f"a power must be an integer >= 0, not {power!r}.")
+        result = Polynomial.from_sparse(self.variables, {(): Fraction(1)})
+        for bit in bin(power)[2:]:
+            result = result * result * self if bit == "1" else result * result
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (int, Fraction)):
+            other = self._coerced(other)
+        if not isinstance(other, Polynomial):
+            return NotImplemented
+        same_ring = self.variables == other.variables and self.denominator == other.denominator
+        return same_ring and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return hash((self.variables, tuple(self.items())))
+
+    def index(self, variable: str) -> int:
+        """Position of a variable; ValueError if it is not one of this polynomial's ring."""
+        if variable not in self.variables:
+            raise ValueError(f"{variable!r} is not one of the variables {', '.join(self.variables)}.")
+        return self.variables.index(variable)
+
+    def diff(self, variable: str) -> Polynomial:
+        r"""Partial derivative $\partial p / \partial x$."""
+        return self.gradient[self.index(variable)]
+
+    @cached_property
+    def gradient(self) -> list[Polynomial]:
+        r"""All partial derivatives, $(\partial_1 p, \dots, \partial_D p)$."""
+        partial, variable = self.terms.partials()
+        terms = partial.owned_by(variable).canonical()
+        first = terms.segments(len(self.variables))
+        owners = [terms.take(np.arange(first[j], first[j + 1])) for j in range(len(self.variables))]
+        return [
+            Polynomial._from_checked(self.variables, t.owned_by(np.zeros(len(t))), self.denominator) for t in owners
+        ]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Fraction:
+        """Value at a rational point: one number a variable, in order or by name."""
+        if kwargs:
+            missing = [v for v in self.variables if v not in kwargs]
+            if args or missing or len(kwargs) != len(self.variables):
+                raise ValueError(f"give each of the variables {', '.join(self.variables)} once.")
+            args = tuple(kwargs[v] for v in self.variables)
+        if len(args) != len(self.variables):
+            raise ValueError(f"a point has {len(self.variables)} coordinates, not {len(args)}.")
+        point = [exact(a, "a coordinate") for a in args]
+        total = Fraction(0)
+        for monomial, c in self.items():
+            for v, k in monomial:
+                c *= Fraction(point[v]) ** k
+            total += c
+        return total
+
+    def to_sympy(self) -> sympy.Expr:
+        """The same polynomial in SymPy, variables as symbols of the same names."""
+        import sympy
+
+        symbols = [sympy.Symbol(v) for v in self.variables]
+        return sympy.Add(
+            *(
+                sympy.Mul(sympy.Rational(c.numerator, c.denominator), *(symbols[v] ** k for v, k in monomial))
+                for monomial, c in self.items()
+            )
+        )
+
+    def __str__(self) -> str:
+        return _written(self, str, "*", lambda name, k: name if k == 1 else f"{name}^{k}")
+
+    def to_latex(self) -> str:
+        """LaTeX source; ``U1[0,2]`` becomes ``U_{1;0,2}``."""
+        return _written(self, _latex_number, " ", lambda name, k: _latex_name(name) + (f"^{{{k}}}" if k > 1 else ""))
+
+    def _repr_latex_(self) -> str:
+        return f"${self.to_latex()}$"
+
+    def __repr__(self) -> str:
+        return f"Polynomial({str(self)!r})"
+
+
+def display_key(monomial: Monomial) -> tuple[Any, ...]:
+    """Sort key: total degree downward, then lexicographic, x_0 before x_1, x_0^2 before x_0 x_1."""
+    return (-sum(k for _, k in monomial), tuple((v, -k) for v, k in monomial))
+
+
+def _packed(sparse: parse.Sparse) -> tuple[Terms, int]:
+    denominator = lcm(*(c.denominator for c in sparse.values()))
+    coefs = [int(c * denominator) for c in sparse.values()]
+    return Terms.from_monomials([0] * len(sparse), coefs, list(sparse)), denominator
+
+
+def _divided(terms: Terms, divisor: int) -> Terms:
+    coefs = terms.coef // divisor
+    if coefs.dtype == object and largest(coefs) < 2**63:
+        coefs = coefs.astype(np.int64)
+    return Terms(terms.owner, coefs, *terms.rows)
+
+
+def _written(p: Polynomial, number: Any, times: str, power: Any) -> str:
+    """Terms joined by signs; a coefficient of one is left out."""
+    out = ""
+    for monomial, c in p.items():
+        factors = [power(p.variables[v], k) for v, k in monomial]
+        if abs(c) != 1 or not factors:
+            factors.insert(0, number(abs(c)))
+        sign = ("- " if c < 0 else "+ ") if out else ("-" if c < 0 else "")
+        out += (" " if out else "") + sign + times.join(factors)
+    return out or "0"
+
+
+def _latex_number(c: Fraction) -> str:
+    return str(c) if c.denominator == 1 else rf"\frac{{{c.numerator}}}{{{c.denominator}}}"
+
+
+def _latex_name(name: str) -> str:
+    match = re.fullmatch(r"(?P<base>\D+?)_?(?P<number>\d*)(?:\[(?P<index>.*)\])?", name)
+    if match is None:
+        return rf"\mathrm{{{name}}}".replace("_", r"\_")
+    base = match["base"].replace("_", r"\_")
+    subscript = ";".join(s for s in (match["number"], match["index"]) if s)
+    base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
+    return base + (f"_{{{subscript}}}" if subscript else "")

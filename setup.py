@@ -19,6 +19,8 @@ setup(
             Extension(
                 f"clexact._kernels.{source.stem}",
                 [source.relative_to(HERE).as_posix()],
+                include_dirs=["src/clexact/_kernels"],
+                depends=["src/clexact/_kernels/word.h", "src/clexact/_kernels/word.pxd"],
                 extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3"],
             )
             for source in SOURCES

@@ -83,8 +83,12 @@ class Echelon:
         blocks = [self._add_block(rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)]
         return np.concatenate(blocks) if blocks else np.empty(0, dtype=bool)
 
+    def reduced(self, rows: Words) -> Words:
+        """Rows (k, columns) minus their combinations of the form's rows: zero for what lies in its row space."""
+        return self._minus_product(rows, rows[:, self.pivots], self._rows)
+
     def _add_block(self, rows: Words) -> NDArray[np.bool_]:
-        rows = self._minus_product(rows, rows[:, self.pivots], self._rows)
+        rows = self.reduced(rows)
         pivots = modular.echelon(rows, self.prime)
         fresh = pivots >= 0
         rows, pivots = rows[fresh], pivots[fresh]
@@ -213,22 +217,51 @@ def _components(unknowns: list[int], equations: list[dict[int, int]]) -> Iterato
 
 
 def _core_nullspace(unknowns: list[int], equations: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
-    """Nullspace mod p of one component. Equations enter lazily: first a slice of them, then those that are violated."""
+    """Nullspace mod p of one component: peel, solve the dense rest, put the peeled unknowns back."""
+    equations, peeled = _peel(equations)
+    solved = {x for x, _ in peeled}
+    basis = _dense_core(sorted(set(unknowns) - solved), equations, prime)
+    for x, equation in reversed(peeled):
+        scale = pow(-equation[x], -1, prime)
+        for vector in basis:
+            total = sum(v * vector[y] for y, v in equation.items() if y in vector)
+            if total % prime:
+                vector[x] = total * scale % prime
+    return basis
+
+
+def _peel(equations: list[dict[int, int]]) -> tuple[list[dict[int, int]], list[tuple[int, dict[int, int]]]]:
+    """Set aside, again and again, an equation whose last unknown occurs in no other: it only defines that unknown."""
+    holders: dict[int, set[int]] = {}
+    for n, equation in enumerate(equations):
+        for x in equation:
+            holders.setdefault(x, set()).add(n)
+    peeled, gone, queue = [], set(), list(range(len(equations)))
+    while queue:
+        n = queue.pop()
+        last = max(equations[n])
+        if n in gone or len(holders[last]) > 1:
+            continue
+        gone.add(n)
+        peeled.append((last, equations[n]))
+        for x in equations[n]:
+            holders[x].discard(n)
+            queue.extend(holders[x] if len(holders[x]) == 1 else ())
+    return [e for n, e in enumerate(equations) if n not in gone], peeled
+
+
+def _dense_core(unknowns: list[int], equations: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
+    """Nullspace mod p by FLINT. Equations enter lazily: first a slice of them, then those that are violated."""
     place = {x: i for i, x in enumerate(unknowns)}
-    step = max(1, len(equations) // (2 * len(unknowns)))
-    chosen = equations[::step]
+    chosen = equations[:: max(1, len(equations) // (2 * len(unknowns) + 1))]
     while True:
         dense = [[0] * len(unknowns) for _ in chosen]
         for row, equation in zip(dense, chosen, strict=True):
             for x, v in equation.items():
                 row[place[x]] = v
-        basis = [
-            {unknowns[i]: c for i, c in vector.items()}
-            for vector in dense_nullspace(dense, len(unknowns), prime).values()
-        ]
+        solved = dense_nullspace(dense, len(unknowns), prime)
+        basis = [{unknowns[i]: c for i, c in vector.items()} for vector in solved.values()]
         broken = [e for e in equations if any(sum(v * b.get(x, 0) for x, v in e.items()) % prime for b in basis)]
         if not broken:
             return basis
         chosen = chosen + broken[: len(unknowns)]
-
-

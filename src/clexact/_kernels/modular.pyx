@@ -3,30 +3,7 @@
 import numpy as np
 
 from libc.stdint cimport int64_t, uint64_t
-from clexact._kernels.word cimport uint128_t, inverse, mulmod, mulmod_by, shoup, submod
-
-
-cdef uint64_t dot(const uint64_t* x, const uint64_t* y, Py_ssize_t n, uint64_t p) noexcept nogil:
-    # sum x_i y_i mod p. p < 2^26: 4096 products fit 64 bits; else 16 products of 62-bit words fit 128 bits.
-    cdef Py_ssize_t i = 0, stop
-    cdef uint64_t narrow = 0
-    cdef uint128_t wide = 0
-    if p >> 26 == 0:
-        while i < n:
-            stop = min(i + 4095, n)
-            while i < stop:
-                narrow += <uint64_t><unsigned int>x[i] * <unsigned int>y[i]
-                i += 1
-            narrow %= p
-        return narrow
-    while i < n:
-        stop = min(i + 15, n)
-        while i < stop:
-            wide += <uint128_t>x[i] * y[i]
-            i += 1
-        if i < n:
-            wide %= p
-    return <uint64_t>(wide % p)
+from clexact._kernels.word cimport dot, inverse, mulmod, mulmod_by, shoup, subtract_multiple
 
 
 def matmul(const uint64_t[:, :, ::1] a, const uint64_t[:, :, ::1] bt, uint64_t p):
@@ -74,14 +51,6 @@ def segment_sums(const uint64_t[:, ::1] a, const int64_t[::1] start, uint64_t p)
                         total -= p
                 c[s, j] = total
     return out
-
-
-cdef void subtract_multiple(uint64_t* y, uint64_t c, const uint64_t* x, Py_ssize_t n, uint64_t p) noexcept nogil:
-    # y <- y - c x (mod p)
-    cdef uint64_t c_shoup = shoup(c, p)
-    cdef Py_ssize_t i
-    for i in range(n):
-        y[i] = submod(y[i], mulmod_by(c, c_shoup, x[i], p), p)
 
 
 def echelon(uint64_t[:, ::1] a, uint64_t p):

@@ -1,0 +1,97 @@
+"""A basis that a person would write: of all bases of a space of sparse integer vectors, one with short vectors.
+
+A vector of least support is found by elimination in a suitable order of the columns. Several orders are tried, and of
+all vectors met the shortest independent ones are kept (the greedy choice is optimal among them, as in any matroid).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from clexact.draws import Draws
+from clexact.linalg import Echelon, Words, modular, primitive, reconstruct
+
+Vector = dict[int, int]
+
+PRIME = 2**61 - 1
+MAX_ORDERS = 48
+MAX_WORK = 3 * 10**8  # multiplications spent on one space
+MAX_HEIGHT = 1000  # entries of a candidate; larger residues lift to numbers that mean nothing
+
+
+def short_basis(vectors: list[Vector], preferred: Sequence[Vector], draws: Draws) -> list[Vector]:
+    """A basis of the span of independent vectors; ``preferred`` vectors of the span come first.
+
+    The result has as many vectors, independent, each in the span mod p; that they lie in it over Q is left to the caller.
+    """
+    if len(vectors) < 2 and not preferred:
+        return vectors
+    columns = sorted({x for vector in vectors for x in vector})
+    matrix = _residues(vectors, columns)
+    if not len(matrix):
+        return vectors
+    candidates = sorted(_candidates(matrix, columns, draws), key=lambda v: (len(v), _height(v), list(v.items())))
+    space = Echelon(len(columns), PRIME)
+    space.add(matrix)
+    if space.rank < len(vectors):  # an unlucky prime: keep what is given
+        return vectors
+    wanted = [v for v in preferred if v.keys() <= set(columns)]
+    chosen, found = [], Echelon(len(columns), PRIME)
+    for vector in [*wanted, *candidates, *vectors]:
+        row = _residues([vector], columns)
+        if not _spans(space, row) or not found.add(row)[0]:
+            continue
+        chosen.append(vector)
+        if len(chosen) == len(vectors):
+            break
+    return chosen
+
+
+def _residues(vectors: Sequence[Vector], columns: list[int]) -> Words:
+    place = {x: i for i, x in enumerate(columns)}
+    out = np.zeros((len(vectors), len(columns)), dtype=np.uint64)
+    for row, vector in zip(out, vectors, strict=True):
+        for x, c in vector.items():
+            row[place[x]] = c % PRIME
+    return out
+
+
+def _spans(space: Echelon, row: Words) -> bool:
+    """Whether a row lies in the row space."""
+    return not space.reduced(row).any()
+
+
+def _height(vector: Vector) -> int:
+    return max(map(abs, vector.values()))
+
+
+def _candidates(matrix: Words, columns: list[int], draws: Draws) -> list[Vector]:
+    """Rows of the reduced echelon forms in several orders of the columns, lifted to the integers."""
+    k, width = matrix.shape
+    orders = min(MAX_ORDERS, width, 1 + MAX_WORK // (k * k * width))
+    found: dict[tuple[tuple[int, int], ...], Vector] = {}
+    for n in range(orders):
+        shift = n * width // orders
+        order = np.roll(np.arange(width), -shift)
+        if n % 3 == 2:
+            order = np.argsort(draws.residues((width,), PRIME), kind="stable")
+        rows = matrix[:, order].copy()
+        modular.echelon(rows, PRIME)
+        for row in rows:
+            vector = _lifted(row, [columns[i] for i in order])
+            if vector:
+                found[tuple(vector.items())] = vector
+    return list(found.values())
+
+
+def _lifted(row: Words, columns: list[int]) -> Vector:
+    exact: dict[int, Fraction] = {}
+    for i in np.flatnonzero(row).tolist():
+        value = reconstruct(int(row[i]), PRIME)
+        if value is None or max(abs(value.numerator), value.denominator) > MAX_HEIGHT:
+            return {}
+        exact[columns[i]] = value
+    return primitive(exact)

@@ -1,0 +1,374 @@
+"""``polynomial_laws``: every polynomial conservation law up to a degree, exactly."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from functools import cached_property
+from math import comb
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact._kernels import monomials as monomials_kernel
+from clexact._kernels import system
+from clexact.basis import Vector, short_basis
+from clexact.draws import Draws
+from clexact.fields import VectorFields, lie_derivatives
+from clexact.flow import Flow, as_flow
+from clexact.grading import grading
+from clexact.jets import Jets
+from clexact.linalg import Echelon, SparseRows, Words, primitive, reconstruct, residues
+from clexact.polynomial import Polynomial, display_key
+from clexact.symmetry import Law
+from clexact.terms import Ints, Terms, concatenate, starts
+
+if TYPE_CHECKING:
+    import sympy
+
+MAX_FIELD_TERMS = 5 * 10**6  # of expanded fields; beyond it only laws of the program's shape are given
+MAX_MONOMIALS = 2 * 10**7
+CHUNK = 2 * 10**6  # entries of the monomial system held at a time
+MAX_PRIMES = 200  # of 61 bits, for laws with very large coefficients
+
+
+class Completeness(Enum):
+    """Whether the laws given are all polynomial laws of their degree; the value is the sentence a user reads."""
+
+    PROVED = "these are all polynomial laws of this degree: as many as the nullity modulo a prime"
+    OPEN = "these laws are proved, but the search for others was too large to make: there may be more"
+
+
+@dataclass(frozen=True, eq=False)
+class ConservationLaws(Sequence[Polynomial]):
+    """Linearly independent polynomial laws, each proved exactly: primitive integers, positive leading coefficient.
+
+    A sequence of ``Polynomial``, lowest degree first. ``completeness`` says whether there can be others of this degree.
+    """
+
+    variables: tuple[str, ...]
+    degree: int
+    homogeneous: bool
+    completeness: Completeness
+    seed: int
+    terms: Terms  # canonical, owned by the number of the law
+
+    @cached_property
+    def _start(self) -> Ints:
+        return starts(self.terms.owner, int(self.terms.owner.max(initial=-1)) + 1)
+
+    def __len__(self) -> int:
+        return len(self._start) - 1
+
+    @overload
+    def __getitem__(self, i: int) -> Polynomial: ...
+    @overload
+    def __getitem__(self, i: slice) -> list[Polynomial]: ...
+    def __getitem__(self, i: int | slice) -> Polynomial | list[Polynomial]:
+        if isinstance(i, slice):
+            return [self[k] for k in range(len(self))[i]]
+        i = range(len(self))[i]
+        terms = self.terms.take(np.arange(self._start[i], self._start[i + 1]))
+        return Polynomial._from_checked(self.variables, terms.owned_by(np.zeros(len(terms))))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ConservationLaws):
+            return NotImplemented
+        return self.variables == other.variables and self.degree == other.degree and self.terms == other.terms
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are proved to be all polynomial laws of this degree."""
+        return self.completeness is Completeness.PROVED
+
+    @cached_property
+    def independent(self) -> tuple[int, ...]:
+        """Numbers of laws that are functionally independent (gradients independent at a point), lowest degree first.
+
+        Proved independent; that no other one is independent of them is the generic case (the point is random).
+        """
+        draws = Draws(self.seed)
+        prime = draws.prime(61)
+        return independent(self, draws.residues((len(self.variables),), prime), prime)
+
+    def to_sympy(self) -> list[sympy.Expr]:
+        """The laws as SymPy expressions."""
+        return [h.to_sympy() for h in self]
+
+    def to_json(self) -> str:
+        """One JSON object: degree, homogeneous, complete, seed, variables, laws (strings)."""
+        keys = {"degree": self.degree, "homogeneous": self.homogeneous, "complete": self.complete, "seed": self.seed}
+        return json.dumps(keys | {"variables": self.variables, "laws": [str(h) for h in self]})
+
+    def _repr_latex_(self) -> str:
+        rows = r" \\ ".join(h.to_latex() for h in self)
+        return rf"$$\begin{{gathered}} {rows} \end{{gathered}}$$" if len(self) else "no polynomial law"
+
+    def __repr__(self) -> str:
+        shown = ", ".join(str(h) for h in self[:6]) + (", ..." if len(self) > 6 else "")
+        return f"ConservationLaws([{shown}])"
+
+
+def polynomial_laws(
+    flow: Flow | VectorFields, degree: int, homogeneous: bool = False, *, seed: int = 0
+) -> ConservationLaws:
+    r"""A basis of all polynomial laws of degree at most ``degree``, constants left out.
+
+    h is a law when $X_i h = \sum_j X_{ij}\,\partial_j h = 0$ for every field: the nullspace of a linear system with one
+    unknown for each monomial, one equation for each field and monomial. With ``homogeneous``, only h homogeneous of
+    degree exactly ``degree``. Rows are primitive integers, as sparse as pairwise differences make them.
+
+    Proved: each law, by an exact identity; that there is no other, since the nullity mod p is never smaller than the
+    nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list; then the
+    laws are those that the shape of the program proves (``symmetry.py``).
+
+    Raises TypeError for a flow or degree of another type, ValueError for degree < 1.
+
+    >>> fields = VectorFields.from_strings(["x", "y"], [["y", "x"]])
+    >>> polynomial_laws(fields, degree=2)
+    ConservationLaws([x^2 - y^2])
+    """
+    flow = as_flow(flow)
+    check_degree(degree)
+    if flow.expanded_size > MAX_FIELD_TERMS or comb(flow.dimension + degree, degree) > MAX_MONOMIALS:
+        found = proposed_laws(flow, degree, seed=seed)
+        return _select_degree(found, degree) if homogeneous else found
+    degrees = [degree] if homogeneous else list(range(degree, 0, -1))
+    monomials = concatenate([monomials_of_degree(flow.dimension, k) for k in degrees])
+    preferred = _vectors(_pack_laws(flow.proposed_laws()), monomials)
+    vectors = _nullspace(flow.fields, monomials, preferred, Draws(seed))
+    terms = _pack(vectors, monomials)
+    if len(lie_derivatives_of(terms, len(vectors), flow.fields)):
+        raise AssertionError("a law failed its exact check after it had passed it")
+    return ConservationLaws(flow.variables, degree, homogeneous, Completeness.PROVED, seed, terms)
+
+
+def check_degree(degree: int) -> None:
+    """TypeError or ValueError unless the degree is an integer >= 1."""
+    if isinstance(degree, bool) or not isinstance(degree, int):
+        raise TypeError(f"degree must be an integer, not {degree!r}.")
+    if degree < 1:
+        raise ValueError(f"degree must be at least 1, not {degree}.")
+
+
+def proposed_laws(flow: Flow, degree: int, *, seed: int = 0) -> ConservationLaws:
+    """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size."""
+    laws = sorted(flow.proposed_laws(), key=lambda law: (max(map(len, law)), min(map(_display_key, law))))
+    return _packed_laws(flow, [law for law in laws if max(map(len, law)) <= degree], degree, seed)
+
+
+def _display_key(variables: tuple[int, ...]) -> tuple[Any, ...]:
+    return display_key(tuple(sorted(Counter(variables).items())))
+
+
+def _packed_laws(flow: Flow, laws: list[Law], degree: int, seed: int) -> ConservationLaws:
+    return ConservationLaws(flow.variables, degree, False, Completeness.OPEN, seed, _pack_laws(laws))
+
+
+def _pack_laws(laws: list[Law]) -> Terms:
+    """Laws as packed terms owned by their numbers, leading coefficients positive."""
+    owner, coef, monomials = [], [], []
+    for n, law in enumerate(laws):
+        sign = 1 if law[min(law, key=_display_key)] > 0 else -1
+        for key, c in law.items():
+            owner.append(n)
+            coef.append(sign * c)
+            monomials.append(tuple(sorted(Counter(key).items())))
+    return Terms.from_monomials(owner, coef, monomials)
+
+
+def _vectors(laws: Terms, monomials: Terms) -> list[Vector]:
+    """Packed laws as vectors over the given monomials; those with other monomials are left out."""
+    hashes = monomials.hashes()
+    order = np.argsort(hashes, kind="stable")
+    place = order[np.minimum(np.searchsorted(hashes[order], laws.hashes()), max(0, len(order) - 1))]
+    known = concatenate([laws.owned_by(0 * laws.owner), monomials.take(place).owned_by(0 * laws.owner)])
+    here = np.arange(len(laws))
+    same = monomials_kernel.equal_pairs(*known.rows, here, here + len(laws))
+    vectors: dict[int, Vector] = {}
+    for n, x, c in zip(laws.owner.tolist(), place.tolist(), laws.coef.tolist(), strict=True):
+        vectors.setdefault(n, {})[x] = c
+    foreign = set(laws.owner[~same].tolist())
+    return [dict(sorted(vector.items())) for n, vector in vectors.items() if n not in foreign]
+
+
+def _select_degree(laws: ConservationLaws, degree: int) -> ConservationLaws:
+    chosen = [n for n, h in enumerate(laws) if h.degree == degree]
+    parts = [laws.terms.take(np.flatnonzero(laws.terms.owner == n)) for n in chosen]
+    terms = concatenate([t.owned_by(np.full(len(t), n)) for n, t in enumerate(parts)])
+    return ConservationLaws(laws.variables, degree, True, laws.completeness, laws.seed, terms)
+
+
+def lie_derivatives_of(terms: Terms, count: int, fields: VectorFields) -> Terms:
+    """Exact Lie derivatives of packed laws along all fields."""
+    first = starts(terms.owner, count)
+    laws = [terms.take(np.arange(first[n], first[n + 1])).owned_by(np.zeros(first[n + 1] - first[n])) for n in range(count)]
+    return lie_derivatives([Polynomial._from_checked(fields.variables, law) for law in laws], fields)
+
+
+def independent(laws: ConservationLaws, point: Words, prime: int) -> tuple[int, ...]:
+    """Numbers of the first laws whose gradients at the point are linearly independent mod p (so also over Q)."""
+    D = len(laws.variables)
+    partial, variable = laws.terms.partials()
+    values = Jets(prime).monomials(partial, {0: point[None]})[0][0]
+    coef = residues(partial.coef, prime)
+    entry = Jets(prime).multiply({0: values[None]}, {0: coef[None]})[0]
+    owner = partial.owner * D + variable
+    order = np.argsort(owner, kind="stable")
+    start = np.searchsorted(owner[order], np.arange(len(laws) * D + 1)).astype(np.int64)
+    gradients = Jets(prime).segment_sums({0: entry[:, order]}, start)[0].reshape(len(laws), D)
+    return tuple(np.flatnonzero(Echelon(D, prime).add(gradients)).tolist())
+
+
+def monomials_of_degree(variables: int, degree: int) -> Terms:
+    """All monomials of one degree in display order, as packed terms owned by 0."""
+    index = np.empty((1, 0), dtype=np.int64)  # rows of non-decreasing variables
+    for _ in range(degree):
+        last = index[:, -1] if index.shape[1] else np.zeros(1, dtype=np.int64)
+        count = variables - last
+        row = np.repeat(np.arange(len(index)), count)
+        following = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(last, count)
+        index = np.column_stack([index[row], following])
+    new = np.ones(index.shape, dtype=bool)
+    new[:, 1:] = index[:, 1:] != index[:, :-1]
+    entry = np.flatnonzero(new.ravel())
+    power = np.diff(np.append(entry, index.size))
+    start = np.concatenate([[0], np.cumsum(new.sum(axis=1))])
+    ones = np.ones(len(index), dtype=np.int64)
+    return Terms(0 * ones, ones, start, index.ravel()[entry].astype(np.int32), power.astype(np.int32))
+
+
+def _nullspace(fields: VectorFields, monomials: Terms, preferred: list[Vector], draws: Draws) -> list[Vector]:
+    """All laws as sparse integer vectors over the monomials, class by class, sorted for display."""
+    labels = grading(fields, int(draws.residues((1,), 2**32)[0])).labels(monomials)
+    order = np.lexsort(labels)
+    boundary = np.flatnonzero(np.any([label[order][1:] != label[order][:-1] for label in labels], axis=0)) + 1
+    class_of = np.zeros(len(monomials), dtype=np.int64)
+    class_of[order] = np.searchsorted(boundary, np.arange(len(monomials)), side="right")
+    solver = MonomialSystem(fields, monomials, draws)
+    vectors = [vector for chunk in _chunks(order, boundary, solver.entries) for vector in solver.laws(np.sort(chunk))]
+    by_class: dict[int, list[Vector]] = {}
+    for vector in vectors:
+        by_class.setdefault(int(class_of[next(iter(vector))]), []).append(vector)
+    wanted: dict[int, list[Vector]] = {}
+    for vector in preferred:
+        wanted.setdefault(int(class_of[next(iter(vector))]), []).append(vector)
+    sparse = []
+    for name, group in by_class.items():
+        short = short_basis(group, wanted.get(name, []), draws)
+        sparse += short if solver.verified(short) else group
+    degree = monomials.degrees()
+    return sorted(sparse, key=lambda v: (max(int(degree[x]) for x in v), min(v)))
+
+
+def _chunks(order: Ints, boundary: Ints, entries: Ints) -> Iterator[Ints]:
+    """Whole classes, as many at a time as have ``CHUNK`` entries of the system in all (one class at the least)."""
+    total = np.concatenate([[0], np.cumsum(entries[order])])
+    first = 0
+    ends = np.append(boundary, len(order))
+    while first < len(order):
+        fitting = ends[(ends > first) & (total[ends] - total[first] <= CHUNK)]
+        end = int(fitting[-1]) if len(fitting) else int(ends[ends > first][0])
+        yield order[first:end]
+        first = end
+
+
+class MonomialSystem:
+    """The equations X_i(sum_a a x^a) = 0, made for some monomials at a time and solved modulo primes.
+
+    Equations are named by 64-bit hashes. Should two collide, their sum stands in place of both: still a consequence, so
+    no law is lost, and what is found is checked exactly.
+    """
+
+    def __init__(self, fields: VectorFields, monomials: Terms, draws: Draws) -> None:
+        D = fields.dimension
+        by_component = np.argsort(fields.terms.owner % max(1, D), kind="stable")
+        self._fields, self._monomials = fields, monomials
+        self._terms = fields.terms.take(by_component)
+        self._component_start = starts(self._terms.owner % max(1, D), D)
+        names = Terms.variables(0, D + len(fields)).hashes()
+        self._variable_hash = names[:D]
+        self._term_hash = self._terms.hashes() + names[D + self._terms.owner // max(1, D)]
+        self._monomial_hash = monomials.hashes()
+        self._primes = [draws.prime(61)]
+        self._draws = draws
+        counts = np.diff(self._component_start)[monomials.var]
+        totals = np.concatenate([[0], np.cumsum(counts)])
+        self.entries: Ints = totals[monomials.start[1:]] - totals[monomials.start[:-1]]  # (M,) of each monomial
+
+    def laws(self, chosen: Ints) -> list[Vector]:
+        """All laws in the chosen monomials: solve mod p, lift, verify; add primes until every vector is verified."""
+        modulus, solution = 1, dict[int, dict[int, int]]()
+        for n in range(MAX_PRIMES):
+            if n == len(self._primes):
+                self._primes.append(self._draws.prime(61))
+            prime = self._primes[n]
+            found = {next(iter(vector)): vector for vector in self._solve(chosen, prime)}
+            if modulus > 1 and found.keys() != solution.keys():
+                # one of the primes is unlucky: the larger nullity is wrong, and a pivot that moved right too
+                if (len(found), sorted(found, reverse=True)) > (len(solution), sorted(solution, reverse=True)):
+                    continue
+                modulus, solution = 1, {}
+            solution = {lead: _crt(solution.get(lead, {}), modulus, found[lead], prime) for lead in found}
+            modulus *= prime
+            lifted = [_lift(vector, modulus) for vector in solution.values()]
+            vectors = [vector for vector in lifted if vector is not None]
+            if len(vectors) == len(solution) and self.verified(vectors):
+                return vectors
+        raise ArithmeticError(f"a law has coefficients of more than {MAX_PRIMES * 30} bits; none was found smaller.")
+
+    def _solve(self, chosen: Ints, prime: int) -> list[dict[int, int]]:
+        subset = self._monomials.take(chosen)
+        key, unknown, value = system.equations(
+            *subset.rows,
+            self._monomial_hash[chosen],
+            self._variable_hash,
+            self._component_start,
+            self._term_hash,
+            residues(self._terms.coef, prime),
+            prime,
+        )
+        vectors = SparseRows(key, unknown, value, len(chosen), prime).nullspace()
+        return [{int(chosen[x]): c for x, c in vector.items()} for vector in vectors]
+
+    def verified(self, vectors: list[Vector]) -> bool:
+        """Whether every vector is a law, exactly."""
+        return len(lie_derivatives_of(_pack(vectors, self._monomials), len(vectors), self._fields)) == 0
+
+
+def _pack(vectors: list[Vector], monomials: Terms) -> Terms:
+    """The laws as packed terms, owned by their numbers."""
+    index = np.array([x for vector in vectors for x in vector], dtype=np.int64)
+    owner = np.repeat(np.arange(len(vectors)), [len(vector) for vector in vectors]).astype(np.int64)
+    terms = monomials.take(index)
+    values = [c for vector in vectors for c in vector.values()]
+    coef: NDArray[Any] = np.array(values, dtype=object) if len(values) else terms.coef
+    return Terms(owner, coef, *terms.rows).canonical()
+
+
+def _crt(old: dict[int, int], modulus: int, new: dict[int, int], prime: int) -> dict[int, int]:
+    """Residues mod modulus * prime with the given residues."""
+    inverse = pow(modulus, -1, prime)
+    out = {}
+    for x in sorted(old.keys() | new.keys()):
+        a = old.get(x, 0)
+        out[x] = a + modulus * ((new.get(x, 0) - a) * inverse % prime)
+    return out
+
+
+def _lift(vector: dict[int, int], modulus: int) -> Vector | None:
+    """The primitive integer vector with these residues, if every entry reconstructs."""
+    exact: dict[int, Fraction] = {}
+    for x, c in vector.items():
+        lifted = reconstruct(c, modulus)
+        if lifted is None:
+            return None
+        exact[x] = lifted
+    return primitive(exact)

@@ -1,0 +1,27 @@
+"""One hidden neuron with a polynomial activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clexact.model import Model, check_size
+from clexact.program import Array
+
+
+def neuron(inputs: int, outputs: int = 1, powers: Sequence[int] = (1,)) -> Model:
+    r"""One neuron $x \mapsto \sum_{k \in \text{powers}} u\,\langle v, x\rangle^k$ with $v \in R^{inputs}$, $u \in R^{outputs}$.
+
+    $\varphi = (u_i v^\alpha)$ over $|\alpha| = k$, all k in ``powers``. A positively k-homogeneous activation is
+    ``powers=[k]``, with the law $k\|u\|^2 - \|v\|^2$; with two powers or more there is none (arXiv 2307.00144,
+    proposition of the talk's slide 4). Raises TypeError or ValueError for sizes or powers that are not integers >= 1.
+    """
+    n, m = check_size(inputs, "the inputs of neuron"), check_size(outputs, "the outputs of neuron")
+    if isinstance(powers, (int, str)) or not powers:
+        raise TypeError(f"powers must be a list of one or more integers, not {powers!r}.")
+    exponents = [check_size(k, "a power of neuron") for k in powers]
+
+    def output(u: Array, v: Array, x: Array) -> Array:
+        activation = sum(((v @ x) ** k for k in exponents[1:]), (v @ x) ** exponents[0])
+        return u * activation
+
+    return Model({"u": (m,), "v": (n,)}, {"x": (n,)}, output, name=f"neuron {n} -> {m}, powers {exponents}")

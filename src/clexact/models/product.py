@@ -1,0 +1,22 @@
+"""The product of all parameters."""
+
+from __future__ import annotations
+
+from clexact.model import Model, check_size
+from clexact.program import Array
+
+
+def product(d: int) -> Model:
+    r"""The model $\varphi(x) = x_1 \cdots x_d$: one field, and d - 1 laws $x_i^2 - x_j^2$ (arXiv 2307.00144).
+
+    Raises TypeError or ValueError unless d is an integer >= 1.
+    """
+    count = check_size(d, "the number of factors of product")
+
+    def output(x: Array) -> Array:
+        value = x[0]
+        for i in range(1, count):
+            value = value * x[i]
+        return value
+
+    return Model({"x": (count,)}, {}, output, name=f"product {count}")

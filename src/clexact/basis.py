@@ -27,12 +27,10 @@ def short_basis(vectors: list[Vector], preferred: Sequence[Vector], draws: Draws
 
     The result has as many vectors, independent, each in the span mod p; that they lie in it over Q is left to the caller.
     """
-    if len(vectors) < 2 and not preferred:
+    if len(vectors) < 2:
         return vectors
     columns = sorted({x for vector in vectors for x in vector})
     matrix = _residues(vectors, columns)
-    if not len(matrix):
-        return vectors
     candidates = sorted(_candidates(matrix, columns, draws), key=lambda v: (len(v), _height(v), list(v.items())))
     space = Echelon(len(columns), PRIME)
     space.add(matrix)

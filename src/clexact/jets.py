@@ -75,7 +75,7 @@ class Jets:
         return {mask: part.reshape(len(part), *shape) for mask, part in a.items()}
 
     def take(self, a: Jet, index: NDArray[np.int64]) -> Jet:
-        return {mask: part.reshape(len(part), -1)[:, index] for mask, part in a.items()}
+        return {mask: part.reshape(len(part), prod(part.shape[1:]))[:, index] for mask, part in a.items()}
 
     def concatenate(self, parts: list[Jet], axis: int) -> Jet:
         # every input is present in its ordinary part, from which the shape of an absent part is read
@@ -94,7 +94,7 @@ class Jets:
         """Sum over one axis mod p: a product with ones, whose kernel never overflows."""
         moved = np.moveaxis(part, axis, -1)
         ones = np.ones((1, part.shape[axis], 1), dtype=np.uint64)
-        flat = np.ascontiguousarray(moved).reshape(1, -1, part.shape[axis])
+        flat = np.ascontiguousarray(moved).reshape(1, prod(moved.shape[:-1]), part.shape[axis])
         return linalg.matmul(flat, ones, self.prime).reshape(moved.shape[:-1])
 
     def unbroadcast(self, a: Jet, shape: Shape) -> Jet:
@@ -113,7 +113,7 @@ class Jets:
         first = np.searchsorted(index.ravel()[order], np.arange(prod(shape) + 1)).astype(np.int64)
         out = {}
         for mask, part in a.items():
-            flat = np.ascontiguousarray(part.reshape(len(part), -1)[:, order])
+            flat = np.ascontiguousarray(part.reshape(len(part), prod(part.shape[1:]))[:, order])
             out[mask] = linalg.modular.segment_sums(flat, first, self.prime).reshape(len(part), *shape)
         return out
 

@@ -263,7 +263,7 @@ def _nullspace(fields: VectorFields, monomials: Terms, preferred: list[Vector], 
     sparse = []
     for name, group in by_class.items():
         short = short_basis(group, wanted.get(name, []), draws)
-        sparse += short if solver.verified(short) else group
+        sparse += short if short is group or solver.verified(short) else group
     degree = monomials.degrees()
     return sorted(sparse, key=lambda v: (max(int(degree[x]) for x in v), min(v)))
 

@@ -159,7 +159,7 @@ class SparseRows:
     def __init__(self, key: NDArray[Any], unknown: Ints, value: Words, columns: int, prime: int) -> None:
         """Entries with equal keys belong to one equation."""
         self.columns, self.prime = columns, prime
-        order = np.argsort(key, kind="stable")
+        order = np.argsort(key)
         key = key[order]
         new = np.flatnonzero(np.concatenate([np.ones(min(1, len(key)), dtype=bool), key[1:] != key[:-1]]))
         self.start = np.append(new, len(key)).astype(np.int64)

@@ -1,0 +1,228 @@
+"""``certify``: bounds of the number of independent conservation laws from both sides, each with its evidence."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+from clexact.draws import Draws
+from clexact.fields import VectorFields
+from clexact.flow import Flow, as_flow
+from clexact.laws import ConservationLaws, check_degree, independent, polynomial_laws, proposed_laws
+from clexact.lie import (
+    ATTEMPTS,
+    MAX_DEPTH,
+    RANK_BITS,
+    ClosureStatus,
+    LieClosure,
+    Progress,
+    check_depth,
+    grow,
+    settle,
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What proves each bound, in words."""
+
+    lower: str
+    upper: str
+
+
+@dataclass(frozen=True, eq=False)
+class LawCount:
+    """The number of independent conservation laws near a generic start: lower <= number <= upper, each with evidence.
+
+    ``exhibited`` of them are polynomial and shown in ``laws``. When ``lower`` exceeds ``exhibited``, the others exist by
+    Frobenius' theorem but are not polynomials of degree at most ``degree``. ``error`` is 0 for proved bounds, else the
+    probability, at most 2^-100, that the closure behind ``lower`` does not hold.
+    """
+
+    dimension: int
+    lower: int
+    upper: int
+    exhibited: int
+    laws: ConservationLaws
+    filtration: tuple[int, ...]  # dimensions of W_0, W_1, ... at the point, each a proved lower bound
+    closure: LieClosure
+    evidence: Evidence
+    error: Fraction
+    degree: int
+    seed: int
+    description: str
+    assumptions: tuple[str, ...]
+    fields: int | None  # number of fields of the finite family, None where counting them would take an expansion
+    stats: dict[str, float] = field(default_factory=dict)  # seconds by stage
+
+    @property
+    def exact(self) -> bool:
+        """Whether the bounds meet (see ``error`` for whether that is proved)."""
+        return self.lower == self.upper
+
+    @property
+    def seconds(self) -> float:
+        """Total time."""
+        return sum(self.stats.values())
+
+    @property
+    def headline(self) -> str:
+        """The answer in one phrase."""
+        count = self.lower if self.exact else self.upper
+        noun = "independent conservation law" + "s" * (count != 1)
+        if self.error:
+            return f"exactly {self.lower} {noun}, closed with error <= 2^-{_bits(self.error)}"
+        if self.exact:
+            return f"exactly {self.lower} {noun}"
+        return f"at least {self.lower}, at most {self.upper} {noun}"
+
+    def __str__(self) -> str:
+        dims = " -> ".join(map(str, self.filtration))
+        return f"{self.headline} (D = {self.dimension}, dim W = {dims})"
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return rf"$\text{{{self}}}$" + "\n\n" + self.laws._repr_latex_()
+
+    def to_dict(self, laws: bool = False) -> dict[str, Any]:
+        """Plain data: the keys of ``clexact certify --json``; with ``laws``, the laws as strings."""
+        data: dict[str, Any] = {
+            "model": self.description,
+            "assumptions": list(self.assumptions),
+            "dimension": self.dimension,
+            "fields": self.fields,
+            "lower": self.lower,
+            "upper": self.upper,
+            "exact": self.exact,
+            "exhibited": self.exhibited,
+            "degree": self.degree,
+            "filtration": list(self.filtration),
+            "evidence": {"lower": self.evidence.lower, "upper": self.evidence.upper},
+            "error": f"2^-{_bits(self.error)}" if self.error else "0",
+            "prime": self.closure.prime,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 6),
+        }
+        return data | ({"laws": [str(h) for h in self.laws]} if laws else {})
+
+    def to_json(self, laws: bool = False) -> str:
+        """``to_dict`` as one JSON object."""
+        return json.dumps(self.to_dict(laws))
+
+
+def certify(
+    flow: Flow | VectorFields,
+    degree: int = 2,
+    seed: int = 0,
+    *,
+    max_depth: int = MAX_DEPTH,
+    progress: Progress | None = None,
+) -> LawCount:
+    r"""Count the independent conservation laws of a flow near a generic start, with proof (arXiv 2307.00144, theorem 2.11).
+
+    Lower: N polynomial laws of degree at most ``degree``, exact identities, whose gradients have rank N mod p at a point.
+    Upper: brackets of the fields whose values have rank K mod p at a point prove dim W_inf >= K, so at most D - K laws.
+    When N < D - K, the brackets are shown to be closed: exactly if there is one field, else by random points with an error of
+    at most 2^-100, and then there are D - K laws although not all are polynomial. If that fails too, both bounds are given.
+
+    Raises TypeError for no flow, ValueError for degree < 1 or max_depth < 0. Ctrl-C raises KeyboardInterrupt as usual.
+
+    >>> import clexact
+    >>> certify(clexact.gradient_flow(clexact.models.linear([4, 3, 5])))
+    exactly 6 independent conservation laws (D = 27, dim W = 20 -> 21)
+    """
+    flow = as_flow(flow)
+    check_degree(degree)
+    check_depth(max_depth)
+    stats: dict[str, float] = {}
+    draws = Draws(seed)
+    with _timed(stats, "laws of the program's shape"):
+        laws = proposed_laws(flow, degree, seed=seed)
+    for _ in range(ATTEMPTS):
+        prime = draws.prime(RANK_BITS)
+        point = draws.residues((flow.dimension,), prime)
+        with _timed(stats, "independence of the laws"):
+            shown = independent(laws, point, prime)
+        limit = flow.dimension - len(shown)
+        with _timed(stats, "brackets"):
+            dims, witnesses = grow(
+                flow, point, prime, limit, max_depth, draws, stop_at_stall=True, progress=progress
+            )
+        if dims[-1] < limit and not laws.complete:
+            with _timed(stats, "monomial system"):
+                laws = _wider(polynomial_laws(flow, degree, seed=seed), laws)
+            with _timed(stats, "independence of the laws"):
+                shown = independent(laws, point, prime)
+            limit = flow.dimension - len(shown)
+        with _timed(stats, "closure"):
+            status, error = settle(flow, dims, witnesses, limit, draws, generic=True, progress=progress)
+        if status is not ClosureStatus.OPEN:
+            break
+    coordinates = tuple(int(c) for c in point)
+    closure = LieClosure(flow.dimension, dims, status, error, coordinates, prime, seed, True, witnesses)
+    return _count(flow, laws, len(shown), closure, degree, stats)
+
+
+def _wider(found: ConservationLaws, proposed: ConservationLaws) -> ConservationLaws:
+    """The laws found; the proposed ones are among them when the search was complete, and are kept when it was not."""
+    return found if found.complete else replace(proposed, completeness=found.completeness)
+
+
+def _count(
+    flow: Flow, laws: ConservationLaws, exhibited: int, closure: LieClosure, degree: int, stats: dict[str, float]
+) -> LawCount:
+    upper = flow.dimension - closure.rank
+    lower = exhibited if closure.status is ClosureStatus.OPEN else upper
+    return LawCount(
+        dimension=flow.dimension,
+        lower=lower,
+        upper=upper,
+        exhibited=exhibited,
+        laws=laws,
+        filtration=closure.dims,
+        closure=closure,
+        evidence=_evidence(flow, exhibited, lower, upper, closure, degree),
+        error=closure.error,
+        degree=degree,
+        seed=closure.seed,
+        description=flow.description,
+        assumptions=flow.assumptions,
+        fields=flow.field_count,
+        stats=stats,
+    )
+
+
+def _evidence(flow: Flow, exhibited: int, lower: int, upper: int, closure: LieClosure, degree: int) -> Evidence:
+    """The two bounds in words, as theory has them: proved, or closed with an error."""
+    brackets = f"proved: brackets of depth {len(closure.dims) - 1} or less have rank {closure.rank} mod {closure.prime} at a point"
+    above = f"{brackets}, so at most {flow.dimension} - {closure.rank} = {upper}"
+    if lower == exhibited:
+        shown = f"polynomial laws of degree at most {degree}, exact identities"
+        return Evidence(f"proved: {exhibited} {shown}, gradients of rank {exhibited} mod {closure.prime} at a point", above)
+    why = "a single field is closed under brackets" if not closure.error else "the brackets are closed at random points"
+    kind = "proved" if not closure.error else f"closed with error <= 2^-{_bits(closure.error)}"
+    return Evidence(
+        f"{kind}: {why}, so there are {flow.dimension} - {closure.rank} = {upper} independent laws (Frobenius), "
+        f"{exhibited} of them polynomials of degree at most {degree}",
+        above,
+    )
+
+
+def _bits(error: Fraction) -> int:
+    """The largest k with error <= 2^-k."""
+    return (error.denominator // error.numerator).bit_length() - 1
+
+
+@contextmanager
+def _timed(stats: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        stats[stage] = stats.get(stage, 0.0) + time.perf_counter() - start

@@ -1,0 +1,279 @@
+r"""The Lie algebra of a flow at a point: dimensions of $W_0 \subset W_1 \subset \cdots$, with the brackets that witness them.
+
+$[X, Y](\theta) = \partial X(\theta) Y(\theta) - \partial Y(\theta) X(\theta)$, $W_{k+1} = W_k + [W_0, W_k]$. Values of brackets are read
+off jets: $[X, Y](\theta)$ is the e-part of $X(\theta + e\,Y(\theta)) - Y(\theta + e\,X(\theta))$. Random members are as good as a basis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from math import factorial
+
+import numpy as np
+
+from clexact.draws import Draws
+from clexact.fields import VectorFields
+from clexact.flow import Flow, as_flow
+from clexact.jets import Jet, Jets
+from clexact.laws import independent, proposed_laws
+from clexact.linalg import Echelon, Words, residues
+from clexact.polynomial import Number, exact
+
+RANK_BITS = 22  # any prime proves a rank; below 2^22 the elimination runs on float64 matrix products, exactly
+CLOSURE_BITS = 61  # large primes make the error of a closure small
+MAX_ERROR = Fraction(1, 2**100)
+ATTEMPTS = 3  # points and primes that a caller may draw; the error of a closure counts them all
+MAX_POINTS = 40  # of a closure
+MAX_DEPTH = 8
+MEMORY = 2**25  # 64-bit words of one evaluation
+FIRST_BATCH, LARGEST_BATCH = 8, 512
+MISSES = 2  # members that do not raise the rank before a level counts as exhausted
+
+Progress = Callable[[str, int, int], None]  # (stage, done, total)
+
+
+class ClosureStatus(Enum):
+    """What is known of the last dimension; the value is the sentence a user reads."""
+
+    PROVED = "the dimension is exact: proved from both sides"
+    CLOSED = "the dimension is a proved lower bound, and exact with a stated probability of error"
+    OPEN = "the dimension is a proved lower bound only"
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """Independent members of one level: seeds (depth + 1, count, seed_size) name the nested brackets [X_0, [X_1, ...]]."""
+
+    depth: int
+    seeds: Words
+
+
+@dataclass(frozen=True, eq=False)
+class LieClosure:
+    """Dimensions of W_0, W_1, ... at a point (each a proved lower bound), and what proves them."""
+
+    dimension: int  # D
+    dims: tuple[int, ...]
+    status: ClosureStatus
+    error: Fraction  # with status CLOSED, the probability that the dimension is larger, at most; else 0
+    point: tuple[int, ...]  # coordinates mod prime
+    prime: int
+    seed: int
+    generic: bool  # whether the point was drawn, not given
+    witnesses: tuple[Witness, ...]
+
+    @property
+    def rank(self) -> int:
+        """The last dimension, a proved lower bound of dim W_infinity."""
+        return self.dims[-1]
+
+    def __repr__(self) -> str:
+        dims = " -> ".join(map(str, self.dims))
+        return f"LieClosure(dim W = {dims} of {self.dimension}, {self.status.name.lower()})"
+
+
+def bracket_values(flow: Flow, seeds: Sequence[Words], theta: Jet, prime: int, bit: int = 0) -> Jet:
+    r"""Values of the nested brackets $[X_0, [X_1, \ldots]]$ at a jet, for many rows of seeds at once.
+
+    Depth k takes 2^(k+1) - 1 sweeps of the program. Bits from ``bit`` on are free for new infinitesimals.
+    """
+    if len(seeds) == 1:
+        return flow.values(theta, seeds[0], prime)
+    ring, e = Jets(prime), 1 << (bit + len(seeds) - 2)
+    inner = bracket_values(flow, seeds[1:], theta, prime, bit)
+    outer_moved = flow.values(ring.add(theta, _raised(inner, e)), seeds[0], prime)
+    outer = {mask: part for mask, part in outer_moved.items() if not mask & e}
+    inner_moved = bracket_values(flow, seeds[1:], ring.add(theta, _raised(outer, e)), prime, bit)
+    return ring.subtract(_part(outer_moved, e), _part(inner_moved, e))
+
+
+def _raised(a: Jet, e: int) -> Jet:
+    return {mask | e: part for mask, part in a.items()}
+
+
+def _part(a: Jet, e: int) -> Jet:
+    return {mask & ~e: part for mask, part in a.items() if mask & e}
+
+
+def values_at(flow: Flow, seeds: Words, point: Words, prime: int) -> Words:
+    """Values (count, D) of the brackets named by seeds (depth + 1, count, seed_size), in batches that fit the memory."""
+    depth, count = seeds.shape[0] - 1, seeds.shape[1]
+    step = max(1, MEMORY // ((flow.work + 1) << depth))
+    theta = {0: point[None]}
+    parts = [np.zeros((0, flow.dimension), dtype=np.uint64)]
+    for first in range(0, count, step):
+        chosen = list(seeds[:, first : first + step])
+        value = bracket_values(flow, chosen, theta, prime).get(0)
+        rows = len(chosen[0])
+        parts.append(np.zeros((rows, flow.dimension), np.uint64) if value is None else np.broadcast_to(value, (rows, flow.dimension)))
+    return np.concatenate(parts)
+
+
+def grow(
+    flow: Flow,
+    point: Words,
+    prime: int,
+    limit: int,
+    max_depth: int,
+    draws: Draws,
+    *,
+    stop_at_stall: bool,
+    progress: Progress | None = None,
+) -> tuple[tuple[int, ...], tuple[Witness, ...]]:
+    """Draw members level by level until the rank is ``limit``, a level adds nothing, or the depth is exhausted."""
+    form, dims, witnesses = Echelon(flow.dimension, prime), list[int](), list[Witness]()
+    for depth in range(max_depth + 1):
+        misses, batch = 0, FIRST_BATCH
+        while form.rank < limit and misses < MISSES:
+            count = max(MISSES, min(batch, limit - form.rank))
+            seeds = draws.residues((depth + 1, count, flow.seed_size), prime)
+            fresh = form.add(values_at(flow, seeds, point, prime))
+            if fresh.any():
+                witnesses.append(Witness(depth, seeds[:, fresh]))
+            misses += int((~fresh).sum())
+            batch = min(2 * batch, LARGEST_BATCH)
+            if progress:
+                progress(f"brackets of depth {depth}", form.rank, limit)
+        dims.append(form.rank)
+        if form.rank >= limit or (stop_at_stall and depth and dims[-1] == dims[-2]):
+            break
+    return tuple(dims), tuple(witnesses)
+
+
+def closure_error(flow: Flow, depths: Sequence[int], extra: int, bits: int = CLOSURE_BITS) -> Fraction:
+    r"""The chance, at most, that one random point mod a random prime shows a closure that does not hold.
+
+    Were the family not closed, a minor of the K brackets and one of the ``extra`` members would be a nonzero polynomial
+    over Z in the point and the seeds. It must then vanish mod p: either p divides all its coefficients, or a root is
+    hit (Schwartz-Zippel, degree / p). A bracket of degrees a, b and norms A, B has degree a + b and norm (a + b) A B.
+    The minor's coefficients are below (K + 1)! times the product of the norms; a number N has at most log2(N) / (bits - 1)
+    prime factors of ``bits`` bits, of the more than 2^(bits - 1) / (2 bits) primes there are.
+    """
+    degree, norm_bits = 0, factorial(len(depths) + 1).bit_length()
+    for depth in [*depths, max(depths, default=0) + 1]:
+        degree += (depth + 1) * flow.degree
+        norm_bits += (depth + 1) * flow.magnitude.bit_length()
+        norm_bits += sum(((k + 1) * flow.degree).bit_length() for k in range(1, depth + 1))
+    smallest = 2 ** (bits - 1)
+    bad_primes = Fraction(norm_bits // (bits - 1) + 1, smallest // (2 * bits))
+    return extra * (Fraction(degree, smallest) + bad_primes)
+
+
+def closed(flow: Flow, witnesses: Sequence[Witness], draws: Draws, progress: Progress | None = None) -> Fraction | None:
+    r"""Test that the span of the brackets over Q(theta) holds every field and every bracket of a field with it.
+
+    Returns the probability of error, at most 2^-100, or None if it is not closed (or the sizes are beyond the bound).
+    At each of several random points mod fresh random primes, all seeds are drawn anew: K brackets of the witnesses' depths,
+    one field X, and [X, B] for one B of each depth, which by symmetry stands for all of them.
+    """
+    counts = {w.depth: 0 for w in witnesses}
+    for w in witnesses:
+        counts[w.depth] += w.seeds.shape[1]
+    depths = [depth for depth, count in counts.items() for _ in range(count)]
+    per_point = closure_error(flow, depths, 1 + len(counts))
+    points, total = 0, Fraction(ATTEMPTS)
+    while total > MAX_ERROR:
+        if points == MAX_POINTS or per_point >= 1:
+            return None
+        if not _closed_at_random_point(flow, counts, draws):
+            return None
+        points, total = points + 1, total * per_point
+        if progress:
+            progress("closure at random points", points, MAX_POINTS)
+    return total
+
+
+def _closed_at_random_point(flow: Flow, counts: dict[int, int], draws: Draws) -> bool:
+    prime = draws.prime(CLOSURE_BITS)
+    point = draws.residues((flow.dimension,), prime)
+    form = Echelon(flow.dimension, prime)
+    extra = [values_at(flow, draws.residues((1, 1, flow.seed_size), prime), point, prime)]
+    for depth, count in counts.items():
+        seeds = draws.residues((depth + 1, count, flow.seed_size), prime)
+        if not form.add(values_at(flow, seeds, point, prime)).all():
+            return False  # the brackets do not span here: nothing is shown
+        further = draws.residues((1, 1, flow.seed_size), prime)
+        extra.append(values_at(flow, np.concatenate([further, seeds[:, :1]]), point, prime))
+    return not form.add(np.concatenate(extra)).any()
+
+
+def lie_closure(
+    flow: Flow | VectorFields, point: Sequence[Number] | None = None, *, seed: int = 0, max_depth: int = MAX_DEPTH
+) -> LieClosure:
+    r"""Dimensions of $W_0(\theta) \subset W_1(\theta) \subset \cdots$ at a point, with witness brackets.
+
+    Each dimension is a proved lower bound: a rank mod a prime at an integer point. At a drawn (generic) point the last one
+    is exact when it meets the laws that the flow's shape proves (PROVED), or when the brackets are shown to be closed (CLOSED,
+    error at most 2^-100). At a given point the chain may stall and grow later, so a stall proves nothing there (OPEN)
+    and every depth up to ``max_depth`` is tried; the last dimension is exact when it meets the rank of the laws' gradients.
+
+    ``point``: D integers or rationals; ValueError for another length, TypeError for floats. ``max_depth``: brackets of at
+    most that depth (each level doubles the cost), at least 0.
+
+    >>> lie_closure(VectorFields.from_strings(["x", "y", "z"], [["1", "0", "0"], ["0", "1", "x"]]))
+    LieClosure(dim W = 2 -> 3 of 3, proved)
+    """
+    flow, draws = as_flow(flow), Draws(seed)
+    check_depth(max_depth)
+    prime = draws.prime(RANK_BITS)
+    place = draws.residues((flow.dimension,), prime) if point is None else check_point(point, flow.dimension, prime)
+    laws = proposed_laws(flow, 2, seed=seed)
+    limit = flow.dimension - len(independent(laws, place, prime))
+    dims, witnesses = grow(flow, place, prime, limit, max_depth, draws, stop_at_stall=point is None)
+    status, error = settle(flow, dims, witnesses, limit, draws, generic=point is None)
+    coordinates = tuple(int(c) for c in place)
+    return LieClosure(
+        flow.dimension, dims, status, error, coordinates, prime, seed, point is None, witnesses
+    )
+
+
+def settle(
+    flow: Flow,
+    dims: tuple[int, ...],
+    witnesses: tuple[Witness, ...],
+    limit: int,
+    draws: Draws,
+    *,
+    generic: bool,
+    progress: Progress | None = None,
+) -> tuple[ClosureStatus, Fraction]:
+    """What is known of the last dimension: exact, closed with an error, or a lower bound."""
+    if dims[-1] == limit or spanned_by_few(flow, dims[-1], generic):
+        return ClosureStatus.PROVED, Fraction(0)
+    stalled = len(dims) > 1 and dims[-1] == dims[-2]
+    error = closed(flow, witnesses, draws, progress) if generic and stalled else None
+    return (ClosureStatus.OPEN, Fraction(0)) if error is None else (ClosureStatus.CLOSED, error)
+
+
+def spanned_by_few(flow: Flow, rank: int, generic: bool) -> bool:
+    """Whether the family is closed for a trivial reason: no field, or one field only, whose brackets vanish."""
+    if generic and rank > 1:
+        return False
+    count = flow.field_count
+    return count == 0 or (count == 1 and (rank == 1 or not generic))
+
+
+def check_depth(max_depth: int) -> None:
+    """TypeError or ValueError unless the depth is an integer >= 0."""
+    if isinstance(max_depth, bool) or not isinstance(max_depth, int):
+        raise TypeError(f"max_depth must be an integer, not {max_depth!r}.")
+    if max_depth < 0:
+        raise ValueError(f"max_depth must be at least 0, not {max_depth}.")
+
+
+def check_point(point: Sequence[Number], dimension: int, prime: int) -> Words:
+    """A rational point as residues; ValueError for a wrong length or (never in practice) an unlucky denominator."""
+    if isinstance(point, str) or not hasattr(point, "__len__"):
+        raise TypeError(f"point must be a list of {dimension} rationals, not {point!r}.")
+    if len(point) != dimension:
+        raise ValueError(f"point must have {dimension} coordinates, not {len(point)}.")
+    numbers = np.array([Fraction(exact(c, "a coordinate of point")) for c in point], dtype=object)
+    try:
+        return residues(numbers, prime)
+    except ValueError:
+        raise ValueError(f"a denominator of the point is divisible by {prime}; take another seed.") from None
+
+

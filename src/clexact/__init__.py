@@ -1,9 +1,9 @@
 """clexact: which quantities does training conserve? Exact conservation laws, counted and proved.
 
-    >>> import clexact
-    >>> net = clexact.models.linear([4, 3, 5])
-    >>> clexact.certify(clexact.gradient_flow(net))
-    exactly 6 independent conservation laws (D = 27, dim W = 20 -> 21)
+>>> import clexact
+>>> net = clexact.models.linear([4, 3, 5])
+>>> clexact.certify(clexact.gradient_flow(net))
+exactly 6 independent conservation laws (D = 27, dim W = 20 -> 21)
 """
 
 from clexact import models
@@ -20,10 +20,24 @@ from clexact.program import concatenate
 __version__ = "0.1.0"
 
 __all__ = [
-    # what one gives
-    "Model", "models", "concatenate", "Polynomial", "VectorFields",
-    # what one asks
-    "bracket", "lie_derivative", "gradient_flow", "grading", "polynomial_laws", "lie_closure", "certify",
-    # what one gets
-    "Flow", "Grading", "ConservationLaws", "Completeness", "LieClosure", "ClosureStatus", "LawCount", "Evidence",
-]  # fmt: skip
+    "ClosureStatus",
+    "Completeness",
+    "ConservationLaws",
+    "Evidence",
+    "Flow",
+    "Grading",
+    "LawCount",
+    "LieClosure",
+    "Model",
+    "Polynomial",
+    "VectorFields",
+    "bracket",
+    "certify",
+    "concatenate",
+    "gradient_flow",
+    "grading",
+    "lie_closure",
+    "lie_derivative",
+    "models",
+    "polynomial_laws",
+]

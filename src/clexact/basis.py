@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from clexact.draws import Draws
-from clexact.linalg import Echelon, Words, modular, primitive, reconstruct
+from clexact.linalg import Echelon, Words, primitive, reconstruct, row_reduce
 
 Vector = dict[int, int]
 
@@ -25,7 +25,8 @@ MAX_HEIGHT = 1000  # entries of a candidate; larger residues lift to numbers tha
 def short_basis(vectors: list[Vector], preferred: Sequence[Vector], draws: Draws) -> list[Vector]:
     """A basis of the span of independent vectors; ``preferred`` vectors of the span come first.
 
-    The result has as many vectors, independent, each in the span mod p; that they lie in it over Q is left to the caller.
+    The result has as many vectors, independent, each in the span mod p; that they lie in it over Q is left to the
+    caller.
     """
     if len(vectors) < 2:
         return vectors
@@ -76,9 +77,7 @@ def _candidates(matrix: Words, columns: list[int], draws: Draws) -> list[Vector]
         order = np.roll(np.arange(width), -shift)
         if n % 3 == 2:
             order = np.argsort(draws.residues((width,), PRIME), kind="stable")
-        rows = matrix[:, order].copy()
-        modular.echelon(rows, PRIME)
-        for row in rows:
+        for row in row_reduce(matrix[:, order], PRIME):
             vector = _lifted(row, [columns[i] for i in order])
             if vector:
                 found[tuple(vector.items())] = vector

@@ -39,9 +39,9 @@ class Evidence:
 class LawCount:
     """The number of independent conservation laws near a generic start: lower <= number <= upper, each with evidence.
 
-    ``exhibited`` of them are polynomial and shown in ``laws``. When ``lower`` exceeds ``exhibited``, the others exist by
-    Frobenius' theorem but are not polynomials of degree at most ``degree``. ``error`` is 0 for proved bounds, else the
-    probability, at most 2^-100, that the closure behind ``lower`` does not hold.
+    ``exhibited`` of them are polynomial and shown in ``laws``. When ``lower`` exceeds ``exhibited``, the others exist
+    by Frobenius' theorem but are not polynomials of degree at most ``degree``. ``error`` is 0 for proved bounds, else
+    the probability, at most 2^-100, that the closure behind ``lower`` does not hold.
     """
 
     dimension: int
@@ -57,13 +57,18 @@ class LawCount:
     seed: int
     description: str
     assumptions: tuple[str, ...]
-    fields: int | None  # number of fields of the finite family, None where counting them would take an expansion
+    flow: Flow = field(repr=False)
     stats: dict[str, float] = field(default_factory=dict)  # seconds by stage
 
     @property
     def exact(self) -> bool:
         """Whether the bounds meet (see ``error`` for whether that is proved)."""
         return self.lower == self.upper
+
+    @property
+    def fields(self) -> int | None:
+        """Number of fields of the finite family; None where counting them would take an expansion that is too large."""
+        return self.flow.field_count
 
     @property
     def seconds(self) -> float:
@@ -124,12 +129,15 @@ def certify(
     max_depth: int = MAX_DEPTH,
     progress: Progress | None = None,
 ) -> LawCount:
-    r"""Count the independent conservation laws of a flow near a generic start, with proof (arXiv 2307.00144, theorem 2.11).
+    r"""Count the independent conservation laws of a flow near a generic start, with proof.
 
-    Lower: N polynomial laws of degree at most ``degree``, exact identities, whose gradients have rank N mod p at a point.
-    Upper: brackets of the fields whose values have rank K mod p at a point prove dim W_inf >= K, so at most D - K laws.
-    When N < D - K, the brackets are shown to be closed: exactly if there is one field, else by random points with an error of
-    at most 2^-100, and then there are D - K laws although not all are polynomial. If that fails too, both bounds are given.
+    Lower: N polynomial laws of degree at most ``degree``, exact identities, whose gradients have rank N mod p at a
+    point. Upper: brackets of the fields whose values have rank K mod p at a point prove dim W_inf >= K, so at most D
+    - K laws. When N < D - K, the brackets are shown to be closed: exactly if there is one field, else by random
+    points with an error of at most 2^-100, and then there are D - K laws although not all are polynomial. If that
+    fails too, both bounds are given.
+
+    The count D - dim W_inf is theorem 2.11 of arXiv 2506.06194, after arXiv 2307.00144.
 
     Raises TypeError for no flow, ValueError for degree < 1 or max_depth < 0. Ctrl-C raises KeyboardInterrupt as usual.
 
@@ -151,9 +159,7 @@ def certify(
             shown = independent(laws, point, prime)
         limit = flow.dimension - len(shown)
         with _timed(stats, "brackets"):
-            dims, witnesses = grow(
-                flow, point, prime, limit, max_depth, draws, stop_at_stall=True, progress=progress
-            )
+            dims, witnesses = grow(flow, point, prime, limit, max_depth, draws, stop_at_stall=True, progress=progress)
         if dims[-1] < limit and not laws.complete:
             with _timed(stats, "monomial system"):
                 laws = _wider(polynomial_laws(flow, degree, seed=seed), laws)
@@ -193,25 +199,32 @@ def _count(
         seed=closure.seed,
         description=flow.description,
         assumptions=flow.assumptions,
-        fields=flow.field_count,
+        flow=flow,
         stats=stats,
     )
 
 
 def _evidence(flow: Flow, exhibited: int, lower: int, upper: int, closure: LieClosure, degree: int) -> Evidence:
     """The two bounds in words, as theory has them: proved, or closed with an error."""
-    brackets = f"proved: brackets of depth {len(closure.dims) - 1} or less have rank {closure.rank} mod {closure.prime} at a point"
-    above = f"{brackets}, so at most {flow.dimension} - {closure.rank} = {upper}"
-    if lower == exhibited:
-        shown = f"polynomial laws of degree at most {degree}, exact identities"
-        return Evidence(f"proved: {exhibited} {shown}, gradients of rank {exhibited} mod {closure.prime} at a point", above)
-    why = "a single field is closed under brackets" if not closure.error else "the brackets are closed at random points"
-    kind = "proved" if not closure.error else f"closed with error <= 2^-{_bits(closure.error)}"
-    return Evidence(
-        f"{kind}: {why}, so there are {flow.dimension} - {closure.rank} = {upper} independent laws (Frobenius), "
-        f"{exhibited} of them polynomials of degree at most {degree}",
-        above,
+    rank, depth = closure.rank, len(closure.dims) - 1
+    above = (
+        f"proved: brackets of depth {depth} or less have rank {rank} mod {closure.prime} at a point, "
+        f"so at most {flow.dimension} - {rank} = {upper}"
     )
+    if lower == exhibited:
+        below = (
+            f"proved: {exhibited} polynomial laws of degree at most {degree}, exact identities, "
+            f"with gradients of rank {exhibited} mod {closure.prime} at a point"
+        )
+        return Evidence(below, above)
+    why, kind = "a single field is closed under brackets", "proved"
+    if closure.error:
+        why, kind = "the brackets are closed at random points", f"closed with error <= 2^-{_bits(closure.error)}"
+    below = (
+        f"{kind}: {why}, so there are {flow.dimension} - {rank} = {upper} independent laws (Frobenius), "
+        f"{exhibited} of them polynomials of degree at most {degree}"
+    )
+    return Evidence(below, above)
 
 
 def _bits(error: Fraction) -> int:

@@ -1,4 +1,4 @@
-"""Seeded random choices. The raw stream of PCG64 is fixed by its definition, so a seed gives the same draws everywhere."""
+"""Seeded random choices. The raw stream of PCG64 is fixed by its definition: a seed gives the same draws everywhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Draws:
 
     def prime(self, bits: int) -> int:
         """A uniform random prime in [2^(bits-1), 2^bits)."""
+        low = 1 << (bits - 1)
         while True:
-            candidate = 2 ** (bits - 1) + int(self.residues((1,), 2 ** (bits - 1))[0])
+            candidate = low + int(self.residues((1,), low)[0])
             if is_prime(candidate):
                 return candidate

@@ -52,7 +52,9 @@ class Polynomials:
         stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         shape = (*stack, a.shape[-2], b.shape[-1])
         # triples (row i, column j, contracted k) in the shape (*stack, i, j, k)
-        ia, ib = np.broadcast_arrays(a.positions()[..., :, None, :], np.swapaxes(b.positions(), -1, -2)[..., None, :, :])
+        ia, ib = np.broadcast_arrays(
+            a.positions()[..., :, None, :], np.swapaxes(b.positions(), -1, -2)[..., None, :, :]
+        )
         return self._products(a, b, shape, ia, ib, np.repeat(np.arange(prod(shape)), a.shape[-1]))
 
     @staticmethod

@@ -41,8 +41,7 @@ class VectorFields:
             common = lcm(*(p.denominator for p in field))
             denominators.append(common)
             for j, p in enumerate(field):
-                owner = np.full(len(p), i * len(names) + j)
-                parts.append(p.terms.scaled(common // p.denominator).owned_by(owner))
+                parts.append(p.terms.scaled(common // p.denominator).owned_by(i * len(names) + j))
         self._set(names, concatenate(parts).canonical(), tuple(denominators))
 
     def _set(self, variables: tuple[str, ...], terms: Terms, denominators: tuple[int, ...]) -> None:
@@ -77,9 +76,7 @@ class VectorFields:
         The variables are those with an equation in some field; where a field has none for it, its derivative is 0.
         """
         names, fields = parse.parse_system(text)
-        return cls(
-            names, [[Polynomial.from_sparse(names, field.get(name, {})) for name in names] for field in fields]
-        )
+        return cls(names, [[Polynomial.from_sparse(names, field.get(name, {})) for name in names] for field in fields])
 
     @classmethod
     def load(cls, path: str | Path) -> VectorFields:
@@ -131,9 +128,7 @@ class VectorFields:
     def _reduced(self) -> tuple[Terms, tuple[int, ...]]:
         """Terms and denominators in lowest terms, field by field."""
         first = self.field_starts
-        common = [
-            gcd(content(self.terms.coef[first[i] : first[i + 1]]), q) for i, q in enumerate(self.denominators)
-        ]
+        common = [gcd(content(self.terms.coef[first[i] : first[i + 1]]), q) for i, q in enumerate(self.denominators)]
         divisors = np.array(common, dtype=object)[self.terms.owner // max(1, self.dimension)]
         terms = Terms(self.terms.owner, self.terms.coef // divisors, *self.terms.rows).canonical()
         return terms, tuple(q // c for q, c in zip(self.denominators, common, strict=True))
@@ -148,10 +143,7 @@ class VectorFields:
         field = self[i]
         first = field.terms.segments(self.dimension)
         parts = [field.terms.take(np.arange(first[j], first[j + 1])) for j in range(self.dimension)]
-        return [
-            Polynomial._from_checked(self.variables, t.owned_by(np.zeros(len(t))), field.denominators[0])
-            for t in parts
-        ]
+        return [Polynomial._from_checked(self.variables, t.owned_by(0), field.denominators[0]) for t in parts]
 
     def to_sympy(self) -> list[list[sympy.Expr]]:
         """The components of every field as SymPy expressions."""
@@ -170,7 +162,7 @@ def _check_same_ring(X: VectorFields, Y: VectorFields) -> None:
 
 
 def _derived(terms: Terms, along: Terms, field: Ints, dimension: int) -> Terms:
-    r"""Lie derivatives $\sum_j X_j \partial_j p$ of the polynomials p, each along its own field X = ``field[owner]``."""
+    r"""Lie derivatives $\sum_j X_j \partial_j p$ of polynomials p, each along its own field X = ``field[owner]``."""
     partial, variable = terms.partials()
     fields = int(field.max(initial=-1)) + 1
     # partial term k pairs with all terms of component variable[k] of its field
@@ -216,7 +208,7 @@ def lie_derivatives(polynomials: Sequence[Polynomial], X: VectorFields) -> Terms
     The polynomial of law l and field i is owned by l * len(X) + i; a law is conserved when it owns no term.
     """
     d, D = len(X), X.dimension
-    laws = concatenate([h.terms.owned_by(np.full(len(h), n)) for n, h in enumerate(polynomials)])
+    laws = concatenate([h.terms.owned_by(n) for n, h in enumerate(polynomials)])
     partial, variable = laws.partials()
     gradient = partial.owned_by(partial.owner * D + variable).canonical()
     # pair entry (l, j) of the gradients with component j of every field that has one
@@ -242,6 +234,6 @@ def lie_derivative(h: Polynomial, X: VectorFields) -> list[Polynomial]:
     first = terms.segments(len(X))
     parts = [terms.take(np.arange(first[i], first[i + 1])) for i in range(len(X))]
     return [
-        Polynomial._from_checked(X.variables, t.owned_by(np.zeros(len(t))), h.denominator * q)
+        Polynomial._from_checked(X.variables, t.owned_by(0), h.denominator * q)
         for t, q in zip(parts, X.denominators, strict=True)
     ]

@@ -10,8 +10,10 @@ from abc import ABC, abstractmethod
 from fractions import Fraction
 from functools import cached_property
 from math import lcm, prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clexact.expand import PolynomialArray, Polynomials
 from clexact.fields import VectorFields
@@ -20,7 +22,7 @@ from clexact.linalg import Words, residues
 from clexact.model import Model
 from clexact.program import Array, Degrees, Magnitudes, Program, Shape, TermCounts
 from clexact.symmetry import Law, gram_laws, scaling_laws, translation_laws
-from clexact.terms import Terms, concatenate
+from clexact.terms import Ints, Terms, concatenate
 
 LOSSES = ("full", "cross_entropy")
 SPAN = {
@@ -125,9 +127,9 @@ class GradientFlow(Flow):
 
     def _run_degrees(self, algebra: Degrees) -> int:
         leaves = dict.fromkeys(self.model.parameters | self.model.probes, 1)
-        return self.program.run(algebra, leaves)[self.program.output]
+        return int(self.program.run(algebra, leaves)[self.program.output])
 
-    def _ones(self, dtype: type) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    def _ones(self, dtype: type) -> dict[str, NDArray[Any]]:
         shapes = self.model.parameters | self.model.probes
         return {name: np.ones(shape, dtype=dtype) for name, shape in shapes.items()}
 
@@ -204,8 +206,8 @@ class GradientFlow(Flow):
 def gradient_flow(model: Model, loss: str = "full") -> GradientFlow:
     r"""The gradient flow $\theta' = -\nabla E(\theta)$ of a model, over all data sets.
 
-    Its laws h are $\nabla h(\theta) \perp W(\theta)$, where W is spanned by the $\nabla_\theta\langle C, g(\theta, \xi)\rangle$
-    (arXiv 2307.00144, propositions 2.3 to 2.5). ``loss="full"``: C is any covector (squared loss);
+    Its laws h are $\nabla h(\theta) \perp W(\theta)$, where W is spanned by the $\nabla_\theta\langle C, g(\theta,
+    \xi)\rangle$ (arXiv 2307.00144, propositions 2.3 to 2.5). ``loss="full"``: C is any covector (squared loss);
     ``loss="cross_entropy"``: the entries of C along the last axis, the classes, sum to zero (arXiv 2506.06194, 3.11).
     Raises TypeError if ``model`` is no Model, ValueError for another loss or, for cross-entropy, a scalar output.
     """
@@ -256,7 +258,7 @@ def _probe_coefficients(terms: Terms, dimension: int) -> Terms:
     return pieces[0].owned_by(owner).canonical()
 
 
-def _selected(terms: Terms, row: np.ndarray, chosen: np.ndarray) -> Terms:  # type: ignore[type-arg]
+def _selected(terms: Terms, row: Ints, chosen: NDArray[np.bool_]) -> Terms:
     """The terms with only the chosen variables."""
     start = np.zeros(len(terms) + 1, dtype=np.int64)
     np.cumsum(np.bincount(row[chosen], minlength=len(terms)), out=start[1:])

@@ -2,9 +2,10 @@ r"""Gradings that make every field homogeneous.
 
 A term $x^\beta \partial_j$ of a field has degree $\beta - e_j \in \mathbb{Z}^D$. Modulo the lattice L spanned by the
 differences of the degrees within each field, every field is homogeneous, so a law splits into laws of one class of
-$\mathbb{Z}^D / L$ each. Any homomorphism from $\mathbb{Z}^D / L$ grades as soundly as the whole group. Two are used, both
-exact: a generic one to $\mathbb{Z}/p$ (all of the free part) and one to $(\mathbb{Z}/2)^{64}$ (sign flips, the
-torsion of gradient fields, where degrees differ by $2 e_i - 2 e_j$). Odd torsion is not separated: classes are coarser there.
+$\mathbb{Z}^D / L$ each. Any homomorphism from $\mathbb{Z}^D / L$ grades as soundly as the whole group. Two are used,
+both exact: a generic one to $\mathbb{Z}/p$ (all of the free part) and one to $(\mathbb{Z}/2)^{64}$ (sign flips, the
+torsion of gradient fields, where degrees differ by $2 e_i - 2 e_j$). Odd torsion is not separated: classes are
+coarser there.
 """
 
 from __future__ import annotations

@@ -113,8 +113,8 @@ class Jets:
         first = np.searchsorted(index.ravel()[order], np.arange(prod(shape) + 1)).astype(np.int64)
         out = {}
         for mask, part in a.items():
-            flat = np.ascontiguousarray(part.reshape(len(part), prod(part.shape[1:]))[:, order])
-            out[mask] = linalg.modular.segment_sums(flat, first, self.prime).reshape(len(part), *shape)
+            flat = part.reshape(len(part), prod(part.shape[1:]))[:, order]
+            out[mask] = linalg.segment_sums(flat, first, self.prime).reshape(len(part), *shape)
         return out
 
     def power(self, a: Jet, exponent: int) -> Jet:
@@ -143,8 +143,7 @@ class Jets:
 
     def segment_sums(self, a: Jet, start: NDArray[np.int64]) -> Jet:
         """Sums over the segments start[j]:start[j + 1] of the one axis."""
-        sums = linalg.modular.segment_sums
-        return {mask: sums(np.ascontiguousarray(part), start, self.prime) for mask, part in a.items()}
+        return {mask: linalg.segment_sums(part, start, self.prime) for mask, part in a.items()}
 
     @staticmethod
     def _placed(a: Jet, part: Jet, columns: NDArray[np.int64]) -> Jet:
@@ -159,7 +158,7 @@ class Jets:
         return out
 
     def gradient(self, program: Program, leaves: Mapping[str, Jet], covector: Jet) -> dict[str, Jet]:
-        r"""$\nabla_\theta \langle C, g(\theta, \xi) \rangle$ for each parameter, by one forward and one reverse sweep."""
+        r"""$\nabla_\theta \langle C, g(\theta, \xi) \rangle$ for each parameter: a forward and a reverse sweep."""
         values = program.run(self, leaves)
         active = [node.op == "parameter" for node in program.nodes]
         for i, node in enumerate(program.nodes):

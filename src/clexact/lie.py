@@ -1,7 +1,8 @@
-r"""The Lie algebra of a flow at a point: dimensions of $W_0 \subset W_1 \subset \cdots$, with the brackets that witness them.
+r"""The Lie algebra of a flow at a point: dimensions of $W_0 \subset W_1 \subset \cdots$, with witness brackets.
 
-$[X, Y](\theta) = \partial X(\theta) Y(\theta) - \partial Y(\theta) X(\theta)$, $W_{k+1} = W_k + [W_0, W_k]$. Values of brackets are read
-off jets: $[X, Y](\theta)$ is the e-part of $X(\theta + e\,Y(\theta)) - Y(\theta + e\,X(\theta))$. Random members are as good as a basis.
+$[X, Y](\theta) = \partial X(\theta) Y(\theta) - \partial Y(\theta) X(\theta)$, $W_{k+1} = W_k + [W_0, W_k]$. Values
+of brackets are read off jets: $[X, Y](\theta)$ is the e-part of $X(\theta + e\,Y(\theta)) - Y(\theta +
+e\,X(\theta))$. Random members are as good as a basis.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class ClosureStatus(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Witness:
-    """Independent members of one level: seeds (depth + 1, count, seed_size) name the nested brackets [X_0, [X_1, ...]]."""
+    """Independent members of one level; seeds (depth + 1, count, seed_size) name nested brackets [X_0, [X_1, ...]]."""
 
     depth: int
     seeds: Words
@@ -99,7 +100,7 @@ def _part(a: Jet, e: int) -> Jet:
 
 
 def values_at(flow: Flow, seeds: Words, point: Words, prime: int) -> Words:
-    """Values (count, D) of the brackets named by seeds (depth + 1, count, seed_size), in batches that fit the memory."""
+    """Values (count, D) of the brackets named by seeds (depth + 1, count, seed_size), in batches that fit memory."""
     depth, count = seeds.shape[0] - 1, seeds.shape[1]
     step = max(1, MEMORY // ((flow.work + 1) << depth))
     theta = {0: point[None]}
@@ -108,7 +109,11 @@ def values_at(flow: Flow, seeds: Words, point: Words, prime: int) -> Words:
         chosen = list(seeds[:, first : first + step])
         value = bracket_values(flow, chosen, theta, prime).get(0)
         rows = len(chosen[0])
-        parts.append(np.zeros((rows, flow.dimension), np.uint64) if value is None else np.broadcast_to(value, (rows, flow.dimension)))
+        parts.append(
+            np.zeros((rows, flow.dimension), np.uint64)
+            if value is None
+            else np.broadcast_to(value, (rows, flow.dimension))
+        )
     return np.concatenate(parts)
 
 
@@ -149,8 +154,8 @@ def closure_error(flow: Flow, depths: Sequence[int], extra: int, bits: int = CLO
     Were the family not closed, a minor of the K brackets and one of the ``extra`` members would be a nonzero polynomial
     over Z in the point and the seeds. It must then vanish mod p: either p divides all its coefficients, or a root is
     hit (Schwartz-Zippel, degree / p). A bracket of degrees a, b and norms A, B has degree a + b and norm (a + b) A B.
-    The minor's coefficients are below (K + 1)! times the product of the norms; a number N has at most log2(N) / (bits - 1)
-    prime factors of ``bits`` bits, of the more than 2^(bits - 1) / (2 bits) primes there are.
+    The minor's coefficients are below (K + 1)! times the product of the norms; a number N has at most log2(N) / (bits
+    - 1) prime factors of ``bits`` bits, of the more than 2^(bits - 1) / (2 bits) primes there are.
     """
     degree, norm_bits = 0, factorial(len(depths) + 1).bit_length()
     for depth in [*depths, max(depths, default=0) + 1]:
@@ -166,8 +171,8 @@ def closed(flow: Flow, witnesses: Sequence[Witness], draws: Draws, progress: Pro
     r"""Test that the span of the brackets over Q(theta) holds every field and every bracket of a field with it.
 
     Returns the probability of error, at most 2^-100, or None if it is not closed (or the sizes are beyond the bound).
-    At each of several random points mod fresh random primes, all seeds are drawn anew: K brackets of the witnesses' depths,
-    one field X, and [X, B] for one B of each depth, which by symmetry stands for all of them.
+    At each of several random points mod fresh random primes, all seeds are drawn anew: K brackets of the witnesses'
+    depths, one field X, and [X, B] for one B of each depth, which by symmetry stands for all of them.
     """
     counts = {w.depth: 0 for w in witnesses}
     for w in witnesses:
@@ -205,13 +210,14 @@ def lie_closure(
 ) -> LieClosure:
     r"""Dimensions of $W_0(\theta) \subset W_1(\theta) \subset \cdots$ at a point, with witness brackets.
 
-    Each dimension is a proved lower bound: a rank mod a prime at an integer point. At a drawn (generic) point the last one
-    is exact when it meets the laws that the flow's shape proves (PROVED), or when the brackets are shown to be closed (CLOSED,
-    error at most 2^-100). At a given point the chain may stall and grow later, so a stall proves nothing there (OPEN)
-    and every depth up to ``max_depth`` is tried; the last dimension is exact when it meets the rank of the laws' gradients.
+    Each dimension is a proved lower bound: a rank mod a prime at an integer point. At a drawn (generic) point the
+    last one is exact when it meets the laws that the flow's shape proves (PROVED), or when the brackets are shown to
+    be closed (CLOSED, error at most 2^-100). At a given point the chain may stall and grow later, so a stall proves
+    nothing there (OPEN) and every depth up to ``max_depth`` is tried; the last dimension is exact when it meets the
+    rank of the laws' gradients.
 
-    ``point``: D integers or rationals; ValueError for another length, TypeError for floats. ``max_depth``: brackets of at
-    most that depth (each level doubles the cost), at least 0.
+    ``point``: D integers or rationals; ValueError for another length, TypeError for floats. ``max_depth``: brackets
+    of at most that depth (each level doubles the cost), at least 0.
 
     >>> lie_closure(VectorFields.from_strings(["x", "y", "z"], [["1", "0", "0"], ["0", "1", "x"]]))
     LieClosure(dim W = 2 -> 3 of 3, proved)
@@ -225,9 +231,7 @@ def lie_closure(
     dims, witnesses = grow(flow, place, prime, limit, max_depth, draws, stop_at_stall=point is None)
     status, error = settle(flow, dims, witnesses, limit, draws, generic=point is None)
     coordinates = tuple(int(c) for c in place)
-    return LieClosure(
-        flow.dimension, dims, status, error, coordinates, prime, seed, point is None, witnesses
-    )
+    return LieClosure(flow.dimension, dims, status, error, coordinates, prime, seed, point is None, witnesses)
 
 
 def settle(
@@ -275,5 +279,3 @@ def check_point(point: Sequence[Number], dimension: int, prime: int) -> Words:
         return residues(numbers, prime)
     except ValueError:
         raise ValueError(f"a denominator of the point is divisible by {prime}; take another seed.") from None
-
-

@@ -32,13 +32,15 @@ def is_prime(n: int) -> bool:
 def add(a: Words, b: Words, p: int) -> Words:
     """a + b mod p, with broadcasting."""
     total = a + b
-    return np.minimum(total, total - np.uint64(p))  # the difference wraps round to a huge number where total < p
+    return np.asarray(
+        np.minimum(total, total - np.uint64(p))
+    )  # the difference wraps round to a huge number where total < p
 
 
 def subtract(a: Words, b: Words, p: int) -> Words:
     """a - b mod p, with broadcasting."""
     difference = a - b
-    return np.minimum(difference, difference + np.uint64(p))
+    return np.asarray(np.minimum(difference, difference + np.uint64(p)))
 
 
 def multiply(a: Words, b: Words, p: int) -> Words:
@@ -53,7 +55,7 @@ def matmul(a: Words, b: Words, p: int) -> Words:
     """a @ b mod p for stacks (s, n, m) @ (s, m, k); a stack of one is shared by all."""
     if p < BLAS_PRIME and a.shape[2] <= 512 and min(a.shape[1], a.shape[2], b.shape[2]) >= 32:
         exact = np.matmul(a.astype(np.float64), b.astype(np.float64))
-        return exact.astype(np.uint64) % np.uint64(p)
+        return np.asarray(exact.astype(np.uint64) % np.uint64(p))
     return modular.matmul(np.ascontiguousarray(a), np.ascontiguousarray(b.transpose(0, 2, 1)), p)
 
 
@@ -104,6 +106,18 @@ class Echelon:
         for i in range(0, b.shape[1], 512):
             a = subtract(a, matmul(b[None, :, i : i + 512], c[None, i : i + 512], self.prime)[0], self.prime)
         return a
+
+
+def segment_sums(a: Words, start: Ints, p: int) -> Words:
+    """Sums mod p over the segments start[j]:start[j + 1] of each row of a."""
+    return modular.segment_sums(np.ascontiguousarray(a), start, p)
+
+
+def row_reduce(rows: Words, p: int) -> Words:
+    """Reduced echelon form mod p, dependent rows zero, rows in their order."""
+    out = np.ascontiguousarray(rows).copy()
+    modular.echelon(out, p)
+    return out
 
 
 def rank(rows: Words, prime: int) -> int:
@@ -194,7 +208,9 @@ class SparseRows:
         return [dict(e) for e in equations if e]
 
 
-def _components(unknowns: list[int], equations: list[dict[int, int]]) -> Iterator[tuple[list[int], list[dict[int, int]]]]:
+def _components(
+    unknowns: list[int], equations: list[dict[int, int]]
+) -> Iterator[tuple[list[int], list[dict[int, int]]]]:
     """Split unknowns and equations into connected components."""
     parent = {x: x for x in unknowns}
 

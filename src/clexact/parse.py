@@ -190,7 +190,10 @@ class Parser:
         raise self._unexpected("a number, a variable or '('")
 
 
-def parse_polynomial(text: str, variables: tuple[str, ...], place: Place = Place(1)) -> Sparse:
+FIRST_LINE = Place(1)
+
+
+def parse_polynomial(text: str, variables: tuple[str, ...], place: Place = FIRST_LINE) -> Sparse:
     """The polynomial of a text over named variables."""
     places = {name: i for i, name in enumerate(variables)}
     return Parser(text, places.get, place).parse()

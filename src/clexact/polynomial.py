@@ -215,9 +215,7 @@ class Polynomial:
         terms = partial.owned_by(variable).canonical()
         first = terms.segments(len(self.variables))
         owners = [terms.take(np.arange(first[j], first[j + 1])) for j in range(len(self.variables))]
-        return [
-            Polynomial._from_checked(self.variables, t.owned_by(np.zeros(len(t))), self.denominator) for t in owners
-        ]
+        return [Polynomial._from_checked(self.variables, t.owned_by(0), self.denominator) for t in owners]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Fraction:
         """Value at a rational point: one number a variable, in order or by name."""

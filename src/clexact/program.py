@@ -102,10 +102,17 @@ class Numbers:
     def sum(self, a: NDArray[Any], axis: int) -> NDArray[Any]:
         return self._array(np.sum(a, axis=axis), a)
 
-    matmul = staticmethod(np.matmul)
-    transpose = staticmethod(np.transpose)
-    reshape = staticmethod(np.reshape)
-    concatenate = staticmethod(np.concatenate)
+    def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        return self._array(np.matmul(a, b), a, b)
+
+    def transpose(self, a: NDArray[Any], axes: tuple[int, ...]) -> NDArray[Any]:
+        return a.transpose(axes)
+
+    def reshape(self, a: NDArray[Any], shape: Shape) -> NDArray[Any]:
+        return a.reshape(shape)
+
+    def concatenate(self, parts: list[NDArray[Any]], axis: int) -> NDArray[Any]:
+        return np.concatenate(parts, axis=axis)
 
 
 class Magnitudes(Numbers):
@@ -279,9 +286,7 @@ def concatenate(arrays: Sequence[Array], axis: int = 0) -> Array:
     return program.append("concatenate", tuple(p._node for p in parts), shape, range(len(shape))[axis])
 
 
-def record(
-    output: Callable[..., object], parameters: Mapping[str, Shape], probes: Mapping[str, Shape]
-) -> Program:
+def record(output: Callable[..., object], parameters: Mapping[str, Shape], probes: Mapping[str, Shape]) -> Program:
     """Call ``output`` on symbols and return the program; ValueError or TypeError if it fails, saying why."""
     program = Program()
     arguments = {name: program.append("parameter", (), shape, name) for name, shape in parameters.items()}

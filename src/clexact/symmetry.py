@@ -1,8 +1,8 @@
 r"""Laws that the shape of a program proves, at any size, without expanding it.
 
 A one-parameter group of linear maps $\theta \mapsto e^{sA}\theta$ with A symmetric that leaves every output unchanged
-gives the law $\theta^\top A\,\theta / 2$ of the gradient flow, because $\langle A\theta, \nabla\langle C, g\rangle\rangle = 0$.
-Two such groups, and one of translations, are read off the program:
+gives the law $\theta^\top A\,\theta / 2$ of the gradient flow, because $\langle A\theta, \nabla\langle C,
+g\rangle\rangle = 0$. Two such groups, and one of translations, are read off the program:
 
 * factor pairs: a matrix g acting on an axis of some arrays and its inverse on the axes contracted with it
   (U g, g^-1 V); laws: off-diagonal entries of the Gram matrices, $U^\top U - V V^\top$ for a product $U V$;
@@ -15,11 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clexact.linalg import SparseRows, primitive, reconstruct
-from clexact.program import Node, Program
+from clexact.program import Node, Numbers, Program
 from clexact.terms import Ints
 
 PRIME = 2**61 - 1
@@ -200,7 +202,7 @@ def translation_laws(program: Program, offsets: dict[str, int]) -> Iterator[Law]
 FIXED, ZERO = -1, -2  # in place of an unknown degree: degree 0 (probes, constants); the number 0, of any degree
 
 
-class DegreeInference:
+class DegreeInference(Numbers):
     """The algebra in which an array is the numbers of its entries' unknown degrees; equations are collected."""
 
     def __init__(self, parameters: int) -> None:
@@ -219,7 +221,7 @@ class DegreeInference:
         if sum(len(rows) for rows, _ in self._equations) > MAX_EQUATIONS:
             raise OverflowError
 
-    def constant(self, value: np.ndarray) -> Ints:  # type: ignore[type-arg]
+    def constant(self, value: NDArray[Any]) -> Ints:
         return np.where(value == 0, ZERO, FIXED)
 
     def add(self, a: Ints, b: Ints) -> Ints:
@@ -257,11 +259,6 @@ class DegreeInference:
         self.equate(wide[chosen], a[chosen], b[chosen], signs=(1, -1, -1))
         return out
 
-    transpose = staticmethod(np.transpose)
-    reshape = staticmethod(np.reshape)
-    take = staticmethod(lambda a, index: a.ravel()[index])
-    concatenate = staticmethod(np.concatenate)
-
     def entries(self) -> tuple[Ints, Ints, Ints]:
         """All equations as triples (equation, unknown, coefficient); known degrees, being 0, left out."""
         equation, unknown, value, first = [], [], [], 0
@@ -275,7 +272,7 @@ class DegreeInference:
 
 
 def scaling_laws(program: Program, offsets: dict[str, int], dimension: int) -> list[Law]:
-    r"""A basis of the laws $\sum_j a_j \theta_j^2$ with a a grading of the parameters in which all outputs have degree 0.
+    r"""A basis of the laws $\sum_j a_j \theta_j^2$, a grading the parameters so that all outputs have degree 0.
 
     OverflowError if the program has more products of entries than ``MAX_EQUATIONS``.
     """
@@ -295,7 +292,7 @@ def scaling_laws(program: Program, offsets: dict[str, int], dimension: int) -> l
     place = (unknown - dimension) % total
     vectors = SparseRows(equation, place, (value % PRIME).astype(np.uint64), total, PRIME).nullspace()
     degrees = [{x: reconstruct(c, PRIME) for x, c in vector.items()} for vector in vectors]
-    laws = []
+    laws: list[Law] = []
     for found in degrees:
         exact = {(x + dimension) % total: c for x, c in found.items() if c is not None}
         if len(exact) == len(found) and _balanced(equation, unknown, value, exact):

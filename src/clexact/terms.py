@@ -115,9 +115,9 @@ class Terms:
         """The terms named by ``index``, in that order."""
         return Terms(self.owner[index], self.coef[index], *kernel.take(*self.rows, index))
 
-    def owned_by(self, owner: Ints) -> Terms:
-        """The same terms with new owners."""
-        return Terms(np.asarray(owner, dtype=np.int64), self.coef, *self.rows)
+    def owned_by(self, owner: Ints | int) -> Terms:
+        """The same terms with new owners: one for each, or one for all."""
+        return Terms(np.broadcast_to(np.asarray(owner, dtype=np.int64), len(self)).copy(), self.coef, *self.rows)
 
     def scaled(self, factor: Any) -> Terms:
         """Multiply every coefficient by ``factor`` (a number, or one for each term)."""

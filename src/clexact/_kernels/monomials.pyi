@@ -1,5 +1,5 @@
-from numpy.typing import NDArray
 import numpy as np
+from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Narrow = NDArray[np.int32]

@@ -9,7 +9,7 @@ from clexact.program import Array
 
 
 def neuron(inputs: int, outputs: int = 1, powers: Sequence[int] = (1,)) -> Model:
-    r"""One neuron $x \mapsto \sum_{k \in \text{powers}} u\,\langle v, x\rangle^k$ with $v \in R^{inputs}$, $u \in R^{outputs}$.
+    r"""One neuron $x \mapsto \sum_k u\,\langle v, x\rangle^k$, k in ``powers``; v has size ``inputs``, u ``outputs``.
 
     $\varphi = (u_i v^\alpha)$ over $|\alpha| = k$, all k in ``powers``. A positively k-homogeneous activation is
     ``powers=[k]``, with the law $k\|u\|^2 - \|v\|^2$; with two powers or more there is none (arXiv 2307.00144,

@@ -12,11 +12,11 @@ from clexact.program import Array
 def relu(dims: Sequence[int], bias: bool = False) -> Model:
     r"""The ReLU network $x \mapsto U_1 \sigma(U_2 \sigma(\cdots U_q x + b_q \cdots) + b_2)$ of sizes ``dims``.
 
-    ``dims`` $= [n_1, \dots, n_{q+1}]$ as for ``linear``; with ``bias``, the hidden unit k between $U_{l-1}$ and $U_l$ has
-    a bias $b_l[k]$ (the output has none). Gates are probes, so $\varphi$ is the family of all path products
-    (arXiv 2307.00144, section 2): minimal for two layers, an assumption for more.
-    Known laws, one for each hidden unit: squared norm of what enters, bias included, minus that of what leaves.
-    Raises TypeError or ValueError for sizes that are not at least two integers >= 1.
+    ``dims`` $= [n_1, \dots, n_{q+1}]$ as for ``linear``; with ``bias``, the hidden unit k between $U_{l-1}$ and $U_l$
+    has a bias $b_l[k]$ (the output has none). Gates are probes, so $\varphi$ is the family of all path products
+    (arXiv 2307.00144, section 2): minimal for two layers, an assumption for more. Known laws, one for each hidden
+    unit: squared norm of what enters, bias included, minus that of what leaves. Raises TypeError or ValueError for
+    sizes that are not at least two integers >= 1.
     """
     sizes = check_dims(dims, "relu")
     hidden = range(2, len(sizes))  # layer l has sizes[l - 1] units

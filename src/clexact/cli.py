@@ -1,0 +1,340 @@
+"""The ``clexact`` command. Exit status 0 for an answer, 2 for wrong input, 130 when interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from clexact import __version__, reproduce
+from clexact.certify import LawCount, certify
+from clexact.fields import VectorFields
+from clexact.flow import LOSSES, Flow, as_flow, gradient_flow
+from clexact.laws import ConservationLaws, polynomial_laws
+from clexact.lie import MAX_DEPTH
+from clexact.lie import Progress as Callback
+from clexact.model import Model
+from clexact.models import FAMILIES, linear, neuron, product, relu
+
+WRONG_INPUT, INTERRUPTED = 2, 130
+WIDTH = 140  # of tables that do not go to a terminal
+
+EPILOG = """\
+examples:
+  clexact certify linear 4 3 5                 U_1 U_2 with U_1 of 4 x 3, U_2 of 3 x 5
+  clexact certify relu 2 5 3 --bias
+  clexact certify neuron 2 1 --powers 3        one neuron: inputs, outputs, powers of its activation
+  clexact certify product 4                    x_1 x_2 x_3 x_4
+  clexact certify --system lorenz.ode --degree 3
+  clexact certify mymodel.py:net               a Model, Flow or VectorFields called net
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one line on standard error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its status."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        arguments.command(arguments)
+        sys.stdout.flush()
+    except (ValueError, TypeError, OverflowError, OSError, ArithmeticError) as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end quietly
+            return 0
+        return _failed(arguments, str(error))
+    except MemoryError:
+        return _failed(arguments, "the machine's memory does not suffice for this size.")
+    except KeyboardInterrupt:
+        print("clexact: interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _failed(arguments: argparse.Namespace, message: str) -> int:
+    print(f"clexact {arguments.name}: error: {' '.join(message.split())}", file=sys.stderr)
+    return WRONG_INPUT
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line: certify, laws, reproduce."""
+    parser = Parser(
+        prog="clexact",
+        description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"clexact {__version__}")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="certify | laws | reproduce")
+    for name, command, summary in (
+        ("certify", _certify, "count the independent laws, with bounds that are proved"),
+        ("laws", _laws, "list all polynomial laws up to a degree"),
+    ):
+        sub = commands.add_parser(
+            name, help=summary, description=summary, epilog=EPILOG.replace("clexact certify", f"clexact {name}"),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        _add_input(sub)
+        sub.add_argument("--degree", type=int, default=2, metavar="K", help="degree of the polynomial laws (default 2)")
+        _add_output(sub)
+        sub.set_defaults(command=command)
+    certifier, lister = commands.choices["certify"], commands.choices["laws"]
+    certifier.add_argument(
+        "--max-depth", type=int, default=MAX_DEPTH, metavar="K", help=f"depth of nested brackets (default {MAX_DEPTH})"
+    )
+    certifier.add_argument("--laws", action="store_true", help="print the laws too")
+    lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
+    lister.add_argument("--latex", action="store_true", help="print the laws as LaTeX")
+    again = commands.add_parser("reproduce", help="certify the published batches and print one table")
+    again.add_argument("--out", default="reproduce.json", metavar="FILE", help="rows as JSON (default reproduce.json)")
+    _add_output(again)
+    again.set_defaults(command=_reproduce)
+    return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    families = " | ".join(FAMILIES)
+    parser.add_argument("target", nargs="*", help=f"a family ({families}) and its sizes, or FILE.py:NAME")
+    parser.add_argument("--system", metavar="FILE.ode", help="polynomial vector fields, lines x' = y*z - 2/3*x^2")
+    parser.add_argument("--bias", action="store_true", help="relu: with a bias in every hidden unit")
+    parser.add_argument(
+        "--powers", type=int, nargs="+", metavar="K", help="neuron: powers of the activation (default 1)"
+    )
+    parser.add_argument(
+        "--loss", choices=[loss.replace("_", "-") for loss in LOSSES], default="full",
+        help="full: the loss spans all output covectors (default); cross-entropy: those of sum zero",
+    )  # fmt: skip
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no progress, and only the answer")
+
+
+def read_flow(arguments: argparse.Namespace) -> Flow:
+    """The flow that the arguments name; ValueError or TypeError saying what was expected."""
+    loss = arguments.loss.replace("-", "_")
+    target: list[str] = arguments.target
+    if arguments.system is not None:
+        if target:
+            raise ValueError(f"give either --system or a model, not both --system and {' '.join(target)!r}.")
+        _refuse_options(arguments, "a system", bias=False, powers=False)
+        if loss != "full":
+            raise ValueError("--loss belongs to models; a system has no loss.")
+        return as_flow(VectorFields.load(arguments.system))
+    if not target:
+        raise ValueError(f"give a family ({', '.join(FAMILIES)}) with its sizes, FILE.py:NAME or --system FILE.ode.")
+    found = _from_file(target, arguments) if ".py" in target[0] else _from_family(target, arguments)
+    if isinstance(found, Model):
+        return gradient_flow(found, loss=loss)
+    if loss != "full":
+        raise ValueError(f"--loss belongs to models, but {target[0]} is a {type(found).__name__}.")
+    return as_flow(found)
+
+
+def _refuse_options(arguments: argparse.Namespace, what: str, *, bias: bool, powers: bool) -> None:
+    if arguments.bias and not bias:
+        raise ValueError(f"--bias belongs to relu, not to {what}.")
+    if arguments.powers is not None and not powers:
+        raise ValueError(f"--powers belongs to neuron, not to {what}.")
+
+
+def _from_family(target: list[str], arguments: argparse.Namespace) -> Model:
+    family, *words = target
+    if family not in FAMILIES:
+        raise ValueError(f"unknown family {family!r}: expected one of {', '.join(FAMILIES)}, or FILE.py:NAME.")
+    _refuse_options(arguments, family, bias=family == "relu", powers=family == "neuron")
+    sizes = [_size(family, word) for word in words]
+    if family == "linear":
+        return linear(sizes)
+    if family == "relu":
+        return relu(sizes, bias=arguments.bias)
+    expected = {"neuron": (1, 2), "product": (1, 1)}[family]
+    if not expected[0] <= len(sizes) <= expected[1]:
+        names = {"neuron": "the number of inputs and the number of outputs", "product": "the number of factors"}
+        raise ValueError(f"{family} takes {names[family]}, not {len(sizes)} sizes.")
+    if family == "neuron":
+        return neuron(sizes[0], sizes[1] if len(sizes) == 2 else 1, powers=arguments.powers or [1])
+    return product(sizes[0])
+
+
+def _size(family: str, word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError(f"a size of {family} must be an integer, not {word!r}.") from None
+
+
+def _from_file(target: list[str], arguments: argparse.Namespace) -> Model | Flow | VectorFields:
+    """The object NAME of FILE.py; a function without arguments is called."""
+    path, _, name = target[0].rpartition(":")
+    if not path or not name or len(target) > 1:
+        raise ValueError(f"expected FILE.py:NAME, not {' '.join(target)!r}.")
+    _refuse_options(arguments, target[0], bias=False, powers=False)
+    if not Path(path).is_file():
+        raise ValueError(f"no file {path!r}.")
+    module = _imported(path)
+    if not hasattr(module, name):
+        raise ValueError(f"{path} defines no {name!r}.")
+    found = getattr(module, name)
+    if callable(found) and not isinstance(found, (Model, Flow, VectorFields)):
+        found = _guarded(found, f"{name}() of {path}")
+    if not isinstance(found, (Model, Flow, VectorFields)):
+        raise TypeError(f"{name!r} of {path} must be a Model, a Flow or VectorFields, not {type(found).__name__}.")
+    return found
+
+
+def _imported(path: str) -> object:
+    spec = importlib.util.spec_from_file_location("clexact_user_model", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    _guarded(lambda: spec.loader.exec_module(module), path)  # type: ignore[union-attr]
+    return module
+
+
+def _guarded(call: Callable[[], object], what: str) -> object:
+    """Run the user's code; whatever it raises becomes one sentence."""
+    try:
+        return call()
+    except Exception as error:
+        raise ValueError(f"{what} failed: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _shown_progress(quiet: bool) -> Iterator[Callback | None]:
+    """A status line on standard error, on a terminal only."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with console.status("reading the model") as status:
+        yield lambda stage, done, total: status.update(f"{stage}: {done} of {total}")
+
+
+def _certify(arguments: argparse.Namespace) -> None:
+    flow = read_flow(arguments)
+    with _shown_progress(arguments.quiet) as progress:
+        count = certify(
+            flow, degree=arguments.degree, seed=arguments.seed, max_depth=arguments.max_depth, progress=progress
+        )
+    if arguments.json:
+        print(count.to_json(laws=arguments.laws))
+        return
+    if not arguments.quiet:
+        print(f"{count.description}")
+    print(count)
+    if not arguments.quiet:
+        _print_evidence(count)
+    if arguments.laws:
+        _print_laws(count.laws, latex=False)
+
+
+def _print_evidence(count: LawCount) -> None:
+    print(f"  at least {count.lower}: {count.evidence.lower}")
+    print(f"  at most  {count.upper}: {count.evidence.upper}")
+    print(f"  assuming: {'; '.join(count.assumptions)}")
+    print(f"  seed {count.seed}, {count.seconds:.3f} s")
+
+
+def _laws(arguments: argparse.Namespace) -> None:
+    flow = read_flow(arguments)
+    with _shown_progress(arguments.quiet):
+        laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
+        independent = len(laws.independent)
+    if arguments.json:
+        print(laws.to_json())
+        return
+    if not arguments.quiet:
+        degree = f"degree {laws.degree}" if laws.homogeneous else f"degree at most {laws.degree}"
+        laws_word = "polynomial law" + "s" * (len(laws) != 1)
+        print(f"{flow.description}: {len(laws)} {laws_word} of {degree}, {independent} independent")
+        print(f"  {laws.completeness.value}")
+    _print_laws(laws, latex=arguments.latex)
+
+
+def _print_laws(laws: ConservationLaws, latex: bool) -> None:
+    for h in laws:
+        print(h.to_latex() if latex else h)
+
+
+def _reproduce(arguments: argparse.Namespace) -> None:
+    console, started = Console(width=None if sys.stdout.isatty() else WIDTH), time.perf_counter()
+    rows: list[reproduce.Row] = []
+    batches = reproduce.batches(arguments.seed)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True, disable=arguments.quiet or not sys.stderr.isatty(),
+    )  # fmt: skip
+    with bar:
+        for batch in batches:
+            task = bar.add_task(batch.name, total=len(batch.cases))
+            for row in reproduce.run(batch):
+                rows.append(row)
+                bar.advance(task)
+    elapsed = time.perf_counter() - started
+    data = {"seed": arguments.seed, "version": __version__, "seconds": elapsed, "rows": [row.to_dict() for row in rows]}
+    _write_atomically(Path(arguments.out), json.dumps(data, indent=1) + "\n")
+    if arguments.json:
+        print(json.dumps(data))
+        return
+    if not arguments.quiet:
+        console.print(_row_table(rows))
+    console.print(_total_table(batches, rows))
+    confirmed = sum(row.verdict == "confirmed" for row in rows)
+    console.print(f"{confirmed} of {len(rows)} confirmed in {elapsed:.2f} s, one process; rows in {arguments.out}")
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    """Write beside the file and rename, so that a crash leaves the old file or none."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _row_table(rows: list[reproduce.Row]) -> Table:
+    table = Table("network", "D", "at least", "at most", "stated", "verdict", "seconds")
+    for column in (1, 2, 3, 4, 6):
+        table.columns[column].justify = "right"
+    batch = ""
+    for row in rows:
+        if row.batch != batch:
+            table.add_section()
+            batch = row.batch
+        name = row.network.replace("[", r"\[")
+        numbers = (str(row.dimension), str(row.lower), str(row.upper), str(row.stated))
+        table.add_row(name, *numbers, row.verdict, f"{row.seconds:.4f}")
+    return table
+
+
+def _total_table(batches: list[reproduce.Batch], rows: list[reproduce.Row]) -> Table:
+    table = Table("batch", "statement", "confirmed", "seconds", "published, 64 cores")
+    table.columns[2].justify = table.columns[3].justify = table.columns[4].justify = "right"
+    for batch in batches:
+        mine = [row for row in rows if row.batch == batch.name]
+        confirmed = f"{sum(row.verdict == 'confirmed' for row in mine)} of {len(mine)}"
+        published = "" if batch.published is None else f"{batch.published} s"
+        table.add_row(batch.name, batch.statement, confirmed, f"{sum(row.seconds for row in mine):.3f}", published)
+    return table

@@ -1,0 +1,193 @@
+"""The published gradient-flow runs of arXiv 2307.00144, drawn from a seed and certified.
+
+The published figures are those of the authors' notebooks (SageMath floats, 64 cores), by their own logs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from clexact import models
+from clexact.certify import certify
+from clexact.draws import Draws
+from clexact.fields import VectorFields
+from clexact.flow import as_flow, gradient_flow
+from clexact.laws import ConservationLaws, independent, laws_from_dicts, monomials_of_degree, polynomial_laws
+from clexact.lie import RANK_BITS
+from clexact.polynomial import Polynomial
+from clexact.symmetry import Law
+from clexact.terms import Terms
+
+FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network or family of fields: certified bounds beside the stated number."""
+
+    batch: str
+    network: str
+    dimension: int
+    lower: int
+    upper: int
+    stated: int
+    verdict: str
+    evidence: str
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A list of cases; ``published`` is the time of the published run in seconds, None if none was published."""
+
+    name: str
+    statement: str
+    published: int | None
+    cases: tuple[Callable[[], Row], ...]
+
+
+def verdict(lower: int, upper: int, stated: int) -> str:
+    """``confirmed`` when the certified bounds meet at the stated number, else what is certified instead."""
+    if lower == upper:
+        return "confirmed" if lower == stated else f"refuted: {lower}"
+    return "open" if lower <= stated <= upper else f"refuted: between {lower} and {upper}"
+
+
+def stated_linear(sizes: list[int], seed: int) -> int:
+    r"""How many entries of all $U_l^\top U_l - U_{l+1} U_{l+1}^\top$ are independent, by their definition."""
+    flow = gradient_flow(models.linear(sizes))
+    place = {name: i for i, name in enumerate(flow.variables)}
+    laws: list[Law] = []
+    for layer, (rows, width, columns) in enumerate(zip(sizes, sizes[1:], sizes[2:], strict=False), start=1):
+        for k in range(width):
+            for m in range(k, width):
+                left = [tuple(sorted((place[f"U{layer}[{i},{k}]"], place[f"U{layer}[{i},{m}]"]))) for i in range(rows)]
+                right = [
+                    tuple(sorted((place[f"U{layer + 1}[{k},{j}]"], place[f"U{layer + 1}[{m},{j}]"])))
+                    for j in range(columns)
+                ]
+                laws.append(dict.fromkeys(left, 1) | dict.fromkeys(right, -1))
+    return _count_independent(laws_from_dicts(flow, laws, 2, seed), seed)
+
+
+def _count_independent(laws: ConservationLaws, seed: int) -> int:
+    draws = Draws(seed)
+    prime = draws.prime(RANK_BITS)
+    return len(independent(laws, draws.residues((len(laws.variables),), prime), prime))
+
+
+def random_sizes(draws: Draws, depths: tuple[int, int], widths: tuple[int, int]) -> list[int]:
+    """Sizes [n_1, ..., n_{q+1}] of a network of q layers, q and the n_l uniform in the two ranges."""
+    (depth,) = draws.integers(*depths, 1)
+    return draws.integers(*widths, depth + 1)
+
+
+def random_fields(draws: Draws, count: int) -> VectorFields:
+    """Fields in 5 variables, every coefficient up to degree 3 uniform in -9..9."""
+    names = tuple(f"x{i}" for i in range(1, FIELD_VARIABLES + 1))
+    monomials = [
+        terms.monomial(t)
+        for terms in (monomials_of_degree(FIELD_VARIABLES, k) for k in range(FIELD_DEGREE + 1))
+        for t in range(len(terms))
+    ]
+
+    def component() -> Polynomial:
+        coefficients = draws.integers(-FIELD_COEFFICIENT, FIELD_COEFFICIENT, len(monomials))
+        return Polynomial._from_checked(names, Terms.from_monomials([0] * len(monomials), coefficients, monomials))
+
+    return VectorFields(names, [[component() for _ in names] for _ in range(count)])
+
+
+def _counted(batch: str, name: str, stated: int, flow: Any, seed: int, start: float) -> Row:
+    count = certify(flow, seed=seed)
+    seconds = time.perf_counter() - start
+    outcome = verdict(count.lower, count.upper, stated)
+    evidence = f"lower {count.evidence.lower}; upper {count.evidence.upper}"
+    return Row(batch, name, count.dimension, count.lower, count.upper, stated, outcome, evidence, seconds)
+
+
+def _linear_case(batch: str, sizes: list[int], seed: int) -> Row:
+    stated, start = stated_linear(sizes, seed), time.perf_counter()
+    return _counted(batch, f"linear {sizes}", stated, gradient_flow(models.linear(sizes)), seed, start)
+
+
+def _relu_case(batch: str, sizes: list[int], bias: bool, seed: int) -> Row:
+    start = time.perf_counter()
+    net = models.relu(sizes, bias=bias)
+    return _counted(batch, net.name, sum(sizes[1:-1]), gradient_flow(net), seed, start)
+
+
+def _product_case(batch: str, d: int, seed: int) -> Row:
+    start = time.perf_counter()
+    return _counted(batch, f"x_1 ... x_{d}", d - 1, gradient_flow(models.product(d)), seed, start)
+
+
+def _fields_case(batch: str, fields: VectorFields, seed: int) -> Row:
+    start = time.perf_counter()
+    stated = fields.dimension - 1 if len(fields) == 1 else 0
+    name = f"{len(fields)} random field{'s' * (len(fields) > 1)}"
+    return _counted(batch, name, stated, fields, seed, start)
+
+
+def _search_case(batch: str, net: Any, stated: int, seed: int) -> Row:
+    """All laws of degree 2 from the expanded fields alone, without what the program's shape would propose."""
+    start = time.perf_counter()
+    fields = gradient_flow(net).fields
+    laws = polynomial_laws(fields, 2, seed=seed)
+    seconds = time.perf_counter() - start
+    found = len(laws.independent)
+    upper = found if laws.complete else as_flow(fields).dimension
+    evidence = f"{len(laws)} laws, exact identities; {laws.completeness.value}"
+    outcome = verdict(found, upper, stated)
+    return Row(batch, net.name, fields.dimension, found, upper, stated, outcome, evidence, seconds)
+
+
+def _linear_search_case(batch: str, sizes: list[int], seed: int) -> Row:
+    return _search_case(batch, models.linear(sizes), stated_linear(sizes, seed), seed)
+
+
+def batches(seed: int = 0) -> list[Batch]:
+    """All batches with their cases, drawn from the seed."""
+    draws = Draws(seed)
+    linear, relu = "50 linear networks", "50 ReLU networks"
+    linear_search, relu_search = "law search, 10 linear networks", "law search, 10 ReLU networks"
+    product, random = "x_1 ... x_D, D = 2..8", "random fields, 5 variables, degree 3"
+
+    def sizes(depths: tuple[int, int], widths: tuple[int, int], count: int) -> list[list[int]]:
+        return [random_sizes(draws, depths, widths) for _ in range(count)]
+
+    linear_sizes, relu_sizes = sizes((2, 4), (2, 5), 50), sizes((2, 4), (2, 9), 50)
+    searched, searched_relu = sizes((2, 3), (2, 4), 10), sizes((2, 3), (2, 4), 10)
+    families = [random_fields(draws, count) for count in range(1, 6)]
+    drawn: dict[str, list[Callable[[], Row]]] = {
+        linear: [partial(_linear_case, linear, s, seed) for s in linear_sizes],
+        relu: [partial(_relu_case, relu, s, n % 2 == 1, seed) for n, s in enumerate(relu_sizes)],
+        linear_search: [partial(_linear_search_case, linear_search, s, seed) for s in searched],
+        relu_search: [partial(_search_case, relu_search, models.relu(s), sum(s[1:-1]), seed) for s in searched_relu],
+        product: [partial(_product_case, product, d, seed) for d in range(2, 9)],
+        random: [partial(_fields_case, random, fields, seed) for fields in families],
+    }
+    statements = {
+        linear: "the laws are the entries of U_l^T U_l - U_(l+1) U_(l+1)^T, and no others",
+        relu: "one law for each hidden unit, and no others",
+        linear_search: "the polynomial laws of degree 2 are the entries of U_l^T U_l - U_(l+1) U_(l+1)^T",
+        relu_search: "the polynomial laws of degree 2 are one for each hidden unit",
+        product: "D - 1 laws",
+        random: "D - 1 laws for one field, none for two or more",
+    }
+    published = {linear: 2063, relu: 6780, linear_search: 91, relu_search: 44}
+    return [Batch(name, statements[name], published.get(name), tuple(cases)) for name, cases in drawn.items()]
+
+
+def run(batch: Batch) -> Iterator[Row]:
+    """The rows of a batch, one by one."""
+    for case in batch.cases:
+        yield case()

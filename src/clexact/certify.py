@@ -6,23 +6,24 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import Flow, as_flow
-from clexact.laws import ConservationLaws, check_degree, independent, polynomial_laws, proposed_laws
+from clexact.laws import ConservationLaws, check_degree, independent, laws_from_dicts, polynomial_laws, proposed_laws
 from clexact.lie import (
     ATTEMPTS,
     MAX_DEPTH,
     RANK_BITS,
     ClosureStatus,
+    Growth,
     LieClosure,
     Progress,
     check_depth,
-    grow,
+    closure_of,
     settle,
 )
 
@@ -55,6 +56,7 @@ class LawCount:
     error: Fraction
     degree: int
     seed: int
+    interrupted: bool  # Ctrl-C came before the search had ended: the bounds are valid, but might be better
     description: str
     assumptions: tuple[str, ...]
     flow: Flow = field(repr=False)
@@ -112,6 +114,7 @@ class LawCount:
             "error": f"2^-{_bits(self.error)}" if self.error else "0",
             "prime": self.closure.prime,
             "seed": self.seed,
+            "interrupted": self.interrupted,
             "seconds": round(self.seconds, 6),
         }
         return data | ({"laws": [str(h) for h in self.laws]} if laws else {})
@@ -128,80 +131,124 @@ def certify(
     *,
     max_depth: int = MAX_DEPTH,
     progress: Progress | None = None,
+    keep_partial: bool = False,
 ) -> LawCount:
     r"""Count the independent conservation laws of a flow near a generic start, with proof.
 
-    Lower: N polynomial laws of degree at most ``degree``, exact identities, whose gradients have rank N mod p at a
-    point. Upper: brackets of the fields whose values have rank K mod p at a point prove dim W_inf >= K, so at most D
-    - K laws. When N < D - K, the brackets are shown to be closed: exactly if there is one field, else by random
-    points with an error of at most 2^-100, and then there are D - K laws although not all are polynomial. If that
-    fails too, both bounds are given.
+    Lower: N polynomial laws of degree at most ``degree``, exact identities, with gradients of rank N mod p at a point.
+    Upper: brackets of the fields whose values have rank K mod p at a point prove dim W_inf >= K, so at most D - K laws.
+    When N < D - K, the brackets are shown to be closed: exactly if there is one field, else by random points with an
+    error of at most 2^-100, and then there are D - K laws although not all are polynomial. If that fails too, both
+    bounds are given. The count D - dim W_inf is theorem 2.11 of arXiv 2506.06194, after arXiv 2307.00144.
 
-    The count D - dim W_inf is theorem 2.11 of arXiv 2506.06194, after arXiv 2307.00144.
+    ``progress`` is called with (stage, done, total). With ``keep_partial``, Ctrl-C returns the best bounds so far (the
+    result says ``interrupted``) instead of raising KeyboardInterrupt.
 
-    Raises TypeError for no flow, ValueError for degree < 1 or max_depth < 0. Ctrl-C raises KeyboardInterrupt as usual.
+    Raises TypeError for no flow, ValueError for degree < 1, seed < 0 or max_depth < 0.
 
     >>> import clexact
     >>> certify(clexact.gradient_flow(clexact.models.linear([4, 3, 5])))
-    exactly 6 independent conservation laws (D = 27, dim W = 20 -> 21)
+    exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
     """
     flow = as_flow(flow)
     check_degree(degree)
     check_depth(max_depth)
-    stats: dict[str, float] = {}
-    draws = Draws(seed)
-    with _timed(stats, "laws of the program's shape"):
-        laws = proposed_laws(flow, degree, seed=seed)
-    for _ in range(ATTEMPTS):
-        prime = draws.prime(RANK_BITS)
-        point = draws.residues((flow.dimension,), prime)
-        with _timed(stats, "independence of the laws"):
-            shown = independent(laws, point, prime)
-        limit = flow.dimension - len(shown)
-        with _timed(stats, "brackets"):
-            dims, witnesses = grow(flow, point, prime, limit, max_depth, draws, stop_at_stall=True, progress=progress)
-        if dims[-1] < limit and not laws.complete:
-            with _timed(stats, "monomial system"):
-                laws = _wider(polynomial_laws(flow, degree, seed=seed), laws)
-            with _timed(stats, "independence of the laws"):
-                shown = independent(laws, point, prime)
-            limit = flow.dimension - len(shown)
-        with _timed(stats, "closure"):
-            status, error = settle(flow, dims, witnesses, limit, draws, generic=True, progress=progress)
-        if status is not ClosureStatus.OPEN:
-            break
-    coordinates = tuple(int(c) for c in point)
-    closure = LieClosure(flow.dimension, dims, status, error, coordinates, prime, seed, True, witnesses)
-    return _count(flow, laws, len(shown), closure, degree, stats)
+    certification = _Certification(flow, degree, seed, max_depth, progress)
+    try:
+        certification.run()
+    except KeyboardInterrupt:
+        if not keep_partial:
+            raise
+        certification.interrupted = True
+    return certification.result()
 
 
-def _wider(found: ConservationLaws, proposed: ConservationLaws) -> ConservationLaws:
-    """The laws found; the proposed ones are among them when the search was complete, and are kept when it was not."""
-    return found if found.complete else replace(proposed, completeness=found.completeness)
+class _Certification:
+    """The bounds so far, and how to better them: laws from below, brackets from above, closure between."""
 
+    def __init__(self, flow: Flow, degree: int, seed: int, max_depth: int, progress: Progress | None) -> None:
+        self.flow, self.degree, self.seed, self.max_depth, self.progress = flow, degree, seed, max_depth, progress
+        self.draws, self.stats, self.interrupted = Draws(seed), dict[str, float](), False
+        self.laws = laws_from_dicts(flow, [], degree, seed)
+        self.status, self.error = ClosureStatus.OPEN, Fraction(0)
+        self.new_point()
 
-def _count(
-    flow: Flow, laws: ConservationLaws, exhibited: int, closure: LieClosure, degree: int, stats: dict[str, float]
-) -> LawCount:
-    upper = flow.dimension - closure.rank
-    lower = exhibited if closure.status is ClosureStatus.OPEN else upper
-    return LawCount(
-        dimension=flow.dimension,
-        lower=lower,
-        upper=upper,
-        exhibited=exhibited,
-        laws=laws,
-        filtration=closure.dims,
-        closure=closure,
-        evidence=_evidence(flow, exhibited, lower, upper, closure, degree),
-        error=closure.error,
-        degree=degree,
-        seed=closure.seed,
-        description=flow.description,
-        assumptions=flow.assumptions,
-        flow=flow,
-        stats=stats,
-    )
+    def new_point(self) -> None:
+        """Draw another prime and point; what was shown at the old one is dropped."""
+        prime = self.draws.prime(RANK_BITS)
+        self.growth = Growth(self.flow, self.draws.residues((self.flow.dimension,), prime), prime)
+        self.shown: tuple[int, ...] = ()
+
+    @property
+    def limit(self) -> int:
+        """The largest rank that the laws shown leave for the brackets."""
+        return self.flow.dimension - len(self.shown)
+
+    def run(self) -> None:
+        """Cheapest first: laws of the program's shape, brackets, the monomial system, closure; then a new point."""
+        with self._timed("laws of the program's shape"):
+            self.laws = proposed_laws(self.flow, self.degree, seed=self.seed)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self.new_point()
+            self._show_laws()
+            with self._timed("brackets"):
+                self.growth.run(
+                    self.flow, self.limit, self.max_depth, self.draws, stop_at_stall=True, progress=self.progress
+                )
+            if self.growth.form.rank < self.limit and not self.laws.complete:
+                self._search_laws()
+            with self._timed("closure"):
+                self.status, self.error = settle(
+                    self.flow, self.growth, self.limit, self.draws, generic=True, progress=self.progress
+                )
+            if self.status is not ClosureStatus.OPEN:
+                break
+
+    def _show_laws(self) -> None:
+        with self._timed("independence of the laws"):
+            self.shown = independent(self.laws, self.growth.point, self.growth.prime)
+
+    def _search_laws(self) -> None:
+        """All polynomial laws; where the search is too large to make, those of the program's shape stay."""
+        with self._timed("monomial system"):
+            found = polynomial_laws(self.flow, self.degree, seed=self.seed)
+        if found.complete:
+            self.laws = found
+            self._show_laws()
+
+    def result(self) -> LawCount:
+        """The bounds as they stand."""
+        flow, growth, exhibited = self.flow, self.growth, len(self.shown)
+        closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=True)
+        upper = flow.dimension - closure.rank
+        lower = exhibited if closure.status is ClosureStatus.OPEN else upper
+        return LawCount(
+            dimension=flow.dimension,
+            lower=lower,
+            upper=upper,
+            exhibited=exhibited,
+            laws=self.laws,
+            filtration=closure.dims,
+            closure=closure,
+            evidence=_evidence(flow, exhibited, lower, upper, closure, self.degree),
+            error=closure.error,
+            degree=self.degree,
+            seed=self.seed,
+            interrupted=self.interrupted,
+            description=flow.description,
+            assumptions=flow.assumptions,
+            flow=flow,
+            stats=self.stats,
+        )
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stats[stage] = self.stats.get(stage, 0.0) + time.perf_counter() - start
 
 
 def _evidence(flow: Flow, exhibited: int, lower: int, upper: int, closure: LieClosure, degree: int) -> Evidence:
@@ -213,7 +260,7 @@ def _evidence(flow: Flow, exhibited: int, lower: int, upper: int, closure: LieCl
     )
     if lower == exhibited:
         below = (
-            f"proved: {exhibited} polynomial laws of degree at most {degree}, exact identities, "
+            f"proved: {exhibited} polynomial law{'s' * (exhibited != 1)} of degree at most {degree}, exact identities, "
             f"with gradients of rank {exhibited} mod {closure.prime} at a point"
         )
         return Evidence(below, above)
@@ -230,12 +277,3 @@ def _evidence(flow: Flow, exhibited: int, lower: int, upper: int, closure: LieCl
 def _bits(error: Fraction) -> int:
     """The largest k with error <= 2^-k."""
     return (error.denominator // error.numerator).bit_length() - 1
-
-
-@contextmanager
-def _timed(stats: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        stats[stage] = stats.get(stage, 0.0) + time.perf_counter() - start

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -63,13 +63,19 @@ def run(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end quietly
             return 0
-        return _failed(arguments, str(error))
+        return _failed(
+            arguments, f"cannot open {error.filename!r}: {error.strerror}." if _of_file(error) else str(error)
+        )
     except MemoryError:
         return _failed(arguments, "the machine's memory does not suffice for this size.")
     except KeyboardInterrupt:
         print("clexact: interrupted.", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _of_file(error: Exception) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.filename is not None
 
 
 def _failed(arguments: argparse.Namespace, message: str) -> int:
@@ -238,13 +244,24 @@ def _certify(arguments: argparse.Namespace) -> None:
     flow = read_flow(arguments)
     with _shown_progress(arguments.quiet) as progress:
         count = certify(
-            flow, degree=arguments.degree, seed=arguments.seed, max_depth=arguments.max_depth, progress=progress
+            flow,
+            degree=arguments.degree,
+            seed=arguments.seed,
+            max_depth=arguments.max_depth,
+            progress=progress,
+            keep_partial=True,
         )
+    _print_count(count, arguments)
+    if count.interrupted:
+        raise KeyboardInterrupt  # the bounds so far are printed
+
+
+def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(count.to_json(laws=arguments.laws))
         return
     if not arguments.quiet:
-        print(f"{count.description}")
+        print(count.description)
     print(count)
     if not arguments.quiet:
         _print_evidence(count)

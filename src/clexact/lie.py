@@ -117,35 +117,44 @@ def values_at(flow: Flow, seeds: Words, point: Words, prime: int) -> Words:
     return np.concatenate(parts)
 
 
-def grow(
-    flow: Flow,
-    point: Words,
-    prime: int,
-    limit: int,
-    max_depth: int,
-    draws: Draws,
-    *,
-    stop_at_stall: bool,
-    progress: Progress | None = None,
-) -> tuple[tuple[int, ...], tuple[Witness, ...]]:
-    """Draw members level by level until the rank is ``limit``, a level adds nothing, or the depth is exhausted."""
-    form, dims, witnesses = Echelon(flow.dimension, prime), list[int](), list[Witness]()
-    for depth in range(max_depth + 1):
+class Growth:
+    """The rank of members of W_0, W_1, ... at one point, as far as it has been driven: valid at any moment."""
+
+    def __init__(self, flow: Flow, point: Words, prime: int) -> None:
+        self.point, self.prime = point, prime
+        self.form = Echelon(flow.dimension, prime)
+        self.witnesses: list[Witness] = []
+        self._finished: list[int] = []
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Dimensions level by level, that of the level under way included."""
+        under_way = not self._finished or self.form.rank > self._finished[-1]
+        return (*self._finished, *([self.form.rank] if under_way else []))
+
+    def run(
+        self, flow: Flow, limit: int, max_depth: int, draws: Draws, *, stop_at_stall: bool, progress: Progress | None
+    ) -> None:
+        """Draw members level by level until the rank is ``limit``, a level adds nothing, or the depth is exhausted."""
+        for depth in range(max_depth + 1):
+            self._run_level(flow, depth, limit, draws, progress)
+            self._finished.append(self.form.rank)
+            stalled = depth > 0 and self._finished[-1] == self._finished[-2]
+            if self.form.rank >= limit or (stop_at_stall and stalled):
+                break
+
+    def _run_level(self, flow: Flow, depth: int, limit: int, draws: Draws, progress: Progress | None) -> None:
         misses, batch = 0, FIRST_BATCH
-        while form.rank < limit and misses < MISSES:
-            count = max(MISSES, min(batch, limit - form.rank))
-            seeds = draws.residues((depth + 1, count, flow.seed_size), prime)
-            fresh = form.add(values_at(flow, seeds, point, prime))
+        while self.form.rank < limit and misses < MISSES:
+            count = max(MISSES, min(batch, limit - self.form.rank))
+            seeds = draws.residues((depth + 1, count, flow.seed_size), self.prime)
+            fresh = self.form.add(values_at(flow, seeds, self.point, self.prime))
             if fresh.any():
-                witnesses.append(Witness(depth, seeds[:, fresh]))
+                self.witnesses.append(Witness(depth, seeds[:, fresh]))
             misses += int((~fresh).sum())
             batch = min(2 * batch, LARGEST_BATCH)
             if progress:
-                progress(f"brackets of depth {depth}", form.rank, limit)
-        dims.append(form.rank)
-        if form.rank >= limit or (stop_at_stall and depth and dims[-1] == dims[-2]):
-            break
-    return tuple(dims), tuple(witnesses)
+                progress(f"brackets of depth {depth}", self.form.rank, limit)
 
 
 def closure_error(flow: Flow, depths: Sequence[int], extra: int, bits: int = CLOSURE_BITS) -> Fraction:
@@ -228,27 +237,30 @@ def lie_closure(
     place = draws.residues((flow.dimension,), prime) if point is None else check_point(point, flow.dimension, prime)
     laws = proposed_laws(flow, 2, seed=seed)
     limit = flow.dimension - len(independent(laws, place, prime))
-    dims, witnesses = grow(flow, place, prime, limit, max_depth, draws, stop_at_stall=point is None)
-    status, error = settle(flow, dims, witnesses, limit, draws, generic=point is None)
-    coordinates = tuple(int(c) for c in place)
-    return LieClosure(flow.dimension, dims, status, error, coordinates, prime, seed, point is None, witnesses)
+    growth = Growth(flow, place, prime)
+    growth.run(flow, limit, max_depth, draws, stop_at_stall=point is None, progress=None)
+    status, error = settle(flow, growth, limit, draws, generic=point is None)
+    return closure_of(flow, growth, status, error, seed, generic=point is None)
+
+
+def closure_of(
+    flow: Flow, growth: Growth, status: ClosureStatus, error: Fraction, seed: int, *, generic: bool
+) -> LieClosure:
+    """The result as plain data."""
+    point = tuple(int(c) for c in growth.point)
+    witnesses = tuple(growth.witnesses)
+    return LieClosure(flow.dimension, growth.dims, status, error, point, growth.prime, seed, generic, witnesses)
 
 
 def settle(
-    flow: Flow,
-    dims: tuple[int, ...],
-    witnesses: tuple[Witness, ...],
-    limit: int,
-    draws: Draws,
-    *,
-    generic: bool,
-    progress: Progress | None = None,
+    flow: Flow, growth: Growth, limit: int, draws: Draws, *, generic: bool, progress: Progress | None = None
 ) -> tuple[ClosureStatus, Fraction]:
     """What is known of the last dimension: exact, closed with an error, or a lower bound."""
+    dims = growth.dims
     if dims[-1] == limit or spanned_by_few(flow, dims[-1], generic):
         return ClosureStatus.PROVED, Fraction(0)
     stalled = len(dims) > 1 and dims[-1] == dims[-2]
-    error = closed(flow, witnesses, draws, progress) if generic and stalled else None
+    error = closed(flow, growth.witnesses, draws, progress) if generic and stalled else None
     return (ClosureStatus.OPEN, Fraction(0)) if error is None else (ClosureStatus.CLOSED, error)
 
 

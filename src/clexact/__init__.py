@@ -3,7 +3,7 @@
 >>> import clexact
 >>> net = clexact.models.linear([4, 3, 5])
 >>> clexact.certify(clexact.gradient_flow(net))
-exactly 6 independent conservation laws (D = 27, dim W = 20 -> 21)
+exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
 from clexact import models

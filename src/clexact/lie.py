@@ -8,7 +8,7 @@ e\,X(\theta))$. Random members are as good as a basis.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 from math import factorial
@@ -60,7 +60,7 @@ class LieClosure:
     dims: tuple[int, ...]
     status: ClosureStatus
     error: Fraction  # with status CLOSED, the probability that the dimension is larger, at most; else 0
-    point: tuple[int, ...]  # coordinates mod prime
+    point: tuple[Number, ...]  # as given, or drawn in [0, prime)
     prime: int
     seed: int
     generic: bool  # whether the point was drawn, not given
@@ -240,7 +240,8 @@ def lie_closure(
     growth = Growth(flow, place, prime)
     growth.run(flow, limit, max_depth, draws, stop_at_stall=point is None, progress=None)
     status, error = settle(flow, growth, limit, draws, generic=point is None)
-    return closure_of(flow, growth, status, error, seed, generic=point is None)
+    found = closure_of(flow, growth, status, error, seed, generic=point is None)
+    return found if point is None else replace(found, point=tuple(exact(c, "a coordinate of point") for c in point))
 
 
 def closure_of(

@@ -1,0 +1,33 @@
+# Each target makes its own .venv with all it needs. Needed on the machine: Python >= 3.11 and a C compiler.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := setup.py pyproject.toml $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi')
+
+.PHONY: reproduce test bench clean
+
+reproduce: .venv/installed
+	$(BIN)/clexact reproduce
+
+test: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: .venv/installed
+	$(BIN)/python bench/run.py
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "clexact needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet .
+	touch $@
+
+.venv/tested: .venv/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet '.[test]'
+	touch .venv/installed $@
+
+clean:
+	rm -rf .venv build src/*.egg-info src/clexact/_kernels/*.c src/clexact/_kernels/*.so

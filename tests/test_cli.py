@@ -1,0 +1,198 @@
+"""The command line as a user meets it: answers, JSON, wrong input, exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import clexact
+from clexact import cli
+
+KEYS = {
+    "dimension", "fields", "lower", "upper", "exact", "exhibited", "degree", "filtration", "evidence", "seed", "seconds"
+}  # fmt: skip
+
+
+def output(capsys, *words):
+    """Standard output of a command that must succeed."""
+    assert cli.run(list(words)) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "flow"),
+    [
+        ("linear 4 3 5", clexact.gradient_flow(clexact.models.linear([4, 3, 5]))),
+        ("linear 1 1", clexact.gradient_flow(clexact.models.linear([1, 1]))),
+        ("relu 2 5 3 --bias", clexact.gradient_flow(clexact.models.relu([2, 5, 3], bias=True))),
+        ("neuron 2 1 --powers 3", clexact.gradient_flow(clexact.models.neuron(2, 1, [3]))),
+        ("neuron 3 --powers 1 3", clexact.gradient_flow(clexact.models.neuron(3, 1, [1, 3]))),
+        ("product 4", clexact.gradient_flow(clexact.models.product(4))),
+        (
+            "linear 3 2 3 --loss cross-entropy",
+            clexact.gradient_flow(clexact.models.linear([3, 2, 3]), loss="cross_entropy"),
+        ),
+    ],
+)
+def test_certify_prints_the_answer_of_the_library(capsys, words, flow):
+    """The command and the Python call give one answer."""
+    assert output(capsys, "certify", *words.split(), "--quiet").strip() == str(clexact.certify(flow))
+    data = json.loads(output(capsys, "certify", *words.split(), "--json", "--laws"))
+    assert KEYS | {"laws"} <= data.keys()
+    assert data["laws"] == [str(h) for h in clexact.certify(flow).laws]
+    assert data["fields"] == len(flow.fields)
+    assert (data["lower"], data["upper"]) == (clexact.certify(flow).lower, clexact.certify(flow).upper)
+
+
+def test_laws_are_left_out_of_json_unless_asked_for(capsys):
+    """--laws decides."""
+    assert "laws" not in json.loads(output(capsys, "certify", "linear", "2", "2", "--json"))
+
+
+def test_seed_and_degree_reach_the_result(capsys):
+    """Options are not ignored."""
+    data = json.loads(output(capsys, "certify", "linear", "2", "2", "2", "--json", "--seed", "7", "--degree", "3"))
+    assert (data["seed"], data["degree"]) == (7, 3)
+    other = json.loads(output(capsys, "certify", "linear", "2", "2", "2", "--json"))
+    assert data["prime"] != other["prime"]
+
+
+def test_max_depth_bounds_the_brackets(capsys):
+    """Without brackets, the bounds of a linear network stay apart."""
+    data = json.loads(output(capsys, "certify", "linear", "3", "2", "3", "--max-depth", "0", "--json"))
+    assert not data["exact"] and data["lower"] == 3 and len(data["filtration"]) == 1
+
+
+def test_laws_as_text_latex_and_json(capsys):
+    """The three forms of one list."""
+    text = output(capsys, "laws", "linear", "2", "1", "2", "--quiet").split("\n")
+    assert text[0] == "U1[0,0]^2 + U1[1,0]^2 - U2[0,0]^2 - U2[0,1]^2"
+    assert "U_{1;0,0}^{2}" in output(capsys, "laws", "linear", "2", "1", "2", "--latex")
+    assert json.loads(output(capsys, "laws", "linear", "2", "1", "2", "--json"))["laws"] == text[:1]
+
+
+def test_homogeneous_laws(capsys):
+    """Only the given degree."""
+    laws = output(capsys, "laws", "product", "3", "--degree", "4", "--homogeneous", "--quiet").split("\n")
+    assert len(laws) == 4 and all("^4" in law for law in laws[:3])
+
+
+def test_system_file(capsys, tmp_path):
+    """Several fields, comments, rational coefficients."""
+    path = tmp_path / "rotation.ode"
+    path.write_text("# two rotations\nx' = y\ny' = -x\n---\ny' = 2/3*z\nz' = -2/3*y\n")
+    data = json.loads(output(capsys, "certify", "--system", str(path), "--json", "--laws"))
+    assert data["laws"] == ["x^2 + y^2 + z^2"] and data["exact"] and data["fields"] == 2
+
+
+def test_user_file(capsys, tmp_path):
+    """A Model, a function that makes one, and VectorFields."""
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import clexact\nnet = clexact.models.linear([2, 1, 2])\n"
+        "def make():\n    return net\n"
+        "fields = clexact.VectorFields.from_strings(['x', 'y'], [['y', 'x']])\n"
+    )
+    answers = [output(capsys, "certify", f"{path}:{name}", "--quiet") for name in ("net", "make")]
+    assert answers[0] == answers[1] and answers[0].startswith("exactly 1 ")
+    assert output(capsys, "laws", f"{path}:fields", "--quiet").strip() == "x^2 - y^2"
+
+
+WRONG = [
+    ("certify linear 0 3", "must be at least 1, not 0"),
+    ("certify linear -1 3", "must be at least 1, not -1"),
+    ("certify linear 3", "at least two sizes"),
+    ("certify linear", "at least two sizes"),
+    ("certify linear a b", "must be an integer, not 'a'"),
+    ("certify linear 2.5 3", "must be an integer, not '2.5'"),
+    ("certify relu 2", "at least two sizes"),
+    ("certify neuron", "the number of inputs"),
+    ("certify neuron 1 2 3", "the number of inputs"),
+    ("certify neuron 1 1 --powers 0", "at least 1, not 0"),
+    ("certify product 2 3", "the number of factors"),
+    ("certify resnet 18", "unknown family 'resnet'"),
+    ("certify", "give a family"),
+    ("certify linear 2 2 --bias", "--bias belongs to relu"),
+    ("certify linear 2 2 --powers 2", "--powers belongs to neuron"),
+    ("certify linear 2 2 --degree 0", "degree must be at least 1, not 0"),
+    ("certify linear 2 2 --degree x", "invalid int value: 'x'"),
+    ("certify linear 2 2 --seed -1", "seed must be at least 0, not -1"),
+    ("certify linear 2 2 --max-depth -1", "max_depth must be at least 0, not -1"),
+    ("certify linear 2 2 --loss hinge", "invalid choice: 'hinge'"),
+    ("certify --system missing.ode", "cannot open 'missing.ode'"),
+    ("certify --system bad.ode", "bad.ode: line 2, column 8: float 0.5 is not exact"),
+    ("certify --system bad.ode linear 2 2", "not both"),
+    ("certify --system good.ode --loss cross-entropy", "a system has no loss"),
+    ("certify --system good.ode --bias", "--bias belongs to relu, not to a system"),
+    ("certify --system binary.ode", "not a text file"),
+    ("certify missing.py:net", "no file 'missing.py'"),
+    ("certify user.py", "expected FILE.py:NAME"),
+    ("certify user.py:absent", "defines no 'absent'"),
+    ("certify user.py:number", "must be a Model, a Flow or VectorFields, not int"),
+    ("certify user.py:failing", "IndexError"),
+    ("certify user.py:wrong_shape", "matmul of shapes"),
+    ("certify syntax.py:net", "SyntaxError"),
+    ("laws linear 2 2 --degree 0", "degree must be at least 1, not 0"),
+    ("explain linear 2 2", "invalid choice: 'explain'"),
+    ("reproduce --seed -3", "seed must be at least 0, not -3"),
+    ("reproduce --out nowhere/rows.json", "cannot open"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG)
+def test_wrong_input_is_one_sentence_and_status_2(words, message, tmp_path, monkeypatch, capsys):
+    """No traceback, nothing on standard output, one line on standard error."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.ode").write_text("x' = x\n")
+    (tmp_path / "bad.ode").write_text("x' = y\ny' = x*0.5\n")
+    (tmp_path / "binary.ode").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "syntax.py").write_text("net = (\n")
+    (tmp_path / "user.py").write_text(
+        "import clexact\nnumber = 3\n"
+        "def failing():\n    return [][1]\n"
+        "def wrong_shape():\n    return clexact.Model({'U': (2, 3)}, output=lambda U: U @ U)\n"
+    )
+    try:
+        status = cli.run(words.split())
+    except SystemExit as stop:
+        status = stop.code
+    captured = capsys.readouterr()
+    assert status == 2
+    assert captured.out == ""
+    assert message in captured.err and len(captured.err.strip().split("\n")) == 1 and "Traceback" not in captured.err
+
+
+def test_reproduce_writes_rows_and_prints_both_tables(capsys, tmp_path):
+    """132 rows, each confirmed by bounds that meet at the stated number."""
+    path = tmp_path / "rows.json"
+    text = output(capsys, "reproduce", "--out", str(path), "--seed", "3")
+    data = json.loads(path.read_text())
+    assert data["seed"] == 3 and len(data["rows"]) == 132
+    for row in data["rows"]:
+        assert row["lower"] == row["upper"] == row["stated"] and row["verdict"] == "confirmed"
+        assert row["network"] in text or len(row["network"]) > 40
+    assert "132 of 132 confirmed" in text and "published" in text
+    assert [p.name for p in tmp_path.iterdir()] == ["rows.json"]
+
+
+def test_python_dash_m():
+    """python -m clexact is the command."""
+    words = [sys.executable, "-m", "clexact", "certify", "linear", "2", "1", "2", "--quiet"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("exactly 1 independent conservation law ")
+
+
+def test_interruption_prints_the_bounds_so_far():
+    """Ctrl-C ends with status 130 and both bounds on standard output."""
+    words = [sys.executable, "-u", "-m", "clexact", "certify", "linear", "60", "60", "60", "60", "--json"]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(4)
+    os.kill(running.pid, signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130 and "Traceback" not in err
+    data = json.loads(out)
+    assert data["interrupted"] and data["lower"] <= data["upper"] <= data["dimension"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from clexact.draws import Draws
 from clexact.linalg import Echelon, Words, primitive, reconstruct, row_reduce
+from clexact.terms import Ints
 
 Vector = dict[int, int]
 
@@ -78,17 +79,21 @@ def _candidates(matrix: Words, columns: list[int], draws: Draws) -> list[Vector]
         if n % 3 == 2:
             order = np.argsort(draws.residues((width,), PRIME), kind="stable")
         for row in row_reduce(matrix[:, order], PRIME):
-            vector = _lifted(row, [columns[i] for i in order])
+            vector = _lifted(row, order, columns)
             if vector:
                 found[tuple(vector.items())] = vector
     return list(found.values())
 
 
-def _lifted(row: Words, columns: list[int]) -> Vector:
-    exact: dict[int, Fraction] = {}
-    for i in np.flatnonzero(row).tolist():
-        value = reconstruct(int(row[i]), PRIME)
+def _lifted(row: Words, order: Ints, columns: list[int]) -> Vector:
+    """The primitive integer vector with these residues, if its entries are small; else nothing."""
+    places = np.flatnonzero(row)
+    values = row[places].astype(np.int64)
+    values -= np.where(values > PRIME // 2, PRIME, 0)
+    exact: list[int | Fraction] = list(values.tolist())
+    for n in np.flatnonzero(np.abs(values) > MAX_HEIGHT).tolist():
+        value = reconstruct(int(row[places[n]]), PRIME)
         if value is None or max(abs(value.numerator), value.denominator) > MAX_HEIGHT:
             return {}
-        exact[columns[i]] = value
-    return primitive(exact)
+        exact[n] = value
+    return primitive(dict(zip((columns[i] for i in order[places].tolist()), exact, strict=True)))

@@ -175,7 +175,7 @@ class _Certification:
 
     def new_point(self) -> None:
         """Draw another prime and point; what was shown at the old one is dropped."""
-        prime = self.draws.prime(RANK_BITS)
+        prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
         self.growth = Growth(self.flow, self.draws.residues((self.flow.dimension,), prime), prime)
         self.shown: tuple[int, ...] = ()
 

@@ -33,10 +33,10 @@ class Draws:
         """Uniform integers in [low, high]."""
         return [low + int(r) for r in self.residues((count,), high - low + 1)]
 
-    def prime(self, bits: int) -> int:
-        """A uniform random prime in [2^(bits-1), 2^bits)."""
+    def prime(self, bits: int, avoiding: int = 1) -> int:
+        """A uniform random prime in [2^(bits-1), 2^bits), of those that do not divide ``avoiding``."""
         low = 1 << (bits - 1)
         while True:
             candidate = low + int(self.residues((1,), low)[0])
-            if is_prime(candidate):
+            if avoiding % candidate and is_prime(candidate):
                 return candidate

@@ -40,6 +40,7 @@ class Flow(ABC):
     seed_size: int  # integers that name one member of the family
     work: int  # numbers stored to evaluate one member
     degree: int  # of a component, in the variables and the seeds together, at most
+    denominator: int = 1  # of the constants of its program, together: primes that divide it are avoided
     magnitude: int  # sum of the absolute integer coefficients of a component, denominators cleared, at most
 
     @property
@@ -136,7 +137,8 @@ class GradientFlow(Flow):
     def _bound_magnitude(self) -> int:
         """Degree times the coefficients of the output, times what clears the denominators of its constants."""
         constants = [c for node in self.program.nodes if node.op == "constant" for c in node.data.ravel().tolist()]
-        clearing = lcm(*(Fraction(c).denominator for c in constants)) ** self._run_degrees(Degrees(of_constant=1))
+        self.denominator = lcm(*(Fraction(c).denominator for c in constants))
+        clearing = self.denominator ** self._run_degrees(Degrees(of_constant=1))
         total = sum(self.program.run(Magnitudes(), self._ones(object))[self.program.output].ravel().tolist())
         return max(1, int(self.degree * clearing * total))
 

@@ -201,7 +201,7 @@ def closed(flow: Flow, witnesses: Sequence[Witness], draws: Draws, progress: Pro
 
 
 def _closed_at_random_point(flow: Flow, counts: dict[int, int], draws: Draws) -> bool:
-    prime = draws.prime(CLOSURE_BITS)
+    prime = draws.prime(CLOSURE_BITS, avoiding=flow.denominator)
     point = draws.residues((flow.dimension,), prime)
     form = Echelon(flow.dimension, prime)
     extra = [values_at(flow, draws.residues((1, 1, flow.seed_size), prime), point, prime)]
@@ -233,7 +233,7 @@ def lie_closure(
     """
     flow, draws = as_flow(flow), Draws(seed)
     check_depth(max_depth)
-    prime = draws.prime(RANK_BITS)
+    prime = draws.prime(RANK_BITS, avoiding=flow.denominator)
     place = draws.residues((flow.dimension,), prime) if point is None else check_point(point, flow.dimension, prime)
     laws = proposed_laws(flow, 2, seed=seed)
     limit = flow.dimension - len(independent(laws, place, prime))

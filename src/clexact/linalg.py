@@ -6,7 +6,7 @@ nullity mod p >= nullity over Q, so as many verified vectors over Q as the nulli
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import gcd, isqrt, lcm
 from typing import Any
@@ -157,14 +157,15 @@ def reconstruct(residue: int, modulus: int) -> Fraction | None:
     return Fraction(r1, t1)
 
 
-def primitive(vector: dict[int, Fraction]) -> dict[int, int]:
+def primitive(vector: Mapping[int, int | Fraction]) -> dict[int, int]:
     """The multiple of a rational vector with coprime integers and a positive first entry."""
-    vector = {k: v for k, v in sorted(vector.items()) if v}
-    scale = lcm(*(v.denominator for v in vector.values()))
-    content = gcd(*(int(v * scale) for v in vector.values()))
-    if vector and next(iter(vector.values())) < 0:
+    nonzero = {k: v for k, v in sorted(vector.items()) if v}
+    scale = lcm(*(v.denominator for v in nonzero.values()))
+    whole = {k: v.numerator * (scale // v.denominator) for k, v in nonzero.items()}
+    content = gcd(*whole.values())
+    if whole and next(iter(whole.values())) < 0:
         content = -content
-    return {k: int(v * scale) // content for k, v in vector.items()}
+    return {k: v // content for k, v in whole.items()}
 
 
 class SparseRows:

@@ -249,6 +249,8 @@ class DegreeInference(Numbers):
 
     def _total(self, a: Ints, b: Ints) -> Ints:
         """Sum over the last axis of products of entries of degrees a and b: all must agree."""
+        if a.size > MAX_EQUATIONS:
+            raise OverflowError
         counts = (a != ZERO) & (b != ZERO)
         known = counts & (a == FIXED) & (b == FIXED)
         out = np.where(counts.any(axis=-1), FIXED, ZERO)

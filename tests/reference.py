@@ -125,7 +125,8 @@ def naive_lie_derivative(h: Sparse, X: Field) -> Sparse:
 
 def naive_bracket(X: Field, Y: Field) -> Field:
     """[X, Y]_i = sum over j of (dX_i/dx_j) Y_j - (dY_i/dx_j) X_j."""
-    return [naive_sum(naive_lie_derivative(x, Y), naive_scaled(-1, naive_lie_derivative(y, X))) for x, y in zip(X, Y)]  # noqa: B905
+    pairs = zip(X, Y, strict=True)
+    return [naive_sum(naive_lie_derivative(x, Y), naive_scaled(-1, naive_lie_derivative(y, X))) for x, y in pairs]
 
 
 def as_sparse(p: Polynomial) -> Sparse:
@@ -254,8 +255,8 @@ def random_monomial(rng: random.Random, variables: int, max_power: int = 3) -> M
 
 def random_coefficient(rng: random.Random) -> Fraction:
     """A small integer, a fraction, or a number beyond int64."""
-    small = Fraction(rng.randint(-4, 4) or 1)
-    return rng.choice([small, small, small / rng.randint(2, 6), Fraction(rng.choice([-1, 1]) * (BIG + rng.randint(0, 9)))])
+    small, large = Fraction(rng.randint(-4, 4) or 1), Fraction(rng.choice([-1, 1]) * (BIG + rng.randint(0, 9)))
+    return rng.choice([small, small, small / rng.randint(2, 6), large])
 
 
 def random_sparse(rng: random.Random, variables: int, terms: int = 3, max_power: int = 3) -> Sparse:

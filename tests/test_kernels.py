@@ -234,15 +234,18 @@ def test_echelon_names_the_row_that_repeats(p):
 
 def random_integer_fields(rng, dimension, count, p):
     """Fields as lists of dict polynomials with coefficients in [0, p)."""
-    terms = [[[(random_monomial(rng, dimension, 2), rng.randrange(1, p)) for _ in range(rng.randint(0, 2))]
-              for _ in range(dimension)] for _ in range(count)]  # fmt: skip
-    return [[dict(component) for component in field] for field in terms]
+
+    def component():
+        return {random_monomial(rng, dimension, 2): rng.randrange(1, p) for _ in range(rng.randint(0, 2))}
+
+    return [[component() for _ in range(dimension)] for _ in range(count)]
 
 
 def packed_components(fields, salts, dimension):
     """Terms of all fields sorted by component: (component_start, term_hash, term_coef)."""
+    salted = list(zip(fields, salts, strict=True))
     by_component = [
-        [((naive_hash(m) + salt) % 2**64, c) for field, salt in zip(fields, salts, strict=True) for m, c in field[j].items()]
+        [((naive_hash(m) + salt) % 2**64, c) for field, salt in salted for m, c in field[j].items()]
         for j in range(dimension)
     ]
     start = [0, *accumulate(map(len, by_component))]

@@ -7,6 +7,7 @@ exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
 from clexact import models
+from clexact.certificate import Certificate, Verdict, verify
 from clexact.certify import Evidence, LawCount, certify
 from clexact.fields import VectorFields, bracket, lie_derivative
 from clexact.flow import Flow, gradient_flow
@@ -16,10 +17,10 @@ from clexact.lie import ClosureStatus, LieClosure, lie_closure
 from clexact.model import Model
 from clexact.polynomial import Polynomial
 from clexact.program import concatenate
-
-__version__ = "0.1.0"
+from clexact.version import __version__
 
 __all__ = [
+    "Certificate",
     "ClosureStatus",
     "Completeness",
     "ConservationLaws",
@@ -31,6 +32,8 @@ __all__ = [
     "Model",
     "Polynomial",
     "VectorFields",
+    "Verdict",
+    "__version__",
     "bracket",
     "certify",
     "concatenate",
@@ -40,4 +43,5 @@ __all__ = [
     "lie_derivative",
     "models",
     "polynomial_laws",
+    "verify",
 ]

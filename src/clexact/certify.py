@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from clexact.draws import Draws
 from clexact.fields import VectorFields
@@ -26,6 +27,9 @@ from clexact.lie import (
     closure_of,
     settle,
 )
+
+if TYPE_CHECKING:
+    from clexact.certificate import Certificate
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,13 @@ class LawCount:
     def fields(self) -> int | None:
         """Number of fields of the finite family; None where counting them would take an expansion that is too large."""
         return self.flow.field_count
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """The proof as a document to save and to verify. ValueError where the fields are too many to be listed."""
+        from clexact.certificate import certificate_of
+
+        return certificate_of(self)
 
     @property
     def seconds(self) -> float:

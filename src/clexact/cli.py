@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from clexact import __version__, reproduce
+from clexact import reproduce
+from clexact.certificate import verify, write_atomically
 from clexact.certify import LawCount, certify
 from clexact.fields import VectorFields
 from clexact.flow import LOSSES, Flow, as_flow, gradient_flow
@@ -26,6 +27,7 @@ from clexact.lie import MAX_DEPTH
 from clexact.lie import Progress as Callback
 from clexact.model import Model
 from clexact.models import FAMILIES, linear, neuron, product, relu
+from clexact.version import __version__
 
 WRONG_INPUT, INTERRUPTED = 2, 130
 WIDTH = 140  # of tables that do not go to a terminal
@@ -84,7 +86,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, reproduce."""
+    """The command line: certify, laws, verify, reproduce."""
     parser = Parser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -92,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"clexact {__version__}")
-    commands = parser.add_subparsers(dest="name", required=True, metavar="certify | laws | reproduce")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="certify | laws | verify | reproduce")
     for name, command, summary in (
         ("certify", _certify, "count the independent laws, with bounds that are proved"),
         ("laws", _laws, "list all polynomial laws up to a degree"),
@@ -110,8 +112,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-depth", type=int, default=MAX_DEPTH, metavar="K", help=f"depth of nested brackets (default {MAX_DEPTH})"
     )
     certifier.add_argument("--laws", action="store_true", help="print the laws too")
+    certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
     lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
     lister.add_argument("--latex", action="store_true", help="print the laws as LaTeX")
+    checker = commands.add_parser("verify", help="verify certificates, without the engine")
+    checker.add_argument("files", nargs="+", metavar="FILE")
+    checker.add_argument("--rebuild", action="store_true", help="also rebuild the fields from the model's description")
+    checker.set_defaults(command=_verify)
     again = commands.add_parser("reproduce", help="certify the published batches and print one table")
     again.add_argument("--out", default="reproduce.json", metavar="FILE", help="rows as JSON (default reproduce.json)")
     _add_output(again)
@@ -251,6 +258,8 @@ def _certify(arguments: argparse.Namespace) -> None:
             progress=progress,
             keep_partial=True,
         )
+    if arguments.save is not None:
+        count.certificate.save(arguments.save)
     _print_count(count, arguments)
     if count.interrupted:
         raise KeyboardInterrupt  # the bounds so far are printed
@@ -274,6 +283,17 @@ def _print_evidence(count: LawCount) -> None:
     print(f"  at most  {count.upper}: {count.evidence.upper}")
     print(f"  assuming: {'; '.join(count.assumptions)}")
     print(f"  seed {count.seed}, {count.seconds:.3f} s")
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    """Exit status 0 only if every file is verified; 1 if something is false, 2 if a file is no certificate."""
+    worst = 0
+    for path in arguments.files:
+        verdict = verify(path, rebuild=arguments.rebuild)
+        print(f"{path}: {verdict}")
+        worst = max(worst, verdict.status.value)
+    if worst:
+        raise SystemExit(worst)
 
 
 def _laws(arguments: argparse.Namespace) -> None:
@@ -313,7 +333,7 @@ def _reproduce(arguments: argparse.Namespace) -> None:
                 bar.advance(task)
     elapsed = time.perf_counter() - started
     data = {"seed": arguments.seed, "version": __version__, "seconds": elapsed, "rows": [row.to_dict() for row in rows]}
-    _write_atomically(Path(arguments.out), json.dumps(data, indent=1) + "\n")
+    write_atomically(Path(arguments.out), json.dumps(data, indent=1) + "\n")
     if arguments.json:
         print(json.dumps(data))
         return
@@ -322,13 +342,6 @@ def _reproduce(arguments: argparse.Namespace) -> None:
     console.print(_total_table(batches, rows))
     confirmed = sum(row.verdict == "confirmed" for row in rows)
     console.print(f"{confirmed} of {len(rows)} confirmed in {elapsed:.2f} s, one process; rows in {arguments.out}")
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Write beside the file and rename, so that a crash leaves the old file or none."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _row_table(rows: list[reproduce.Row]) -> Table:

@@ -98,12 +98,17 @@ class VectorFields:
 
     def __getitem__(self, i: int) -> VectorFields:
         """Field i, as a family of one."""
-        i = range(len(self))[i]
-        first, last = self.field_starts[i], self.field_starts[i + 1]
-        terms = self.terms.take(np.arange(first, last))
-        return VectorFields._from_checked(
-            self.variables, terms.owned_by(terms.owner - i * self.dimension), (self.denominators[i],)
-        )
+        return self.select([range(len(self))[i]])
+
+    def select(self, chosen: Sequence[int]) -> VectorFields:
+        """The fields of these numbers, in that order."""
+        index = np.asarray(chosen, dtype=np.int64).reshape(len(chosen))
+        position, term = ranges(self.field_starts, index)
+        terms = self.terms.take(term)
+        component = terms.owner % max(1, self.dimension)
+        denominators = [self.denominators[i] for i in index.tolist()]
+        terms = terms.owned_by(position * self.dimension + component)
+        return VectorFields._from_checked(self.variables, terms, denominators)
 
     def __iter__(self) -> Iterator[VectorFields]:
         return (self[i] for i in range(len(self)))
@@ -120,18 +125,20 @@ class VectorFields:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, VectorFields):
             return NotImplemented
-        mine, theirs = self._reduced(), other._reduced()
-        return self.variables == other.variables and mine[1] == theirs[1] and mine[0] == theirs[0]
+        mine, theirs = self.in_lowest_terms(), other.in_lowest_terms()
+        same_ring = mine.variables == theirs.variables and mine.denominators == theirs.denominators
+        return same_ring and mine.terms == theirs.terms
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _reduced(self) -> tuple[Terms, tuple[int, ...]]:
-        """Terms and denominators in lowest terms, field by field."""
+    def in_lowest_terms(self) -> VectorFields:
+        """The same fields, the integer coefficients of each coprime to its denominator."""
         first = self.field_starts
         common = [gcd(content(self.terms.coef[first[i] : first[i + 1]]), q) for i, q in enumerate(self.denominators)]
         divisors = np.array(common, dtype=object)[self.terms.owner // max(1, self.dimension)]
         terms = Terms(self.terms.owner, self.terms.coef // divisors, *self.terms.rows).canonical()
-        return terms, tuple(q // c for q, c in zip(self.denominators, common, strict=True))
+        denominators = [q // c for q, c in zip(self.denominators, common, strict=True)]
+        return VectorFields._from_checked(self.variables, terms, denominators)
 
     @cached_property
     def field_starts(self) -> Ints:

@@ -37,6 +37,7 @@ class Flow(ABC):
     variables: tuple[str, ...]
     description: str
     assumptions: tuple[str, ...]
+    recipe: dict[str, object]  # by which the flow can be rebuilt; empty for fields given as such
     seed_size: int  # integers that name one member of the family
     work: int  # numbers stored to evaluate one member
     degree: int  # of a component, in the variables and the seeds together, at most
@@ -78,6 +79,7 @@ class FieldsFlow(Flow):
     def __init__(self, fields: VectorFields) -> None:
         self.variables, self._fields = fields.variables, fields
         self.description = f"{len(fields)} explicit field{'s' * (len(fields) != 1)} on Q^{fields.dimension}"
+        self.recipe = {}
         self.assumptions = ("a quantity is conserved when every field given conserves it", "generic start")
         terms = fields.terms
         self.seed_size, self.work = len(fields), 3 * len(terms) + fields.dimension
@@ -113,6 +115,7 @@ class GradientFlow(Flow):
 
     def __init__(self, model: Model, loss: str) -> None:
         self.model, self.loss, self.variables = model, loss, model.variables
+        self.recipe = {**model.recipe, "loss": loss} if model.recipe else {}
         self.program = model.program if loss == "full" else _differences(model.program)
         self.description = f"gradient flow of {model.name}" + ("" if loss == "full" else ", cross-entropy loss")
         self.assumptions = (

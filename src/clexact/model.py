@@ -51,10 +51,12 @@ class Model:
         probes: Mapping[str, int | Sequence[int]] | None = None,
         output: Callable[..., object] | None = None,
         name: str = "model",
+        recipe: Mapping[str, object] | None = None,
     ) -> None:
         if output is None or not callable(output):
             raise TypeError(f"output must be a function of the parameters and probes, not {output!r}.")
         self.name = name
+        self.recipe = dict(recipe or {})  # family and options, by which ``models.rebuild`` makes the same model again
         self.parameters: dict[str, Shape] = _check_shapes(parameters, "parameter")
         self.probes: dict[str, Shape] = _check_shapes(probes or {}, "probe")
         if both := self.parameters.keys() & self.probes.keys():

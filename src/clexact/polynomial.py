@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from math import gcd, lcm
@@ -247,11 +247,11 @@ class Polynomial:
         )
 
     def __str__(self) -> str:
-        return _written(self, str, "*", lambda name, k: name if k == 1 else f"{name}^{k}")
+        return written(dict(self.items()), self.variables)
 
     def to_latex(self) -> str:
         """LaTeX source; ``U1[0,2]`` becomes ``U_{1;0,2}``."""
-        return _written(self, _latex_number, " ", lambda name, k: _latex_name(name) + (f"^{{{k}}}" if k > 1 else ""))
+        return _joined(self.items(), self.variables, _latex_number, " ", _latex_power)
 
     def _repr_latex_(self) -> str:
         return f"${self.to_latex()}$"
@@ -278,11 +278,23 @@ def _divided(terms: Terms, divisor: int) -> Terms:
     return Terms(terms.owner, coefs, *terms.rows)
 
 
-def _written(p: Polynomial, number: Any, times: str, power: Any) -> str:
+def written(sparse: Mapping[Monomial, Fraction], variables: Sequence[str]) -> str:
+    """A polynomial as text that ``from_string`` reads back, largest terms first."""
+    ordered = sorted(sparse.items(), key=lambda item: display_key(item[0]))
+    return _joined(ordered, variables, str, "*", lambda name, k: name if k == 1 else f"{name}^{k}")
+
+
+def _joined(
+    terms: Iterable[tuple[Monomial, Fraction]],
+    variables: Sequence[str],
+    number: Callable[[Fraction], str],
+    times: str,
+    power: Callable[[str, int], str],
+) -> str:
     """Terms joined by signs; a coefficient of one is left out."""
     out = ""
-    for monomial, c in p.items():
-        factors = [power(p.variables[v], k) for v, k in monomial]
+    for monomial, c in terms:
+        factors = [power(variables[v], k) for v, k in monomial]
         if abs(c) != 1 or not factors:
             factors.insert(0, number(abs(c)))
         sign = ("- " if c < 0 else "+ ") if out else ("-" if c < 0 else "")
@@ -292,6 +304,10 @@ def _written(p: Polynomial, number: Any, times: str, power: Any) -> str:
 
 def _latex_number(c: Fraction) -> str:
     return str(c) if c.denominator == 1 else rf"\frac{{{c.numerator}}}{{{c.denominator}}}"
+
+
+def _latex_power(name: str, k: int) -> str:
+    return _latex_name(name) + (f"^{{{k}}}" if k > 1 else "")
 
 
 def _latex_name(name: str) -> str:

@@ -23,4 +23,6 @@ def linear(dims: Sequence[int]) -> Model:
             x = weight @ x
         return x
 
-    return Model(weights(sizes), {"x": (sizes[-1],)}, output, name=f"linear {sizes}")
+    return Model(
+        weights(sizes), {"x": (sizes[-1],)}, output, name=f"linear {sizes}", recipe={"family": "linear", "sizes": sizes}
+    )

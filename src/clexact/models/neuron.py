@@ -24,4 +24,6 @@ def neuron(inputs: int, outputs: int = 1, powers: Sequence[int] = (1,)) -> Model
         activation = sum(((v @ x) ** k for k in exponents[1:]), (v @ x) ** exponents[0])
         return u * activation
 
-    return Model({"u": (m,), "v": (n,)}, {"x": (n,)}, output, name=f"neuron {n} -> {m}, powers {exponents}")
+    recipe = {"family": "neuron", "sizes": [n, m], "powers": exponents}
+    name = f"neuron {n} -> {m}, powers {exponents}"
+    return Model({"u": (m,), "v": (n,)}, {"x": (n,)}, output, name, recipe)

@@ -19,4 +19,4 @@ def product(d: int) -> Model:
             value = value * x[i]
         return value
 
-    return Model({"x": (count,)}, {}, output, name=f"product {count}")
+    return Model({"x": (count,)}, {}, output, name=f"product {count}", recipe={"family": "product", "sizes": [count]})

@@ -32,4 +32,5 @@ def relu(dims: Sequence[int], bias: bool = False) -> Model:
                 x = arrays[f"gate{layer}"] * (x + arrays[f"b{layer}"] if bias else x)
         return x
 
-    return Model(parameters, probes, output, name=f"relu {sizes}{' with bias' if bias else ''}")
+    name = f"relu {sizes}{' with bias' if bias else ''}"
+    return Model(parameters, probes, output, name, recipe={"family": "relu", "sizes": sizes, "bias": bool(bias)})

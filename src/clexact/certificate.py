@@ -1,0 +1,250 @@
+"""Certificates: the proof of a count as one JSON document, which ``verifier.py`` checks without the engine.
+
+The fields are explicit, so the model is expanded. The brackets are chosen anew as short recipes (brackets of single
+fields, or of few), at the count's point and prime, until their ranks are those of the count: anyone can recompute them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clexact import models, verifier
+from clexact.draws import Draws
+from clexact.fields import VectorFields
+from clexact.flow import FieldsFlow, gradient_flow
+from clexact.lie import ClosureStatus, values_at
+from clexact.linalg import Echelon, Words
+from clexact.polynomial import written
+from clexact.version import __version__
+
+if TYPE_CHECKING:
+    from clexact.certify import LawCount
+
+MAX_TERMS = 10**6  # of the expanded fields
+BATCH = 64  # recipes tried at a time
+WIDTHS = (1, 1, 2, 4, 16, 64)  # fields combined in each member, tried in turn
+IDLE = 3  # batches without progress before members get wider
+
+Recipe = tuple[tuple[tuple[int, int], ...], ...]  # for each member X_0, X_1, ...: ((field, coefficient), ...)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A count's proof as plain data (``docs/certificate.md``). ``save``, ``load``, ``verify``."""
+
+    data: Mapping[str, Any]
+
+    def to_json(self) -> str:
+        """The document in its canonical form: the same certificate gives the same bytes."""
+        return json.dumps(self.data, indent=1, ensure_ascii=True) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the document; a crash or a full disk leaves the old file or none. OSError if it cannot be written."""
+        write_atomically(Path(path), self.to_json())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Certificate:
+        """Read a document. ValueError if it has not the form of a certificate; whether it is true, ``verify`` says."""
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+            document = verifier.read_json(text)
+            verifier.Checker(document)
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: not a certificate: not a text file in UTF-8.") from None
+        except verifier.NotACertificate as error:
+            raise ValueError(f"{path}: not a certificate: {error}.") from None
+        except verifier.Untrue as error:
+            raise ValueError(f"{path}: not a sound certificate: {error}.") from None
+        return cls(document)
+
+
+class VerdictStatus(Enum):
+    """What a verification found; the value is the exit status of ``clexact verify``."""
+
+    VERIFIED = 0
+    FALSE = 1
+    NOT_A_CERTIFICATE = 2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a verification, and in words what was verified and, last, what was not."""
+
+    status: VerdictStatus
+    sentences: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return self.status is VerdictStatus.VERIFIED
+
+    def __str__(self) -> str:
+        return "\n  ".join([self.status.name.lower().replace("_", " "), *self.sentences])
+
+
+def verify(source: Certificate | str | Path, *, rebuild: bool = False) -> Verdict:
+    """Verify a certificate, or the file at a path, with ``verifier.py``: nothing of the engine is used.
+
+    With ``rebuild``, the fields are also made anew from the model's description, by the engine, and compared.
+    OSError if the file cannot be read.
+    """
+    if isinstance(source, Certificate):
+        text = source.to_json()
+    else:
+        text = Path(source).read_text(encoding="utf-8", errors="replace")
+    status, sentences = verifier.verify_text(text)
+    if status == 0 and rebuild:
+        status, sentence = _rebuilt(json.loads(text))
+        sentences.append(sentence)
+    return Verdict(VerdictStatus(status), tuple(sentences))
+
+
+def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
+    """Whether the fields are those of the model described."""
+    recipe = dict(document["model"])
+    description, loss = recipe.pop("description", None), recipe.pop("loss", None)
+    try:
+        flow = gradient_flow(models.rebuild(recipe), loss)
+    except (TypeError, ValueError) as error:
+        return 1, f"FALSE: the model cannot be rebuilt: {error}"
+    same = _written_fields(flow.fields.in_lowest_terms()) == document["fields"]
+    same = same and [description, list(flow.assumptions)] == [flow.description, document["assumptions"]]
+    return (0, f"the fields are those of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write beside the file, flush to the disk and rename."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def certificate_of(count: LawCount) -> Certificate:
+    """The certificate of a count.
+
+    ValueError if the fields would have too many terms when expanded, or if no short recipes of the brackets were found.
+    """
+    if count.flow.expanded_size > MAX_TERMS:
+        raise ValueError(
+            f"the certificate of {count.description} would list {count.flow.expanded_size} terms, over {MAX_TERMS}."
+        )
+    fields, closure = count.flow.fields.in_lowest_terms(), count.closure
+    written = _written_fields(fields)
+    shown = list(count.laws.independent_at([int(c) for c in closure.point], closure.prime))
+    place = {"prime": str(closure.prime), "point": [str(c) for c in closure.point]}
+    recipes = find_recipes(fields, closure.point, closure.prime, closure.dims, count.seed)
+    data = {
+        "format": verifier.FORMAT,
+        "version": __version__,
+        "sha256": verifier.canonical_hash(fields.dimension, written),
+        "model": {"description": count.description, **count.flow.recipe},
+        "assumptions": list(count.assumptions),
+        "dimension": fields.dimension,
+        "fields": written,
+        "laws": [str(h) for h in count.laws],
+        "independence": {**place, "laws": shown, "rank": len(shown)},
+        "lie": {**place, **_nodes(recipes), "ranks": list(closure.dims)},
+        "closure": {"kind": _closure_kind(count)},
+        "claim": {
+            "lower": count.lower,
+            "lower_evidence": f"closed with error <= 2^-{verifier.ERROR_BITS}" if count.error else "proved",
+            "upper": count.upper,
+            "upper_evidence": "proved",
+        },
+    }
+    return Certificate(data)
+
+
+def _closure_kind(count: LawCount) -> str:
+    if count.lower == count.exhibited:
+        return "none"
+    return "random points" if count.closure.status is ClosureStatus.CLOSED else "one field"
+
+
+def _written_fields(fields: VectorFields) -> dict[str, Any]:
+    """{variables, components}: for each field, its nonzero components as text."""
+    terms, D = fields.terms, fields.dimension
+    starts = np.flatnonzero(np.diff(terms.owner, prepend=-1))
+    components: list[dict[str, str]] = [{} for _ in range(len(fields))]
+    for first, last in zip(starts.tolist(), [*starts[1:].tolist(), len(terms)], strict=True):
+        i, j = divmod(int(terms.owner[first]), D)
+        coefs = [Fraction(int(c), fields.denominators[i]) for c in terms.coef[first:last]]
+        sparse = {terms.monomial(t): c for t, c in zip(range(first, last), coefs, strict=True)}
+        components[i][fields.variables[j]] = written(sparse, fields.variables)
+    return {"variables": list(fields.variables), "components": components}
+
+
+def find_recipes(
+    fields: VectorFields, point: tuple[Any, ...], prime: int, dims: tuple[int, ...], seed: int
+) -> list[Recipe]:
+    """Nested brackets of few fields each whose values at the point have rank dims[k] for depth at most k."""
+    draws, form = Draws(seed), Echelon(fields.dimension, prime)
+    place = np.array([int(c) for c in point], dtype=np.uint64)
+    chosen: list[Recipe] = []
+    for depth, target in enumerate(dims):
+        for width in WIDTHS:
+            idle = 0
+            while form.rank < target and idle < IDLE:
+                recipes = _draw_recipes(draws, len(fields), depth, width)
+                fresh = form.add(_recipe_values(fields, recipes, place, prime))[: len(recipes)]
+                chosen += [recipe for recipe, kept in zip(recipes, fresh, strict=True) if kept]
+                idle = 0 if fresh.any() else idle + 1
+        if form.rank != target:
+            raise ValueError(f"no short recipes of brackets with rank {target} were found; take another seed.")
+    return chosen
+
+
+def _draw_recipes(draws: Draws, count: int, depth: int, width: int) -> list[Recipe]:
+    def member() -> tuple[tuple[int, int], ...]:
+        combined = dict(zip(draws.integers(0, count - 1, width), draws.integers(1, 9, width), strict=True))
+        return tuple(sorted(combined.items())) if width > 1 else ((next(iter(combined)), 1),)
+
+    return [tuple(member() for _ in range(depth + 1)) for _ in range(BATCH)]
+
+
+def _recipe_values(fields: VectorFields, recipes: list[Recipe], point: Words, prime: int) -> Words:
+    """Values of the recipes, by the engine's jets on the few fields that they name."""
+    used = sorted({i for recipe in recipes for member in recipe for i, _ in member})
+    place = {i: n for n, i in enumerate(used)}
+    seeds = np.zeros((len(recipes[0]), len(recipes), len(used)), dtype=np.uint64)
+    for n, recipe in enumerate(recipes):
+        for k, member in enumerate(recipe):
+            for i, c in member:
+                seeds[k, n, place[i]] = c
+    return values_at(FieldsFlow(fields.select(used)), seeds, point, prime)
+
+
+def _nodes(recipes: list[Recipe]) -> dict[str, Any]:
+    """The recipes as a list of nodes: combinations of fields, and brackets of earlier nodes; equal ones once."""
+    numbers: dict[Any, int] = {}
+    nodes: list[dict[str, Any]] = []
+
+    def number(key: Any, node: dict[str, Any]) -> int:
+        if key not in numbers:
+            numbers[key] = len(nodes)
+            nodes.append(node)
+        return numbers[key]
+
+    basis = []
+    for recipe in recipes:
+        inner = -1
+        for member in reversed(recipe):
+            outer = number(member, {"combination": {str(i): str(c) for i, c in member}})
+            inner = outer if inner < 0 else number((outer, inner), {"bracket": [outer, inner]})
+        basis.append(inner)
+    return {"nodes": nodes, "basis": basis}

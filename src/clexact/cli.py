@@ -1,4 +1,4 @@
-"""The ``clexact`` command. Exit status 0 for an answer, 2 for wrong input, 130 when interrupted."""
+"""The ``clexact`` command. Exit status 0: an answer; 2: wrong input; 3: a limit was reached; 130: Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeGuard
 
@@ -25,11 +25,12 @@ from clexact.flow import LOSSES, Flow, as_flow, gradient_flow
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import MAX_DEPTH
 from clexact.lie import Progress as Callback
+from clexact.limits import Limits, limits
 from clexact.model import Model
 from clexact.models import FAMILIES, linear, neuron, product, relu
 from clexact.version import __version__
 
-WRONG_INPUT, INTERRUPTED = 2, 130
+WRONG_INPUT, LIMIT_REACHED, INTERRUPTED = 2, 3, 130
 WIDTH = 140  # of tables that do not go to a terminal
 
 EPILOG = """\
@@ -112,6 +113,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-depth", type=int, default=MAX_DEPTH, metavar="K", help=f"depth of nested brackets (default {MAX_DEPTH})"
     )
     certifier.add_argument("--laws", action="store_true", help="print the laws too")
+    for sub in (certifier, lister):
+        sub.add_argument("--time-limit", type=float, metavar="S", help="stop after S seconds with the best bounds")
+        sub.add_argument("--memory-limit", type=int, metavar="MIB", help="stop above so much memory, likewise")
     certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
     lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
     lister.add_argument("--latex", action="store_true", help="print the laws as LaTeX")
@@ -249,7 +253,7 @@ def _shown_progress(quiet: bool) -> Iterator[Callback | None]:
 
 def _certify(arguments: argparse.Namespace) -> None:
     flow = read_flow(arguments)
-    with _shown_progress(arguments.quiet) as progress:
+    with _shown_progress(arguments.quiet) as progress, _limited(arguments) as limited:
         count = certify(
             flow,
             degree=arguments.degree,
@@ -261,8 +265,20 @@ def _certify(arguments: argparse.Namespace) -> None:
     if arguments.save is not None:
         count.certificate.save(arguments.save)
     _print_count(count, arguments)
-    if count.interrupted:
-        raise KeyboardInterrupt  # the bounds so far are printed
+    if count.interrupted:  # the bounds so far are printed
+        _stop(limited)
+
+
+def _limited(arguments: argparse.Namespace) -> AbstractContextManager[Limits]:
+    return limits(arguments.time_limit, arguments.memory_limit)
+
+
+def _stop(limited: Limits) -> NoReturn:
+    """End after an interruption: by a limit, or by Ctrl-C."""
+    if not limited.reached:
+        raise KeyboardInterrupt
+    print(f"clexact: {limited.reached}.", file=sys.stderr)
+    raise SystemExit(LIMIT_REACHED)
 
 
 def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
@@ -298,9 +314,12 @@ def _verify(arguments: argparse.Namespace) -> None:
 
 def _laws(arguments: argparse.Namespace) -> None:
     flow = read_flow(arguments)
-    with _shown_progress(arguments.quiet):
-        laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
-        independent = len(laws.independent)
+    with _shown_progress(arguments.quiet), _limited(arguments) as limited:
+        try:
+            laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
+            independent = len(laws.independent)
+        except KeyboardInterrupt:
+            _stop(limited)
     if arguments.json:
         print(laws.to_json())
         return

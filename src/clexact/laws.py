@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MAX_FIELD_TERMS = 5 * 10**6  # of expanded fields; beyond it only laws of the program's shape are given
 MAX_MONOMIALS = 2 * 10**7
 CHUNK = 2 * 10**6  # entries of the monomial system held at a time
+LAW_BLOCK = 256  # laws whose gradients are reduced at a time
 MAX_PRIMES = 200  # of 61 bits, for laws with very large coefficients
 
 
@@ -73,8 +74,11 @@ class ConservationLaws(Sequence[Polynomial]):
         if isinstance(i, slice):
             return [self[k] for k in range(len(self))[i]]
         i = range(len(self))[i]
-        terms = self.terms.take(np.arange(self._start[i], self._start[i + 1]))
-        return Polynomial._from_checked(self.variables, terms.owned_by(0))
+        return Polynomial._from_checked(self.variables, self.packed(i, i + 1).owned_by(0))
+
+    def packed(self, first: int, last: int) -> Terms:
+        """The terms of the laws first, ..., last - 1."""
+        return self.terms.take(np.arange(self._start[first], self._start[last]))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ConservationLaws):
@@ -218,16 +222,22 @@ def lie_derivatives_of(terms: Terms, count: int, fields: VectorFields) -> Terms:
 
 def independent(laws: ConservationLaws, point: Words, prime: int) -> tuple[int, ...]:
     """Numbers of the first laws whose gradients at the point are linearly independent mod p (so also over Q)."""
-    D = len(laws.variables)
-    partial, variable = laws.terms.partials()
-    values = Jets(prime).monomials(partial, {0: point[None]})[0][0]
-    coef = residues(partial.coef, prime)
-    entry = Jets(prime).multiply({0: values[None]}, {0: coef[None]})[0]
-    owner = partial.owner * D + variable
-    order = np.argsort(owner, kind="stable")
-    start = np.searchsorted(owner[order], np.arange(len(laws) * D + 1)).astype(np.int64)
-    gradients = Jets(prime).segment_sums({0: entry[:, order]}, start)[0].reshape(len(laws), D)
-    return tuple(np.flatnonzero(Echelon(D, prime).add(gradients)).tolist())
+    return tuple(n for block in independent_blocks(laws, point, prime) for n in block)
+
+
+def independent_blocks(laws: ConservationLaws, point: Words, prime: int) -> Iterator[list[int]]:
+    """As ``independent``, some hundred laws at a time, so that a long run can be stopped with what it has."""
+    ring, D, form = Jets(prime), len(laws.variables), Echelon(len(laws.variables), prime)
+    for first in range(0, len(laws), LAW_BLOCK):
+        last = min(first + LAW_BLOCK, len(laws))
+        partial, variable = laws.packed(first, last).partials()
+        coef = residues(partial.coef, prime)
+        entry = ring.multiply(ring.monomials(partial, {0: point[None]}), {0: coef[None]})
+        owner = (partial.owner - first) * D + variable
+        order = np.argsort(owner, kind="stable")
+        gradients = ring.segment_sums(ring.take(entry, order), starts(owner[order], (last - first) * D))[0]
+        fresh = form.add(gradients.reshape(last - first, D))
+        yield (first + np.flatnonzero(fresh)).tolist()
 
 
 def monomials_of_degree(variables: int, degree: int) -> Terms:

@@ -9,6 +9,8 @@ import numpy as np
 
 from clexact.program import Program, Shape, record
 
+MAX_DIMENSION = 10**7  # of the parameters, and of the probes
+
 
 def check_size(value: object, what: str) -> int:
     """Return a size as int; TypeError unless it is an integer, ValueError unless it is at least 1."""
@@ -63,6 +65,10 @@ class Model:
             raise ValueError(f"{sorted(both)[0]!r} is both a parameter and a probe.")
         if not self.parameters:
             raise ValueError("a model needs at least one parameter.")
+        if (count := sum(map(prod, self.parameters.values()))) > MAX_DIMENSION:
+            raise ValueError(f"a model may have at most {MAX_DIMENSION} parameters, not {count}.")
+        if (count := sum(map(prod, self.probes.values()))) > MAX_DIMENSION:
+            raise ValueError(f"a model may have at most {MAX_DIMENSION} probes, not {count}.")
         self.program: Program = record(output, self.parameters, self.probes)
         self.variables: tuple[str, ...] = tuple(
             entry for key, shape in self.parameters.items() for entry in entry_names(key, shape)

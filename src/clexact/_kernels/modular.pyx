@@ -1,9 +1,12 @@
-"""Dense arithmetic modulo a word prime p < 2^62. Entries are uint64 in [0, p)."""
+"""Dense arithmetic modulo a word prime p < 2^62. Entries are uint64 in [0, p). Long loops look for Ctrl-C."""
 
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 from clexact._kernels.word cimport dot, inverse, mulmod, mulmod_by, shoup, subtract_multiple
+
+cdef Py_ssize_t MANY = 1 << 26  # multiplications, some 0.1 s
 
 
 def matmul(const uint64_t[:, :, ::1] a, const uint64_t[:, :, ::1] bt, uint64_t p):
@@ -14,6 +17,7 @@ def matmul(const uint64_t[:, :, ::1] a, const uint64_t[:, :, ::1] bt, uint64_t p
         stack = 0
     out = np.zeros((stack, n, k), dtype=np.uint64)
     cdef uint64_t[:, :, ::1] c = out
+    cdef Py_ssize_t work = 0
     if m == 0:
         return out
     with nogil:
@@ -21,6 +25,11 @@ def matmul(const uint64_t[:, :, ::1] a, const uint64_t[:, :, ::1] bt, uint64_t p
             for i in range(n):
                 for j in range(k):
                     c[s, i, j] = dot(&a[s * step_a, i, 0], &bt[s * step_b, j, 0], m, p)
+                work += k * m
+                if work > MANY:
+                    work = 0
+                    with gil:
+                        PyErr_CheckSignals()
     return out
 
 
@@ -60,12 +69,18 @@ def echelon(uint64_t[:, ::1] a, uint64_t p):
     """
     cdef Py_ssize_t rows = a.shape[0], cols = a.shape[1], i, k, j
     cdef uint64_t c, c_shoup
+    cdef Py_ssize_t work = 0
     pivots = np.full(rows, -1, dtype=np.int64)
     cdef int64_t[::1] pivot = pivots
     if cols == 0:
         return pivots
     with nogil:
         for i in range(rows):
+            work += i * cols
+            if work > MANY:
+                work = 0
+                with gil:
+                    PyErr_CheckSignals()
             for k in range(i):
                 if pivot[k] >= 0 and a[i, pivot[k]]:
                     subtract_multiple(&a[i, 0], a[i, pivot[k]], &a[k, 0], cols, p)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from clexact._kernels.word cimport inverse, mulmod, submod
 
@@ -76,6 +77,9 @@ def presolve(const int64_t[::1] start, const int64_t[::1] unknown, const uint64_
             changed = False
             keep = 0
             for r in range(left):
+                if r & 0xFFFFF == 0:
+                    with gil:
+                        PyErr_CheckSignals()
                 stamp += 1
                 count = 0
                 for s in range(start[row[r]], start[row[r] + 1]):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations_with_replacement, product
+from itertools import combinations_with_replacement, pairwise, product
 from math import prod
 from typing import Any
 
@@ -33,6 +33,11 @@ def names_of(shapes: dict[str, tuple[int, ...]]) -> list[str]:
         for name, shape in shapes.items()
         for place in product(*map(range, shape))
     ]
+
+
+def ring_of(variables: Sequence[str]) -> PolyRing:
+    """Polynomials over Q in variables of any name."""
+    return PolyRing([sympy.Symbol(v) for v in variables], QQ)
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,13 @@ class Net:
     @cached_property
     def ring(self) -> PolyRing:
         """Polynomials in the parameters."""
-        return PolyRing(names_of(self.parameters), QQ)
+        return ring_of(names_of(self.parameters))
 
     @cached_property
     def expanded(self) -> np.ndarray:
         """The output as polynomials in parameters and probes, by running the function on them."""
         shapes = self.parameters | self.probes
-        ring = PolyRing(names_of(shapes), QQ)
+        ring = ring_of(names_of(shapes))
         return run_on_numpy(self.output, shapes, list(ring.gens), ring.zero)
 
     def outputs(self, loss: str = "full") -> list[PolyElement]:
@@ -117,9 +122,30 @@ def join(parts: Sequence[Any], axis: int = 0) -> Any:
     return (clexact.concatenate if any(isinstance(p, Array) for p in parts) else np.concatenate)(parts, axis=axis)
 
 
+def block(x: Any) -> Any:
+    """A number as an array of one axis; operations of NumPy give bare objects in place of arrays without axes."""
+    return x.reshape(1) if isinstance(x, Array) else filled([x], (1,))
+
+
 def powered(a: Any, power: int) -> Any:
     """a ** power; SymPy refuses 0 ** 0."""
     return a**power if power or isinstance(a, Array) else np.ones(a.shape, dtype=object)
+
+
+def layered(dims: Sequence[int], gates: bool = False, bias: bool = False, output_bias: bool = False) -> Net:
+    """A network with weights U1, U2, ..., written here once more."""
+    shapes = {f"U{k}": shape for k, shape in enumerate(pairwise(dims), start=1)}
+    shapes |= {f"b{k}": (dims[k - 1],) for k in range(1 if output_bias else 2, len(dims)) if bias or k == 1}
+    probes = {"x": (dims[-1],)} | ({f"g{k}": (dims[k - 1],) for k in range(2, len(dims))} if gates else {})
+
+    def output(x: Any, **a: Any) -> Any:
+        for k in range(len(dims) - 1, 0, -1):
+            x = a[f"U{k}"] @ x
+            x = x + a[f"b{k}"] if f"b{k}" in a else x
+            x = a[f"g{k}"] * x if f"g{k}" in a else x
+        return x
+
+    return Net(shapes, probes, output)
 
 
 # --- fields of text and SymPy ----------------------------------------------------------------------------------------
@@ -127,7 +153,8 @@ def powered(a: Any, power: int) -> Any:
 
 def read(variables: Sequence[str], fields: Sequence[Sequence[str]]) -> list[Field]:
     """Fields written as SymPy reads them."""
-    ring, symbols = PolyRing(list(variables), QQ), sympy.symbols(variables)
+    ring = ring_of(variables)
+    symbols = ring.symbols
     space = dict(zip(variables, symbols, strict=True))
     polys = [[sympy.Poly(sympy.sympify(text, space, rational=True), *symbols) for text in X] for X in fields]
     return [[ring.from_dict({m: QQ(c.p, c.q) for m, c in p.terms() if c}) for p in X] for X in polys]
@@ -326,7 +353,7 @@ def generic_rank(fields: list[Field], dimension: int, seed: int = 0) -> int:
 def random_system(rng: random.Random, rational: bool = False) -> list[Field]:
     """One to three sparse fields of degree at most 2 in two to four variables."""
     dimension = rng.randint(2, 4)
-    ring = PolyRing([f"x{i}" for i in range(dimension)], QQ)
+    ring = ring_of([f"x{i}" for i in range(dimension)])
     return [[_random_component(rng, ring, rational) for _ in range(dimension)] for _ in range(rng.randint(1, 3))]
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 from fractions import Fraction
+from math import gcd
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_ring_axioms(p, q, r):
     assert (p + q) + r == p + (q + r) and (p * q) * r == p * (q * r)
     assert p * (q + r) == p * q + p * r
     assert p + 0 == p and p * 1 == p and (p * 0).is_zero and (p - p).is_zero
-    assert -(-p) == p and p - q == -(q - p)
+    assert 0 - (-p) == p and p - q == -(q - p)
 
 
 @MODEST
@@ -116,7 +117,7 @@ def test_coefficients_past_int64_are_exact(c):
 @MODEST
 @given(polynomials())
 def test_the_representation_is_in_lowest_terms(p):
-    assert p.denominator > 0 and np.gcd(content(p.terms.coef), p.denominator) == 1
+    assert p.denominator > 0 and gcd(content(p.terms.coef), p.denominator) == 1
     assert p * Fraction(2, 3) * Fraction(3, 2) == p
     fits = all(abs(int(c)) < 2**63 for c in p.terms.coef)
     assert (p.terms.coef.dtype == np.int64) == fits
@@ -150,7 +151,7 @@ def test_arithmetic_rejects_another_ring(operation):
 @pytest.mark.parametrize("other", [1.5, "x", None, 2j])
 def test_arithmetic_rejects_other_types(other):
     for operation in (lambda: poly("x") + other, lambda: other - poly("x"), lambda: poly("x") * other):
-        with pytest.raises(TypeError, match="unsupported operand|can't multiply|can only concatenate"):
+        with pytest.raises(TypeError, match=r"unsupported operand|can't multiply|can only concatenate"):
             operation()
 
 
@@ -306,8 +307,15 @@ def test_constructor_rejects_coefficients_that_are_not_rational(c):
 
 @pytest.mark.parametrize(
     ("given_value", "value"),
-    [(True, 1), (np.bool_(False), 0), (np.int8(-3), -3), (BIG, BIG), (Fraction(4, 6), Fraction(2, 3))]
-    + [(sympy.Rational(-3, 4), Fraction(-3, 4)), (sympy.Integer(5), 5)],
+    [
+        (True, 1),
+        (np.bool_(False), 0),
+        (np.int8(-3), -3),
+        (BIG, BIG),
+        (Fraction(4, 6), Fraction(2, 3)),
+        (sympy.Rational(-3, 4), Fraction(-3, 4)),
+        (sympy.Integer(5), 5),
+    ],
 )
 def test_exact(given_value, value):
     out = exact(given_value, "a number")
@@ -348,7 +356,7 @@ def test_sympy_round_trip(p):
     assert Polynomial.from_sympy(p.to_sympy(), XYZ) == p
 
 
-@pytest.mark.parametrize("text", ["(x + y)**3/7 - z", "2*x*(y - 1)*(y + 1)", "0", "5/3", "x - x", "123456789012345678901*x"])
+@pytest.mark.parametrize("text", ["(x + y)**3/7 - z", "2*x*(y - 1)*(y + 1)", "0", "5/3", "x - x", "10**20*x"])
 def test_from_sympy_expands(text):
     expression = sympy.sympify(text)
     p = Polynomial.from_sympy(expression, SYMBOLS)
@@ -361,7 +369,7 @@ def test_from_sympy_expands(text):
 
 
 def test_from_sympy_keeps_the_order_and_names_of_the_symbols():
-    a, b = sympy.symbols("U[0,1] a", real=True)
+    a, b = sympy.Symbol("U[0,1]", real=True), sympy.Symbol("a", positive=True)
     p = Polynomial.from_sympy(2 * a * b**2 + b, [b, a])
     assert p.variables == ("a", "U[0,1]") and p == poly("2*U[0,1]*a^2 + a", ["a", "U[0,1]"])
     assert p.to_sympy().free_symbols == {sympy.Symbol("a"), sympy.Symbol("U[0,1]")}
@@ -374,12 +382,13 @@ def test_from_sympy_without_variables(value):
 
 @pytest.mark.parametrize("text", ["1/x", "sin(x)", "x**y", "sqrt(x)", "Abs(x)*y"])
 def test_from_sympy_rejects_what_is_no_polynomial(text):
-    with pytest.raises(ValueError, match="is not a polynomial in x, y|must be rational, not"):
+    with pytest.raises(ValueError, match=r"is not a polynomial in x, y|must be rational, not"):
         Polynomial.from_sympy(sympy.sympify(text), ["x", "y"])
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"), [("0.5*x", "floats"), ("w*x", "elements of"), ("sqrt(2)*x", "elements of"), ("I*x", "elements of")]
+    ("text", "kind"),
+    [("0.5*x", "floats"), ("w*x", "elements of"), ("sqrt(2)*x", "elements of"), ("I*x", "elements of")],
 )
 def test_from_sympy_rejects_coefficients(text, kind):
     with pytest.raises(ValueError, match=f"coefficients of .* must be rational, not {kind}"):
@@ -403,8 +412,17 @@ def test_text_round_trip(p):
 
 @pytest.mark.parametrize(
     ("given_text", "text"),
-    [("0", "0"), ("-1", "-1"), ("x-1", "x - 1"), ("y + x", "x + y"), ("-x*y*2/4", "-1/2*x*y"), ("1 - x^2", "-x^2 + 1")]
-    + [("z*y*x - x^3 + 3*x*y^2", "-x^3 + 3*x*y^2 + x*y*z"), ("x*0", "0"), ("-(2/3)", "-2/3")],
+    [
+        ("0", "0"),
+        ("-1", "-1"),
+        ("x-1", "x - 1"),
+        ("y + x", "x + y"),
+        ("-x*y*2/4", "-1/2*x*y"),
+        ("1 - x^2", "-x^2 + 1"),
+        ("z*y*x - x^3 + 3*x*y^2", "-x^3 + 3*x*y^2 + x*y*z"),
+        ("x*0", "0"),
+        ("-(2/3)", "-2/3"),
+    ],
 )
 def test_str_is_what_a_person_writes(given_text, text):
     assert str(poly(given_text)) == text
@@ -435,15 +453,14 @@ def test_latex_braces_balance(p):
 
 
 def test_numbers_of_many_digits_are_written():
-    c = 10**5000 + 1
-    assert f"{10**4000 + 1}*x" == str(Polynomial(["x"], {(1,): 10**4000 + 1}))
-    assert len(str(Polynomial(["x"], {(1,): c}))) == 5001 + 2
+    assert str(Polynomial(["x"], {(1,): 10**4000})) == "1" + "0" * 4000 + "*x"
+    assert str(Polynomial(["x"], {(1,): 10**5000})) == "1" + "0" * 5000 + "*x"  # Python's own limit is 4300 digits
 
 
 def test_many_variables_cost_only_what_is_used():
     variables = names(10**5)
     p = poly("x7*x99999 - 1/3*x5", variables)
-    assert as_sparse(p * p)[((7, 1), (99999, 1), (5, 1))[2:] + ((7, 1), (99999, 1))] == Fraction(-2, 3)
+    assert as_sparse(p * p)[(5, 1), (7, 1), (99999, 1)] == Fraction(-2, 3)
     assert str(p) == "x7*x99999 - 1/3*x5"
 
 

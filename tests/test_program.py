@@ -12,7 +12,7 @@ from oracles import filled, join, random_net
 import clexact
 from clexact.program import Numbers, record
 
-SHAPES = {"s": (), "v": (3,), "w": (2,), "A": (2, 3), "B": (3, 2), "T": (2, 3, 2), "R": (2, 2, 3), "O": (1, 3)}
+SHAPES = {"s": (), "v": (3,), "w": (2,), "A": (2, 3), "B": (3, 2), "T": (2, 3, 2), "R": (2, 2, 3), "N": (1, 3)}
 ROWS = np.array([[1, -2], [0, 3]])
 
 OPERATIONS = {
@@ -20,7 +20,7 @@ OPERATIONS = {
     "add": lambda A, R, **_: A + R,
     "add a scalar": lambda A, s, **_: s + A,
     "add a vector to rows": lambda A, v, **_: A + v,
-    "add two that broadcast": lambda O, w, **_: O + w[:, None],
+    "add two that broadcast": lambda N, w, **_: N + w[:, None],
     "subtract": lambda A, v, **_: A - v,
     "negate": lambda A, **_: -A,
     "multiply": lambda A, v, **_: v * A,
@@ -170,7 +170,7 @@ FLOATS = {
     "left": lambda A, **_: 1.0 - A,
     "array": lambda A, **_: np.ones((2, 2)) @ A,
     "numpy scalar": lambda A, **_: A + np.float64(2.0),
-    "list": lambda A, **_: A + [0.1, 0.2, 0.3],
+    "list": lambda A, **_: A + [0.1, 0.2, 0.3],  # noqa: RUF005
     "divisor": lambda A, **_: A / 2.0,
     "complex": lambda A, **_: A * 1j,
     "text": lambda A, **_: A * "2",
@@ -239,7 +239,7 @@ def test_record_rejects_wrong_outputs(output):
 
 def test_record_rejects_wrong_arguments():
     """A function that does not take the names given is told so."""
-    with pytest.raises(TypeError, match="'f' failed: TypeError: .*unexpected keyword argument 'u'"):
+    with pytest.raises(TypeError, match=r"'f' failed: TypeError: .*unexpected keyword argument 'u'"):
 
         def f(v):
             return v

@@ -29,7 +29,7 @@ def short_basis(vectors: list[Vector], preferred: Sequence[Vector], draws: Draws
     The result has as many vectors, independent, each in the span mod p; that they lie in it over Q is left to the
     caller.
     """
-    if len(vectors) < 2:
+    if not vectors or (len(vectors) == 1 and not preferred):
         return vectors
     columns = sorted({x for vector in vectors for x in vector})
     matrix = _residues(vectors, columns)

@@ -47,6 +47,15 @@ class Evidence:
     upper: str
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Laws (their numbers) whose gradients at the point have full rank modulo the prime: independent, proved."""
+
+    laws: tuple[int, ...]
+    point: tuple[int, ...]
+    prime: int
+
+
 @dataclass(frozen=True, eq=False)
 class LawCount:
     """The number of independent conservation laws near a generic start: lower <= number <= upper, each with evidence.
@@ -59,8 +68,8 @@ class LawCount:
     dimension: int
     lower: int
     upper: int
-    exhibited: int
     laws: ConservationLaws
+    shown: Shown  # which of the laws are independent, and where
     filtration: tuple[int, ...]  # dimensions of W_0, W_1, ... at the point, each a proved lower bound
     closure: LieClosure
     evidence: Evidence
@@ -72,6 +81,11 @@ class LawCount:
     assumptions: tuple[str, ...]
     flow: Flow = field(repr=False)
     stats: dict[str, float] = field(default_factory=dict)  # seconds by stage
+
+    @property
+    def exhibited(self) -> int:
+        """Number of independent polynomial laws shown."""
+        return len(self.shown.laws)
 
     @property
     def exact(self) -> bool:
@@ -189,18 +203,23 @@ class _Certification:
         self.draws, self.stats, self.interrupted = Draws(seed), dict[str, float](), False
         self.laws = laws_from_dicts(flow, [], degree, seed)
         self.status, self.error = ClosureStatus.OPEN, Fraction(0)
+        self.growths: list[Growth] = []
         self.new_point()
+        self.shown = self._shown([])
 
     def new_point(self) -> None:
-        """Draw another prime and point; what was shown at the old one is dropped."""
+        """Draw another prime and point for the brackets; what was found at the old one stays valid."""
         prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
         self.growth = Growth(self.flow, self.draws.residues((self.flow.dimension,), prime), prime)
-        self.shown: tuple[int, ...] = ()
+        self.growths.append(self.growth)
 
     @property
     def limit(self) -> int:
         """The largest rank that the laws shown leave for the brackets."""
-        return self.flow.dimension - len(self.shown)
+        return self.flow.dimension - len(self.shown.laws)
+
+    def _shown(self, laws: list[int]) -> Shown:
+        return Shown(tuple(laws), tuple(int(c) for c in self.growth.point), self.growth.prime)
 
     def run(self) -> None:
         """Cheapest first: laws of the program's shape, brackets, the monomial system, closure; then a new point."""
@@ -217,17 +236,16 @@ class _Certification:
             if self.growth.form.rank < self.limit and not self.laws.complete:
                 self._search_laws()
             with self._timed("closure"):
-                self.status, self.error = settle(
-                    self.flow, self.growth, self.limit, self.draws, generic=True, progress=self.progress
-                )
+                self.status, self.error = settle(self.flow, self.growth, self.limit, self.draws, progress=self.progress)
             if self.status is not ClosureStatus.OPEN:
                 break
 
     def _show_laws(self) -> None:
         with self._timed("independence of the laws"):
-            self.shown = ()
+            found: list[int] = []
             for numbers in independent_blocks(self.laws, self.growth.point, self.growth.prime):
-                self.shown += tuple(numbers)
+                found += numbers
+                self.shown = max(self.shown, self._shown(found), key=lambda shown: len(shown.laws))
 
     def _search_laws(self) -> None:
         """All polynomial laws; where the search is too large to make, those of the program's shape stay."""
@@ -239,7 +257,9 @@ class _Certification:
 
     def result(self) -> LawCount:
         """The bounds as they stand."""
-        flow, growth, exhibited = self.flow, self.growth, len(self.shown)
+        flow, growth, exhibited = self.flow, self.growth, len(self.shown.laws)
+        if self.status is ClosureStatus.OPEN:
+            growth = max(self.growths, key=lambda g: g.form.rank)
         closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=True)
         upper = flow.dimension - closure.rank
         lower = exhibited if closure.status is ClosureStatus.OPEN else upper
@@ -247,11 +267,11 @@ class _Certification:
             dimension=flow.dimension,
             lower=lower,
             upper=upper,
-            exhibited=exhibited,
             laws=self.laws,
+            shown=self.shown,
             filtration=closure.dims,
             closure=closure,
-            evidence=_evidence(flow, exhibited, lower, upper, closure, self.degree),
+            evidence=_evidence(flow, self.shown, lower, upper, closure, self.degree),
             error=closure.error,
             degree=self.degree,
             seed=self.seed,
@@ -271,9 +291,9 @@ class _Certification:
             self.stats[stage] = self.stats.get(stage, 0.0) + time.perf_counter() - start
 
 
-def _evidence(flow: Flow, exhibited: int, lower: int, upper: int, closure: LieClosure, degree: int) -> Evidence:
+def _evidence(flow: Flow, shown: Shown, lower: int, upper: int, closure: LieClosure, degree: int) -> Evidence:
     """The two bounds in words, as theory has them: proved, or closed with an error."""
-    rank, depth = closure.rank, len(closure.dims) - 1
+    rank, depth, exhibited = closure.rank, len(closure.dims) - 1, len(shown.laws)
     above = (
         f"proved: brackets of depth {depth} or less have rank {rank} mod {closure.prime} at a point, "
         f"so at most {flow.dimension} - {rank} = {upper}"
@@ -281,7 +301,7 @@ def _evidence(flow: Flow, exhibited: int, lower: int, upper: int, closure: LieCl
     if lower == exhibited:
         below = (
             f"proved: {exhibited} polynomial law{'s' * (exhibited != 1)} of degree at most {degree}, exact identities, "
-            f"with gradients of rank {exhibited} mod {closure.prime} at a point"
+            f"with gradients of rank {exhibited} mod {shown.prime} at a point"
         )
         return Evidence(below, above)
     why, kind = "a single field is closed under brackets", "proved"

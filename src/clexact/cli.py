@@ -122,6 +122,7 @@ def build_parser() -> argparse.ArgumentParser:
     checker = commands.add_parser("verify", help="verify certificates, without the engine")
     checker.add_argument("files", nargs="+", metavar="FILE")
     checker.add_argument("--rebuild", action="store_true", help="also rebuild the fields from the model's description")
+    checker.add_argument("--fast", action="store_true", help="compute ranks with FLINT, for large certificates")
     checker.set_defaults(command=_verify)
     again = commands.add_parser("reproduce", help="certify the published batches and print one table")
     again.add_argument("--out", default="reproduce.json", metavar="FILE", help="rows as JSON (default reproduce.json)")
@@ -305,7 +306,7 @@ def _verify(arguments: argparse.Namespace) -> None:
     """Exit status 0 only if every file is verified; 1 if something is false, 2 if a file is no certificate."""
     worst = 0
     for path in arguments.files:
-        verdict = verify(path, rebuild=arguments.rebuild)
+        verdict = verify(path, rebuild=arguments.rebuild, fast=arguments.fast)
         print(f"{path}: {verdict}")
         worst = max(worst, verdict.status.value)
     if worst:

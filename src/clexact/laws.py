@@ -102,10 +102,6 @@ class ConservationLaws(Sequence[Polynomial]):
         prime = draws.prime(61)
         return independent(self, draws.residues((len(self.variables),), prime), prime)
 
-    def independent_at(self, point: Sequence[int], prime: int) -> tuple[int, ...]:
-        """Numbers of the first laws whose gradients at an integer point are independent modulo a prime: a proof."""
-        return independent(self, residues(np.array(list(point), dtype=object), prime), prime)
-
     def to_sympy(self) -> list[sympy.Expr]:
         """The laws as SymPy expressions."""
         return [h.to_sympy() for h in self]

@@ -237,11 +237,12 @@ def lie_closure(
     place = draws.residues((flow.dimension,), prime) if point is None else check_point(point, flow.dimension, prime)
     laws = proposed_laws(flow, 2, seed=seed)
     limit = flow.dimension - len(independent(laws, place, prime))
+    given = None if point is None else tuple(exact(c, "a coordinate of point") for c in point)
     growth = Growth(flow, place, prime)
-    growth.run(flow, limit, max_depth, draws, stop_at_stall=point is None, progress=None)
-    status, error = settle(flow, growth, limit, draws, generic=point is None)
-    found = closure_of(flow, growth, status, error, seed, generic=point is None)
-    return found if point is None else replace(found, point=tuple(exact(c, "a coordinate of point") for c in point))
+    growth.run(flow, limit, max_depth, draws, stop_at_stall=given is None or flow.field_count == 1, progress=None)
+    status, error = settle(flow, growth, limit, draws, given=given)
+    found = closure_of(flow, growth, status, error, seed, generic=given is None)
+    return found if given is None else replace(found, point=given)
 
 
 def closure_of(
@@ -254,23 +255,34 @@ def closure_of(
 
 
 def settle(
-    flow: Flow, growth: Growth, limit: int, draws: Draws, *, generic: bool, progress: Progress | None = None
+    flow: Flow,
+    growth: Growth,
+    limit: int,
+    draws: Draws,
+    *,
+    given: Sequence[Number] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[ClosureStatus, Fraction]:
-    """What is known of the last dimension: exact, closed with an error, or a lower bound."""
+    """What is known of the last dimension, at the point given or a generic one: exact, closed, or a lower bound."""
     dims = growth.dims
-    if dims[-1] == limit or spanned_by_few(flow, dims[-1], generic):
+    if dims[-1] == limit or spanned_by_few(flow, dims[-1], given):
         return ClosureStatus.PROVED, Fraction(0)
     stalled = len(dims) > 1 and dims[-1] == dims[-2]
-    error = closed(flow, growth.witnesses, draws, progress) if generic and stalled else None
+    error = closed(flow, growth.witnesses, draws, progress) if given is None and stalled else None
     return (ClosureStatus.OPEN, Fraction(0)) if error is None else (ClosureStatus.CLOSED, error)
 
 
-def spanned_by_few(flow: Flow, rank: int, generic: bool) -> bool:
-    """Whether the family is closed for a trivial reason: no field, or one field only, whose brackets vanish."""
-    if generic and rank > 1:
+def spanned_by_few(flow: Flow, rank: int, point: Sequence[Number] | None) -> bool:
+    """Whether ``rank`` is exact for a trivial reason: no field, or one field only, whose brackets with itself vanish.
+
+    At a given point, whether that one field vanishes there is decided over Q.
+    """
+    if rank > 1:
         return False
     count = flow.field_count
-    return count == 0 or (count == 1 and (rank == 1 or not generic))
+    if count == 1 and rank == 0 and point is not None:
+        return all(p(*point) == 0 for p in flow.fields.components(0))
+    return count == 0 or (count == 1 and rank == 1)
 
 
 def check_depth(max_depth: int) -> None:
@@ -290,5 +302,5 @@ def check_point(point: Sequence[Number], dimension: int, prime: int) -> Words:
     numbers = np.array([Fraction(exact(c, "a coordinate of point")) for c in point], dtype=object)
     try:
         return residues(numbers, prime)
-    except ValueError:
+    except ZeroDivisionError:
         raise ValueError(f"a denominator of the point is divisible by {prime}; take another seed.") from None

@@ -63,7 +63,10 @@ def residues(values: NDArray[Any], p: int) -> Words:
     """Integers or fractions as residues mod p; ZeroDivisionError if p divides a denominator."""
     if values.dtype != object:
         return np.asarray(values % p).astype(np.uint64)
-    flat = [v % p if isinstance(v, int) else v.numerator * pow(v.denominator, -1, p) % p for v in values.ravel()]
+    fractions = [(v, 1) if isinstance(v, int) else (v.numerator, v.denominator) for v in values.ravel().tolist()]
+    if any(d % p == 0 for _, d in fractions):
+        raise ZeroDivisionError(f"{p} divides a denominator.")
+    flat = [n % p if d == 1 else n * pow(d, -1, p) % p for n, d in fractions]
     return np.array(flat, dtype=np.uint64).reshape(values.shape)
 
 
@@ -125,6 +128,11 @@ def rank(rows: Words, prime: int) -> int:
     form = Echelon(rows.shape[1], prime)
     form.add(rows)
     return form.rank
+
+
+def flint_rank(rows: list[list[int]], prime: int) -> int:
+    """Rank mod p of rows of Python integers, by FLINT."""
+    return int(flint.nmod_mat(rows, prime).rank()) if rows and rows[0] else 0
 
 
 def dense_nullspace(rows: list[list[int]], columns: int, prime: int) -> dict[int, dict[int, int]]:

@@ -2,8 +2,8 @@
 
     sum     = ['+' | '-'] product (('+' | '-') product)*
     product = power (('*' | '/') power)*            # only constants may divide
-    power   = atom [('^' | '**') integer]
-    atom    = integer | name | '(' sum ')' | ('+' | '-') power
+    power   = ('+' | '-') power | atom [('^' | '**') integer]
+    atom    = integer | name | '(' sum ')'
     name    = letter (letter | digit | '_')* ['[' integer (',' integer)* ']']
 
 Systems (``.ode``): lines ``x' = sum``, comments from ``#``, fields separated by lines ``---``.
@@ -28,7 +28,7 @@ NAME = re.compile(r"[^\W\d]\w*(\[\d+(,\d+)*\])?")
 MAX_DEPTH = 100  # nested parentheses and signs
 MAX_DIGITS = 4000  # of an integer
 MAX_POWER = 2**31 - 1  # of a single term, what packed monomials hold
-MAX_TERMS = 10**6  # of an expanded power
+MAX_WORK = 5 * 10**5  # products of terms, to expand one polynomial
 
 
 class Place(NamedTuple):
@@ -36,10 +36,13 @@ class Place(NamedTuple):
 
     line: int
     offset: int = 0  # columns before the text on its line
+    text: str = ""
 
-    def error(self, column: int, message: str) -> ValueError:
-        """The error to raise for what stands at this column of the text (from 0)."""
-        return ValueError(f"line {self.line}, column {self.offset + column + 1}: {message}")
+    def error(self, position: int, message: str) -> ValueError:
+        """The error to raise for what stands at this position of the text (from 0)."""
+        before = self.text[:position].split("\n")
+        column = len(before[-1]) + (self.offset if len(before) == 1 else 0)
+        return ValueError(f"line {self.line + len(before) - 1}, column {column + 1}: {message}")
 
 
 class Token(NamedTuple):
@@ -84,13 +87,19 @@ def times(a: Sparse, b: Sparse) -> Sparse:
     return {m: c for m, c in out.items() if c}
 
 
+def _bits(c: Fraction) -> int:
+    """Size of a coefficient; 0 for 1 and -1, whose powers do not grow."""
+    return (abs(c.numerator) * c.denominator).bit_length() - 1
+
+
 class Parser:
     """Recursive descent over the tokens of one polynomial; ``lookup`` gives the index of a variable or None."""
 
     def __init__(self, text: str, lookup: Callable[[str], int | None], place: Place) -> None:
-        self._tokens = list(tokens(text, place))
-        self._at, self._depth = 0, 0
-        self._lookup, self._place = lookup, place
+        self._place = place._replace(text=text)
+        self._tokens = list(tokens(text, self._place))
+        self._at, self._depth, self._work = 0, 0, 0
+        self._lookup = lookup
 
     def parse(self) -> Sparse:
         """The polynomial of the whole text."""
@@ -126,7 +135,7 @@ class Parser:
         while operator := self._accept("*", "/"):
             factor = self._power()
             if operator.text == "*":
-                value = times(value, factor)
+                value = self._times(value, factor, operator)
                 continue
             if set(factor) != {()}:
                 what = "zero" if not factor else "a polynomial with variables"
@@ -134,10 +143,29 @@ class Parser:
             value = {m: c / factor[()] for m, c in value.items()}
         return value
 
+    def _times(self, a: Sparse, b: Sparse, token: Token) -> Sparse:
+        """a * b, as long as all of the text stays of ordinary size."""
+        self._work += len(a) * len(b)
+        if self._work > MAX_WORK:
+            raise self._place.error(token.column, f"too many terms when expanded; at most {MAX_WORK} are multiplied.")
+        product = times(a, b)
+        if any(k > MAX_POWER for monomial in product for _, k in monomial):
+            raise self._place.error(token.column, f"a power is too large; at most {MAX_POWER} is read.")
+        return product
+
     def _power(self) -> Sparse:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._place.error(self._peek().column, f"nested more than {MAX_DEPTH} deep.")
+        value = self._signed_power()
+        self._depth -= 1
+        return value
+
+    def _signed_power(self) -> Sparse:
+        if sign := self._accept("+", "-"):
+            return plus({}, self._power(), -1 if sign.text == "-" else 1)
         base = self._atom()
-        operator = self._accept("^", "**")
-        if operator is None:
+        if self._accept("^", "**") is None:
             return base
         token = self._peek()
         if token.kind != "integer":
@@ -146,32 +174,20 @@ class Parser:
         return self._raised(base, int(token.text), token)
 
     def _raised(self, base: Sparse, power: int, token: Token) -> Sparse:
-        if power > MAX_POWER or (set(base) <= {()} and power > MAX_DIGITS):
+        digits = max((len(base) * max(_bits(c) for c in base.values()) * power) // 3 if base else 0, 0)
+        largest = max((k for monomial in base for _, k in monomial), default=0)
+        if digits > MAX_DIGITS or largest * power > MAX_POWER or power > MAX_POWER:
             raise self._place.error(token.column, f"power {power} is too large.")
-        if len(base) == 1 and power:
+        if len(base) == 1:
             ((monomial, c),) = base.items()
-            raised = tuple((v, k * power) for v, k in monomial)
-            if any(k > MAX_POWER for _, k in raised) or (abs(c) != 1 and power > MAX_DIGITS):
-                raise self._place.error(token.column, f"power {power} is too large.")
-            return {raised: c**power}
-        if len(base) ** min(power, 64) > MAX_TERMS**2 or len(base) * power > 10**4:
-            raise self._place.error(token.column, f"power {power} of a sum of {len(base)} terms is too large.")
+            return {tuple((v, k * power) for v, k in monomial if power): c**power}
         value: Sparse = {(): Fraction(1)}
-        for _ in range(power):
-            value = times(value, base)
-        return value
+        for bit in bin(power)[2:] if base or not power else "":
+            value = self._times(value, value, token)
+            value = self._times(value, base, token) if bit == "1" else value
+        return value if base or not power else {}
 
     def _atom(self) -> Sparse:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise self._place.error(self._peek().column, f"nested more than {MAX_DEPTH} deep.")
-        value = self._nested()
-        self._depth -= 1
-        return value
-
-    def _nested(self) -> Sparse:
-        if sign := self._accept("+", "-"):
-            return plus({}, self._power(), -1 if sign.text == "-" else 1)
         if self._accept("("):
             value = self._sum()
             if not self._accept(")"):
@@ -205,7 +221,7 @@ class Equation(NamedTuple):
     place: Place
 
 
-EQUATION = re.compile(r"\s*(?P<name>[^\W\d]\w*(?:\[\d+(?:,\d+)*\])?)\s*'\s*=(?P<right>.*)")
+EQUATION = re.compile(r"\s*(?P<name>[^\W\d]\w*(?:\[\s*\d+(?:\s*,\s*\d+)*\s*\])?)\s*'\s*=(?P<right>.*)")
 
 
 def split_system(text: str) -> list[list[Equation]]:
@@ -226,10 +242,11 @@ def _equation(line: str, number: int, earlier: list[Equation]) -> Equation:
     match = EQUATION.fullmatch(line)
     column = len(line) - len(line.lstrip())
     if match is None:
-        raise Place(number).error(column, f"expected an equation such as  x' = y + 1, not {line.strip()!r}.")
-    if any(e.variable == match["name"] for e in earlier):
-        raise Place(number).error(column, f"a second equation for {match['name']!r} in the same field.")
-    return Equation(match["name"], match["right"], Place(number, match.start("right")))
+        raise Place(number, text=line).error(column, f"expected an equation such as  x' = y + 1, not {line.strip()!r}.")
+    name = re.sub(r"\s+", "", match["name"])
+    if any(e.variable == name for e in earlier):
+        raise Place(number, text=line).error(column, f"a second equation for {name!r} in the same field.")
+    return Equation(name, match["right"], Place(number, match.start("right")))
 
 
 def parse_system(text: str) -> tuple[tuple[str, ...], list[dict[str, Sparse]]]:

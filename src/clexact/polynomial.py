@@ -76,7 +76,7 @@ class Polynomial:
 
     def _set(self, variables: tuple[str, ...], terms: Terms, denominator: int) -> None:
         common = gcd(content(terms.coef), denominator)
-        if common > 1:
+        if common > 1 and len(terms):
             terms, denominator = _divided(terms, common), denominator // common
         self.variables = variables
         self.terms = terms if len(terms) else EMPTY  # canonical, integer coefficients, one owner: 0
@@ -175,9 +175,9 @@ class Polynomial:
         return -self + other
 
     def __truediv__(self, other: object) -> Polynomial:
-        if not isinstance(other, (int, Fraction)):
+        if not isinstance(other, (int, Fraction, np.integer)):
             return NotImplemented
-        return self * (1 / Fraction(other))
+        return self * (1 / Fraction(exact(other, "a divisor")))
 
     def __pow__(self, power: int) -> Polynomial:
         if not isinstance(power, int) or power < 0:
@@ -196,6 +196,8 @@ class Polynomial:
         return same_ring and self.terms == other.terms
 
     def __hash__(self) -> int:
+        if self.degree <= 0:  # a constant equals a number, so it has that number's hash
+            return hash(self(*[0] * len(self.variables)))
         return hash((self.variables, tuple(self.items())))
 
     def index(self, variable: str) -> int:
@@ -281,7 +283,7 @@ def _divided(terms: Terms, divisor: int) -> Terms:
 def written(sparse: Mapping[Monomial, Fraction], variables: Sequence[str]) -> str:
     """A polynomial as text that ``from_string`` reads back, largest terms first."""
     ordered = sorted(sparse.items(), key=lambda item: display_key(item[0]))
-    return _joined(ordered, variables, str, "*", lambda name, k: name if k == 1 else f"{name}^{k}")
+    return _joined(ordered, variables, _number, "*", lambda name, k: name if k == 1 else f"{name}^{k}")
 
 
 def _joined(
@@ -302,8 +304,18 @@ def _joined(
     return out or "0"
 
 
+def _number(c: Fraction) -> str:
+    return _decimal(c.numerator) + (f"/{_decimal(c.denominator)}" if c.denominator != 1 else "")
+
+
+def _decimal(n: int) -> str:
+    """str(n) for n >= 0 of any length; Python's own conversion stops at 4300 digits."""
+    high, low = divmod(n, 10**4000)
+    return _decimal(high) + str(low).zfill(4000) if high else str(low)
+
+
 def _latex_number(c: Fraction) -> str:
-    return str(c) if c.denominator == 1 else rf"\frac{{{c.numerator}}}{{{c.denominator}}}"
+    return _number(c) if c.denominator == 1 else rf"\frac{{{_decimal(c.numerator)}}}{{{_decimal(c.denominator)}}}"
 
 
 def _latex_power(name: str, k: int) -> str:

@@ -7,7 +7,7 @@ The user's function is called on ``Array`` symbols; each operation appends a nod
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol, TypeVar
@@ -230,7 +230,7 @@ class Array:
 
     def transpose(self, *axes: Any) -> Array:
         """Permute the axes, as ``numpy.transpose``; reverse them if none are given."""
-        order = tuple(axes[0]) if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Iterable) else axes
         order = order or tuple(range(self.ndim))[::-1]
         shape = np.empty(self.shape, dtype=bool).transpose(order).shape
         return self._apply("transpose", shape, tuple(range(self.ndim)[axis] for axis in order))
@@ -239,7 +239,7 @@ class Array:
 
     def reshape(self, *shape: Any) -> Array:
         """The same entries in another shape, as ``numpy.reshape``."""
-        given = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        given = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Iterable) else shape
         target = np.empty(self.shape, dtype=bool).reshape(given).shape
         return self if target == self.shape else self._apply("reshape", target, target)
 

@@ -21,6 +21,7 @@ Coefs = NDArray[Any]  # int64, or object holding int or Fraction
 Monomial = tuple[tuple[int, int], ...]  # ((variable, power), ...), variables increasing
 
 INT64_MAX = 2**63 - 1
+MAX_POWER = 2**31 - 1
 
 
 def pack_coefs(values: Sequence[Any]) -> Coefs:
@@ -75,9 +76,9 @@ class Terms:
         """Pack Python terms; the result is canonical."""
         start = np.zeros(len(monomials) + 1, dtype=np.int64)
         np.cumsum([len(m) for m in monomials], out=start[1:])
-        pairs = np.array([pair for m in monomials for pair in m], dtype=np.int64).reshape(-1, 2)
-        if len(pairs) and pairs.max() > 2**31 - 1:
+        if any(k > MAX_POWER for m in monomials for _, k in m):
             raise OverflowError("a power exceeds 2^31 - 1, the largest that clexact handles.")
+        pairs = np.array([pair for m in monomials for pair in m], dtype=np.int64).reshape(-1, 2)
         var, power = pairs.astype(np.int32).T
         owners = np.asarray(owner, dtype=np.int64).reshape(len(monomials))
         return cls(owners, pack_coefs(list(coef)), start, var.copy(), power.copy()).canonical()
@@ -121,7 +122,7 @@ class Terms:
 
     def scaled(self, factor: Any) -> Terms:
         """Multiply every coefficient by ``factor`` (a number, or one for each term)."""
-        bound = largest(self.coef) * (largest(factor) if isinstance(factor, np.ndarray) else abs(factor))
+        bound = max(1, largest(self.coef)) * (largest(factor) if isinstance(factor, np.ndarray) else abs(factor))
         return Terms(self.owner, widened(self.coef, bound) * factor, *self.rows)
 
     def segments(self, count: int) -> Ints:
@@ -169,11 +170,14 @@ class Terms:
         return Terms(self.owner[source], coef, *rows), variable
 
     def __eq__(self, other: object) -> bool:
-        """Equality of canonical terms."""
+        """Equality of canonical terms. Where hashes collided, equal terms may stand in another order."""
         if not isinstance(other, Terms):
             return NotImplemented
-        mine, theirs = (self.owner, self.coef, *self.rows), (other.owner, other.coef, *other.rows)
-        return all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
+        mine: list[NDArray[Any]] = [self.owner, self.coef, *self.rows]
+        theirs: list[NDArray[Any]] = [other.owner, other.coef, *other.rows]
+        if all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True)):
+            return True
+        return len(self) == len(other) and len(concatenate([self, other.scaled(-1)]).canonical()) == 0
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -16,7 +16,7 @@ def neuron(inputs: int, outputs: int = 1, powers: Sequence[int] = (1,)) -> Model
     proposition of the talk's slide 4). Raises TypeError or ValueError for sizes or powers that are not integers >= 1.
     """
     n, m = check_size(inputs, "the inputs of neuron"), check_size(outputs, "the outputs of neuron")
-    if isinstance(powers, (int, str)) or not powers:
+    if isinstance(powers, str) or not isinstance(powers, Sequence) or not powers:
         raise TypeError(f"powers must be a list of one or more integers, not {powers!r}.")
     exponents = [check_size(k, "a power of neuron") for k in powers]
 

@@ -171,7 +171,7 @@ def test_labels_of_nothing_and_of_one():
 def test_labels_are_those_of_the_formula():
     g = grading(EXAMPLES["linear layer pair"], 5)
     weights, signs = g.weights.tolist(), g.signs.tolist()
-    (free, sign), = labels_of(g, [((0, 3), (2, 2), (7, 1))])
+    ((free, sign),) = labels_of(g, [((0, 3), (2, 2), (7, 1))])
     assert free == (3 * weights[0] + 2 * weights[2] + weights[7]) % PRIME
     assert sign == signs[0] ^ signs[7]
 

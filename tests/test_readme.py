@@ -3,7 +3,10 @@
 import doctest
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -31,6 +34,18 @@ def test_commands_answer(command, tmp_path, monkeypatch, capsys):
     Path("mymodel.py").write_text("import clexact\nnet = clexact.models.relu([2, 3, 2])\n")
     assert cli.run(shlex.split(command)) == 0
     assert capsys.readouterr().out.strip()
+
+
+def test_certify_save_verify_in_a_fresh_process(tmp_path, monkeypatch, capsys):
+    """The session under "A proof to keep", word for word; the second command in a process of its own."""
+    session = re.search(
+        r"^    \$ clexact (certify .*)\n((?:    .*\n)*?)    \$ clexact (verify .*)\n((?:    .*\n)+)", README, re.M
+    )
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(shlex.split(session[1])) == 0
+    assert capsys.readouterr().out == dedent(session[2])
+    words = [sys.executable, "-m", "clexact", *shlex.split(session[3])]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == dedent(session[4])
 
 
 def test_the_readme_names_the_commands():

@@ -33,7 +33,8 @@ def short_basis(vectors: list[Vector], preferred: Sequence[Vector], draws: Draws
         return vectors
     columns = sorted({x for vector in vectors for x in vector})
     matrix = _residues(vectors, columns)
-    candidates = sorted(_candidates(matrix, columns, draws), key=lambda v: (len(v), _height(v), list(v.items())))
+    found_vectors = _candidates(matrix, columns, draws) if len(vectors) > 1 else []
+    candidates = sorted(found_vectors, key=lambda v: (len(v), _height(v), list(v.items())))
     space = Echelon(len(columns), PRIME)
     space.add(matrix)
     if space.rank < len(vectors):  # an unlucky prime: keep what is given

@@ -269,10 +269,10 @@ def _nullspace(fields: VectorFields, monomials: Terms, preferred: list[Vector], 
     wanted: dict[int, list[Vector]] = {}
     for vector in preferred:
         wanted.setdefault(int(class_of[next(iter(vector))]), []).append(vector)
-    sparse = []
-    for name, group in by_class.items():
-        short = short_basis(group, wanted.get(name, []), draws)
-        sparse += short if short is group or solver.verified(short) else group
+    shorter = {name: short_basis(group, wanted.get(name, []), draws) for name, group in by_class.items()}
+    if not solver.verified([vector for group in shorter.values() for vector in group]):
+        shorter = {name: short if solver.verified(short) else by_class[name] for name, short in shorter.items()}
+    sparse = [vector for group in shorter.values() for vector in group]
     degree = monomials.degrees()
     return sorted(sparse, key=lambda v: (max(int(degree[x]) for x in v), min(v)))
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,9 +184,9 @@ def _closure_kind(count: LawCount) -> str:
 def _written_fields(fields: VectorFields) -> dict[str, Any]:
     """{variables, components}: for each field, its nonzero components as text."""
     terms, D = fields.terms, fields.dimension
-    starts = np.flatnonzero(np.diff(terms.owner, prepend=-1))
+    bounds = np.append(np.flatnonzero(np.diff(terms.owner, prepend=-1)), len(terms)).tolist()
     components: list[dict[str, str]] = [{} for _ in range(len(fields))]
-    for first, last in zip(starts.tolist(), [*starts[1:].tolist(), len(terms)], strict=True):
+    for first, last in pairwise(bounds):
         i, j = divmod(int(terms.owner[first]), D)
         coefs = [Fraction(int(c), fields.denominators[i]) for c in terms.coef[first:last]]
         sparse = {terms.monomial(t): c for t, c in zip(range(first, last), coefs, strict=True)}

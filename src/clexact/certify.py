@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from clexact.draws import Draws
@@ -224,11 +225,12 @@ class _Certification:
     def run(self) -> None:
         """Cheapest first: laws of the program's shape, brackets, the monomial system, closure; then a new point."""
         with self._timed("laws of the program's shape"):
-            self.laws = proposed_laws(self.flow, self.degree, seed=self.seed)
+            proposed = proposed_laws(self.flow, self.degree, seed=self.seed)
+        self._show_laws(proposed)
         for attempt in range(ATTEMPTS):
             if attempt:
                 self.new_point()
-            self._show_laws()
+                self._show_laws(self.laws)
             with self._timed("brackets"):
                 self.growth.run(
                     self.flow, self.limit, self.max_depth, self.draws, stop_at_stall=True, progress=self.progress
@@ -240,20 +242,21 @@ class _Certification:
             if self.status is not ClosureStatus.OPEN:
                 break
 
-    def _show_laws(self) -> None:
+    def _show_laws(self, laws: ConservationLaws) -> None:
+        """Take these laws instead of those held, as soon as no fewer of them are shown to be independent."""
+        found: list[int] = []
         with self._timed("independence of the laws"):
-            found: list[int] = []
-            for numbers in independent_blocks(self.laws, self.growth.point, self.growth.prime):
+            for numbers in chain([[]], independent_blocks(laws, self.growth.point, self.growth.prime)):
                 found += numbers
-                self.shown = max(self.shown, self._shown(found), key=lambda shown: len(shown.laws))
+                if len(found) >= len(self.shown.laws):
+                    self.laws, self.shown = laws, self._shown(found)
 
     def _search_laws(self) -> None:
         """All polynomial laws; where the search is too large to make, those of the program's shape stay."""
         with self._timed("monomial system"):
             found = polynomial_laws(self.flow, self.degree, seed=self.seed)
         if found.complete:
-            self.laws = found
-            self._show_laws()
+            self._show_laws(found)
 
     def result(self) -> LawCount:
         """The bounds as they stand."""

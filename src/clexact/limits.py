@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 INTERVAL = 0.02  # seconds between two looks
+REPEAT = 2.0  # seconds between two interrupts
 MIB = 2**20
 
 
@@ -47,9 +48,8 @@ def limits(seconds: float | None = None, mebibytes: int | None = None) -> Iterat
             elif mebibytes is not None and peak_memory() > mebibytes * MIB:
                 found.reached = f"the memory limit of {mebibytes} MiB is reached"
             if found.reached:
-                if not over.is_set():
-                    _thread.interrupt_main()
-                return
+                _thread.interrupt_main()
+                over.wait(REPEAT)  # an interrupt that comes while Python runs a finalizer is lost
 
     watcher = threading.Thread(target=watch, daemon=True)
     if seconds is not None or mebibytes is not None:

@@ -7,7 +7,7 @@ exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
 from clexact import models
-from clexact.certificate import Certificate, Verdict, verify
+from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.certify import Evidence, LawCount, certify
 from clexact.fields import VectorFields, bracket, lie_derivative
 from clexact.flow import Flow, gradient_flow
@@ -33,6 +33,7 @@ __all__ = [
     "Polynomial",
     "VectorFields",
     "Verdict",
+    "VerdictStatus",
     "__version__",
     "bracket",
     "certify",

@@ -150,8 +150,7 @@ def with_dependent_law(rng, document):
 
 def as_sympy(text, names):
     """Text of a polynomial as SymPy, names with indices included."""
-    for name in sorted(names, key=len, reverse=True):
-        text = text.replace(name, str(names[name]))
+    text = re.sub(verifier.NAME, lambda match: str(names[match[0]]), text.replace(" ", ""))
     return sympy.sympify(text.replace("^", "**"))
 
 
@@ -208,8 +207,9 @@ def mutate(rng, documents):
     if kind == "text":
         text = json.dumps(document)
         cut = rng.randrange(len(text))
-        return kind, rng.choice([text[:cut], text + rng.choice("x}] 1"), text[:cut] + rng.choice('"{}[],:0') + text[cut:],
-                                 text.replace('"claim"', '"laws"'), text.replace("1", "NaN", 1), *TEXTS])  # fmt: skip
+        broken = [text[:cut], text + rng.choice("x}] 1"), text[:cut] + rng.choice('"{}[],:0') + text[cut:]]
+        renamed = [text.replace('"claim"', '"laws"'), text.replace("1", "NaN", 1)]
+        return kind, rng.choice([*broken, *renamed, *TEXTS])
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
         if kind == "place":
             _change_place(rng, document)

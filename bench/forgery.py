@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import time
 from collections import Counter
@@ -50,7 +51,8 @@ def main() -> None:
     )
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
-    console.print(f"seed {arguments.seed}, slowest mutant {slowest:.2f} s")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    console.print(f"seed {arguments.seed}, slowest mutant {slowest:.2f} s, peak memory of the whole run {peak} MiB")
     for text in forged[:3]:
         console.print(text, soft_wrap=True)
     sys.exit(1 if forged or slowest > LIMIT else 0)

@@ -351,3 +351,13 @@ def test_lie_closure_rejects_seeds(seed, error):
     """Integers from 0 on."""
     with pytest.raises(error, match="seed must be"):
         lie_closure(VectorFields.from_strings(["x"], [["x"]]), seed=seed)
+
+
+@pytest.mark.parametrize("sizes", [[2, 2, 2], [1, 3, 2], [2, 1, 2, 1]])
+def test_a_start_where_all_fields_vanish_is_proved_to_stay(sizes):
+    """Fields that vanish at a point have brackets that vanish there: the orbit of zero is zero, exactly."""
+    flow = clexact.gradient_flow(clexact.models.linear(sizes))
+    closure = lie_closure(flow, [0] * flow.dimension)
+    assert closure.rank == 0 and closure.status is ClosureStatus.PROVED
+    moved = lie_closure(flow, [1] + [0] * (flow.dimension - 1), max_depth=2)
+    assert moved.rank >= (len(sizes) == 3)

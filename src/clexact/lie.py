@@ -239,7 +239,8 @@ def lie_closure(
     limit = flow.dimension - len(independent(laws, place, prime))
     given = None if point is None else tuple(exact(c, "a coordinate of point") for c in point)
     growth = Growth(flow, place, prime)
-    growth.run(flow, limit, max_depth, draws, stop_at_stall=given is None or flow.field_count == 1, progress=None)
+    trivial = given is not None and (flow.field_count == 1 or vanishes(flow, given))
+    growth.run(flow, limit, max_depth, draws, stop_at_stall=given is None or trivial, progress=None)
     status, error = settle(flow, growth, limit, draws, given=given)
     found = closure_of(flow, growth, status, error, seed, generic=given is None)
     return found if given is None else replace(found, point=given)
@@ -273,16 +274,20 @@ def settle(
 
 
 def spanned_by_few(flow: Flow, rank: int, point: Sequence[Number] | None) -> bool:
-    """Whether ``rank`` is exact for a trivial reason: no field, or one field only, whose brackets with itself vanish.
+    """Whether ``rank`` is exact for a trivial reason: no field, one field only, or all fields vanish at the point given.
 
-    At a given point, whether that one field vanishes there is decided over Q.
+    The brackets of one field with itself vanish, and so do all brackets, at a point, of fields that vanish there.
     """
-    if rank > 1:
+    if rank == 0 and point is not None:
+        return vanishes(flow, point)
+    return rank <= 1 and (flow.field_count == 0 or (flow.field_count == 1 and rank == 1))
+
+
+def vanishes(flow: Flow, point: Sequence[Number]) -> bool:
+    """Whether all fields are 0 at a rational point, over Q; False too where deciding it would take an expansion."""
+    if flow.field_count is None:
         return False
-    count = flow.field_count
-    if count == 1 and rank == 0 and point is not None:
-        return all(p(*point) == 0 for p in flow.fields.components(0))
-    return count == 0 or (count == 1 and rank == 1)
+    return all(p(*point) == 0 for i in range(len(flow.fields)) for p in flow.fields.components(i))
 
 
 def check_depth(max_depth: int) -> None:

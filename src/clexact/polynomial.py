@@ -108,11 +108,13 @@ class Polynomial:
         symbols = [sympy.Symbol(v) if isinstance(v, str) else v for v in variables]
         try:
             poly = sympy.Poly(sympy.sympify(expression), *symbols) if symbols else sympy.Poly(expression, sympy.Dummy())
-        except sympy.PolynomialError as error:
-            raise ValueError(f"{expression} is not a polynomial in {', '.join(map(str, symbols))}: {error}.") from None
+        except sympy.PolynomialError:
+            raise ValueError(f"{expression} is not a polynomial in {', '.join(map(str, symbols))}.") from None
         if not poly.domain.is_ZZ and not poly.domain.is_QQ:
             kind = "floats" if poly.domain.is_RR else f"elements of {poly.domain}"
-            raise ValueError(f"the coefficients of {expression} must be rational, not {kind}.")
+            raise ValueError(
+                f"the coefficients of {expression} must be rational (integers or sympy.Rational), not {kind}."
+            )
         names = [str(s) for s in symbols]
         return cls(names, {m[: len(names)]: exact(c, "a coefficient") for m, c in poly.terms()} if poly else {})
 

@@ -113,7 +113,7 @@ class Polynomial:
         if not poly.domain.is_ZZ and not poly.domain.is_QQ:
             kind = "floats" if poly.domain.is_RR else f"elements of {poly.domain}"
             raise ValueError(
-                f"the coefficients of {expression} must be rational (integers or sympy.Rational), not {kind}."
+                f"the coefficients of {expression} must be rational, not {kind}; give integers or sympy.Rational."
             )
         names = [str(s) for s in symbols]
         return cls(names, {m[: len(names)]: exact(c, "a coefficient") for m, c in poly.terms()} if poly else {})

@@ -274,7 +274,7 @@ def settle(
 
 
 def spanned_by_few(flow: Flow, rank: int, point: Sequence[Number] | None) -> bool:
-    """Whether all fields are 0 at a rational point, over Q; False too where deciding it takes an expansion."""
+    """Whether ``rank`` is exact for a trivial reason: no field, one field only, or all fields vanish at the point.
 
     The brackets of one field with itself vanish, and so do all brackets, at a point, of fields that vanish there.
     """

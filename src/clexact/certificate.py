@@ -102,7 +102,10 @@ def verify(source: Certificate | str | Path, *, rebuild: bool = False, fast: boo
     if isinstance(source, Certificate):
         text = source.to_json()
     else:
-        text = Path(source).read_text(encoding="utf-8", errors="replace")
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            return Verdict(VerdictStatus.NOT_A_CERTIFICATE, ("not a certificate: not a text file in UTF-8",))
     status, sentences = verifier.verify_text(text, flint_rank if fast else verifier.rank)
     if status == 0 and rebuild:
         status, sentence = _rebuilt(json.loads(text))
@@ -115,12 +118,22 @@ def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
     recipe = dict(document["model"])
     description, loss = recipe.pop("description", None), recipe.pop("loss", None)
     try:
+        _check_small(recipe.get("sizes"), document["dimension"])
         flow = gradient_flow(models.rebuild(recipe), loss)
     except (TypeError, ValueError) as error:
         return 1, f"FALSE: the model cannot be rebuilt: {error}"
+    if flow.dimension != document["dimension"] or flow.expanded_size > MAX_TERMS:
+        return 1, f"FALSE: not the {flow.description}, which has D = {flow.dimension}"
     same = _written_fields(flow.fields.in_lowest_terms()) == document["fields"]
     same = same and [description, list(flow.assumptions)] == [flow.description, document["assumptions"]]
     return (0, f"the fields are those of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
+
+
+def _check_small(sizes: Any, dimension: int) -> None:
+    """ValueError for sizes that no model of this dimension has, before anything is built: a size is at most D."""
+    whole = isinstance(sizes, list) and all(type(n) is int for n in sizes)
+    if whole and (len(sizes) > dimension + 1 or any(n > dimension for n in sizes)):
+        raise ValueError(f"its sizes are too large for D = {dimension}.")
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -127,7 +127,8 @@ class GradientFlow(Flow):
         self.seed_size = self._probe_size + prod(self.program.shape)
         self.work = 2 * sum(prod(node.shape) for node in self.program.nodes)
         self.degree = max(1, self._run_degrees(Degrees()))
-        self.magnitude = self._bound_magnitude()
+        constants = [c for node in self.program.nodes if node.op == "constant" for c in node.data.ravel().tolist()]
+        self.denominator = lcm(*(Fraction(c).denominator for c in constants))
 
     def _run_degrees(self, algebra: Degrees) -> int:
         leaves = dict.fromkeys(self.model.parameters | self.model.probes, 1)
@@ -137,10 +138,9 @@ class GradientFlow(Flow):
         shapes = self.model.parameters | self.model.probes
         return {name: np.ones(shape, dtype=dtype) for name, shape in shapes.items()}
 
-    def _bound_magnitude(self) -> int:
+    @cached_property
+    def magnitude(self) -> int:  # type: ignore[override]
         """Degree times the coefficients of the output, times what clears the denominators of its constants."""
-        constants = [c for node in self.program.nodes if node.op == "constant" for c in node.data.ravel().tolist()]
-        self.denominator = lcm(*(Fraction(c).denominator for c in constants))
         clearing = self.denominator ** self._run_degrees(Degrees(of_constant=1))
         total = sum(self.program.run(Magnitudes(), self._ones(object))[self.program.output].ravel().tolist())
         return max(1, int(self.degree * clearing * total))
@@ -166,7 +166,8 @@ class GradientFlow(Flow):
 
     @cached_property
     def expanded_size(self) -> int:
-        counts = self.program.run(TermCounts(), self._ones(float))[self.program.output].sum()
+        with np.errstate(over="ignore"):  # infinitely many is too many
+            counts = self.program.run(TermCounts(), self._ones(float))[self.program.output].sum()
         return int(min(counts, 1e18)) * self.degree
 
     @cached_property

@@ -29,8 +29,9 @@ FORMAT = "clexact-certificate-1"
 KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "fields", "laws", "independence", "lie",
         "closure", "claim"]  # fmt: skip
 NAME, NUMBER = r"[^\W\d]\w*(?:\[\d+(?:,\d+)*\])?", r"\d+(?:/[1-9]\d*)?"
-MAX_DIGITS, MAX_PRIME, MAX_WORK, MAX_DEPTH = 4000, 2**64, 10**8, 12
+MAX_DIGITS, MAX_PRIME, MAX_WORK, MAX_DEPTH, MAX_BITS = 4000, 2**64, 2 * 10**7, 12, 10**9
 ERROR_BITS, CLOSURE_BITS, MAX_POINTS = 100, 61, 60
+MAX_PRODUCTS = 10**6  # of the terms of one law and one field
 
 Poly = dict[tuple[tuple[int, int], ...], Any]  # {((variable, power), ...): Fraction or int}
 Jet = dict[int, int]  # {bit mask of infinitesimals: number mod p}
@@ -110,17 +111,22 @@ def polynomial(text: Any, places: dict[str, int], what: str) -> Poly:
                 c *= Fraction(factor)
                 continue
             match = re.fullmatch(rf"({NAME})(?:\^([1-9][0-9]{{0,8}}))?", factor)
-            form(match and match[1] in places, f"{what}: {factor[:40]!r} is no power of a variable")
+            form(match and match[1] in places, f"{what}: {factor[:40]!a} is no power of a variable")
             name, k = match.groups() if match else ("", "")
             powers[places[name]] = powers.get(places[name], 0) + int(k or 1)
         key = tuple(sorted(powers.items()))
         out[key] = out.get(key, Fraction(0)) + c
+        form(out[key].denominator.bit_length() <= 4 * MAX_DIGITS, f"{what}: a denominator is too long")
     return {m: c for m, c in out.items() if c}
 
 
 def cleared(polynomials: dict[int, Poly]) -> dict[int, Poly]:
     """{key: polynomial} with integer coefficients: all multiplied by one number, which changes no law, span or rank."""
-    scale = lcm(*(c.denominator for p in polynomials.values() for c in p.values()))
+    scale, terms = 1, sum(map(len, polynomials.values()))
+    for d in {c.denominator for p in polynomials.values() for c in p.values()}:
+        scale = lcm(scale, d)
+        bits = scale.bit_length()
+        form(bits <= 4 * MAX_DIGITS and bits * terms <= MAX_BITS, "the denominators are too long")
     return {j: {m: c.numerator * (scale // c.denominator) for m, c in p.items()} for j, p in polynomials.items() if p}
 
 
@@ -146,6 +152,8 @@ def partials(p: Poly) -> dict[int, Poly]:
 def moves(gradient: dict[int, Poly], field: dict[int, Poly]) -> bool:
     """Whether sum_j field_j dh/dx_j is not the zero polynomial, exactly."""
     out: Poly = {}
+    products = sum(len(gradient[j]) * len(field[j]) for j in gradient.keys() & field.keys())
+    truth(products <= MAX_PRODUCTS, "a law and a field have too many terms to be multiplied")
     for j in gradient.keys() & field.keys():
         for m, a in gradient[j].items():
             for n, b in field[j].items():
@@ -226,7 +234,7 @@ class Member:
 
     depth: int  # of nested brackets
     degree: int
-    norm: int  # of the sum of the absolute coefficients of a component
+    bits: int  # of the sum of the absolute coefficients, at most
     work: int  # multiplications of jets to evaluate it
 
     def at(self, theta: list[Jet], p: int, bit: int) -> dict[int, Jet]:
@@ -241,7 +249,7 @@ class Field(Member):
         terms = [(m, c) for p in components.values() for m, c in p.items()]
         self.components, self.depth = components, 0
         self.degree = max((sum(k for _, k in m) for m, _ in terms), default=0)
-        self.norm = sum(abs(c) for _, c in terms)
+        self.bits = int(sum(abs(c) for _, c in terms)).bit_length()
         self.work = 1 + sum(1 + sum(k.bit_length() for _, k in m) for m, _ in terms)
 
     def at(self, theta: list[Jet], p: int, bit: int) -> dict[int, Jet]:
@@ -255,7 +263,8 @@ class Combination(Member):
         self.parts = parts
         members = [m for _, m in parts]
         self.depth, self.degree = max(m.depth for m in members), max(m.degree for m in members)
-        self.norm, self.work = sum(abs(c) * m.norm for c, m in parts), 1 + sum(m.work for m in members)
+        self.bits = max(abs(c).bit_length() + m.bits for c, m in parts) + len(parts).bit_length()
+        self.work = 1 + sum(m.work for m in members)
 
     def at(self, theta: list[Jet], p: int, bit: int) -> dict[int, Jet]:
         out: dict[int, Jet] = {}
@@ -271,7 +280,7 @@ class Bracket(Member):
     def __init__(self, a: Member, b: Member) -> None:
         self.a, self.b = a, b
         self.depth, self.degree = 1 + max(a.depth, b.depth), a.degree + b.degree
-        self.norm, self.work = (a.degree + b.degree) * a.norm * b.norm, 3 * (a.work + 2 * b.work)
+        self.bits, self.work = (a.degree + b.degree).bit_length() + a.bits + b.bits, 3 * (a.work + 2 * b.work)
         truth(self.work <= MAX_WORK and self.depth <= MAX_DEPTH, "the brackets are too deep to be evaluated")
 
     def at(self, theta: list[Jet], p: int, bit: int) -> dict[int, Jet]:
@@ -295,6 +304,7 @@ def moved(theta: list[Jet], direction: dict[int, Jet], e: int) -> list[Jet]:
 
 def rows_at(members: Sequence[Member], point: list[int], p: int) -> list[list[int]]:
     """Values at a point, mod p."""
+    truth(sum(m.work for m in members) <= MAX_WORK, "the brackets are too deep to be evaluated")
     theta = [{0: x % p} for x in point]
     values = [member.at(theta, p, 0) for member in members]
     return [[value.get(j, {}).get(0, 0) for j in range(len(point))] for value in values]
@@ -325,7 +335,7 @@ class Checker:
 
     def read_field(self, field: Any, n: int) -> Field:
         for name in typed(field, dict, f"field {n}"):
-            form(name in self.places, f"field {n} has a component {name[:40]!r} that is no variable")
+            form(name in self.places, f"field {n} has a component {name[:40]!a} that is no variable")
         parts = {self.places[name]: polynomial(text, self.places, f"field {n}") for name, text in field.items()}
         return Field(cleared(parts))
 
@@ -418,8 +428,10 @@ class Checker:
         whole, spanning = Combination([(1, f) for f in self.fields]), Combination([(1, b) for b in self.basis])
         # a minor of the basis and one row more: its degree, and the bits of its coefficients ((K + 1)! and the norms)
         degree = sum(b.degree for b in self.basis) + whole.degree + spanning.degree + 2
-        norms = [b.norm for b in self.basis] + [max(1, whole.degree + spanning.degree) * whole.norm * spanning.norm]
-        bits = sum(n.bit_length() for n in norms) + sum(k.bit_length() for k in range(1, len(norms) + 1))
+        bits = (
+            sum(b.bits for b in self.basis) + (whole.degree + spanning.degree).bit_length() + whole.bits + spanning.bits
+        )
+        bits += sum(k.bit_length() for k in range(1, len(self.basis) + 2))
         low = 1 << (CLOSURE_BITS - 1)  # more than low / (2 * CLOSURE_BITS) primes lie in [low, 2 low)
         error = 2 * (Fraction(degree, low) + Fraction(bits // (CLOSURE_BITS - 1) + 1, low // (2 * CLOSURE_BITS)))
         total, points = Fraction(1), 0

@@ -1,40 +1,92 @@
-"""The models that are timed, each with the source of its laws."""
+"""The models that are timed, each with the source of its laws and the answers known for it.
+
+A case is a family with its sizes. Laws known, all from arXiv 2307.00144, section 2: linear, the entries of
+U_l^T U_l - U_{l+1} U_{l+1}^T (for n n ... n they are independent); ReLU, one for each hidden unit; x_1 ... x_D, the
+D - 1 differences of squares.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from clexact import Model, models
 
-# arXiv 2307.00144: linear (laws U_l^T U_l - U_{l+1} U_{l+1}^T), ReLU (one law a hidden unit), x_1 ... x_D (D - 1 laws)
-PEERS: list[tuple[str, Model]] = [
-    ("linear 1 2 1", models.linear([1, 2, 1])),
-    ("linear 2 1 2", models.linear([2, 1, 2])),
-    ("linear 2 2 2", models.linear([2, 2, 2])),
-    ("linear 2 3 2", models.linear([2, 3, 2])),
-    ("relu 1 2 1", models.relu([1, 2, 1])),
-    ("relu 2 2 2", models.relu([2, 2, 2])),
-    ("relu 2 3 2", models.relu([2, 3, 2])),
-    ("product 3", models.product(3)),
-    ("product 5", models.product(5)),
+
+class Case(NamedTuple):
+    """A model of the library."""
+
+    family: str
+    sizes: tuple[int, ...]
+    bias: bool = False
+
+    @property
+    def name(self) -> str:
+        """Family and sizes, as on the command line of clexact."""
+        return " ".join([self.family, *map(str, self.sizes), *["--bias"] * self.bias])
+
+    @property
+    def model(self) -> Model:
+        """The model, built anew."""
+        options = {"bias": True} if self.bias else {}
+        return models.rebuild({"family": self.family, "sizes": list(self.sizes), **options})
+
+
+class Search(NamedTuple):
+    """A law search with its target in seconds and the answer known: laws of at most that degree, independent ones."""
+
+    case: Case
+    degree: int
+    target: float
+    answer: tuple[int, int]
+
+
+class Growth(NamedTuple):
+    """A family that grows with n, with the number of laws known for n."""
+
+    name: str
+    case: Callable[[int], Case]
+    known: Callable[[int], int]
+    sizes: tuple[int, ...]
+
+
+# With N independent laws of degree 2 that generate all others, degree 4 adds their N (N + 1) / 2 products.
+SEARCHES = [
+    Search(Case("linear", (20, 20, 20)), 2, 5.0, (210, 210)),
+    Search(Case("product", (8,)), 4, 5.0, (7 + 28, 7)),
+    Search(Case("linear", (2, 3, 2)), 4, 5.0, (6 + 21, 6)),
 ]
 
-SEARCHES: list[tuple[str, int, float]] = [  # family and sizes, degree, target in seconds
-    ("linear 20 20 20", 2, 5.0),
-    ("product 8", 4, 5.0),
-    ("linear 2 3 2", 4, 5.0),
+PEERS = [
+    Case("linear", (1, 2, 1)),
+    Case("linear", (2, 1, 2)),
+    Case("linear", (2, 2, 2)),
+    Case("linear", (2, 3, 2)),
+    Case("relu", (1, 2, 1)),
+    Case("relu", (2, 2, 2)),
+    Case("relu", (2, 3, 2)),
+    Case("product", (3,)),
+    Case("product", (4,)),
+    Case("product", (5,)),
+]
+PEER_DEGREE = 2
+PEER_WARM_UP = Case("product", (2,))  # none of the above, so that SymPy's cache knows none of them
+
+GROWTH = [
+    Growth(
+        "linear n n n", lambda n: Case("linear", (n,) * 3), lambda n: n * (n + 1) // 2, (4, 6, 8, 12, 16, 24, 32, 40)
+    ),
+    Growth("linear n n n n", lambda n: Case("linear", (n,) * 4), lambda n: n * (n + 1), (3, 4, 6, 8, 12, 16, 24, 32)),
+    Growth("relu n n n", lambda n: Case("relu", (n,) * 3), lambda n: n, (4, 6, 8, 12, 16, 24, 32, 40)),
+    Growth(
+        "relu n n n n --bias", lambda n: Case("relu", (n,) * 4, True), lambda n: 2 * n, (3, 4, 6, 8, 12, 16, 24, 32)
+    ),
+    Growth("product n", lambda n: Case("product", (n,)), lambda n: n - 1, (8, 32, 64, 128, 256, 512, 1024, 2048)),
 ]
 
-GROWTH: list[tuple[str, Callable[[int], Model], list[int]]] = [
-    ("linear n n n", lambda n: models.linear([n] * 3), [4, 6, 8, 12, 16, 24, 32]),
-    ("linear n n n n", lambda n: models.linear([n] * 4), [3, 4, 6, 8, 12, 16, 24]),
-    ("relu n n n", lambda n: models.relu([n] * 3), [4, 6, 8, 12, 16, 24, 32]),
-    ("relu n n n n, bias", lambda n: models.relu([n] * 4, bias=True), [3, 4, 6, 8, 12, 16, 24]),
-    ("product n", models.product, [8, 16, 32, 64, 128, 256]),
-]
-
-SEARCH_GROWTH: tuple[str, Callable[[int], Model], list[int]] = (
+SEARCH_GROWTH = Growth(
     "laws of degree 2, linear n n n",
-    lambda n: models.linear([n] * 3),
-    [4, 6, 8, 10, 12, 16, 20],
+    lambda n: Case("linear", (n,) * 3),
+    lambda n: n * (n + 1) // 2,
+    (4, 6, 8, 10, 12, 16, 20, 24),
 )

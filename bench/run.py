@@ -2,186 +2,217 @@
 
     python bench/run.py [--repeats N] [--quick] [--out FILE]
 
-Medians of N repeats after a warm-up; ratios come from one run. Exit status 1 if an answer is wrong; speed only shows.
+Medians of N repeats after a warm-up; ratios come from one run. BLAS has one thread unless OPENBLAS_NUM_THREADS is set:
+a second thread makes the figures depend on what else runs. What failed or took too long is shown as '-'. Exit status 1
+if an answer is wrong or clexact crashed; a speed target missed only shows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from math import log
 from typing import Any
 
 import cases
 import peers_sympy
-import sympy
 from rich.console import Console
 from rich.table import Table
+from timing import FailedRunError, fresh, median_limited, median_of, run_python
 
 import clexact
 from clexact import reproduce
 
+Row = dict[str, Any]  # cells by column; "right" is None where there is no answer to compare
+SEED = 0
+WIDTH = 150  # of the tables when piped
 PEER_LIMIT = 60.0  # seconds a peer may take
+ENGINE_TARGET, IMPORT_TARGET, MEMORY_TARGET = 3.0, 0.5, 1024.0  # seconds, seconds, MiB
+NOT_SHOWN = ("stages", "failure")  # in the JSON only
 SEARCH = """
 import json, resource, sys, time
 from clexact import gradient_flow, models, polynomial_laws
 family, *sizes = sys.argv[1].split()
 model = models.rebuild({"family": family, "sizes": [int(n) for n in sizes]})
 start = time.perf_counter()
-laws = polynomial_laws(gradient_flow(model), int(sys.argv[2]))
+laws = polynomial_laws(gradient_flow(model), int(sys.argv[2]), seed=int(sys.argv[3]))
 seconds = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([seconds, peak, len(laws), len(laws.independent), laws.complete]))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+print(json.dumps({"seconds": seconds, "peak": peak, "answer": [len(laws), len(laws.independent)],
+                  "complete": laws.complete}))
 """
 ENGINE = """
-import json, time
+import json, sys, time
 from clexact import reproduce
-out = []
-for batch in reproduce.batches(0):
-    start = time.perf_counter()
+start, out = time.perf_counter(), []
+for batch in reproduce.batches(int(sys.argv[1])):
+    begun = time.perf_counter()
     rows = list(reproduce.run(batch))
-    out.append([time.perf_counter() - start, sum(row.verdict == "confirmed" for row in rows), len(rows)])
-print(json.dumps(out))
+    seconds = time.perf_counter() - begun
+    out.append([seconds, sum(row.verdict == "confirmed" for row in rows), len(rows)])
+print(json.dumps({"seconds": time.perf_counter() - start, "batches": out}))
 """
 
 
-def in_fresh_process(code: str, *arguments: str) -> Any:
-    """What the code prints as JSON, run by a new interpreter."""
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+def met(value: float | None, target: float) -> str | None:
+    """A target beside a figure."""
+    return None if value is None else f"{target:g} {'met' if value <= target else 'MISSED'}"
 
 
-def median_seconds(call: Callable[[], object], repeats: int) -> float:
-    """Median wall time after one warm-up."""
-    call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def ratio(published: float | None, seconds: float | None) -> float | None:
+    """How many times less."""
+    return published / seconds if published and seconds else None
 
 
-def engine(repeats: int) -> list[dict[str, Any]]:
+def engine(repeats: int, quick: bool) -> list[Row]:
     """All published batches in one fresh process, after imports."""
-    runs = [in_fresh_process(ENGINE) for _ in range(repeats)]
-    rows = []
-    for n, batch in enumerate(reproduce.batches(0)):
-        seconds = statistics.median(run[n][0] for run in runs)
-        ratio = batch.published / seconds if batch.published else None
-        right = all(run[n][1] == run[n][2] for run in runs)
-        rows.append(
-            {"batch": batch.name, "seconds": seconds, "published": batch.published, "ratio": ratio, "right": right}
-        )
-    total = statistics.median(sum(x[0] for x in run) for run in runs)
-    rows.append(
-        {"batch": "total (target 3 s)", "seconds": total, "published": 8978, "ratio": 8978 / total, "right": True}
-    )
-    return rows
+    try:
+        runs = fresh(ENGINE, str(SEED), repeats=repeats)
+    except FailedRunError as error:
+        return [_engine_row("total", None, None, None, False) | {"failure": str(error)}]
+    rows, published = [], 0
+    for n, batch in enumerate(reproduce.batches(SEED)):
+        results = [run["batches"][n] for run in runs]
+        confirmed = f"{min(result[1] for result in results)} of {results[0][2]}"
+        seconds = statistics.median(result[0] for result in results)
+        right = all(result[1] == result[2] for result in results)
+        rows.append(_engine_row(batch.name, seconds, batch.published, confirmed, right))
+        published += batch.published or 0
+    total = statistics.median(run["seconds"] for run in runs)
+    last = _engine_row("total", total, published, None, all(row["right"] for row in rows))
+    return [*rows, last | {"target, s": met(total, ENGINE_TARGET)}]
 
 
-def laws(repeats: int) -> list[dict[str, Any]]:
-    """Law searches, each in a fresh process with its peak memory; expansion included."""
-    rows = []
-    for name, degree, target in cases.SEARCHES:
-        runs = [in_fresh_process(SEARCH, name, str(degree)) for _ in range(repeats)]
-        seconds = statistics.median(run[0] for run in runs)
-        rows.append({"search": f"{name}, degree {degree}", "seconds": seconds, "target": target,
-                     "MiB": max(run[1] for run in runs), "laws": runs[0][2], "independent": runs[0][3],
-                     "right": all(run[4] for run in runs)})  # fmt: skip
-    return rows
+def _engine_row(name: str, seconds: float | None, published: int | None, confirmed: str | None, right: bool) -> Row:
+    return {"batch": name, "confirmed": confirmed, "seconds": seconds, "published, s": published,
+            "ratio": ratio(published, seconds), "target, s": None, "right": right}  # fmt: skip
 
 
-def imports(repeats: int) -> list[dict[str, Any]]:
+def laws(repeats: int, quick: bool) -> list[Row]:
+    """Law searches, each in fresh processes with their peak memory; expanding the fields included."""
+    return [_search_row(search, repeats) for search in (cases.SEARCHES[1:] if quick else cases.SEARCHES)]
+
+
+def _search_row(search: cases.Search, repeats: int) -> Row:
+    seconds, peak, answer, right, failure = None, None, None, False, None
+    try:
+        runs = fresh(SEARCH, search.case.name, str(search.degree), str(SEED), repeats=repeats)
+        seconds, peak = statistics.median(run["seconds"] for run in runs), max(run["peak"] for run in runs)
+        answer = tuple(runs[-1]["answer"])
+        right = all(run["complete"] and tuple(run["answer"]) == search.answer for run in runs)
+    except FailedRunError as error:
+        failure = str(error)
+    return {"search": search.case.name, "D": search.case.model.dimension, "degree": search.degree,
+            "laws, independent": answer, "known": search.answer, "seconds": seconds,
+            "target, s": met(seconds, search.target), "MiB": peak, "target, MiB": met(peak, MEMORY_TARGET),
+            "right": right, "failure": failure}  # fmt: skip
+
+
+def imports(repeats: int, quick: bool) -> list[Row]:
     """Import in a fresh interpreter, the bare interpreter taken off."""
-
-    def started(code: str) -> float:
-        return median_seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True), repeats)
-
-    bare, whole = started("pass"), started("import clexact")
-    return [{"what": "import clexact (target 0.5 s)", "seconds": whole - bare, "right": True}]
+    bare = median_of(lambda: run_python("pass"), repeats).seconds
+    whole = median_of(lambda: run_python("import clexact"), repeats).seconds
+    return [{"what": "import clexact", "interpreter": bare, "with clexact": whole, "seconds": whole - bare,
+             "target, s": met(whole - bare, IMPORT_TARGET), "right": None}]  # fmt: skip
 
 
-def _peer(queue: Any, model: clexact.Model, degree: int) -> None:
-    flow = clexact.gradient_flow(model)
-    variables = [sympy.Symbol(name) for name in flow.variables]
-    fields = flow.fields.to_sympy()
-    start = time.perf_counter()
-    answer = (peers_sympy.law_count(fields, variables, degree), peers_sympy.lie_rank(fields, variables))
-    queue.put((time.perf_counter() - start, answer))
-
-
-def _peer_seconds(model: clexact.Model, degree: int) -> tuple[float, tuple[int, int]] | None:
-    """Time and answer of the peer in a process of its own; None past the limit."""
-    queue: Any = multiprocessing.Queue()
-    process = multiprocessing.Process(target=_peer, args=(queue, model, degree))
-    process.start()
-    process.join(PEER_LIMIT)
-    if process.is_alive():
-        process.terminate()
-        process.join()
-        return None
-    found: tuple[float, tuple[int, int]] = queue.get()
-    return found
-
-
-def peers(repeats: int, quick: bool) -> list[dict[str, Any]]:
-    """Both published algorithms in SymPy and in clexact: same answers, ratio of times."""
+def peers(repeats: int, quick: bool) -> list[Row]:
+    """Both published algorithms in SymPy and in clexact, from the model on: same answers, ratio of times."""
+    _sympy_laws(cases.PEER_WARM_UP), _sympy_rank(cases.PEER_WARM_UP)  # SymPy imports some of itself late
     rows = []
-    for name, model in cases.PEERS[:3] if quick else cases.PEERS:
-
-        def ours(model: clexact.Model = model) -> tuple[int, int]:
-            flow = clexact.gradient_flow(model)
-            count = clexact.certify(flow)
-            return len(clexact.polynomial_laws(flow.fields, 2)), flow.dimension - count.upper
-
-        theirs = [_peer_seconds(model, 2) for _ in range(1 if quick else repeats)]
-        times = [run[0] for run in theirs if run]
-        peer = statistics.median(times) if len(times) == len(theirs) else None
-        mine = median_seconds(ours, repeats)
-        answer = ours()
-        right = all(run[1] == answer for run in theirs if run)
-        rows.append({"model": name, "D": model.dimension, "laws and rank": str(answer), "clexact": mine, "sympy": peer,
-                     "ratio": peer / mine if peer else None, "right": right})  # fmt: skip
+    for case in cases.PEERS[:3] if quick else cases.PEERS:
+        rows.append(_peer_row(case, f"laws of degree {cases.PEER_DEGREE}", _clexact_laws, _sympy_laws, repeats))
+        rows.append(_peer_row(case, "rank of brackets", _clexact_rank, _sympy_rank, repeats))
     return rows
 
 
-def exponent(sizes: list[int], seconds: list[float]) -> float:
+Count = Callable[[cases.Case], int]
+
+
+def _peer_row(case: cases.Case, what: str, ours: Count, theirs: Count, repeats: int) -> Row:
+    answer, mine, expected, peer, right, failure = None, None, None, None, False, None
+    try:
+        mine, _, answer = median_of(partial(ours, case), repeats)
+        right = None
+        peer, _, expected = median_limited(partial(theirs, case), repeats, PEER_LIMIT)
+        right = answer == expected
+    except Exception as error:  # whatever it is, the row shows it
+        failure = f"{type(error).__name__}: {error}"
+    return {"model": case.name, "D": case.model.dimension, "what": what, "clexact": answer, "SymPy": expected,
+            "clexact, s": mine, "SymPy, s": peer, "ratio": ratio(peer, mine), "right": right,
+            "failure": failure}  # fmt: skip
+
+
+def _clexact_laws(case: cases.Case) -> int:
+    return len(clexact.polynomial_laws(clexact.gradient_flow(case.model), cases.PEER_DEGREE, seed=SEED))
+
+
+def _clexact_rank(case: cases.Case) -> int:
+    return clexact.lie_closure(clexact.gradient_flow(case.model), seed=SEED).rank
+
+
+def _sympy_laws(case: cases.Case) -> int:
+    return peers_sympy.law_count(*peers_sympy.gradient_fields(case.family, case.sizes), cases.PEER_DEGREE)
+
+
+def _sympy_rank(case: cases.Case) -> int:
+    return peers_sympy.lie_rank(*peers_sympy.gradient_fields(case.family, case.sizes), SEED)
+
+
+def growth(repeats: int, quick: bool) -> list[Row]:
+    """Seconds of certify, and of a law search, against D: every size of every family, the flow built anew each time."""
+    tables = [(family, _certified) for family in cases.GROWTH] + [(cases.SEARCH_GROWTH, _searched)]
+    return [
+        _growth_row(family, n, count, repeats)
+        for family, count in tables
+        for n in (family.sizes[:4] if quick else family.sizes)
+    ]
+
+
+def _growth_row(family: cases.Growth, n: int, count: Callable[..., Any], repeats: int) -> Row:
+    case = family.case(n)
+    seconds, spread, answer, stages, failure = None, None, None, {}, None
+    try:
+        seconds, spread, (answer, stages) = median_of(partial(count, case), repeats)
+    except Exception as error:  # whatever it is, the row shows it
+        failure = f"{type(error).__name__}: {error}"
+    top = max(stages, key=lambda stage: stages[stage], default=None)
+    most = f"{top} {stages[top] / sum(stages.values()):.0%}" if top else None
+    return {"family": family.name, "n": n, "D": case.model.dimension, "laws": answer, "known": family.known(n),
+            "seconds": seconds, "spread": spread, "most time": most, "right": answer == family.known(n),
+            "stages": stages, "failure": failure}  # fmt: skip
+
+
+def _certified(case: cases.Case) -> tuple[int | None, dict[str, float]]:
+    """The count if it is exact and proved, with the seconds of each stage."""
+    count = clexact.certify(clexact.gradient_flow(case.model), seed=SEED)
+    return count.lower if count.exact and not count.error else None, count.stats
+
+
+def _searched(case: cases.Case) -> tuple[int | None, dict[str, float]]:
+    found = clexact.polynomial_laws(clexact.gradient_flow(case.model), 2, seed=SEED)
+    return len(found) if found.complete else None, {}
+
+
+def exponents(rows: list[Row]) -> list[Row]:
     """Slope of log seconds against log D over the upper half of the sizes, least squares."""
-    half = len(sizes) // 2
-    x, y = [log(n) for n in sizes[half:]], [log(s) for s in seconds[half:]]
-    return statistics.linear_regression(x, y).slope
-
-
-def growth(repeats: int, quick: bool) -> list[dict[str, Any]]:
-    """Seconds against D for each family, with where the time goes at the largest size."""
-    rows = []
-    for name, make, sizes in cases.GROWTH:
-        flows = [clexact.gradient_flow(make(n)) for n in (sizes[:4] if quick else sizes)]
-        seconds = [median_seconds(lambda f=flow: clexact.certify(f), repeats) for flow in flows]
-        stages = clexact.certify(flows[-1]).stats
-        top = max(stages, key=lambda stage: stages[stage])
-        rows.append(_growth_row(name, flows, seconds, f"{top} {stages[top] / sum(stages.values()):.0%}"))
-    name, make, sizes = cases.SEARCH_GROWTH
-    flows = [clexact.gradient_flow(make(n)) for n in (sizes[:4] if quick else sizes)]
-    seconds = [median_seconds(lambda f=flow: clexact.polynomial_laws(f, 2), repeats) for flow in flows]
-    rows.append(_growth_row(name, flows, seconds, ""))
-    return rows
-
-
-def _growth_row(name: str, flows: list[Any], seconds: list[float], top: str) -> dict[str, Any]:
-    D = [flow.dimension for flow in flows]
-    times = " ".join(f"{d}:{s:.3g}" for d, s in zip(D, seconds, strict=True))
-    return {"family": name, "D: seconds": times, "exponent": exponent(D, seconds), "most time": top, "right": True}
+    out = []
+    for family in dict.fromkeys(row["family"] for row in rows):
+        mine = [row for row in rows if row["family"] == family and row["seconds"] is not None]
+        half = mine[len(mine) // 2 :]
+        x, y = [log(row["D"]) for row in half], [log(row["seconds"]) for row in half]
+        slope = statistics.linear_regression(x, y).slope if len(half) > 1 else None
+        last: Row = mine[-1] if mine else {}
+        out.append({"family": family, "D fitted": f"{half[0]['D']}..{half[-1]['D']}" if half else None,
+                    "exponent": slope, "largest D": last.get("D"), "seconds": last.get("seconds")})  # fmt: skip
+    return out
 
 
 def shown(value: Any) -> str:
@@ -190,32 +221,55 @@ def shown(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.3g}" if value < 1000 else str(round(value))
-    return str(value)
+    return {True: "yes", False: "NO"}[value] if isinstance(value, bool) else str(value)
+
+
+def print_table(console: Console, title: str, rows: list[Row]) -> None:
+    """One table; figures to the right, a line between families."""
+    table, family = Table(title=title), None
+    columns = [name for name in rows[0] if name not in NOT_SHOWN]
+    for name in columns:
+        table.add_column(name, justify="right" if any(isinstance(row[name], int | float) for row in rows) else "left")
+    for row in rows:
+        if title == "growth" and row["family"] != family:
+            table.add_section()
+            family = row["family"]
+        table.add_row(*(shown(row[name]) for name in columns))
+    console.print(table)
+
+
+def environment() -> dict[str, Any]:
+    """The machine and the versions behind the figures."""
+    packages = ("clexact", "numpy", "python-flint", "sympy")
+    machine = {"platform": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()}
+    machine |= {"load": os.getloadavg(), "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS")}
+    return {"machine": machine, "python": platform.python_version(), "versions": {p: version(p) for p in packages}}
 
 
 def main() -> None:
     """Run all tables, print and store them."""
+    if "OPENBLAS_NUM_THREADS" not in os.environ:  # it is read when NumPy loads: start again with it
+        os.execve(sys.executable, sys.orig_argv, os.environ | {"OPENBLAS_NUM_THREADS": "1"})
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="small sizes only")
-    parser.add_argument("--out", default="bench-results.json")
+    parser.add_argument("--out", default="bench-results.json", metavar="FILE")
     arguments = parser.parse_args()
-    repeats, quick = arguments.repeats, arguments.quick
-    tables = {"engine": engine(repeats), "laws": laws(repeats), "imports": imports(repeats),
-              "peers": peers(repeats, quick), "growth": growth(repeats, quick)}  # fmt: skip
-    console = Console(width=None if sys.stdout.isatty() else 180)
-    for title, rows in tables.items():
-        table = Table(*rows[0], title=title)
-        for row in rows:
-            table.add_row(*map(shown, row.values()))
-        console.print(table)
-    versions = {name: version(name) for name in ("clexact", "numpy", "python-flint", "sympy")}
-    machine = {"platform": platform.platform(), "cpus": os.cpu_count(), "python": platform.python_version()}
+    if arguments.repeats < 1:
+        parser.error(f"--repeats must be at least 1, not {arguments.repeats}.")
+    console, tables = Console(width=None if sys.stdout.isatty() else WIDTH), dict[str, list[Row]]()
+    for measure in (engine, laws, imports, peers, growth):
+        tables[measure.__name__] = measure(arguments.repeats, arguments.quick)
+        print_table(console, measure.__name__, tables[measure.__name__])
+    wrong = [row for rows in tables.values() for row in rows if row["right"] is False]
+    tables["exponents"] = exponents(tables["growth"])
+    print_table(console, "exponents", tables["exponents"])
+    record = environment() | {"seed": SEED, "repeats": arguments.repeats, "quick": arguments.quick, "tables": tables}
     with open(arguments.out, "w", encoding="utf-8") as file:
-        json.dump({"machine": machine, "versions": versions, "repeats": repeats, "tables": tables}, file, indent=1)
-    wrong = [row for rows in tables.values() for row in rows if not row["right"]]
-    if wrong:
-        console.print(f"{len(wrong)} wrong answers: {wrong}")
+        json.dump(record, file, indent=1)
+    console.print(f"{len(wrong)} wrong answers; rows in {arguments.out}", markup=False)
+    for row in wrong:
+        console.print(row)
     sys.exit(1 if wrong else 0)
 
 

@@ -113,3 +113,11 @@ def test_a_certificate_that_would_be_too_large_is_refused():
     count = clexact.certify(clexact.gradient_flow(clexact.models.relu([12] * 6)))
     with pytest.raises(ValueError, match="terms, over 1000000"):
         _ = count.certificate
+
+
+@pytest.mark.parametrize("text", ["1 2*x", "x y", "x^1 2", "2 x"])
+def test_blanks_do_not_join_what_they_separate(text):
+    """12 is not written 1 2."""
+    with pytest.raises(verifier.NotACertificate, match="a blank inside"):
+        verifier.polynomial(text, {"x": 0, "y": 1, "xy": 2}, "a law")
+    assert verifier.polynomial(" x  -  2 * y ", {"x": 0, "y": 1}, "a law") == {((0, 1),): 1, ((1, 1),): -2}

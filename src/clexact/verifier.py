@@ -98,6 +98,7 @@ def polynomial(text: Any, places: dict[str, int], what: str) -> Poly:
     """{((variable, power), ...): coefficient} from text such as 2/3*x^2*y - z."""
     typed(text, str, what)
     out: Poly = {}
+    form(not re.search(r"\w +\w", text), f"{what}: a blank inside a number or between factors")
     packed = text.replace(" ", "")
     terms = re.findall(r"([+-]?)([^+-]+)", packed)
     form(

@@ -148,9 +148,8 @@ class VectorFields:
     def components(self, i: int) -> list[Polynomial]:
         """The D component polynomials of field i."""
         field = self[i]
-        first = field.terms.segments(self.dimension)
-        parts = [field.terms.take(np.arange(first[j], first[j + 1])) for j in range(self.dimension)]
-        return [Polynomial._from_checked(self.variables, t.owned_by(0), field.denominators[0]) for t in parts]
+        parts = field.terms.split(self.dimension)
+        return [Polynomial._from_checked(self.variables, part, field.denominators[0]) for part in parts]
 
     def to_sympy(self) -> list[list[sympy.Expr]]:
         """The components of every field as SymPy expressions."""
@@ -214,8 +213,14 @@ def lie_derivatives(polynomials: Sequence[Polynomial], X: VectorFields) -> Terms
 
     The polynomial of law l and field i is owned by l * len(X) + i; a law is conserved when it owns no term.
     """
+    return packed_derivatives(
+        concatenate([h.terms.owned_by(n) for n, h in enumerate(polynomials)]), len(polynomials), X
+    )
+
+
+def packed_derivatives(laws: Terms, count: int, X: VectorFields) -> Terms:
+    """As ``lie_derivatives``, of the polynomials 0, ..., count - 1 that own the terms."""
     d, D = len(X), X.dimension
-    laws = concatenate([h.terms.owned_by(n) for n, h in enumerate(polynomials)])
     partial, variable = laws.partials()
     gradient = partial.owned_by(partial.owner * D + variable).canonical()
     # pair entry (l, j) of the gradients with component j of every field that has one
@@ -225,7 +230,7 @@ def lie_derivatives(polynomials: Sequence[Polynomial], X: VectorFields) -> Terms
     pair, place = ranges(starts(np.sort(by_variable % max(1, D)), D), entries % max(1, D))
     theirs = by_variable[place]
     out = entries[pair] // max(1, D) * d + theirs // max(1, D)
-    return sum_of_products(gradient, X.terms, len(polynomials) * D, d * D, entries[pair], theirs, out)
+    return sum_of_products(gradient, X.terms, count * D, d * D, entries[pair], theirs, out)
 
 
 def lie_derivative(h: Polynomial, X: VectorFields) -> list[Polynomial]:
@@ -237,10 +242,7 @@ def lie_derivative(h: Polynomial, X: VectorFields) -> list[Polynomial]:
     """
     if h.variables != X.variables:
         raise ValueError(f"a polynomial in {h.variables} has no derivative along fields in {X.variables}.")
-    terms = lie_derivatives([h], X)
-    first = terms.segments(len(X))
-    parts = [terms.take(np.arange(first[i], first[i + 1])) for i in range(len(X))]
     return [
-        Polynomial._from_checked(X.variables, t.owned_by(0), h.denominator * q)
-        for t, q in zip(parts, X.denominators, strict=True)
+        Polynomial._from_checked(X.variables, part, h.denominator * q)
+        for part, q in zip(lie_derivatives([h], X).split(len(X)), X.denominators, strict=True)
     ]

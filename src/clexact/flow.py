@@ -22,7 +22,7 @@ from clexact.linalg import Words, residues
 from clexact.model import Model
 from clexact.program import Array, Degrees, Magnitudes, Program, Shape, TermCounts
 from clexact.symmetry import Law, gram_laws, scaling_laws, translation_laws
-from clexact.terms import Ints, Terms, concatenate
+from clexact.terms import Ints, Terms, concatenate, starts
 
 LOSSES = ("full", "cross_entropy")
 SPAN = {
@@ -88,7 +88,7 @@ class FieldsFlow(Flow):
         self._field = terms.owner // max(1, fields.dimension)
         component = terms.owner % max(1, fields.dimension)
         self._by_component = np.argsort(component, kind="stable")
-        self._component_start = np.searchsorted(component[self._by_component], np.arange(fields.dimension + 1))
+        self._component_start = starts(component[self._by_component], fields.dimension)
 
     @property
     def fields(self) -> VectorFields:
@@ -106,8 +106,7 @@ class FieldsFlow(Flow):
         jets = Jets(prime)
         weights = jets.multiply({0: residues(self._fields.terms.coef, prime)[None]}, {0: seeds[:, self._field]})
         each = jets.multiply(jets.monomials(self._fields.terms, theta), weights)
-        start = self._component_start.astype(np.int64)
-        return jets.segment_sums(jets.take(each, self._by_component), start)
+        return jets.segment_sums(jets.take(each, self._by_component), self._component_start)
 
 
 class GradientFlow(Flow):
@@ -198,6 +197,10 @@ class GradientFlow(Flow):
         return len(self.fields) if self.expanded_size <= 10**5 else None
 
     def proposed_laws(self) -> list[Law]:
+        return self._laws_of_shape
+
+    @cached_property
+    def _laws_of_shape(self) -> list[Law]:
         offsets = self.model.offsets()
         try:
             diagonal = scaling_laws(self.program, offsets, self.dimension)
@@ -274,7 +277,7 @@ def _selected(terms: Terms, row: Ints, chosen: NDArray[np.bool_]) -> Terms:
 def _distinct(variables: tuple[str, ...], gradients: Terms, count: int) -> VectorFields:
     """Fields with integer coefficients, the zero ones and repetitions left out; scaling a field changes no span."""
     D = len(variables)
-    first = np.searchsorted(gradients.owner, np.arange(count + 1) * D)
+    first = starts(gradients.owner // max(1, D), count)
     kept: dict[tuple[bytes, ...], Terms] = {}
     for i in range(count):
         terms = gradients.take(np.arange(first[i], first[i + 1]))

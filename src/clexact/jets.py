@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from clexact import linalg
 from clexact.linalg import Words
 from clexact.program import Program, Shape
-from clexact.terms import Terms
+from clexact.terms import Terms, starts
 
 Jet = dict[int, Words]
 
@@ -110,7 +110,7 @@ class Jets:
     def scatter(self, a: Jet, index: NDArray[np.int64], shape: Shape) -> Jet:
         """The transpose of ``take``: add the entries of a at the places ``index`` of zeros."""
         order = np.argsort(index.ravel(), kind="stable")
-        first = np.searchsorted(index.ravel()[order], np.arange(prod(shape) + 1)).astype(np.int64)
+        first = starts(index.ravel()[order], prod(shape))
         out = {}
         for mask, part in a.items():
             flat = part.reshape(len(part), prod(part.shape[1:]))[:, order]

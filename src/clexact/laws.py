@@ -19,7 +19,7 @@ from clexact._kernels import monomials as monomials_kernel
 from clexact._kernels import system
 from clexact.basis import Vector, short_basis
 from clexact.draws import Draws
-from clexact.fields import VectorFields, lie_derivatives
+from clexact.fields import VectorFields, packed_derivatives
 from clexact.flow import Flow, as_flow
 from clexact.grading import grading
 from clexact.jets import Jets
@@ -204,16 +204,8 @@ def _vectors(laws: Terms, monomials: Terms) -> list[Vector]:
 
 def _select_degree(laws: ConservationLaws, degree: int) -> ConservationLaws:
     chosen = [n for n, h in enumerate(laws) if h.degree == degree]
-    parts = [laws.terms.take(np.flatnonzero(laws.terms.owner == n)) for n in chosen]
-    terms = concatenate([t.owned_by(n) for n, t in enumerate(parts)])
+    terms = concatenate([laws.packed(n, n + 1).owned_by(place) for place, n in enumerate(chosen)])
     return ConservationLaws(laws.variables, degree, True, laws.completeness, laws.seed, terms)
-
-
-def lie_derivatives_of(terms: Terms, count: int, fields: VectorFields) -> Terms:
-    """Exact Lie derivatives of packed laws along all fields."""
-    first = starts(terms.owner, count)
-    laws = [terms.take(np.arange(first[n], first[n + 1])).owned_by(0) for n in range(count)]
-    return lie_derivatives([Polynomial._from_checked(fields.variables, law) for law in laws], fields)
 
 
 def independent(laws: ConservationLaws, point: Words, prime: int) -> tuple[int, ...]:
@@ -349,7 +341,7 @@ class MonomialSystem:
 
     def verified(self, vectors: list[Vector]) -> bool:
         """Whether every vector is a law, exactly."""
-        return len(lie_derivatives_of(_pack(vectors, self._monomials), len(vectors), self._fields)) == 0
+        return len(packed_derivatives(_pack(vectors, self._monomials), len(vectors), self._fields)) == 0
 
 
 def _pack(vectors: list[Vector], monomials: Terms) -> Terms:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
-from math import factorial
+from itertools import groupby
+from math import factorial, prod
 
 import numpy as np
 
@@ -234,10 +235,10 @@ def lie_closure(
     flow, draws = as_flow(flow), Draws(seed)
     check_depth(max_depth)
     prime = draws.prime(RANK_BITS, avoiding=flow.denominator)
-    place = draws.residues((flow.dimension,), prime) if point is None else check_point(point, flow.dimension, prime)
+    given = None if point is None else check_point(point, flow.dimension)
+    place = draws.residues((flow.dimension,), prime) if given is None else point_residues(given, prime)
     laws = proposed_laws(flow, 2, seed=seed)
     limit = flow.dimension - len(independent(laws, place, prime))
-    given = None if point is None else tuple(exact(c, "a coordinate of point") for c in point)
     growth = Growth(flow, place, prime)
     trivial = given is not None and (flow.field_count == 1 or vanishes(flow, given))
     growth.run(flow, limit, max_depth, draws, stop_at_stall=given is None or trivial, progress=None)
@@ -287,7 +288,11 @@ def vanishes(flow: Flow, point: Sequence[Number]) -> bool:
     """Whether all fields are 0 at a rational point, over Q; False too where deciding it would take an expansion."""
     if flow.field_count is None:
         return False
-    return all(p(*point) == 0 for i in range(len(flow.fields)) for p in flow.fields.components(i))
+    terms = flow.fields.terms
+    for _, listed in groupby(range(len(terms)), key=lambda t: terms.owner[t]):
+        if sum(int(terms.coef[t]) * prod(Fraction(point[v]) ** k for v, k in terms.monomial(t)) for t in listed):
+            return False
+    return True
 
 
 def check_depth(max_depth: int) -> None:
@@ -298,14 +303,18 @@ def check_depth(max_depth: int) -> None:
         raise ValueError(f"max_depth must be at least 0, not {max_depth}.")
 
 
-def check_point(point: Sequence[Number], dimension: int, prime: int) -> Words:
-    """A rational point as residues; ValueError for a wrong length or (never in practice) an unlucky denominator."""
+def check_point(point: Sequence[Number], dimension: int) -> tuple[Number, ...]:
+    """The coordinates as exact numbers; ValueError for a wrong length, TypeError for what is no list or a float."""
     if isinstance(point, str) or not hasattr(point, "__len__"):
         raise TypeError(f"point must be a list of {dimension} rationals, not {point!r}.")
     if len(point) != dimension:
         raise ValueError(f"point must have {dimension} coordinates, not {len(point)}.")
-    numbers = np.array([Fraction(exact(c, "a coordinate of point")) for c in point], dtype=object)
+    return tuple(exact(c, "a coordinate of point") for c in point)
+
+
+def point_residues(point: Sequence[Number], prime: int) -> Words:
+    """A rational point mod p; ValueError for an unlucky denominator (never in practice)."""
     try:
-        return residues(numbers, prime)
+        return residues(np.array([Fraction(c) for c in point], dtype=object), prime)
     except ZeroDivisionError:
         raise ValueError(f"a denominator of the point is divisible by {prime}; take another seed.") from None

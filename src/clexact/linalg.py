@@ -32,9 +32,8 @@ def is_prime(n: int) -> bool:
 def add(a: Words, b: Words, p: int) -> Words:
     """a + b mod p, with broadcasting."""
     total = a + b
-    return np.asarray(
-        np.minimum(total, total - np.uint64(p))
-    )  # the difference wraps round to a huge number where total < p
+    wrapped = total - np.uint64(p)  # a huge number where total < p
+    return np.asarray(np.minimum(total, wrapped))
 
 
 def subtract(a: Words, b: Words, p: int) -> Words:

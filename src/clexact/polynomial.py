@@ -216,10 +216,8 @@ class Polynomial:
     def gradient(self) -> list[Polynomial]:
         r"""All partial derivatives, $(\partial_1 p, \dots, \partial_D p)$."""
         partial, variable = self.terms.partials()
-        terms = partial.owned_by(variable).canonical()
-        first = terms.segments(len(self.variables))
-        owners = [terms.take(np.arange(first[j], first[j + 1])) for j in range(len(self.variables))]
-        return [Polynomial._from_checked(self.variables, t.owned_by(0), self.denominator) for t in owners]
+        parts = partial.owned_by(variable).canonical().split(len(self.variables))
+        return [Polynomial._from_checked(self.variables, part, self.denominator) for part in parts]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Fraction:
         """Value at a rational point: one number a variable, in order or by name."""

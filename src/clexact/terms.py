@@ -129,14 +129,20 @@ class Terms:
         """Starts of the terms of the owners 0, ..., count - 1; canonical terms only."""
         return starts(self.owner, count)
 
+    def split(self, count: int) -> list[Terms]:
+        """The polynomials 0, ..., count - 1, each owned by 0; canonical terms only."""
+        first = self.segments(count)
+        return [self.take(np.arange(first[n], first[n + 1])).owned_by(0) for n in range(count)]
+
     def canonical(self) -> Terms:
         """Sort by (owner, monomial), merge equal monomials, drop zeros.
 
         Monomials are ordered by hash; equal hashes are compared in full, and if two different monomials of one owner
         ever collide, the terms are sorted by the monomials themselves.
         """
-        order = np.lexsort((self.hashes(), self.owner))
-        owner, hashes = self.owner[order], self.hashes()[order]
+        hashes = self.hashes()
+        order = np.lexsort((hashes, self.owner))
+        owner, hashes = self.owner[order], hashes[order]
         same = (owner[1:] == owner[:-1]) & (hashes[1:] == hashes[:-1])
         pairs = np.flatnonzero(same)
         if not kernel.equal_pairs(*self.rows, order[pairs], order[pairs + 1]).all():

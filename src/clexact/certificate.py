@@ -6,6 +6,7 @@ fields, or of few), at the count's point and prime, until their ranks are those 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -22,7 +23,7 @@ import numpy as np
 from clexact import models, verifier
 from clexact.draws import Draws
 from clexact.fields import VectorFields
-from clexact.flow import FieldsFlow, gradient_flow
+from clexact.flow import FieldsFlow, Flow, gradient_flow
 from clexact.lie import ClosureStatus, values_at
 from clexact.linalg import Echelon, Words, flint_rank
 from clexact.polynomial import written
@@ -123,7 +124,7 @@ def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
     except (TypeError, ValueError) as error:
         return 1, f"FALSE: the model cannot be rebuilt: {error}"
     if flow.dimension != document["dimension"] or flow.expanded_size > MAX_TERMS:
-        return 1, f"FALSE: not the {flow.description}, which has D = {flow.dimension}"
+        return 1, f"FALSE: not the {flow.description}: that has D = {flow.dimension} and {flow.expanded_size} terms"
     same = _written_fields(flow.fields.in_lowest_terms()) == document["fields"]
     same = same and [description, list(flow.assumptions)] == [flow.description, document["assumptions"]]
     return (0, f"the fields are those of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
@@ -150,15 +151,26 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+def check_folder(path: Path) -> None:
+    """FileNotFoundError unless the folder of the file is there: known before the work that fills it."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def check_listable(flow: Flow) -> None:
+    """ValueError if the fields of a flow have too many terms to be listed in a certificate."""
+    if flow.expanded_size > MAX_TERMS:
+        raise ValueError(
+            f"the certificate of {flow.description} would list {flow.expanded_size} terms, over {MAX_TERMS}."
+        )
+
+
 def certificate_of(count: LawCount) -> Certificate:
     """The certificate of a count.
 
     ValueError if the fields would have too many terms when expanded, or if no short recipes of the brackets were found.
     """
-    if count.flow.expanded_size > MAX_TERMS:
-        raise ValueError(
-            f"the certificate of {count.description} would list {count.flow.expanded_size} terms, over {MAX_TERMS}."
-        )
+    check_listable(count.flow)
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
     written = _written_fields(fields)
     recipes = find_recipes(fields, closure.point, closure.prime, closure.dims, count.seed)

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clexact import reproduce
-from clexact.certificate import verify, write_atomically
+from clexact.certificate import check_folder, check_listable, verify, write_atomically
 from clexact.certify import LawCount, certify
 from clexact.fields import VectorFields
 from clexact.flow import LOSSES, Flow, as_flow, gradient_flow
@@ -254,6 +254,9 @@ def _shown_progress(quiet: bool) -> Iterator[Callback | None]:
 
 def _certify(arguments: argparse.Namespace) -> None:
     flow = read_flow(arguments)
+    if arguments.save is not None:
+        check_folder(Path(arguments.save))
+        check_listable(flow)
     with _shown_progress(arguments.quiet) as progress, _limited(arguments) as limited:
         count = certify(
             flow,
@@ -263,9 +266,9 @@ def _certify(arguments: argparse.Namespace) -> None:
             progress=progress,
             keep_partial=True,
         )
-    if arguments.save is not None:
-        count.certificate.save(arguments.save)
     _print_count(count, arguments)
+    if arguments.save is not None:  # after the answer, which a full disk must not take away
+        count.certificate.save(arguments.save)
     if count.interrupted:  # the bounds so far are printed
         _stop(limited)
 
@@ -327,7 +330,8 @@ def _laws(arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         degree = f"degree {laws.degree}" if laws.homogeneous else f"degree at most {laws.degree}"
         laws_word = "polynomial law" + "s" * (len(laws) != 1)
-        print(f"{flow.description}: {len(laws)} {laws_word} of {degree}, {independent} independent")
+        least = "" if independent == len(laws) else "at least "
+        print(f"{flow.description}: {len(laws)} {laws_word} of {degree}, {least}{independent} independent")
         print(f"  {laws.completeness.value}")
     _print_laws(laws, latex=arguments.latex)
 
@@ -338,6 +342,7 @@ def _print_laws(laws: ConservationLaws, latex: bool) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
+    check_folder(Path(arguments.out))
     console, started = Console(width=None if sys.stdout.isatty() else WIDTH), time.perf_counter()
     rows: list[reproduce.Row] = []
     batches = reproduce.batches(arguments.seed)

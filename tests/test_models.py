@@ -233,7 +233,7 @@ def test_model_rejects_what_is_no_function(output):
 @pytest.mark.parametrize("loss", ["mse", "", None, 3])
 def test_gradient_flow_rejects_unknown_losses(loss):
     """The known ones are named."""
-    with pytest.raises(ValueError, match="loss must be one of 'full', 'cross_entropy', not"):
+    with pytest.raises(ValueError, match="loss must be one of 'full', 'cross_entropy' or a matrix, not"):
         clexact.gradient_flow(models.linear([2, 2]), loss)
 
 

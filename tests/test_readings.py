@@ -23,7 +23,8 @@ from oracles import (
 )
 
 import clexact
-from clexact.flow import FieldsFlow, gradient_flow
+from clexact.dynamics import gradient_flow
+from clexact.flow import FieldsFlow
 from clexact.jets import Jets
 from clexact.lie import bracket_values, values_at
 

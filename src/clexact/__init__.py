@@ -6,11 +6,12 @@
 exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
-from clexact import models
+from clexact import functions, models
 from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.certify import Evidence, LawCount, certify
+from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields, bracket, lie_derivative
-from clexact.flow import Flow, gradient_flow
+from clexact.flow import Flow
 from clexact.grading import Grading, grading
 from clexact.laws import Completeness, ConservationLaws, polynomial_laws
 from clexact.lie import ClosureStatus, LieClosure, lie_closure
@@ -27,9 +28,11 @@ __all__ = [
     "Evidence",
     "Flow",
     "Grading",
+    "HeavyBall",
     "LawCount",
     "LieClosure",
     "Model",
+    "Nesterov",
     "Polynomial",
     "VectorFields",
     "Verdict",
@@ -38,11 +41,14 @@ __all__ = [
     "bracket",
     "certify",
     "concatenate",
+    "functions",
     "gradient_flow",
     "grading",
     "lie_closure",
     "lie_derivative",
+    "mirror_flow",
     "models",
+    "momentum_flow",
     "polynomial_laws",
     "verify",
 ]

@@ -22,8 +22,9 @@ import numpy as np
 
 from clexact import models, verifier
 from clexact.draws import Draws
+from clexact.dynamics import gradient_flow
 from clexact.fields import VectorFields
-from clexact.flow import FieldsFlow, Flow, gradient_flow
+from clexact.flow import FieldsFlow, Flow
 from clexact.lie import ClosureStatus, values_at
 from clexact.linalg import Echelon, Words, flint_rank
 from clexact.polynomial import written

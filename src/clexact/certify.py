@@ -235,7 +235,7 @@ class _Certification:
                 self.growth.run(
                     self.flow, self.limit, self.max_depth, self.draws, stop_at_stall=True, progress=self.progress
                 )
-            if self.growth.form.rank < self.limit and not self.laws.complete:
+            if self.growth.form.rank < self.limit and not self.laws.complete and not self.flow.truncated:
                 self._search_laws()
             with self._timed("closure"):
                 self.status, self.error = settle(self.flow, self.growth, self.limit, self.draws, progress=self.progress)

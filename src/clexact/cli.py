@@ -20,8 +20,9 @@ from rich.table import Table
 from clexact import reproduce
 from clexact.certificate import check_folder, check_listable, verify, write_atomically
 from clexact.certify import LawCount, certify
+from clexact.dynamics import gradient_flow
 from clexact.fields import VectorFields
-from clexact.flow import LOSSES, Flow, as_flow, gradient_flow
+from clexact.flow import LOSSES, Flow, as_flow
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import MAX_DEPTH
 from clexact.lie import Progress as Callback

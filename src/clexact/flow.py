@@ -7,9 +7,11 @@ family that spans them. A member is named by a row of integers, its ``seeds``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
-from math import lcm, prod
+from math import comb, lcm, prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,20 @@ from numpy.typing import NDArray
 from clexact.expand import PolynomialArray, Polynomials
 from clexact.fields import VectorFields
 from clexact.jets import Jet, Jets
-from clexact.linalg import Words, residues
+from clexact.linalg import Words, rational_nullspace, residues
 from clexact.model import Model
+from clexact.polynomial import Number, exact
 from clexact.program import Array, Degrees, Magnitudes, Program, Shape, TermCounts
-from clexact.symmetry import Law, gram_laws, scaling_laws, translation_laws
-from clexact.terms import Ints, Terms, concatenate, starts
+from clexact.symmetry import Law, Symmetries, symmetries
+from clexact.terms import Ints, Terms, concatenate, monomials_of_degree, starts
 
 LOSSES = ("full", "cross_entropy")
 SPAN = {
     "full": "the loss spans all output covectors (squared loss does)",
     "cross_entropy": "the loss spans the output covectors of sum zero (softmax cross-entropy does)",
+    "given": "the loss spans the output covectors given, along the last axis of the output",
 }
+Loss = str | Sequence[Sequence[Number]]
 
 
 class Flow(ABC):
@@ -43,6 +48,8 @@ class Flow(ABC):
     degree: int  # of a component, in the variables and the seeds together, at most
     denominator: int = 1  # of the constants of its program, together: primes that divide it are avoided
     magnitude: int  # sum of the absolute integer coefficients of a component, denominators cleared, at most
+    truncated: bool = False  # whether the family is only a part of the fields: laws of it need not be laws of the flow
+    exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
 
     @property
     def dimension(self) -> int:
@@ -71,6 +78,18 @@ class Flow(ABC):
     def proposed_laws(self) -> list[Law]:
         """Laws proved by the shape of the flow's program; none without a program."""
         return []
+
+    def law_degree(self, variables: Iterable[int]) -> int:
+        """Degree of a monomial as laws count it, given its variables with repetition: without the clock's power."""
+        return len(list(variables))
+
+    def monomials(self, degrees: Sequence[int]) -> Terms:
+        """All monomials that can stand in a law homogeneous of one of these degrees, in their order, owned by 0."""
+        return concatenate([monomials_of_degree(self.dimension, k) for k in degrees])
+
+    def monomial_count(self, degrees: Sequence[int]) -> int:
+        """How many they are."""
+        return sum(comb(self.dimension + k - 1, k) for k in degrees)
 
 
 class FieldsFlow(Flow):
@@ -112,22 +131,32 @@ class FieldsFlow(Flow):
 class GradientFlow(Flow):
     r"""The gradient flow of a model: members $\nabla_\theta\langle C, g(\theta, \xi)\rangle$, named by $(\xi, C)$."""
 
-    def __init__(self, model: Model, loss: str) -> None:
+    def __init__(self, model: Model, loss: Loss = "full") -> None:
         self.model, self.loss, self.variables = model, loss, model.variables
-        self.recipe = {**model.recipe, "loss": loss} if model.recipe else {}
-        self.program = model.program if loss == "full" else _differences(model.program)
-        self.description = f"gradient flow of {model.name}" + ("" if loss == "full" else ", cross-entropy loss")
-        self.assumptions = (
-            SPAN[loss],
-            "the coefficients of the model's output in its probes are a minimal re-parametrization",
-            "generic start",
-        )
+        kind, self._matrix, self._unseen = _covectors(loss, model.program.shape)
+        self.program = self._seen(model.polynomial)
+        self.truncated = model.truncated
+        written = kind if self._matrix is None else [[str(c) for c in row] for row in self._matrix]
+        self.recipe = {**model.recipe, "loss": written} if model.recipe else {}
+        named = {"full": "", "cross_entropy": ", cross-entropy loss", "given": ", covectors given"}
+        self.description = f"gradient flow of {model.name}{named[kind]}"
+        self.assumptions = (SPAN[kind], _reparametrization(model), "generic start")
         self._probe_size = sum(map(prod, model.probes.values()))
         self.seed_size = self._probe_size + prod(self.program.shape)
         self.work = 2 * sum(prod(node.shape) for node in self.program.nodes)
         self.degree = max(1, self._run_degrees(Degrees()))
         constants = [c for node in self.program.nodes if node.op == "constant" for c in node.data.ravel().tolist()]
         self.denominator = lcm(*(Fraction(c).denominator for c in constants))
+
+    def _seen(self, program: Program) -> Program:
+        """The program of what the loss sees: the outputs, their differences, or the covectors given times them."""
+        if self.loss == "full":
+            return program
+        extended = Program(list(program.nodes), program.output, program.gates)
+        logits = Array(extended, program.output)
+        seen = logits[..., :-1] - logits[..., -1:] if self._matrix is None else logits @ self._matrix.T
+        extended.output = seen._node
+        return extended
 
     def _run_degrees(self, algebra: Degrees) -> int:
         leaves = dict.fromkeys(self.model.parameters | self.model.probes, 1)
@@ -196,37 +225,22 @@ class GradientFlow(Flow):
     def field_count(self) -> int | None:
         return len(self.fields) if self.expanded_size <= 10**5 else None
 
-    def proposed_laws(self) -> list[Law]:
-        return self._laws_of_shape
-
     @cached_property
-    def _laws_of_shape(self) -> list[Law]:
-        offsets = self.model.offsets()
-        try:
-            diagonal = scaling_laws(self.program, offsets, self.dimension)
-            laws = diagonal + list(gram_laws(self.program, offsets, diagonal=False))
-        except OverflowError:
-            laws = list(gram_laws(self.program, offsets, diagonal=True))
-        if self.loss == "cross_entropy":
-            laws = list(translation_laws(self.model.program, offsets)) + laws
-        return laws
+    def symmetries(self) -> Symmetries:
+        """Groups that leave unchanged what the loss sees, found on the program before any Taylor expansion."""
+        program, offsets = self.model.program, self.model.offsets()
+        return symmetries(self._seen(program), program, offsets, self.dimension, self._unseen)
 
+    def proposed_laws(self) -> list[Law]:
+        r"""Laws $h$ with $\nabla h = A\theta + c$, A symmetric, for every group found.
 
-def gradient_flow(model: Model, loss: str = "full") -> GradientFlow:
-    r"""The gradient flow $\theta' = -\nabla E(\theta)$ of a model, over all data sets.
-
-    Its laws h are $\nabla h(\theta) \perp W(\theta)$, where W is spanned by the $\nabla_\theta\langle C, g(\theta,
-    \xi)\rangle$ (arXiv 2307.00144, propositions 2.3 to 2.5). ``loss="full"``: C is any covector (squared loss);
-    ``loss="cross_entropy"``: the entries of C along the last axis, the classes, sum to zero (arXiv 2506.06194, 3.11).
-    Raises TypeError if ``model`` is no Model, ValueError for another loss or, for cross-entropy, a scalar output.
-    """
-    if not isinstance(model, Model):
-        raise TypeError(f"gradient_flow takes a clexact.Model, not {model!r}.")
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}, not {loss!r}.")
-    if loss == "cross_entropy" and not model.program.shape:
-        raise ValueError("cross_entropy needs an output with a last axis of classes, not a scalar.")
-    return GradientFlow(model, loss)
+        $\sum_j a_j\theta_j^2$ of a scaling, $\langle\theta_k, \theta_m\rangle$ summed over the factors that a matrix
+        and its inverse act on, with signs, and $\langle c, \theta\rangle$ of a translation.
+        """
+        found = self.symmetries
+        laws: list[Law] = [{(j,): a for j, a in c.items()} for c in found.translations]
+        laws += [{(j, j): a for j, a in scaling.items()} for scaling in found.scalings]
+        return laws + [factor.gram(k, m) for factor, k, m in found.planes() if not factor.orthogonal]
 
 
 def as_flow(flow: Flow | VectorFields) -> Flow:
@@ -239,12 +253,34 @@ def as_flow(flow: Flow | VectorFields) -> Flow:
     raise TypeError(f"expected a flow or VectorFields, not {flow!r}{hint}.")
 
 
-def _differences(program: Program) -> Program:
-    """The program whose outputs are the logits minus the last one: its covectors are those of sum zero."""
-    extended = Program(list(program.nodes), program.output)
-    logits = Array(extended, program.output)
-    extended.output = (logits[..., :-1] - logits[..., -1:])._node
-    return extended
+def _covectors(loss: Loss, shape: Shape) -> tuple[str, NDArray[Any] | None, list[list[int]]]:
+    """Kind of a loss, the matrix of its covectors if given, and a basis of the directions of logits it does not see."""
+    if isinstance(loss, str) or not isinstance(loss, (Sequence, np.ndarray)):
+        if loss not in LOSSES:
+            raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))} or a matrix, not {loss!r}.")
+        if loss == "cross_entropy" and not shape:
+            raise ValueError("cross_entropy needs an output with a last axis of classes, not a scalar.")
+        return loss, None, [[1] * shape[-1]] if loss == "cross_entropy" else []
+    if not shape:
+        raise ValueError("covectors need an output with at least one axis, not a scalar.")
+    if not all(isinstance(row, (Sequence, np.ndarray)) for row in loss):
+        raise TypeError(f"covectors must be a list of rows, not {loss!r}.")
+    rows = [[exact(c, "an entry of the loss's covectors") for c in row] for row in loss]
+    if not rows or any(len(row) != shape[-1] for row in rows):
+        raise ValueError(f"covectors must be one row or more of {shape[-1]} numbers, the last axis of the output.")
+    matrix = np.array([Fraction(c) for row in rows for c in row], dtype=object).reshape(len(rows), shape[-1])
+    return "given", matrix, rational_nullspace(rows, shape[-1])
+
+
+def _reparametrization(model: Model) -> str:
+    if not model.truncated:
+        return "the coefficients of the model's output in its probes are a minimal re-parametrization"
+    names = ", ".join(model.program.functions)
+    return (
+        f"{names} by Taylor coefficients of the output up to order {model.order} in {', '.join(model.expand)}: part of "
+        "the fields, so the upper bound holds for the functions themselves; so do the laws shown, which symmetries of "
+        "the program before expansion prove"
+    )
 
 
 def _piece(jet: Jet, first: int, shape: Shape) -> Jet:

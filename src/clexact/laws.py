@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
 from functools import cached_property
-from math import comb
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -42,6 +42,7 @@ class Completeness(Enum):
     """Whether the laws given are all polynomial laws of their degree; the value is the sentence a user reads."""
 
     PROVED = "these are all polynomial laws of this degree: as many as the nullity modulo a prime"
+    TRUNCATED = "these are all polynomial laws of the Taylor coefficients used; laws of the functions are among them"
     OPEN = "these laws are proved, but the search for others was too large to make: there may be more"
 
 
@@ -58,6 +59,7 @@ class ConservationLaws(Sequence[Polynomial]):
     completeness: Completeness
     seed: int
     terms: Terms  # canonical, owned by the number of the law
+    exponentials: Mapping[str, Fraction] = field(default_factory=dict)  # {variable: r}: it stands for e^(r t)
 
     @cached_property
     def _start(self) -> Ints:
@@ -102,6 +104,10 @@ class ConservationLaws(Sequence[Polynomial]):
         prime = draws.prime(61)
         return independent(self, draws.residues((len(self.variables),), prime), prime)
 
+    def written(self) -> list[str]:
+        """The laws as text, with e^(r*t) in place of a variable that stands for it."""
+        return [_with_exponentials(str(h), self.exponentials, r"\^(\d+)", "e^({}*t)") for h in self]
+
     def to_sympy(self) -> list[sympy.Expr]:
         """The laws as SymPy expressions."""
         return [h.to_sympy() for h in self]
@@ -111,13 +117,26 @@ class ConservationLaws(Sequence[Polynomial]):
         keys = {"degree": self.degree, "homogeneous": self.homogeneous, "complete": self.complete, "seed": self.seed}
         return json.dumps(keys | {"variables": self.variables, "laws": [str(h) for h in self]})
 
+    def to_latex(self) -> list[str]:
+        """The laws as LaTeX, likewise."""
+        return [_with_exponentials(h.to_latex(), self.exponentials, r"\^\{(\d+)\}", r"e^{{{} t}}") for h in self]
+
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(h.to_latex() for h in self)
+        rows = r" \\ ".join(self.to_latex())
         return rf"$$\begin{{gathered}} {rows} \end{{gathered}}$$" if len(self) else "no polynomial law"
 
     def __repr__(self) -> str:
         shown = ", ".join(str(h) for h in self[:6]) + (", ..." if len(self) > 6 else "")
         return f"ConservationLaws([{shown}])"
+
+
+def _with_exponentials(text: str, rates: Mapping[str, Fraction], power: str, shown: str) -> str:
+    """A law with e^(k*r*t) in place of s^k; ``power`` is the pattern of ^k, ``shown`` has a place for k*r."""
+    for name, rate in rates.items():
+        for match in reversed(list(re.finditer(rf"(?<![\w'\\]){re.escape(name)}(?:{power})?(?![\w'\[])", text))):
+            value = shown.format(int(match[1] or 1) * rate)
+            text = text[: match.start()] + value + text[match.end() :]
+    return text
 
 
 def polynomial_laws(
@@ -141,15 +160,15 @@ def polynomial_laws(
     """
     flow = as_flow(flow)
     check_degree(degree)
-    if flow.expanded_size > MAX_FIELD_TERMS or comb(flow.dimension + degree, degree) > MAX_MONOMIALS:
-        found = proposed_laws(flow, degree, seed=seed)
-        return _select_degree(found, degree) if homogeneous else found
     degrees = [degree] if homogeneous else list(range(degree, 0, -1))
-    monomials = concatenate([monomials_of_degree(flow.dimension, k) for k in degrees])
+    if flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
+        laws = [law for law in _sorted_proposals(flow) if {flow.law_degree(key) for key in law} <= set(degrees)]
+        return replace(laws_from_dicts(flow, laws, degree, seed), homogeneous=homogeneous)
+    monomials = flow.monomials(degrees)
     preferred = _vectors(_pack_laws(flow.proposed_laws()), monomials)
     vectors = _nullspace(flow.fields, monomials, preferred, Draws(seed))
-    terms = _pack(vectors, monomials)
-    return ConservationLaws(flow.variables, degree, homogeneous, Completeness.PROVED, seed, terms)
+    terms, known = _pack(vectors, monomials), Completeness.TRUNCATED if flow.truncated else Completeness.PROVED
+    return ConservationLaws(flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials))
 
 
 def check_degree(degree: int) -> None:
@@ -162,8 +181,12 @@ def check_degree(degree: int) -> None:
 
 def proposed_laws(flow: Flow, degree: int, *, seed: int = 0) -> ConservationLaws:
     """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size."""
-    laws = sorted(flow.proposed_laws(), key=lambda law: (max(map(len, law)), min(map(_display_key, law))))
-    return laws_from_dicts(flow, [law for law in laws if max(map(len, law)) <= degree], degree, seed)
+    laws = [law for law in _sorted_proposals(flow) if max(map(flow.law_degree, law)) <= degree]
+    return laws_from_dicts(flow, laws, degree, seed)
+
+
+def _sorted_proposals(flow: Flow) -> list[Law]:
+    return sorted(flow.proposed_laws(), key=lambda law: (max(map(len, law)), min(map(_display_key, law))))
 
 
 def _display_key(variables: tuple[int, ...]) -> tuple[Any, ...]:
@@ -172,7 +195,8 @@ def _display_key(variables: tuple[int, ...]) -> tuple[Any, ...]:
 
 def laws_from_dicts(flow: Flow, laws: list[Law], degree: int, seed: int) -> ConservationLaws:
     """Laws given as {variables of a monomial: coefficient}; that they are laws is the caller's word."""
-    return ConservationLaws(flow.variables, degree, False, Completeness.OPEN, seed, _pack_laws(laws))
+    terms = _pack_laws(laws)
+    return ConservationLaws(flow.variables, degree, False, Completeness.OPEN, seed, terms, dict(flow.exponentials))
 
 
 def _pack_laws(laws: list[Law]) -> Terms:
@@ -202,12 +226,6 @@ def _vectors(laws: Terms, monomials: Terms) -> list[Vector]:
     return [dict(sorted(vector.items())) for n, vector in vectors.items() if n not in foreign]
 
 
-def _select_degree(laws: ConservationLaws, degree: int) -> ConservationLaws:
-    chosen = [n for n, h in enumerate(laws) if h.degree == degree]
-    terms = concatenate([laws.packed(n, n + 1).owned_by(place) for place, n in enumerate(chosen)])
-    return ConservationLaws(laws.variables, degree, True, laws.completeness, laws.seed, terms)
-
-
 def independent(laws: ConservationLaws, point: Words, prime: int) -> tuple[int, ...]:
     """Numbers of the first laws whose gradients at the point are linearly independent mod p (so also over Q)."""
     return tuple(n for block in independent_blocks(laws, point, prime) for n in block)
@@ -226,24 +244,6 @@ def independent_blocks(laws: ConservationLaws, point: Words, prime: int) -> Iter
         gradients = ring.segment_sums(ring.take(entry, order), starts(owner[order], (last - first) * D))[0]
         fresh = form.add(gradients.reshape(last - first, D))
         yield (first + np.flatnonzero(fresh)).tolist()
-
-
-def monomials_of_degree(variables: int, degree: int) -> Terms:
-    """All monomials of one degree in display order, as packed terms owned by 0."""
-    index = np.empty((1, 0), dtype=np.int64)  # rows of non-decreasing variables
-    for _ in range(degree):
-        last = index[:, -1] if index.shape[1] else np.zeros(1, dtype=np.int64)
-        count = variables - last
-        row = np.repeat(np.arange(len(index)), count)
-        following = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(last, count)
-        index = np.column_stack([index[row], following])
-    new = np.ones(index.shape, dtype=bool)
-    new[:, 1:] = index[:, 1:] != index[:, :-1]
-    entry = np.flatnonzero(new.ravel())
-    power = np.diff(np.append(entry, index.size))
-    start = np.concatenate([[0], np.cumsum(new.sum(axis=1))])
-    ones = np.ones(len(index), dtype=np.int64)
-    return Terms(0 * ones, ones, start, index.ravel()[entry].astype(np.int32), power.astype(np.int32))
 
 
 def _nullspace(fields: VectorFields, monomials: Terms, preferred: list[Vector], draws: Draws) -> list[Vector]:

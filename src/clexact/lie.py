@@ -267,8 +267,10 @@ def settle(
 ) -> tuple[ClosureStatus, Fraction]:
     """What is known of the last dimension, at the point given or a generic one: exact, closed, or a lower bound."""
     dims = growth.dims
-    if dims[-1] == limit or spanned_by_few(flow, dims[-1], given):
+    if dims[-1] == limit or (not flow.truncated and spanned_by_few(flow, dims[-1], given)):
         return ClosureStatus.PROVED, Fraction(0)
+    if flow.truncated:  # that a part of the fields is closed says nothing of the whole
+        return ClosureStatus.OPEN, Fraction(0)
     stalled = len(dims) > 1 and dims[-1] == dims[-2]
     error = closed(flow, growth.witnesses, draws, progress) if given is None and stalled else None
     return (ClosureStatus.OPEN, Fraction(0)) if error is None else (ClosureStatus.CLOSED, error)

@@ -6,7 +6,7 @@ nullity mod p >= nullity over Q, so as many verified vectors over Q as the nulli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import gcd, isqrt, lcm
 from typing import Any
@@ -150,6 +150,21 @@ def dense_nullspace(rows: list[list[int]], columns: int, prime: int) -> dict[int
             if row[columns - 1 - f]:
                 vector[pivot] = prime - row[columns - 1 - f]
     return basis
+
+
+def rational_rank(rows: Sequence[Sequence[int | Fraction]]) -> int:
+    """The rank over Q of rows of equally many numbers, by FLINT; rows repeated up to a factor count once."""
+    directions = {tuple(sorted(primitive(dict(enumerate(row))).items())) for row in rows} - {()}
+    dense = [[dict(entries).get(j, 0) for j in range(len(rows[0]))] for entries in sorted(directions)]
+    return int(flint.fmpz_mat(dense).rank()) if dense else 0
+
+
+def rational_nullspace(rows: Sequence[Sequence[int | Fraction]], columns: int) -> list[list[int]]:
+    """A basis of the nullspace over Q of a small matrix, as primitive integers, by FLINT."""
+    scaled = [[int(c * lcm(*(Fraction(x).denominator for x in row))) for c in row] for row in rows]
+    basis, nullity = flint.fmpz_mat(scaled).nullspace()
+    vectors = [{i: int(basis[i, j]) for i in range(columns)} for j in range(nullity)]
+    return [[primitive(vector).get(i, 0) for i in range(columns)] for vector in vectors]
 
 
 def reconstruct(residue: int, modulus: int) -> Fraction | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from math import prod
 
 import numpy as np
 
 from clexact.program import Program, Shape, record
+from clexact.taylor import MAX_ORDER, expanded
 
 MAX_DIMENSION = 10**7  # of the parameters, and of the probes
 
@@ -29,9 +31,12 @@ def entry_names(name: str, shape: Shape) -> list[str]:
 class Model:
     r"""A model $g(\theta, \xi)$: its output as a function of parameters $\theta$ and probes $\xi$.
 
-    ``parameters`` and ``probes`` map names to shapes. Probes are what varies freely: the input x, the on/off gate of
-    each ReLU, the selection of a max-pool. ``output`` is called once, with one array for each name, and may use
-    ``@ + - * ** /``, ``T``, ``transpose``, ``reshape``, indexing, ``sum``, ``clexact.concatenate`` and exact constants.
+    ``parameters`` and ``probes`` map names to shapes. Probes are what varies freely: the input x, the angle of a
+    rotation. ``output`` is called once, with one array for each name, and may use
+    ``@ + - * ** /``, ``T``, ``transpose``, ``reshape``, indexing, ``sum``, ``clexact.concatenate``, exact constants and
+    the functions of ``clexact.functions``: ``relu`` and ``maximum``, whose gates and choices become probes by
+    themselves, and analytic ones (``tanh``, ``softmax``, ...), which enter by their Taylor coefficients in the probes
+    ``expand`` (default: all those given) up to the total degree ``order`` (default 3).
 
     The fields of its gradient flow are $\nabla_\theta \langle C, g(\theta, \xi)\rangle$ over all $\xi$ and covectors C:
     the coefficients of the monomials in $\xi$ are the re-parametrization $\varphi$ of arXiv 2307.00144, section 2.
@@ -54,6 +59,8 @@ class Model:
         output: Callable[..., object] | None = None,
         name: str = "model",
         recipe: Mapping[str, object] | None = None,
+        order: int = 3,
+        expand: Sequence[str] | None = None,
     ) -> None:
         if output is None or not callable(output):
             raise TypeError(f"output must be a function of the parameters and probes, not {output!r}.")
@@ -69,10 +76,26 @@ class Model:
             raise ValueError(f"a model may have at most {MAX_DIMENSION} parameters, not {count}.")
         if (count := sum(map(prod, self.probes.values()))) > MAX_DIMENSION:
             raise ValueError(f"a model may have at most {MAX_DIMENSION} probes, not {count}.")
+        given = tuple(self.probes)
         self.program: Program = record(output, self.parameters, self.probes)
+        self.probes |= {gate.probe: self.program.nodes[gate.source].shape for gate in self.program.gates}
+        self.expand = _check_expand(expand, given)
+        self.order = order
+        if self.program.functions and check_size(order, "order") > MAX_ORDER:
+            raise ValueError(f"order must be at most {MAX_ORDER}, not {order}.")
         self.variables: tuple[str, ...] = tuple(
             entry for key, shape in self.parameters.items() for entry in entry_names(key, shape)
         )
+
+    @property
+    def truncated(self) -> bool:
+        """Whether analytic functions stand in the program, of which only finitely many Taylor coefficients are used."""
+        return bool(self.program.functions)
+
+    @cached_property
+    def polynomial(self) -> Program:
+        """The program of polynomial operations whose coefficients in the probes span the fields."""
+        return expanded(self.program, self.order, self.expand) if self.truncated else self.program
 
     @property
     def dimension(self) -> int:
@@ -86,6 +109,14 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.name}, D = {self.dimension}, output of shape {self.program.shape})"
+
+
+def _check_expand(expand: Sequence[str] | None, probes: tuple[str, ...]) -> tuple[str, ...]:
+    if expand is None:
+        return probes
+    if isinstance(expand, str) or not all(name in probes for name in expand):
+        raise ValueError(f"expand must be a list of some of the probes {list(probes)}, not {expand!r}.")
+    return tuple(expand)
 
 
 def _check_shapes(given: Mapping[str, int | Sequence[int]], what: str) -> dict[str, Shape]:

@@ -4,7 +4,7 @@
     product = power (('*' | '/') power)*            # only constants may divide
     power   = ('+' | '-') power | atom [('^' | '**') integer]
     atom    = integer | name | '(' sum ')'
-    name    = letter (letter | digit | '_')* ['[' integer (',' integer)* ']']
+    name    = letter (letter | digit | '_')* "'"* ['[' integer (',' integer)* ']']
 
 Systems (``.ode``): lines ``x' = sum``, comments from ``#``, fields separated by lines ``---``.
 """
@@ -22,9 +22,9 @@ Sparse = dict[Monomial, Fraction]
 
 TOKEN = re.compile(
     r"\s*(?:(?P<float>\d+\.\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)|(?P<integer>\d+)"
-    r"|(?P<name>[^\W\d]\w*(?:\[\s*\d+(?:\s*,\s*\d+)*\s*\])?)|(?P<operator>\*\*|[-+*/^()])|(?P<other>\S))"
+    r"|(?P<name>[^\W\d]\w*'*(?:\[\s*\d+(?:\s*,\s*\d+)*\s*\])?)|(?P<operator>\*\*|[-+*/^()])|(?P<other>\S))"
 )
-NAME = re.compile(r"[^\W\d]\w*(\[\d+(,\d+)*\])?")
+NAME = re.compile(r"[^\W\d]\w*'*(\[\d+(,\d+)*\])?")
 MAX_DEPTH = 100  # nested parentheses and signs
 MAX_DIGITS = 4000  # of an integer
 MAX_POWER = 2**31 - 1  # of a single term, what packed monomials hold

@@ -323,10 +323,10 @@ def _latex_power(name: str, k: int) -> str:
 
 
 def _latex_name(name: str) -> str:
-    match = re.fullmatch(r"(?P<base>\D+?)_?(?P<number>\d*)(?:\[(?P<index>.*)\])?", name)
+    match = re.fullmatch(r"(?P<base>[^\d']+?)_?(?P<number>\d*)(?P<prime>'*)(?:\[(?P<index>.*)\])?", name)
     if match is None:
         return rf"\mathrm{{{name}}}".replace("_", r"\_")
     base = match["base"].replace("_", r"\_")
     subscript = ";".join(s for s in (match["number"], match["index"]) if s)
     base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
-    return base + (f"_{{{subscript}}}" if subscript else "")
+    return base + match["prime"] + (f"_{{{subscript}}}" if subscript else "")

@@ -15,10 +15,13 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.polynomial import exact
+from clexact.polynomial import Number, exact
 
 Shape = tuple[int, ...]
 V = TypeVar("V")
+
+LEAVES = ("parameter", "probe")
+ANALYTIC = ("function", "softmax")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,10 @@ class Node:
 
 
 class Algebra(Protocol[V]):
-    """The meaning of each operation on values of one kind. Binary operands have equally many axes and broadcast."""
+    """The meaning of each operation on values of one kind. Binary operands have equally many axes and broadcast.
+
+    Analytic functions are no operations of most rings: ``taylor.py`` replaces them first.
+    """
 
     def constant(self, value: NDArray[Any]) -> V: ...
     def add(self, a: V, b: V) -> V: ...
@@ -45,12 +51,27 @@ class Algebra(Protocol[V]):
     def sum(self, a: V, axis: int) -> V: ...
 
 
+@dataclass(frozen=True)
+class Gate:
+    """A probe that stands for the local choice of a piecewise function of node ``source``.
+
+    ``axis`` None: a ReLU, 1 where the entry of the source is positive, else ``slope``; otherwise the selection of the
+    largest entry along that axis, as a vector of 0 and 1.
+    """
+
+    probe: str
+    source: int
+    slope: Number = 0
+    axis: int | None = None
+
+
 @dataclass
 class Program:
     """The nodes in order; leaves are "parameter" and "probe" nodes named by ``data``; ``output`` is a node."""
 
     nodes: list[Node] = field(default_factory=list)
     output: int = -1
+    gates: list[Gate] = field(default_factory=list)
 
     def append(self, op: str, inputs: tuple[int, ...], shape: Shape, data: Any = None) -> Array:
         """Record a node and return its symbol."""
@@ -62,22 +83,31 @@ class Program:
         """Shape of the output."""
         return self.nodes[self.output].shape
 
+    @property
+    def functions(self) -> list[str]:
+        """Names of the analytic functions applied."""
+        return sorted({"softmax" if node.op == "softmax" else node.data for node in self.nodes if node.op in ANALYTIC})
+
     def run(self, algebra: Algebra[V], leaves: Mapping[str, V]) -> list[V]:
         """The value of every node."""
         values: list[V] = []
         for node in self.nodes:
             inputs = [values[i] for i in node.inputs]
-            if node.op in ("parameter", "probe"):
-                values.append(leaves[node.data])
-            elif node.op == "constant":
-                values.append(algebra.constant(node.data))
-            elif node.op == "concatenate":
-                values.append(algebra.concatenate(inputs, node.data))
-            elif node.op in ("add", "multiply", "matmul"):
-                values.append(getattr(algebra, node.op)(*inputs))
-            else:  # transpose, reshape, take, sum
-                values.append(getattr(algebra, node.op)(inputs[0], node.data))
+            values.append(leaves[node.data] if node.op in LEAVES else apply(algebra, node, inputs))
         return values
+
+
+def apply(algebra: Algebra[V], node: Node, inputs: list[V]) -> V:
+    """The value of a node that is no leaf."""
+    match node.op:
+        case "constant":
+            return algebra.constant(node.data)
+        case "concatenate":
+            return algebra.concatenate(inputs, node.data)
+        case "add" | "multiply" | "matmul":
+            return getattr(algebra, node.op)(*inputs)  # type: ignore[no-any-return]
+        case _:  # transpose, reshape, take, sum; function and softmax
+            return getattr(algebra, node.op)(inputs[0], node.data)  # type: ignore[no-any-return]
 
 
 class Numbers:
@@ -275,7 +305,7 @@ def _matmul(a: Array, b: Array) -> Array:
     return out.reshape(kept)
 
 
-def concatenate(arrays: Sequence[Array], axis: int = 0) -> Array:
+def concatenate(arrays: Sequence[Array | NDArray[Any]], axis: int = 0) -> Array:
     """Join arrays of a model along an axis, as ``numpy.concatenate``."""
     symbols = [a for a in arrays if isinstance(a, Array)]
     if not symbols:

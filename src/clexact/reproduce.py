@@ -14,13 +14,13 @@ from typing import Any
 from clexact import models
 from clexact.certify import certify
 from clexact.draws import Draws
+from clexact.dynamics import gradient_flow
 from clexact.fields import VectorFields
-from clexact.flow import gradient_flow
-from clexact.laws import ConservationLaws, independent, laws_from_dicts, monomials_of_degree, polynomial_laws
+from clexact.laws import ConservationLaws, independent, laws_from_dicts, polynomial_laws
 from clexact.lie import RANK_BITS
 from clexact.polynomial import Polynomial
 from clexact.symmetry import Law
-from clexact.terms import Terms
+from clexact.terms import Terms, monomials_of_degree
 
 FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields
 

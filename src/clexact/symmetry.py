@@ -1,19 +1,23 @@
-r"""Laws that the shape of a program proves, at any size, without expanding it.
+r"""One-parameter groups that leave every output of a program unchanged, read off its shape, at any size.
 
-A one-parameter group of linear maps $\theta \mapsto e^{sA}\theta$ with A symmetric that leaves every output unchanged
-gives the law $\theta^\top A\,\theta / 2$ of the gradient flow, because $\langle A\theta, \nabla\langle C,
-g\rangle\rangle = 0$. Two such groups, and one of translations, are read off the program:
+Each flow makes laws of them (``flow.py``, ``dynamics.py``): along the generator $\theta' = A\theta + c$ of a group,
+$\langle A\theta + c, \nabla\langle C, g\rangle\rangle = 0$. Three kinds are found:
 
-* factor pairs: a matrix g acting on an axis of some arrays and its inverse on the axes contracted with it
-  (U g, g^-1 V); laws: off-diagonal entries of the Gram matrices, $U^\top U - V V^\top$ for a product $U V$;
-* scalings: degrees of all entries, inferred as types are; laws $\sum_j a_j \theta_j^2$;
-* translations of all logits by a common number, which cross-entropy does not see; laws: column sums of the last layer.
+* factor pairs: a matrix g acting on an axis of some arrays and its inverse on the axes contracted with it (U g,
+  g^-1 V), any g, or orthogonal ones where the axis is also contracted with itself (U U^T);
+* scalings: degrees of all entries, inferred as types are;
+* translations of all logits, along directions that cross-entropy, or a softmax inside, does not see.
+
+Analytic functions are opaque here: nothing moves their arguments (a softmax lets translations pass). So a group that is
+found is one of the functions themselves, whatever the order of the Taylor coefficients that are used elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -27,6 +31,8 @@ from clexact.terms import Ints
 PRIME = 2**61 - 1
 MAX_EQUATIONS = 5 * 10**6  # of the scaling rule; beyond it the diagonal laws of the factor pairs are used
 Law = dict[tuple[int, ...], int]  # {variables of the monomial, with repetition: coefficient}
+Scaling = dict[int, int]  # {parameter: degree}
+Translation = dict[int, int]  # {parameter: velocity}
 
 
 class AxisClasses:
@@ -35,7 +41,8 @@ class AxisClasses:
     def __init__(self) -> None:
         self._parent: dict[tuple[int, int], tuple[int, int]] = {}
         self._sign: dict[tuple[int, int], int] = {}
-        self._rigid: set[tuple[int, int]] = set()
+        self._fixed: set[tuple[int, int]] = set()
+        self._orthogonal: set[tuple[int, int]] = set()
 
     def find(self, axis: tuple[int, int]) -> tuple[tuple[int, int], int]:
         """The class of an axis and its sign in it: +1 if g acts, -1 if its inverse does."""
@@ -46,33 +53,48 @@ class AxisClasses:
         return axis, sign
 
     def join(self, a: tuple[int, int], b: tuple[int, int], sign: int = 1) -> None:
-        """Join two axes; one that is joined to itself inversely is rigid (only orthogonal matrices would remain)."""
+        """Join two axes; one that is joined to itself inversely leaves only orthogonal matrices."""
         (root_a, sign_a), (root_b, sign_b) = self.find(a), self.find(b)
         if root_a != root_b:
             self._parent[root_a], self._sign[root_a] = root_b, sign_a * sign_b * sign
-            if root_a in self._rigid:
-                self._rigid.add(root_b)
+            for marked in (self._fixed, self._orthogonal):
+                if root_a in marked:
+                    marked.add(root_b)
         elif sign_a * sign_b != sign:
-            self._rigid.add(root_a)
+            self._orthogonal.add(root_a)
 
     def fix(self, axis: tuple[int, int]) -> None:
         """Nothing acts on this axis."""
-        self._rigid.add(self.find(axis)[0])
+        self._fixed.add(self.find(axis)[0])
+
+    def movable(self, axis: tuple[int, int]) -> bool:
+        """Whether orthogonal matrices, at least, may act on this axis."""
+        return self.find(axis)[0] not in self._fixed
 
     def free(self, axis: tuple[int, int]) -> bool:
         """Whether any invertible matrix may act on this axis."""
-        return self.find(axis)[0] not in self._rigid
+        return self.movable(axis) and self.find(axis)[0] not in self._orthogonal
 
 
-def axis_classes(program: Program) -> AxisClasses:
-    """The classes of axes that every operation of the program respects; the output's axes are left open."""
+def axis_classes(program: Program, passing: int = -1) -> AxisClasses:
+    """The classes of axes that every operation respects; the output's axes are left open.
+
+    ``passing`` names a softmax whose argument's axis is left open too.
+    """
     classes = AxisClasses()
     for n, node in enumerate(program.nodes):
         match node.op:
             case "parameter":
                 pass
+            case "constant" if not np.any(node.data != 0):
+                pass  # zeros stay zeros, whatever acts
             case "probe" | "constant":
                 _fix_all(classes, n, node)
+            case "function" | "softmax":
+                _fix_all(classes, n, node)
+                for axis in range(len(node.shape)):
+                    if n != passing or axis != node.data:
+                        classes.fix((node.inputs[0], axis))
             case "add" | "multiply":
                 _type_elementwise(classes, program, n)
             case "matmul":
@@ -142,12 +164,67 @@ def _kept_axes(program: Program, node: Node, j: int) -> list[tuple[int, int]]:
             theirs = [axis for axis, size in enumerate(shape) if size > 1]
             same = [node.shape[axis] for axis in mine] == [shape[axis] for axis in theirs]
             return list(zip(theirs, mine, strict=True)) if same else []
-        case _:  # take: entries are picked one by one
-            return []
+        case _:  # take
+            return _taken_whole(np.asarray(node.data), shape)
 
 
-def gram_laws(program: Program, offsets: dict[str, int], diagonal: bool) -> Iterator[Law]:
-    r"""Entries (k, k') of $\sum \pm$ Gram matrices along the axes of each free class; k < k', or k <= k'."""
+def _taken_whole(index: Ints, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Pairs (axis taken from, axis of the index): taken whole and in order, apart from what is picked on the others."""
+    if index.size == 0 or not shape:
+        return []
+    places, found = np.unravel_index(index, shape), list[tuple[int, int]]()
+    for mine, size in enumerate(index.shape):
+        steps = np.arange(size).reshape([-1 if axis == mine else 1 for axis in range(index.ndim)])
+        still = [bool(np.all(place == place.take([0], axis=mine))) for place in places]
+        for theirs in range(len(shape)):
+            others = all(still[axis] for axis in range(len(shape)) if axis != theirs)
+            whole = shape[theirs] == size and others and bool(np.all(places[theirs] == steps))
+            if whole and all(theirs != axis for axis, _ in found):
+                found.append((theirs, mine))
+                break
+    return found
+
+
+@dataclass(frozen=True)
+class FactorClass:
+    """Axes on which one matrix g acts (sign +1) or its inverse (-1): for each, (size of the axis, other entries)."""
+
+    parts: tuple[tuple[Ints, int], ...]
+    orthogonal: bool  # only orthogonal g
+
+    @property
+    def size(self) -> int:
+        """Size of g."""
+        return len(self.parts[0][0])
+
+    @property
+    def entries(self) -> Ints:
+        """All parameters on which g acts."""
+        return np.concatenate([entries.ravel() for entries, _ in self.parts])
+
+    def gram(self, k: int, m: int) -> Law:
+        r"""$\sum \pm$ entry (k, m) of the Gram matrices along the axes: the generator $e_k e_m^\top + e_m e_k^\top$."""
+        law: Law = {}
+        for entries, sign in self.parts:
+            for i, j in zip(entries[k].tolist(), entries[m].tolist(), strict=True):
+                _count(law, (i, j), sign)
+        return {key: c for key, c in law.items() if c}
+
+    def rotation(self, k: int, m: int) -> list[tuple[int, int]]:
+        """Pairs (i, j) of parameters, turned as the plane of k and m is: the generator i -> j, j -> -i."""
+        return [
+            (i, j) for entries, _ in self.parts for i, j in zip(entries[k].tolist(), entries[m].tolist(), strict=True)
+        ]
+
+
+def _count(law: Law, variables: tuple[int, ...], c: int) -> None:
+    """law += c * product of the variables."""
+    key = tuple(sorted(variables))
+    law[key] = law.get(key, 0) + c
+
+
+def factor_classes(program: Program, offsets: dict[str, int]) -> list[FactorClass]:
+    """The classes of axes of parameters on which matrices may act."""
     classes = axis_classes(program)
     for axis in range(len(program.shape)):
         classes.fix((program.output, axis))
@@ -157,46 +234,42 @@ def gram_laws(program: Program, offsets: dict[str, int], diagonal: bool) -> Iter
             continue
         entries = np.arange(prod(node.shape)).reshape(node.shape) + offsets[node.data]
         for axis in range(len(node.shape)):
-            if classes.free((n, axis)):
+            if classes.movable((n, axis)):
                 root, sign = classes.find((n, axis))
-                # (size of the axis, other entries)
-                members.setdefault(root, []).append((np.moveaxis(entries, axis, 0).reshape(node.shape[axis], -1), sign))
-    for parts in members.values():
-        size = len(parts[0][0])
-        for k in range(size):
-            for m in range(k if diagonal else k + 1, size):
-                yield _gram_entry(parts, k, m)
+                rows = np.moveaxis(entries, axis, 0).reshape(node.shape[axis], -1)
+                members.setdefault(root, []).append((rows, sign))
+    return [FactorClass(tuple(parts), not classes.free(root)) for root, parts in members.items()]
 
 
-def _gram_entry(parts: list[tuple[Ints, int]], k: int, m: int) -> Law:
-    law: Law = {}
-    for entries, sign in parts:
-        for i, j in zip(entries[k].tolist(), entries[m].tolist(), strict=True):
-            key = (min(i, j), max(i, j))
-            law[key] = law.get(key, 0) + sign
-    return {key: c for key, c in law.items() if c}
+def translations(
+    program: Program, offsets: dict[str, int], directions: Sequence[Sequence[int]], softmax: int = -1
+) -> Iterator[Translation]:
+    """Translations of the logits along constant directions, as vectors on every parameter that carries them linearly.
 
-
-def translation_laws(program: Program, offsets: dict[str, int]) -> Iterator[Law]:
-    """Sums over the class axis of every parameter that carries it linearly; the output's last axis holds the logits."""
-    classes = axis_classes(program)
-    root, sign = classes.find((program.output, len(program.shape) - 1))
-    for axis in range(len(program.shape) - 1):
-        classes.fix((program.output, axis))
+    The logits are the last axis of the output or, if ``softmax`` names a node, its argument along its axis.
+    """
+    classes = axis_classes(program, softmax)
+    node = program.nodes[softmax]
+    logits, place = (program.output, len(program.shape) - 1) if softmax < 0 else (node.inputs[0], node.data)
+    root, sign = classes.find((logits, place))
+    for axis in range(len(program.shape)):
+        if (program.output, axis) != (logits, place):
+            classes.fix((program.output, axis))
     carriers = [
-        (node, axis, classes.find((n, axis))[1])
-        for n, node in enumerate(program.nodes)
-        if node.op == "parameter"
-        for axis in range(len(node.shape))
+        (carrier, axis, classes.find((n, axis))[1])
+        for n, carrier in enumerate(program.nodes)
+        if carrier.op == "parameter"
+        for axis in range(len(carrier.shape))
         if classes.find((n, axis))[0] == root
     ]
-    names = [node.data for node, _, _ in carriers]
+    names = [carrier.data for carrier, _, _ in carriers]
     if not classes.free(root) or any(s != sign for _, _, s in carriers) or len(set(names)) < len(names):
         return
-    for node, axis, _ in carriers:
-        entries = np.arange(prod(node.shape)).reshape(node.shape) + offsets[node.data]
-        for column in np.moveaxis(entries, axis, 0).reshape(node.shape[axis], -1).T.tolist():
-            yield {(j,): 1 for j in column}
+    for carrier, axis, _ in carriers:
+        entries = np.arange(prod(carrier.shape)).reshape(carrier.shape) + offsets[carrier.data]
+        for column in np.moveaxis(entries, axis, 0).reshape(carrier.shape[axis], -1).T.tolist():
+            for direction in directions:
+                yield {j: c for j, c in zip(column, direction, strict=True) if c}
 
 
 FIXED, ZERO = -1, -2  # in place of an unknown degree: degree 0 (probes, constants); the number 0, of any degree
@@ -243,6 +316,18 @@ class DegreeInference(Numbers):
         # all products in the shape (*stack, row, column, contracted), then their sum
         return self._total(*np.broadcast_arrays(a[..., :, None, :], np.swapaxes(b, -1, -2)[..., None, :, :]))
 
+    def function(self, a: Ints, name: str) -> Ints:
+        if name == "reciprocal":
+            out = np.where(a < 0, FIXED, a)
+            out[a >= 0] = self.fresh((int((a >= 0).sum()),))
+            self.equate(out[a >= 0], a[a >= 0], signs=(1, 1))
+            return out
+        self.equate(a[a >= 0], signs=(1,))
+        return np.full(a.shape, FIXED)
+
+    def softmax(self, a: Ints, axis: int) -> Ints:
+        return self.function(a, "softmax")
+
     def sum(self, a: Ints, axis: int) -> Ints:
         moved = np.moveaxis(a, axis, -1)
         return self._total(moved, np.full_like(moved, FIXED))
@@ -273,8 +358,8 @@ class DegreeInference(Numbers):
         return tuple(np.concatenate(x) if x else np.empty(0, dtype=np.int64) for x in (equation, unknown, value))  # type: ignore[return-value]
 
 
-def scaling_laws(program: Program, offsets: dict[str, int], dimension: int) -> list[Law]:
-    r"""A basis of the laws $\sum_j a_j \theta_j^2$, a grading the parameters so that all outputs have degree 0.
+def scalings(program: Program, offsets: dict[str, int], dimension: int) -> list[Scaling]:
+    """A basis of the gradings of the parameters for which all outputs have degree 0.
 
     OverflowError if the program has more products of entries than ``MAX_EQUATIONS``.
     """
@@ -294,13 +379,12 @@ def scaling_laws(program: Program, offsets: dict[str, int], dimension: int) -> l
     place = (unknown - dimension) % total
     vectors = SparseRows(equation, place, (value % PRIME).astype(np.uint64), total, PRIME).nullspace()
     degrees = [{x: reconstruct(c, PRIME) for x, c in vector.items()} for vector in vectors]
-    laws: list[Law] = []
+    gradings: list[Scaling] = []
     for found in degrees:
         exact = {(x + dimension) % total: c for x, c in found.items() if c is not None}
         if len(exact) == len(found) and _balanced(equation, unknown, value, exact):
-            law = primitive({j: a for j, a in exact.items() if j < dimension})
-            laws.append({(j, j): a for j, a in law.items()})
-    return [law for law in laws if law]
+            gradings.append(primitive({j: a for j, a in exact.items() if j < dimension}))
+    return [grading for grading in gradings if grading]
 
 
 def _balanced(equation: Ints, unknown: Ints, value: Ints, degrees: dict[int, Fraction]) -> bool:
@@ -314,3 +398,42 @@ def _balanced(equation: Ints, unknown: Ints, value: Ints, degrees: dict[int, Fra
     for e, term in zip(equation[chosen].tolist(), (exact[unknown[chosen]] * value[chosen]).tolist(), strict=True):
         sums[e] = sums.get(e, Fraction(0)) + term
     return not any(sums.values())
+
+
+@dataclass(frozen=True)
+class Symmetries:
+    """All groups found. Where the scalings were too many to infer, the diagonal of each free class stands for them."""
+
+    scalings: tuple[Scaling, ...]
+    factors: tuple[FactorClass, ...]
+    translations: tuple[Translation, ...]
+
+    def planes(self) -> Iterator[tuple[FactorClass, int, int]]:
+        """Every class with every two of its indices."""
+        for factor in self.factors:
+            for k, m in combinations(range(factor.size), 2):
+                yield factor, k, m
+
+
+def symmetries(
+    seen: Program, program: Program, offsets: dict[str, int], dimension: int, unseen: Sequence[Sequence[int]]
+) -> Symmetries:
+    """Groups that leave unchanged all outputs of ``seen``: of ``program``, the parts that the loss sees.
+
+    ``unseen`` are the directions of logits, the last axis of ``program``'s output, that the loss does not see.
+    """
+    factors = factor_classes(seen, offsets)
+    try:
+        diagonal = scalings(seen, offsets, dimension)
+    except OverflowError:
+        diagonal = [
+            {i: c for (i, _), c in factor.gram(k, k).items()}
+            for factor in factors
+            if not factor.orthogonal
+            for k in range(factor.size)
+        ]
+    moved = list(translations(program, offsets, unseen)) if len(unseen) else []
+    for n, node in enumerate(seen.nodes):
+        if node.op == "softmax":
+            moved += translations(seen, offsets, [[1] * node.shape[node.data]], softmax=n)
+    return Symmetries(tuple(diagonal), tuple(factors), tuple(moved))

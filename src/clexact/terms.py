@@ -120,6 +120,10 @@ class Terms:
         """The same terms with new owners: one for each, or one for all."""
         return Terms(np.broadcast_to(np.asarray(owner, dtype=np.int64), len(self)).copy(), self.coef, *self.rows)
 
+    def shifted(self, by: int) -> Terms:
+        """The same terms in variables numbered higher by ``by``."""
+        return Terms(self.owner, self.coef, self.start, (self.var + by).astype(np.int32), self.power)
+
     def scaled(self, factor: Any) -> Terms:
         """Multiply every coefficient by ``factor`` (a number, or one for each term)."""
         bound = max(1, largest(self.coef)) * (largest(factor) if isinstance(factor, np.ndarray) else abs(factor))
@@ -218,3 +222,21 @@ def sum_of_products(a: Terms, b: Terms, a_count: int, b_count: int, ia: Ints, ib
     deeper, theirs = ranges(b.segments(b_count), ib[pair])
     pair, mine = pair[deeper], mine[deeper]
     return a.times(b, mine, theirs).owned_by(out[pair]).canonical()
+
+
+def monomials_of_degree(variables: int, degree: int) -> Terms:
+    """All monomials of one degree in display order, as packed terms owned by 0."""
+    index = np.empty((1, 0), dtype=np.int64)  # rows of non-decreasing variables
+    for _ in range(degree):
+        last = index[:, -1] if index.shape[1] else np.zeros(1, dtype=np.int64)
+        count = variables - last
+        row = np.repeat(np.arange(len(index)), count)
+        following = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(last, count)
+        index = np.column_stack([index[row], following])
+    new = np.ones(index.shape, dtype=bool)
+    new[:, 1:] = index[:, 1:] != index[:, :-1]
+    entry = np.flatnonzero(new.ravel())
+    power = np.diff(np.append(entry, index.size))
+    start = np.concatenate([[0], np.cumsum(new.sum(axis=1))])
+    ones = np.ones(len(index), dtype=np.int64)
+    return Terms(0 * ones, ones, start, index.ravel()[entry].astype(np.int32), power.astype(np.int32))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FORMAT = "clexact-certificate-1"
 KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "fields", "laws", "independence", "lie",
         "closure", "claim"]  # fmt: skip
-NAME, NUMBER = r"[^\W\d]\w*(?:\[\d+(?:,\d+)*\])?", r"\d+(?:/[1-9]\d*)?"
+NAME, NUMBER = r"[^\W\d]\w*'*(?:\[\d+(?:,\d+)*\])?", r"\d+(?:/[1-9]\d*)?"
 MAX_DIGITS, MAX_PRIME, MAX_WORK, MAX_DEPTH, MAX_BITS = 4000, 2**64, 2 * 10**7, 12, 10**9
 ERROR_BITS, CLOSURE_BITS, MAX_POINTS = 100, 61, 60
 MAX_PRODUCTS = 10**6  # of the terms of one law and one field
@@ -98,7 +98,7 @@ def polynomial(text: Any, places: dict[str, int], what: str) -> Poly:
     """{((variable, power), ...): coefficient} from text such as 2/3*x^2*y - z."""
     typed(text, str, what)
     out: Poly = {}
-    form(not re.search(r"\w +\w", text), f"{what}: a blank inside a number or between factors")
+    form(not re.search(r"[\w'] +\w", text), f"{what}: a blank inside a number or between factors")
     packed = text.replace(" ", "")
     terms = re.findall(r"([+-]?)([^+-]+)", packed)
     form(

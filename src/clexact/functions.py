@@ -1,0 +1,93 @@
+"""Functions for the output of a model that are not polynomial: piecewise ones and analytic ones.
+
+A piecewise linear function is linear near a generic point, with a local choice (on or off, which entry is largest)
+that becomes a probe. An analytic function enters by its Taylor coefficients (``taylor.py``).
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+from clexact.polynomial import Number, exact
+from clexact.program import LEAVES, Array, Gate
+
+
+def relu(z: Array, slope: Number = 0) -> Array:
+    r"""$\max(z, 0)$, entry by entry; with ``slope`` s, the leaky $\max(z, 0) + s\min(z, 0)$, s rational, not 1.
+
+    Locally $z \mapsto g z$ with gates g that are probes. The network is affine in each gate, so free gates span the
+    same fields as gates in {s, 1} (arXiv 2307.00144, section 2).
+    """
+    slope = exact(slope, "the slope of relu")
+    if slope == 1:
+        raise ValueError("a slope of 1 makes relu the identity; leave it out.")
+    return _chosen(z, slope=slope) * z
+
+
+def maximum(z: Array, axis: int = -1) -> Array:
+    r"""The largest entry along an axis: locally $\sum_i c_i z_i$, the selection c (0 or 1) being a probe.
+
+    The selections span all vectors c, in which the network is linear, so free ones span the same fields.
+    """
+    if not isinstance(z, Array) or not z.ndim:
+        raise TypeError(f"maximum takes an array of a model with at least one axis, not {z!r}.")
+    axis = range(z.ndim)[axis]
+    return (_chosen(z, axis=axis) * z).sum(axis)
+
+
+def _chosen(z: Array, slope: Number = 0, axis: int | None = None) -> Array:
+    """A probe of the shape of z for the choice made at z."""
+    if not isinstance(z, Array):
+        raise TypeError(f"expected an array of a model, not {z!r}.")
+    program, kind = z._program, "gate" if axis is None else "choice"
+    used = {node.data for node in program.nodes if node.op in LEAVES}
+    name = next(f"{kind}{n}" for n in count(1) if f"{kind}{n}" not in used)
+    program.gates.append(Gate(name, z._node, slope, axis))
+    return program.append("probe", (), z.shape, name)
+
+
+def exp(z: Array) -> Array:
+    """The exponential function, entry by entry."""
+    return _function(z, "exp")
+
+
+def tanh(z: Array) -> Array:
+    """The hyperbolic tangent, entry by entry: odd powers only."""
+    return _function(z, "tanh")
+
+
+def sigmoid(z: Array) -> Array:
+    r"""$1 / (1 + e^{-z})$, entry by entry."""
+    return _function(z, "sigmoid")
+
+
+def silu(z: Array) -> Array:
+    r"""$z / (1 + e^{-z})$, entry by entry: powers 1, 2, 4, 6, ..."""
+    return _function(z, "silu")
+
+
+def gelu(z: Array) -> Array:
+    r"""$z\,\Phi(z)$, entry by entry: $z/2 + a\,(z^2 - z^4/6 + z^6/40 - \cdots)$, $a = 1/\sqrt{2\pi}$.
+
+    The transcendental a is set to 1: over $\mathbb{Q}(a)$ a specialization can only lower a rank, so upper bounds on
+    the number of laws stay proofs.
+    """
+    return _function(z, "gelu")
+
+
+def reciprocal(z: Array) -> Array:
+    """1 / z, entry by entry; z must be a nonzero constant where the expanded probes vanish."""
+    return _function(z, "reciprocal")
+
+
+def softmax(z: Array, axis: int = -1) -> Array:
+    r"""$e^{z_i} / \sum_j e^{z_j}$ along an axis."""
+    if not isinstance(z, Array) or not z.ndim:
+        raise TypeError(f"softmax takes an array of a model with at least one axis, not {z!r}.")
+    return z._program.append("softmax", (z._node,), z.shape, range(z.ndim)[axis])
+
+
+def _function(z: Array, name: str) -> Array:
+    if not isinstance(z, Array):
+        raise TypeError(f"{name} takes an array of a model, not {z!r}.")
+    return z._program.append("function", (z._node,), z.shape, name)

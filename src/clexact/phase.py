@@ -1,0 +1,171 @@
+"""Phase spaces: gradients times a diagonal metric, lifted into some of the coordinates, beside a drift no data change.
+
+Multiplying a field by a function without zeros changes neither its laws nor the trace of the Lie algebra, so
+denominators are cleared. Nothing is expanded to evaluate a member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import comb
+from types import MappingProxyType
+
+import numpy as np
+
+from clexact.fields import VectorFields
+from clexact.flow import FieldsFlow, Flow, GradientFlow
+from clexact.jets import Jet, Jets
+from clexact.linalg import Words, residues
+from clexact.symmetry import Law, Symmetries
+from clexact.terms import Terms, concatenate, monomials_of_degree, starts, sum_of_products
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The coordinates of a phase space: a clock or none, D positions, D velocities or none; and the drift on them."""
+
+    variables: tuple[str, ...]
+    count: int  # D
+    clock: int | None = None
+    velocities: int | None = None  # number of the first one
+    drift: VectorFields | None = None
+
+    @property
+    def positions(self) -> int:
+        """Number of the first position."""
+        return 0 if self.clock is None else 1
+
+    @property
+    def kicked(self) -> int:
+        """Number of the first coordinate into which gradients are written."""
+        return self.positions if self.velocities is None else self.velocities
+
+
+class LiftedFlow(Flow):
+    """Gradients of ``base`` times a diagonal metric, lifted to a phase space, and its drift; see the module's text.
+
+    A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``powers`` says which powers of the
+    clock can stand beside b velocities and c positions in a law.
+    """
+
+    def __init__(
+        self,
+        base: Flow,
+        phase: Phase,
+        metric: Terms | None,
+        description: str,
+        recipe: Mapping[str, object],
+        laws: Callable[[Symmetries], list[Law]],
+        powers: Callable[[int, int], Iterable[int]] = lambda b, c: (0,),
+        exponentials: Mapping[str, Fraction] = MappingProxyType({}),
+    ) -> None:
+        self.base, self.phase, self.metric, self._rule, self._powers = base, phase, metric, laws, powers
+        self.variables, self.exponentials, self.truncated = phase.variables, exponentials, base.truncated
+        self.description, self.assumptions = description, base.assumptions
+        self.recipe = {**base.recipe, **recipe} if base.recipe else {}
+        self._drift = None if phase.drift is None else FieldsFlow(phase.drift)
+        metric_size = 0 if metric is None else len(metric)
+        self.seed_size = base.seed_size + (self._drift is not None)
+        self.work = base.work + 3 * metric_size + (self._drift.work if self._drift else 0)
+        self.denominator = base.denominator
+        self.degree = base.degree + (0 if metric is None else int(metric.degrees().max(initial=0)))
+        if self._drift:
+            self.degree = max(self.degree, self._drift.degree)
+
+    def unnamed(self) -> LiftedFlow:
+        """The same flow without a recipe: it cannot be rebuilt from its description."""
+        self.recipe = {}
+        return self
+
+    @cached_property
+    def magnitude(self) -> int:  # type: ignore[override]
+        """That of the gradients times the metric, and of the drift."""
+        factor = 1 if self.metric is None else max(1, sum(abs(c) for c in self.metric.coef.tolist()))
+        return self.base.magnitude * factor + (self._drift.magnitude if self._drift else 0)
+
+    def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
+        phase, ring = self.phase, Jets(prime)
+        skipped = int(self._drift is not None)
+        here = {mask: part[:, phase.positions : phase.positions + phase.count] for mask, part in theta.items()}
+        kick = self.base.values(here, seeds[:, skipped:], prime)
+        if self.metric is not None:
+            kick = ring.multiply(kick, self._metric_values(theta, prime))
+        lifted: Jet = {}
+        for mask, part in kick.items():
+            lifted[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
+            lifted[mask][:, phase.kicked : phase.kicked + phase.count] = part
+        return ring.add(lifted, self._drift.values(theta, seeds[:, :1], prime)) if self._drift else lifted
+
+    def _metric_values(self, theta: Jet, prime: int) -> Jet:
+        assert self.metric is not None
+        ring = Jets(prime)
+        weights = {0: residues(self.metric.coef, prime)[None]}
+        each = ring.multiply(ring.monomials(self.metric, theta), weights)
+        return ring.segment_sums(each, starts(self.metric.owner, self.phase.count))
+
+    @cached_property
+    def fields(self) -> VectorFields:
+        """The drift, if there is one, and the lifted gradients."""
+        base, phase, D = self.base.fields, self.phase, self.dimension
+        field, component = np.divmod(base.terms.owner, max(1, phase.count))
+        moved = base.terms.shifted(phase.positions)
+        if self.metric is None:
+            lifted = moved.owned_by(field * D + phase.kicked + component).canonical()
+        else:
+            entries = np.unique(moved.owner)
+            field, component = np.divmod(entries, max(1, phase.count))
+            out = field * D + phase.kicked + component
+            size = len(base) * phase.count
+            lifted = sum_of_products(moved.canonical(), self.metric, size, phase.count, entries, component, out)
+        parts, denominators = [lifted], list(base.denominators)
+        if phase.drift is not None:
+            parts = [phase.drift.terms, lifted.owned_by(lifted.owner + D)]
+            denominators = [1, *denominators]
+        return VectorFields._from_checked(self.variables, concatenate(parts).canonical(), denominators)
+
+    @property
+    def expanded_size(self) -> int:
+        """Terms of the gradients times the most terms of an entry of the metric, and those of the drift."""
+        most = 1 if self.metric is None else int(np.bincount(self.metric.owner).max(initial=0))
+        return self.base.expanded_size * most + (len(self.phase.drift.terms) if self.phase.drift else 0)
+
+    @property
+    def field_count(self) -> int | None:
+        count = self.base.field_count
+        return None if count is None else count + (self._drift is not None)
+
+    def proposed_laws(self) -> list[Law]:
+        return self._rule(self.base.symmetries) if isinstance(self.base, GradientFlow) else []
+
+    def law_degree(self, variables: Iterable[int]) -> int:
+        return sum(v != self.phase.clock for v in variables)
+
+    def monomials(self, degrees: Sequence[int]) -> Terms:
+        blocks = [block for n in degrees for block in self._blocks(n)]
+        return concatenate([self._block(*block) for block in blocks]).owned_by(0)
+
+    def monomial_count(self, degrees: Sequence[int]) -> int:
+        D = self.phase.count
+        return sum(_choices(D, b) * _choices(D, c) for n in degrees for _, b, c in self._blocks(n))
+
+    def _blocks(self, degree: int) -> Iterable[tuple[int, int, int]]:
+        """(power of the clock, number of velocities, number of positions) of the monomials of a degree."""
+        most = 0 if self.phase.velocities is None else degree
+        return [(a, b, degree - b) for b in range(most + 1) for a in sorted(set(self._powers(b, degree - b)))]
+
+    def _block(self, a: int, b: int, c: int) -> Terms:
+        """clock^a times all products of b velocities and c positions."""
+        factors = [(self.phase.positions, c), (self.phase.velocities or 0, b)]
+        total = monomials_of_degree(1, 0) if self.phase.clock is None else monomials_of_degree(1, a)
+        for first, k in factors:
+            other = monomials_of_degree(self.phase.count, k).shifted(first)
+            pairs = np.indices((len(total), len(other))).reshape(2, -1)
+            total = total.times(other, pairs[0], pairs[1])
+        return total
+
+
+def _choices(variables: int, degree: int) -> int:
+    return comb(variables + degree - 1, degree)

@@ -91,7 +91,7 @@ def test_relu_names_its_biases():
     net = models.relu([2, 3, 1, 2], bias=True)
     assert list(net.parameters.items()) == [("U1", (2, 3)), ("U2", (3, 1)), ("U3", (1, 2)), ("b2", (3,)), ("b3", (1,))]
     assert net.variables[-4:] == ("b2[0]", "b2[1]", "b2[2]", "b3[0]")
-    assert net.probes == {"x": (2,), "gate2": (3,), "gate3": (1,)}
+    assert net.probes == {"x": (2,), "gate1": (1,), "gate2": (3,)}
 
 
 @pytest.mark.parametrize("powers", [[1], [2], [3], [1, 3], [2, 1], [1, 2, 4]], ids=str)

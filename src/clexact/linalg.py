@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from math import gcd, isqrt, lcm
+from math import gcd, isqrt, lcm, prod
 from typing import Any
 
 import flint
@@ -153,10 +153,22 @@ def dense_nullspace(rows: list[list[int]], columns: int, prime: int) -> dict[int
 
 
 def rational_rank(rows: Sequence[Sequence[int | Fraction]]) -> int:
-    """The rank over Q of rows of equally many numbers, by FLINT; rows repeated up to a factor count once."""
-    directions = {tuple(sorted(primitive(dict(enumerate(row))).items())) for row in rows} - {()}
-    dense = [[dict(entries).get(j, 0) for j in range(len(rows[0]))] for entries in sorted(directions)]
-    return int(flint.fmpz_mat(dense).rank()) if dense else 0
+    """The rank over Q of rows of equally many numbers, exactly.
+
+    With the rows as primitive integers, an (r + 1)-minor is at most the product of its rows' lengths (Hadamard). If
+    all of them vanish modulo primes whose product is larger, they vanish: the rank is at most r.
+    """
+    whole = sorted({tuple(sorted(primitive(dict(enumerate(row))).items())) for row in rows} - {()})
+    if not whole:
+        return 0
+    matrix = flint.fmpz_mat([[entries.get(j, 0) for j in range(len(rows[0]))] for entries in map(dict, whole)])
+    squares = sorted((sum(c * c for _, c in entries) for entries in whole), reverse=True)
+    found, prime, product = 0, 2**63, 1
+    while found < min(len(whole), len(rows[0])) and product**2 <= prod(squares[: found + 1]):
+        prime = next(p for p in range(prime - 1, 0, -1) if is_prime(p))
+        product *= prime
+        found = max(found, int(flint.nmod_mat(matrix, prime).rank()))
+    return found
 
 
 def rational_nullspace(rows: Sequence[Sequence[int | Fraction]], columns: int) -> list[list[int]]:

@@ -265,7 +265,10 @@ class Array:
         shape = np.empty(self.shape, dtype=bool).transpose(order).shape
         return self._apply("transpose", shape, tuple(range(self.ndim)[axis] for axis in order))
 
-    T = property(transpose)
+    @property
+    def T(self) -> Array:
+        """The array with its axes reversed."""
+        return self.transpose()
 
     def reshape(self, *shape: Any) -> Array:
         """The same entries in another shape, as ``numpy.reshape``."""

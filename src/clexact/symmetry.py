@@ -14,7 +14,7 @@ found is one of the functions themselves, whatever the order of the Taylor coeff
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -76,10 +76,10 @@ class AxisClasses:
         return self.movable(axis) and self.find(axis)[0] not in self._orthogonal
 
 
-def axis_classes(program: Program, passing: int = -1) -> AxisClasses:
+def axis_classes(program: Program, passing: Collection[int] = ()) -> AxisClasses:
     """The classes of axes that every operation respects; the output's axes are left open.
 
-    ``passing`` names a softmax whose argument's axis is left open too.
+    ``passing`` names nodes that let translations pass along the axis of logits: softmaxes, and what picks for them.
     """
     classes = AxisClasses()
     for n, node in enumerate(program.nodes):
@@ -93,8 +93,10 @@ def axis_classes(program: Program, passing: int = -1) -> AxisClasses:
             case "function" | "softmax":
                 _fix_all(classes, n, node)
                 for axis in range(len(node.shape)):
-                    if n != passing or axis != node.data:
+                    if n not in passing or axis != node.data:
                         classes.fix((node.inputs[0], axis))
+            case "take" if n in passing:
+                pass
             case "add" | "multiply":
                 _type_elementwise(classes, program, n)
             case "matmul":
@@ -241,19 +243,44 @@ def factor_classes(program: Program, offsets: dict[str, int]) -> list[FactorClas
     return [FactorClass(tuple(parts), not classes.free(root)) for root, parts in members.items()]
 
 
-def translations(
-    program: Program, offsets: dict[str, int], directions: Sequence[Sequence[int]], softmax: int = -1
-) -> Iterator[Translation]:
-    """Translations of the logits along constant directions, as vectors on every parameter that carries them linearly.
+@dataclass(frozen=True)
+class Logits:
+    """An array, one axis of it, the nodes that see it up to translations, and the directions that they do not see."""
 
-    The logits are the last axis of the output or, if ``softmax`` names a node, its argument along its axis.
-    """
-    classes = axis_classes(program, softmax)
-    node = program.nodes[softmax]
-    logits, place = (program.output, len(program.shape) - 1) if softmax < 0 else (node.inputs[0], node.data)
-    root, sign = classes.find((logits, place))
+    node: int
+    axis: int
+    passing: tuple[int, ...]
+    directions: Sequence[Sequence[int]]
+
+
+def softmax_logits(program: Program) -> list[Logits]:
+    """The arguments of softmaxes; entries picked from one vector for several of them make one argument."""
+    seen: dict[tuple[int, int], list[tuple[tuple[int, ...], Ints]]] = {}
+    for n, node in enumerate(program.nodes):
+        if node.op == "softmax":
+            j = node.inputs[0]
+            source = program.nodes[j]
+            origin = program.nodes[source.inputs[0]] if source.op == "take" else source
+            if source.op == "take" and len(origin.shape) == 1:
+                seen.setdefault((source.inputs[0], 0), []).append(((n, j), np.asarray(source.data).ravel()))
+            else:
+                seen.setdefault((j, node.data), []).append(((n,), np.arange(node.shape[node.data])))
+    found = []
+    for (j, axis), picks in seen.items():
+        label = np.arange(program.nodes[j].shape[axis])
+        for _, index in picks:  # logits of one softmax move together
+            label[np.isin(label, label[index])] = label[index[0]]
+        directions = [(label == name).astype(int).tolist() for name in np.unique(label)]
+        found.append(Logits(j, axis, tuple(n for nodes, _ in picks for n in nodes), directions))
+    return found
+
+
+def translations(program: Program, offsets: dict[str, int], logits: Logits) -> Iterator[Translation]:
+    """Translations of logits along constant directions, as vectors on every parameter that carries them linearly."""
+    classes = axis_classes(program, logits.passing)
+    root, sign = classes.find((logits.node, logits.axis))
     for axis in range(len(program.shape)):
-        if (program.output, axis) != (logits, place):
+        if (program.output, axis) != (logits.node, logits.axis):
             classes.fix((program.output, axis))
     carriers = [
         (carrier, axis, classes.find((n, axis))[1])
@@ -268,7 +295,7 @@ def translations(
     for carrier, axis, _ in carriers:
         entries = np.arange(prod(carrier.shape)).reshape(carrier.shape) + offsets[carrier.data]
         for column in np.moveaxis(entries, axis, 0).reshape(carrier.shape[axis], -1).T.tolist():
-            for direction in directions:
+            for direction in logits.directions:
                 yield {j: c for j, c in zip(column, direction, strict=True) if c}
 
 
@@ -432,8 +459,8 @@ def symmetries(
             if not factor.orthogonal
             for k in range(factor.size)
         ]
-    moved = list(translations(program, offsets, unseen)) if len(unseen) else []
-    for n, node in enumerate(seen.nodes):
-        if node.op == "softmax":
-            moved += translations(seen, offsets, [[1] * node.shape[node.data]], softmax=n)
+    last = Logits(program.output, len(program.shape) - 1, (), unseen)
+    moved = list(translations(program, offsets, last)) if len(unseen) else []
+    for logits in softmax_logits(seen):
+        moved += translations(seen, offsets, logits)
     return Symmetries(tuple(diagonal), tuple(factors), tuple(moved))

@@ -70,7 +70,8 @@ def expanded(program: Program, order: int, probes: Sequence[str]) -> Program:
             shapes = [program.nodes[i].shape for i in node.inputs]
             values.append(_joined([values[i] for i in node.inputs], shapes, node.data))
         else:
-            values.append(_step(target, node, [values[i] for i in node.inputs], order, probes))
+            step = _step(target, node, [values[i] for i in node.inputs], order, probes)
+            values.append({k: c if isinstance(c, Array) else _array(c) for k, c in step.items()})
         if len(target.nodes) > MAX_NODES:
             raise ValueError(f"the Taylor coefficients up to order {order} take over {MAX_NODES} operations.")
     parts = [c.reshape((1, *program.shape)) for _, c in sorted(values[program.output].items()) if isinstance(c, Array)]
@@ -112,9 +113,9 @@ def _linear(node: Node, c: Array | Constant) -> Array | Constant:
         case "reshape":
             return c.reshape(node.shape)
         case "sum":
-            return c.sum(node.data) if isinstance(c, Array) else np.asarray(np.sum(c, axis=node.data), dtype=object)
+            return c.sum(node.data) if isinstance(c, Array) else _array(np.sum(c, axis=node.data))
         case _:  # take
-            return c.reshape(-1)[node.data] if isinstance(c, Array) else np.asarray(c.ravel()[node.data], dtype=object)
+            return c.reshape(-1)[node.data] if isinstance(c, Array) else _array(c.ravel()[node.data])
 
 
 def _sum(parts: Sequence[Array | Constant]) -> Array | Constant:
@@ -146,6 +147,11 @@ def _joined(inputs: list[Series], shapes: list[tuple[int, ...]], axis: int) -> S
         symbolic = any(isinstance(part, Array) for part in parts)
         out[k] = concatenate(parts, axis) if symbolic else np.concatenate(parts, axis)  # type: ignore[arg-type]
     return out
+
+
+def _array(c: Any) -> Constant:
+    """A constant; NumPy turns those without axes into numbers."""
+    return np.asarray(c, dtype=object)
 
 
 def _zeros(shape: tuple[int, ...]) -> Constant:

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
+from clexact import functions
 from clexact.model import Model
 from clexact.models.layers import check_dims, weights
+from clexact.polynomial import Number, exact
 from clexact.program import Array
 
 
-def relu(dims: Sequence[int], bias: bool = False) -> Model:
+def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
     r"""The ReLU network $x \mapsto U_1 \sigma(U_2 \sigma(\cdots U_q x + b_q \cdots) + b_2)$ of sizes ``dims``.
 
     ``dims`` $= [n_1, \dots, n_{q+1}]$ as for ``linear``; with ``bias``, the hidden unit k between $U_{l-1}$ and $U_l$
-    has a bias $b_l[k]$ (the output has none). Gates are probes, so $\varphi$ is the family of all path products
-    (arXiv 2307.00144, section 2): minimal for two layers, an assumption for more. Known laws, one for each hidden
-    unit: squared norm of what enters, bias included, minus that of what leaves. Raises TypeError or ValueError for
-    sizes that are not at least two integers >= 1.
+    has a bias $b_l[k]$ (the output has none); a ``slope`` s makes it leaky. Gates are probes, so $\varphi$ is the
+    family of all path products (arXiv 2307.00144, section 2): minimal for two layers, an assumption for more. Known
+    laws, one for each hidden unit: squared norm of what enters, bias included, minus that of what leaves. Raises
+    TypeError or ValueError for sizes that are not at least two integers >= 1.
     """
     sizes = check_dims(dims, "relu")
     hidden = range(2, len(sizes))  # layer l has sizes[l - 1] units
     parameters: dict[str, tuple[int, ...]] = dict(weights(sizes))
     if bias:
         parameters |= {f"b{layer}": (sizes[layer - 1],) for layer in hidden}
-    probes = {"x": (sizes[-1],)} | {f"gate{layer}": (sizes[layer - 1],) for layer in hidden}
+    leak = Fraction(exact(slope, "the slope of relu"))
 
     def output(x: Array, **arrays: Array) -> Array:
         for layer in reversed(range(1, len(sizes))):
             x = arrays[f"U{layer}"] @ x
             if layer in hidden:
-                x = arrays[f"gate{layer}"] * (x + arrays[f"b{layer}"] if bias else x)
+                x = functions.relu(x + arrays[f"b{layer}"] if bias else x, leak)
         return x
 
-    name = f"relu {sizes}{' with bias' if bias else ''}"
-    return Model(parameters, probes, output, name, recipe={"family": "relu", "sizes": sizes, "bias": bool(bias)})
+    name = f"relu {sizes}{' with bias' if bias else ''}{f', slope {leak}' if leak else ''}"
+    recipe: dict[str, object] = {"family": "relu", "sizes": sizes, "bias": bool(bias)}
+    return Model(parameters, {"x": (sizes[-1],)}, output, name, recipe | ({"slope": str(leak)} if leak else {}))

@@ -1,0 +1,109 @@
+"""Convolutional networks in one and two dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from clexact.functions import relu as rectified
+from clexact.model import Model, check_size
+from clexact.models.layers import check_dims
+from clexact.program import Array, concatenate
+
+
+def convolve(W: Array, x: Array, stride: int = 1, padding: int = 0) -> Array:
+    r"""$y_{c,i} = \sum_{c',k} W_{c,c',k}\, x_{c',\,s i + k - p}$, in as many dimensions as W has axes after two.
+
+    A sum over the offsets k, so that the channels stay axes of matrices W[:, :, k]. ValueError if the kernel is larger
+    than the padded input.
+    """
+    kernel = W.shape[2:]
+    for axis in range(1, x.ndim) if padding else ():
+        zeros = np.zeros((*x.shape[:axis], padding, *x.shape[axis + 1 :]), dtype=int)
+        x = concatenate([zeros, x, zeros], axis)
+    lengths = [(size - k) // stride + 1 for size, k in zip(x.shape[1:], kernel, strict=True)]
+    if min(lengths) < 1:
+        raise ValueError(f"a kernel of size {kernel} does not fit an input of size {x.shape[1:]}, padding included.")
+    total: Array | None = None
+    for offset in product(*map(range, kernel)):
+        window = tuple(slice(k, k + stride * (size - 1) + 1, stride) for k, size in zip(offset, lengths, strict=True))
+        part = W[(slice(None), slice(None), *offset)] @ x[(slice(None), *window)].reshape((x.shape[0], prod(lengths)))
+        total = part if total is None else total + part
+    assert total is not None
+    return total.reshape((W.shape[0], *lengths))
+
+
+def conv1d(
+    channels: Sequence[int],
+    kernel: int,
+    stride: int = 1,
+    length: int | None = None,
+    padding: int = 0,
+    relu: bool = False,
+    bias: bool = False,
+) -> Model:
+    r"""Convolutions with ``channels`` $C_0, \dots, C_k$ on a signal; W_l has shape $C_l \times C_{l-1} \times K$.
+
+    With ``relu``, a ReLU after every layer but the last; with ``bias``, biases of the channels of these layers. Default
+    length: the least for which the last output has two entries. $\varphi$: the composed kernels (linear), or products
+    along paths of channels (ReLU). Known laws of ReLU networks: one for each hidden channel (arXiv 2506.06194, theorem
+    3.6). Raises TypeError or ValueError for wrong sizes, and where a kernel is larger than its padded input.
+    """
+    return _network("conv1d", 1, channels, kernel, stride, length, padding, relu, bias)
+
+
+def conv2d(
+    channels: Sequence[int],
+    kernel: int,
+    stride: int = 1,
+    length: int | None = None,
+    padding: int = 0,
+    relu: bool = False,
+    bias: bool = False,
+) -> Model:
+    r"""As ``conv1d`` on square images of side ``length``; W_l has shape $C_l \times C_{l-1} \times K \times K$."""
+    return _network("conv2d", 2, channels, kernel, stride, length, padding, relu, bias)
+
+
+def _network(
+    family: str, axes: int, channels: Sequence[int], kernel: int, stride: int, length: int | None, padding: int,
+    relu: bool, bias: bool,
+) -> Model:  # fmt: skip
+    sizes = check_dims(channels, family)
+    width, step = check_size(kernel, f"the kernel of {family}"), check_size(stride, f"the stride of {family}")
+    margin = 0 if padding == 0 else check_size(padding, f"the padding of {family}")
+    layers = range(1, len(sizes))
+    side = _default_length(len(layers), width, step, margin) if length is None else check_size(length, "the length")
+    parameters: dict[str, tuple[int, ...]] = {
+        f"W{layer}": (sizes[layer], sizes[layer - 1], *([width] * axes)) for layer in layers
+    }
+    if bias:
+        parameters |= {f"b{layer}": (sizes[layer],) for layer in layers[:-1]}
+
+    def output(x: Array, **arrays: Array) -> Array:
+        for layer in layers:
+            x = convolve(arrays[f"W{layer}"], x, step, margin)
+            if layer < len(layers):
+                x = x + arrays[f"b{layer}"].reshape((-1, *([1] * axes))) if bias else x
+                x = rectified(x) if relu else x
+        return x
+
+    options: dict[str, object] = {
+        "kernel": width, "stride": step, "length": side, "padding": margin, "relu": bool(relu), "bias": bool(bias),
+    }  # fmt: skip
+    name = f"{family} {sizes}, kernel {width}, stride {step}, length {side}"
+    name += f", padding {margin}" * (margin > 0) + ", ReLU" * bool(relu) + ", bias" * bool(bias)
+    return Model(
+        parameters, {"x": (sizes[0], *([side] * axes))}, output, name, {"family": family, "sizes": sizes, **options}
+    )
+
+
+def _default_length(layers: int, kernel: int, stride: int, padding: int) -> int:
+    """The least input whose output has length two."""
+    length = 2
+    for _ in range(layers):
+        length = max(1, (length - 1) * stride + kernel - 2 * padding)
+    return length

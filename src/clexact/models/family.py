@@ -1,0 +1,52 @@
+"""``Family``: what the command line and ``rebuild`` need to know of an architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from clexact.model import Model
+
+Kind = type | tuple[str, ...] | str  # bool, int, "ints", "rational", or the words allowed
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family: ``build(sizes, **options)``, or ``build(*sizes, **options)`` if it has fixed numbers of ``sizes``."""
+
+    build: Callable[..., Model]
+    sizes: str  # as shown to users; one ending in "..." is a list
+    formula: str
+    options: Mapping[str, Kind] = field(default_factory=dict)
+    positive: tuple[str, ...] = ()  # parameters that are positive under its mirror flow
+
+    @property
+    def listed(self) -> bool:
+        """Whether the family takes one list of any length."""
+        return self.sizes.endswith("...")
+
+    def model(self, name: str, sizes: Sequence[int], options: Mapping[str, Any]) -> Model:
+        """The model of these sizes; ValueError for a wrong number of sizes or an option of another family."""
+        for option in options:
+            if option not in self.options:
+                raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(self.options) or 'none'}.")
+        options = {key: _read(value, self.options[key]) for key, value in options.items()}
+        if self.listed:
+            return self.build(list(sizes), **options)
+        words = self.sizes.split()
+        least = sum(not word.startswith("[") for word in words)
+        if not least <= len(sizes) <= len(words):
+            raise ValueError(f"{name} takes the sizes {self.sizes}, not {len(sizes)} sizes.")
+        return self.build(*sizes, **options)
+
+
+def _read(value: Any, kind: Kind) -> Any:
+    """An option as a recipe holds it, in JSON, as the function takes it."""
+    if kind != "rational" or not isinstance(value, str):
+        return value
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"expected a rational such as 1/10, not {value!r}.") from None

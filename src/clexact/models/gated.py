@@ -1,0 +1,70 @@
+"""Two-layer networks with analytic activations, and gated units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clexact import functions
+from clexact.model import Model, check_size
+from clexact.program import Array
+
+
+def _two_layer(family: str, activation: Callable[[Array], Array], m: int, r: int, n: int, order: int) -> Model:
+    inputs, hidden, outputs = (check_size(size, f"a size of {family}") for size in (m, r, n))
+    return Model(
+        {"U": (outputs, hidden), "V": (inputs, hidden)},
+        {"x": (inputs,)},
+        lambda U, V, x: U @ activation(V.T @ x),
+        name=f"{family} {inputs} -> {hidden} -> {outputs}",
+        recipe={"family": family, "sizes": [inputs, hidden, outputs], "order": order},
+        order=order,
+    )
+
+
+def tanh(m: int, r: int, n: int, order: int = 3) -> Model:
+    r"""$x \mapsto U \tanh(V^\top x)$, V m x r, U n x r, by Taylor coefficients up to ``order`` in x.
+
+    $\varphi = (\sum_i u_i v_i^\alpha)$, $|\alpha|$ odd; powers 1 and 3 leave no law (arXiv 2307.00144). Raises
+    TypeError or ValueError unless the sizes and the order are integers >= 1.
+    """
+    return _two_layer("tanh", functions.tanh, m, r, n, order)
+
+
+def gelu(m: int, r: int, n: int, order: int = 2) -> Model:
+    r"""$x \mapsto U\,\mathrm{GELU}(V^\top x)$: powers 1, 2, 4, ...; no law (arXiv 2606.17816, theorem 4.1)."""
+    return _two_layer("gelu", functions.gelu, m, r, n, order)
+
+
+def silu(m: int, r: int, n: int, order: int = 2) -> Model:
+    r"""$x \mapsto U\,\mathrm{SiLU}(V^\top x)$: powers 1, 2, 4, ...; no law (arXiv 2606.17816, theorem 4.1)."""
+    return _two_layer("silu", functions.silu, m, r, n, order)
+
+
+def _gated(family: str, gate: Callable[[Array], Array], sizes: tuple[int, int, int], order: int | None) -> Model:
+    inputs, hidden, outputs = (check_size(size, f"a size of {family}") for size in sizes)
+    recipe: dict[str, object] = {"family": family, "sizes": [inputs, hidden, outputs]}
+    return Model(
+        {"U": (outputs, hidden), "A": (inputs, hidden), "B": (inputs, hidden)},
+        {"x": (inputs,)},
+        lambda U, A, B, x: U @ ((A.T @ x) * gate(B.T @ x)),
+        name=f"{family} {inputs} -> {hidden} -> {outputs}",
+        recipe=recipe if order is None else recipe | {"order": order},
+        order=order or 1,
+    )
+
+
+def glu(m: int, r: int, n: int) -> Model:
+    r"""The bilinear gated unit $x \mapsto U\,((A^\top x) \odot (B^\top x))$, A and B m x r, U n x r.
+
+    $\varphi$ has the coefficients of $u\,(a \cdot x)(b \cdot x)$ in x; two laws for each unit, $\|u\|^2 - \|a\|^2$ and
+    $\|u\|^2 - \|b\|^2$.
+    """
+    return _gated("glu", lambda z: z, (m, r, n), None)
+
+
+def swiglu(m: int, r: int, n: int, order: int = 3) -> Model:
+    r"""$x \mapsto U\,((A^\top x) \odot \mathrm{SiLU}(B^\top x))$, by Taylor coefficients up to ``order`` in x.
+
+    One law for each unit, $\|u\|^2 - \|a\|^2$, and none with b (arXiv 2606.17816, theorem 4.2).
+    """
+    return _gated("swiglu", functions.silu, (m, r, n), order)

@@ -22,7 +22,7 @@ import numpy as np
 
 from clexact import models, verifier
 from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
+from clexact.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow
 from clexact.lie import ClosureStatus, values_at
@@ -118,10 +118,10 @@ def verify(source: Certificate | str | Path, *, rebuild: bool = False, fast: boo
 def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
     """Whether the fields are those of the model described."""
     recipe = dict(document["model"])
-    description, loss = recipe.pop("description", None), recipe.pop("loss", None)
+    description, options = recipe.pop("description", None), {key: recipe.pop(key) for key in FLOW_KEYS if key in recipe}
     try:
         _check_small(recipe.get("sizes"), document["dimension"])
-        flow = gradient_flow(models.rebuild(recipe), loss)
+        flow = rebuild_flow(models.rebuild(recipe), options)
     except (TypeError, ValueError) as error:
         return 1, f"FALSE: the model cannot be rebuilt: {error}"
     if flow.dimension != document["dimension"] or flow.expanded_size > MAX_TERMS:

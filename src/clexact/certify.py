@@ -12,6 +12,8 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import Flow, as_flow
@@ -88,6 +90,21 @@ class LawCount:
         """Number of independent polynomial laws shown."""
         return len(self.shown.laws)
 
+    @cached_property
+    def blocks(self) -> dict[tuple[str, ...], int]:
+        """How many of the independent laws shown touch which parameters: {names of parameters: laws}.
+
+        The laws of a composed network that touch one block only are those of the block alone (arXiv 2506.06194, theorem
+        4.6).
+        """
+        found: dict[tuple[str, ...], int] = {}
+        for n in self.shown.laws:
+            touched = np.unique(self.laws.packed(n, n + 1).var).tolist()
+            names = dict.fromkeys(self.laws.variables[v].partition("[")[0].rstrip("'") for v in touched)
+            key = tuple(name for name in names if name not in self.flow.clocks)
+            found[key] = found.get(key, 0) + 1
+        return found
+
     @property
     def exact(self) -> bool:
         """Whether the bounds meet (see ``error`` for whether that is proved)."""
@@ -150,7 +167,8 @@ class LawCount:
             "interrupted": self.interrupted,
             "seconds": round(self.seconds, 6),
         }
-        return data | ({"laws": [str(h) for h in self.laws]} if laws else {})
+        data["blocks"] = [{"parameters": list(names), "laws": n} for names, n in self.blocks.items()]
+        return data | ({"laws": self.laws.written()} if laws else {})
 
     def to_json(self, laws: bool = False) -> str:
         """``to_dict`` as one JSON object."""

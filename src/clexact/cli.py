@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeGuard
@@ -20,15 +19,13 @@ from rich.table import Table
 from clexact import reproduce
 from clexact.certificate import check_folder, check_listable, verify, write_atomically
 from clexact.certify import LawCount, certify
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.flow import LOSSES, Flow, as_flow
+from clexact.inputs import add_input, read_flow
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import MAX_DEPTH
 from clexact.lie import Progress as Callback
 from clexact.limits import Limits, limits
-from clexact.model import Model
-from clexact.models import FAMILIES, linear, neuron, product, relu
+from clexact.models import FAMILIES
+from clexact.orbit import STARTS, orbit_dimension
 from clexact.version import __version__
 
 WRONG_INPUT, LIMIT_REACHED, INTERRUPTED = 2, 3, 130
@@ -39,7 +36,9 @@ examples:
   clexact certify linear 4 3 5                 U_1 U_2 with U_1 of 4 x 3, U_2 of 3 x 5
   clexact certify relu 2 5 3 --bias
   clexact certify neuron 2 1 --powers 3        one neuron: inputs, outputs, powers of its activation
-  clexact certify product 4                    x_1 x_2 x_3 x_4
+  clexact certify attention 8 4 --heads 2
+  clexact certify nmf 4 2 5 --flow mirror
+  clexact certify linear 4 3 5 --flow momentum --damping heavy-ball --tau 1/2
   clexact certify --system lorenz.ode --degree 3
   clexact certify mymodel.py:net               a Model, Flow or VectorFields called net
 """
@@ -88,7 +87,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, verify, reproduce."""
+    """The command line: certify, laws, orbit, models, verify, reproduce."""
     parser = Parser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -96,7 +95,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"clexact {__version__}")
-    commands = parser.add_subparsers(dest="name", required=True, metavar="certify | laws | verify | reproduce")
+    commands = parser.add_subparsers(
+        dest="name", required=True, metavar="certify | laws | orbit | models | verify | reproduce"
+    )
     for name, command, summary in (
         ("certify", _certify, "count the independent laws, with bounds that are proved"),
         ("laws", _laws, "list all polynomial laws up to a degree"),
@@ -105,7 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
             name, help=summary, description=summary, epilog=EPILOG.replace("clexact certify", f"clexact {name}"),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
-        _add_input(sub)
+        add_input(sub)
         sub.add_argument("--degree", type=int, default=2, metavar="K", help="degree of the polynomial laws (default 2)")
         _add_output(sub)
         sub.set_defaults(command=command)
@@ -120,6 +121,15 @@ def build_parser() -> argparse.ArgumentParser:
     certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
     lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
     lister.add_argument("--latex", action="store_true", help="print the laws as LaTeX")
+    traveller = commands.add_parser("orbit", help="the dimension of the set that can be reached from a special start")
+    add_input(traveller)
+    starts = ", ".join(STARTS)
+    traveller.add_argument("--at", required=True, metavar="START", help=f"{starts}, or a file of rationals")
+    _add_output(traveller)
+    traveller.set_defaults(command=_orbit)
+    library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
+    library.add_argument("--json", action="store_true", help="print one JSON object")
+    library.set_defaults(command=_models)
     checker = commands.add_parser("verify", help="verify certificates, without the engine")
     checker.add_argument("files", nargs="+", metavar="FILE")
     checker.add_argument("--rebuild", action="store_true", help="also rebuild the fields from the model's description")
@@ -132,114 +142,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    families = " | ".join(FAMILIES)
-    parser.add_argument("target", nargs="*", help=f"a family ({families}) and its sizes, or FILE.py:NAME")
-    parser.add_argument("--system", metavar="FILE.ode", help="polynomial vector fields, lines x' = y*z - 2/3*x^2")
-    parser.add_argument("--bias", action="store_true", help="relu: with a bias in every hidden unit")
-    parser.add_argument(
-        "--powers", type=int, nargs="+", metavar="K", help="neuron: powers of the activation (default 1)"
-    )
-    parser.add_argument(
-        "--loss", choices=[loss.replace("_", "-") for loss in LOSSES], default="full",
-        help="full: the loss spans all output covectors (default); cross-entropy: those of sum zero",
-    )  # fmt: skip
-
-
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress, and only the answer")
-
-
-def read_flow(arguments: argparse.Namespace) -> Flow:
-    """The flow that the arguments name; ValueError or TypeError saying what was expected."""
-    loss = arguments.loss.replace("-", "_")
-    target: list[str] = arguments.target
-    if arguments.system is not None:
-        if target:
-            raise ValueError(f"give either --system or a model, not both --system and {' '.join(target)!r}.")
-        _refuse_options(arguments, "a system", bias=False, powers=False)
-        if loss != "full":
-            raise ValueError("--loss belongs to models; a system has no loss.")
-        return as_flow(VectorFields.load(arguments.system))
-    if not target:
-        raise ValueError(f"give a family ({', '.join(FAMILIES)}) with its sizes, FILE.py:NAME or --system FILE.ode.")
-    found = _from_file(target, arguments) if ".py" in target[0] else _from_family(target, arguments)
-    if isinstance(found, Model):
-        return gradient_flow(found, loss=loss)
-    if loss != "full":
-        raise ValueError(f"--loss belongs to models, but {target[0]} is a {type(found).__name__}.")
-    return as_flow(found)
-
-
-def _refuse_options(arguments: argparse.Namespace, what: str, *, bias: bool, powers: bool) -> None:
-    if arguments.bias and not bias:
-        raise ValueError(f"--bias belongs to relu, not to {what}.")
-    if arguments.powers is not None and not powers:
-        raise ValueError(f"--powers belongs to neuron, not to {what}.")
-
-
-def _from_family(target: list[str], arguments: argparse.Namespace) -> Model:
-    family, *words = target
-    if family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}: expected one of {', '.join(FAMILIES)}, or FILE.py:NAME.")
-    _refuse_options(arguments, family, bias=family == "relu", powers=family == "neuron")
-    sizes = [_size(family, word) for word in words]
-    if family == "linear":
-        return linear(sizes)
-    if family == "relu":
-        return relu(sizes, bias=arguments.bias)
-    expected = {"neuron": (1, 2), "product": (1, 1)}[family]
-    if not expected[0] <= len(sizes) <= expected[1]:
-        names = {"neuron": "the number of inputs and the number of outputs", "product": "the number of factors"}
-        raise ValueError(f"{family} takes {names[family]}, not {len(sizes)} sizes.")
-    if family == "neuron":
-        return neuron(sizes[0], sizes[1] if len(sizes) == 2 else 1, powers=arguments.powers or [1])
-    return product(sizes[0])
-
-
-def _size(family: str, word: str) -> int:
-    try:
-        return int(word)
-    except ValueError:
-        raise ValueError(f"a size of {family} must be an integer, not {word!r}.") from None
-
-
-def _from_file(target: list[str], arguments: argparse.Namespace) -> Model | Flow | VectorFields:
-    """The object NAME of FILE.py; a function without arguments is called."""
-    path, _, name = target[0].rpartition(":")
-    if not path or not name or len(target) > 1:
-        raise ValueError(f"expected FILE.py:NAME, not {' '.join(target)!r}.")
-    _refuse_options(arguments, target[0], bias=False, powers=False)
-    if not Path(path).is_file():
-        raise ValueError(f"no file {path!r}.")
-    module = _imported(path)
-    if not hasattr(module, name):
-        raise ValueError(f"{path} defines no {name!r}.")
-    found = getattr(module, name)
-    if callable(found) and not isinstance(found, (Model, Flow, VectorFields)):
-        found = _guarded(found, f"{name}() of {path}")
-    if not isinstance(found, (Model, Flow, VectorFields)):
-        raise TypeError(f"{name!r} of {path} must be a Model, a Flow or VectorFields, not {type(found).__name__}.")
-    return found
-
-
-def _imported(path: str) -> object:
-    spec = importlib.util.spec_from_file_location("clexact_user_model", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{path} is no Python file.")
-    module = importlib.util.module_from_spec(spec)
-    _guarded(lambda: spec.loader.exec_module(module), path)  # type: ignore[union-attr]
-    return module
-
-
-def _guarded(call: Callable[[], object], what: str) -> object:
-    """Run the user's code; whatever it raises becomes one sentence."""
-    try:
-        return call()
-    except Exception as error:
-        raise ValueError(f"{what} failed: {type(error).__name__}: {error}") from error
 
 
 @contextmanager
@@ -302,8 +208,42 @@ def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
 def _print_evidence(count: LawCount) -> None:
     print(f"  at least {count.lower}: {count.evidence.lower}")
     print(f"  at most  {count.upper}: {count.evidence.upper}")
+    if count.blocks:
+        blocks = "; ".join(f"{n} of {', '.join(names)}" for names, n in count.blocks.items())
+        whole = " (these are all)" if count.exhibited == count.upper else ""
+        print(f"  laws by the parameters they touch: {blocks}{whole}")
     print(f"  assuming: {'; '.join(count.assumptions)}")
     print(f"  seed {count.seed}, {count.seconds:.3f} s")
+
+
+def _orbit(arguments: argparse.Namespace) -> None:
+    flow = read_flow(arguments)
+    with _shown_progress(arguments.quiet):
+        orbit = orbit_dimension(flow, arguments.at, seed=arguments.seed)
+    if arguments.json:
+        print(orbit.to_json())
+        return
+    if not arguments.quiet:
+        print(f"{flow.description}, at {arguments.at}")
+    print(orbit)
+    if not arguments.quiet:
+        print(f"  {'exact' if orbit.closed else 'lower bound'}: {orbit.evidence}")
+        print(f"  generic: {orbit.generic}")
+
+
+def _models(arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        rows = {
+            name: {"sizes": f.sizes, "formula": f.formula, "options": sorted(f.options), "positive": f.positive}
+            for name, f in FAMILIES.items()
+        }
+        print(json.dumps(rows))
+        return
+    table = Table("family and sizes", "formula", "options")
+    for name, family in FAMILIES.items():
+        options = " ".join(f"--{option}" for option in family.options)
+        table.add_row(f"{name} {family.sizes}".replace("[", r"\["), family.formula, options)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
 
 
 def _verify(arguments: argparse.Namespace) -> None:
@@ -338,8 +278,8 @@ def _laws(arguments: argparse.Namespace) -> None:
 
 
 def _print_laws(laws: ConservationLaws, latex: bool) -> None:
-    for h in laws:
-        print(h.to_latex() if latex else h)
+    for h in laws.to_latex() if latex else laws.written():
+        print(h)
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:

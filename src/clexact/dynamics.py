@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import gcd, lcm, prod
+from typing import Any
 
 import numpy as np
 
@@ -161,6 +162,33 @@ def velocity(name: str) -> str:
     """The name of the time derivative of a variable: U'[0,1] for U[0,1]."""
     head, bracket, index = name.partition("[")
     return f"{head}'{bracket}{index}"
+
+
+FLOW_KEYS = ("loss", "flow", "damping", "tau", "positive", "weight_decay")
+
+
+def rebuild_flow(model: Model, recipe: Mapping[str, Any]) -> Flow:
+    """The flow of a model that a recipe describes by ``FLOW_KEYS``; ValueError or TypeError if it cannot be."""
+    loss, decay = recipe.get("loss"), Fraction(recipe.get("weight_decay", "0"))
+    if isinstance(loss, list):
+        loss = [[Fraction(c) for c in row] for row in loss]
+    if loss is None:
+        raise ValueError("it names no loss.")
+    match recipe.get("flow", "gradient"):
+        case "gradient":
+            return gradient_flow(model, loss, weight_decay=decay)
+        case "mirror":
+            return mirror_flow(model, recipe.get("positive", []), loss=loss, weight_decay=decay)
+        case "momentum":
+            tau = Fraction(recipe.get("tau", "0"))
+            dampings: dict[str, Damping] = {"none": None, "heavy-ball": HeavyBall(tau), "nesterov": Nesterov()}
+            if recipe.get("damping") not in dampings:
+                raise ValueError(f"no damping is called {recipe.get('damping')!r}.")
+            return momentum_flow(
+                model, dampings[recipe["damping"]], loss, positive=recipe.get("positive", []), weight_decay=decay
+            )
+        case other:
+            raise ValueError(f"no flow is called {other!r}.")
 
 
 def _gradients(model: Model, loss: Loss, name: str) -> GradientFlow:

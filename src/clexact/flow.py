@@ -50,6 +50,7 @@ class Flow(ABC):
     magnitude: int  # sum of the absolute integer coefficients of a component, denominators cleared, at most
     truncated: bool = False  # whether the family is only a part of the fields: laws of it need not be laws of the flow
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
+    clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
 
     @property
     def dimension(self) -> int:

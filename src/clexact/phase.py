@@ -64,6 +64,7 @@ class LiftedFlow(Flow):
     ) -> None:
         self.base, self.phase, self.metric, self._rule, self._powers = base, phase, metric, laws, powers
         self.variables, self.exponentials, self.truncated = phase.variables, exponentials, base.truncated
+        self.clocks = () if phase.clock is None else (phase.variables[phase.clock],)
         self.description, self.assumptions = description, base.assumptions
         self.recipe = {**base.recipe, **recipe} if base.recipe else {}
         self._drift = None if phase.drift is None else FieldsFlow(phase.drift)

@@ -266,7 +266,7 @@ class Array:
         return self._apply("transpose", shape, tuple(range(self.ndim)[axis] for axis in order))
 
     @property
-    def T(self) -> Array:
+    def T(self) -> Array:  # noqa: N802
         """The array with its axes reversed."""
         return self.transpose()
 

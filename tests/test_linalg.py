@@ -145,6 +145,12 @@ def test_rank_past_the_chunks_of_512(p):
     assert linalg.rank(rows, p) == flint_rank(rows, p) == 560
 
 
+def only_block(form):
+    """The rows of a form with at most one block, which is reduced as a whole."""
+    assert len(form._blocks) <= 1
+    return form._blocks[0][1].astype(np.uint64) if form._blocks else np.empty((0, form._columns), dtype=np.uint64)
+
+
 def check_echelon(form, rows, fresh, p):
     """Fresh rows are the first independent ones; the form is reduced and spans the rows."""
     ranks = [naive_rank(rows[:i], p) for i in range(len(rows) + 1)]
@@ -152,7 +158,7 @@ def check_echelon(form, rows, fresh, p):
     assert form.rank == ranks[-1] == len(set(form.pivots.tolist()))
     reduced, pivots = naive_rref(rows, p)
     assert sorted(form.pivots.tolist()) == pivots
-    given = [row for _, row in sorted(zip(form.pivots.tolist(), form._rows.tolist(), strict=True))]
+    given = [row for _, row in sorted(zip(form.pivots.tolist(), only_block(form).tolist(), strict=True))]
     assert given == reduced
 
 
@@ -173,9 +179,29 @@ def test_echelon_of_many_rows_is_that_of_flint(p):
     form = Echelon(150, p)
     fresh = form.add(rows)
     expected, rank = flint.nmod_mat(130, 150, [int(x) for x in rows.ravel()], p).rref()
-    by_pivot = form._rows[np.argsort(form.pivots)]
+    by_pivot = only_block(form)[np.argsort(form.pivots)]
     assert form.rank == rank == fresh.sum() and not fresh[64:70].any()
     assert by_pivot.tolist() == [[int(expected[i, j]) for j in range(150)] for i in range(rank)]
+
+
+@pytest.mark.parametrize("p", [3, 2**22 - 3, 2**22 + 15, 2**61 - 1])
+def test_echelon_of_more_rows_than_a_panel(p):
+    """Several blocks, rows in unequal portions, half of them dependent: FLINT's rank, and which rows raise it."""
+    rng = np.random.default_rng(9)
+    n, rank = 700, 560
+    left, right = (rng.integers(0, p, shape, dtype=np.uint64) for shape in ((n, rank), (rank, 600)))
+    rows = np.array(flint_product(left, right, p), dtype=np.uint64)
+    form = Echelon(600, p)
+    fresh = np.concatenate([form.add(rows[a:b]) for a, b in pairwise([0, 3, 520, 541, 700])])
+    assert form.rank == fresh.sum() == flint_rank(rows.tolist(), p)
+    assert flint_rank(rows[fresh].tolist(), p) == form.rank and not form.reduced(rows[~fresh]).any()
+
+
+def flint_product(a, b, p):
+    """a @ b mod p by FLINT."""
+    matrices = [flint.nmod_mat(*x.shape, [int(c) for c in x.ravel()], p) for x in (a, b)]
+    product = matrices[0] * matrices[1]
+    return [[int(product[i, j]) for j in range(b.shape[1])] for i in range(len(a))]
 
 
 @pytest.mark.parametrize("p", [7, 2**22 - 3, 2**61 - 1])

@@ -61,7 +61,8 @@ def _pull_back(program: Program, i: int, k: int, values: list[Exact], g: Exact) 
             return _scatter(g, node.data, shape)
         case "concatenate":
             first = sum(program.nodes[j].shape[node.data] for j in node.inputs[:k])
-            return g[(slice(None),) * (node.data + 1) + (slice(first, first + shape[node.data]),)]
+            piece = slice(first, first + shape[node.data])
+            return np.asarray(g[(slice(None),) * (node.data + 1) + (piece,)])
         case "sum":
             return np.broadcast_to(np.expand_dims(g, node.data + 1), (len(g), *shape))
         case _:

@@ -13,9 +13,11 @@ from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, mo
 from clexact.fields import VectorFields, bracket, lie_derivative
 from clexact.flow import Flow
 from clexact.grading import Grading, grading
+from clexact.lawcheck import LawCheck, LawStatus, check_law
 from clexact.laws import Completeness, ConservationLaws, polynomial_laws
 from clexact.lie import ClosureStatus, LieClosure, lie_closure
 from clexact.model import Model
+from clexact.orbit import Orbit, orbit_dimension
 from clexact.polynomial import Polynomial
 from clexact.program import concatenate
 from clexact.version import __version__
@@ -29,10 +31,13 @@ __all__ = [
     "Flow",
     "Grading",
     "HeavyBall",
+    "LawCheck",
     "LawCount",
+    "LawStatus",
     "LieClosure",
     "Model",
     "Nesterov",
+    "Orbit",
     "Polynomial",
     "VectorFields",
     "Verdict",
@@ -40,6 +45,7 @@ __all__ = [
     "__version__",
     "bracket",
     "certify",
+    "check_law",
     "concatenate",
     "functions",
     "gradient_flow",
@@ -49,6 +55,7 @@ __all__ = [
     "mirror_flow",
     "models",
     "momentum_flow",
+    "orbit_dimension",
     "polynomial_laws",
     "verify",
 ]

@@ -35,6 +35,7 @@ from clexact.lie import (
     Progress,
     check_depth,
     closure_of,
+    error_bits,
     settle,
 )
 
@@ -133,7 +134,7 @@ class LawCount:
         count = self.lower if self.exact else self.upper
         noun = "independent conservation law" + "s" * (count != 1)
         if self.error:
-            return f"exactly {self.lower} {noun}, closed with error <= 2^-{_bits(self.error)}"
+            return f"exactly {self.lower} {noun}, closed with error <= 2^-{error_bits(self.error)}"
         if self.exact:
             return f"exactly {self.lower} {noun}"
         return f"at least {self.lower}, at most {self.upper} {noun}"
@@ -161,7 +162,7 @@ class LawCount:
             "degree": self.degree,
             "filtration": list(self.filtration),
             "evidence": {"lower": self.evidence.lower, "upper": self.evidence.upper},
-            "error": f"2^-{_bits(self.error)}" if self.error else "0",
+            "error": f"2^-{error_bits(self.error)}" if self.error else "0",
             "prime": self.closure.prime,
             "seed": self.seed,
             "interrupted": self.interrupted,
@@ -327,14 +328,9 @@ def _evidence(flow: Flow, shown: Shown, lower: int, upper: int, closure: LieClos
         return Evidence(below, above)
     why, kind = "a single field is closed under brackets", "proved"
     if closure.error:
-        why, kind = "the brackets are closed at random points", f"closed with error <= 2^-{_bits(closure.error)}"
+        why, kind = "the brackets are closed at random points", f"closed with error <= 2^-{error_bits(closure.error)}"
     below = (
         f"{kind}: {why}, so there are {flow.dimension} - {rank} = {upper} independent laws (Frobenius), "
         f"{exhibited} of them polynomials of degree at most {degree}"
     )
     return Evidence(below, above)
-
-
-def _bits(error: Fraction) -> int:
-    """The largest k with error <= 2^-k."""
-    return (error.denominator // error.numerator).bit_length() - 1

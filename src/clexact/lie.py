@@ -177,6 +177,11 @@ def closure_error(flow: Flow, depths: Sequence[int], extra: int, bits: int = CLO
     return extra * (Fraction(degree, smallest) + bad_primes)
 
 
+def error_bits(error: Fraction) -> int:
+    """The largest k with error <= 2^-k."""
+    return (error.denominator // error.numerator).bit_length() - 1
+
+
 def closed(flow: Flow, witnesses: Sequence[Witness], draws: Draws, progress: Progress | None = None) -> Fraction | None:
     r"""Test that the span of the brackets over Q(theta) holds every field and every bracket of a field with it.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -220,15 +221,21 @@ def test_laws_say_at_least_where_the_number_is_a_bound(capsys):
 
 
 def test_reproduce_writes_rows_and_prints_both_tables(capsys, tmp_path):
-    """132 rows, each confirmed by bounds that meet at the stated number."""
+    """252 rows, the bounds of each meet; a stated number is refuted with one input and output only."""
     path = tmp_path / "rows.json"
     text = output(capsys, "reproduce", "--out", str(path), "--seed", "3")
     data = json.loads(path.read_text())
-    assert data["seed"] == 3 and len(data["rows"]) == 132
+    assert data["seed"] == 3 and len(data["rows"]) == 252
     for row in data["rows"]:
-        assert row["lower"] == row["upper"] == row["stated"] and row["verdict"] == "confirmed"
-        assert row["network"] in text
-    assert "132 of 132 confirmed" in text and "published" in text
+        assert row["lower"] == row["upper"] and row["network"] in text
+        edge = re.match(
+            r"(momentum flow of nmf 1 x [2-9] x 1, (no|heavy)[^,]*|mirror flow of nmf 1 x [2-9] x 1,.*)$",
+            row["network"],
+        )
+        assert row["verdict"] == (f"refuted: {row['lower']}" if edge else "confirmed")
+        assert (row["lower"] > row["stated"]) == bool(edge)
+    confirmed = sum(row["verdict"] == "confirmed" for row in data["rows"])
+    assert f"{confirmed} of 252 confirmed" in text and "published" in text and confirmed > 240
     assert [p.name for p in tmp_path.iterdir()] == ["rows.json"]
 
 

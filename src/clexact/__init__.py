@@ -9,6 +9,7 @@ exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 from clexact import functions, models
 from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.certify import Evidence, LawCount, certify
+from clexact.data import DataFields, Minimality, MinimalityStatus, TieError, data_fields, minimality
 from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields, bracket, lie_derivative
 from clexact.flow import Flow
@@ -27,6 +28,7 @@ __all__ = [
     "ClosureStatus",
     "Completeness",
     "ConservationLaws",
+    "DataFields",
     "Evidence",
     "Flow",
     "Grading",
@@ -35,10 +37,13 @@ __all__ = [
     "LawCount",
     "LawStatus",
     "LieClosure",
+    "Minimality",
+    "MinimalityStatus",
     "Model",
     "Nesterov",
     "Orbit",
     "Polynomial",
+    "TieError",
     "VectorFields",
     "Verdict",
     "VerdictStatus",
@@ -47,11 +52,13 @@ __all__ = [
     "certify",
     "check_law",
     "concatenate",
+    "data_fields",
     "functions",
     "gradient_flow",
     "grading",
     "lie_closure",
     "lie_derivative",
+    "minimality",
     "mirror_flow",
     "models",
     "momentum_flow",

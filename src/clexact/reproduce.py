@@ -1,4 +1,4 @@
-"""The published gradient-flow runs of arXiv 2307.00144, drawn from a seed and certified.
+"""The published runs of arXiv 2307.00144 and 2405.12888, drawn from a seed and certified.
 
 The published figures are those of the authors' notebooks (SageMath floats, 64 cores), by their own logs.
 """
@@ -7,21 +7,46 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
 from clexact import models
 from clexact.certify import certify
 from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
+from clexact.dynamics import HeavyBall, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields
+from clexact.flow import Flow
 from clexact.laws import ConservationLaws, independent, laws_from_dicts, polynomial_laws
 from clexact.lie import RANK_BITS
 from clexact.polynomial import Polynomial
 from clexact.symmetry import Law
 from clexact.terms import Terms, monomials_of_degree
 
+FLOW_BATCHES = {  # largest width
+    "momentum, 20 linear networks": 3,
+    "momentum, 20 ReLU networks": 3,
+    "mirror flow, 20 NMF": 7,
+    "mirror momentum, 20 NMF": 5,
+    "mirror flow, 20 ICNN": 5,
+    "mirror momentum, 20 ICNN": 5,
+}
+FLOW_STATEMENTS = dict(
+    zip(
+        FLOW_BATCHES,
+        (
+            "r(r-1)/2 - s(s-1)/2 laws for U V^T, s = max(0, r-2(n+m))",
+            "no law",
+            "the laws are sum_i U_ik - sum_j V_jk, and no others",
+            "no law",
+            "the laws are sum_i U_ik - (|v_k|^2 + b_k^2)/2, and no others",
+            "no law",
+        ),
+        strict=True,
+    )
+)
+FLOW_PUBLISHED = dict(zip(FLOW_BATCHES, (139, 63, 448, 105, 756, 729), strict=True))  # seconds
 FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields
 
 
@@ -154,6 +179,53 @@ def _linear_search_case(batch: str, sizes: list[int], seed: int) -> Row:
     return _search_case(batch, models.linear(sizes), stated_linear(sizes, seed), seed)
 
 
+def _flow_case(batch: str, flow: Flow, stated: int, seed: int) -> Row:
+    """The count, and beside it the search for polynomial laws of degree 2 in the fields alone."""
+    start = time.perf_counter()
+    row = _counted(batch, flow.description, stated, flow, seed, start)
+    laws = polynomial_laws(flow, 2, seed=seed)
+    evidence = f"{row.evidence}; search: {len(laws.independent)} independent polynomial laws of degree 2"
+    return replace(row, evidence=evidence, seconds=time.perf_counter() - start)
+
+
+def stated_momentum(n: int, r: int, m: int) -> int:
+    r"""Noether's laws of $U V^\top$ under momentum: r(r - 1)/2 - s(s - 1)/2, s = max(0, r - 2(n + m))."""
+    s = max(0, r - 2 * (n + m))
+    return r * (r - 1) // 2 - s * (s - 1) // 2
+
+
+def _flow_batches(draws: Draws, seed: int) -> dict[str, list[Callable[[], Row]]]:
+    """The batches of momentum and mirror flows: 20 networks each, damping tau = 0, 1/2, 1 or 3/2."""
+    found: dict[str, list[Callable[[], Row]]] = {}
+    for name, width in FLOW_BATCHES.items():
+        found[name] = []
+        for _ in range(20):
+            n, r, m = draws.integers(1, width, 3)
+            damping = HeavyBall(Fraction(draws.integers(0, 3, 1)[0], 2))
+            bias = bool(draws.integers(0, 1, 1)[0])
+            flow, stated = _named_flow(name, (n, r, m), damping, bias)
+            found[name].append(partial(_flow_case, name, flow, stated, seed))
+    return found
+
+
+def _named_flow(name: str, sizes: tuple[int, int, int], damping: HeavyBall, bias: bool) -> tuple[Flow, int]:
+    """The flow of a batch and the number of laws stated for it."""
+    nmf, icnn = models.nmf(*sizes), models.icnn(*sizes, bias=bias)
+    match name:
+        case "momentum, 20 linear networks":
+            return momentum_flow(nmf, damping), stated_momentum(*sizes)
+        case "momentum, 20 ReLU networks":
+            return momentum_flow(models.relu(sizes, bias=bias), damping), 0
+        case "mirror flow, 20 NMF":
+            return mirror_flow(nmf, ["U", "V"]), sizes[1]
+        case "mirror momentum, 20 NMF":
+            return momentum_flow(nmf, damping, positive=["U", "V"]), 0
+        case "mirror flow, 20 ICNN":
+            return mirror_flow(icnn, ["U"]), sizes[1]
+        case _:
+            return momentum_flow(icnn, damping, positive=["U"]), 0
+
+
 def batches(seed: int = 0) -> list[Batch]:
     """All batches with their cases, drawn from the seed."""
     draws = Draws(seed)
@@ -183,7 +255,9 @@ def batches(seed: int = 0) -> list[Batch]:
         product: "D - 1 laws",
         random: "D - 1 laws for one field, none for two or more",
     }
-    published = {linear: 2063, relu: 6780, linear_search: 91, relu_search: 44}
+    drawn |= _flow_batches(draws, seed)
+    statements |= FLOW_STATEMENTS
+    published = {linear: 2063, relu: 6780, linear_search: 91, relu_search: 44, **FLOW_PUBLISHED}
     return [Batch(name, statements[name], published.get(name), tuple(cases)) for name, cases in drawn.items()]
 
 

@@ -9,7 +9,7 @@ exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 from clexact import functions, models
 from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.certify import Evidence, LawCount, certify
-from clexact.data import DataFields, Minimality, MinimalityStatus, TieError, data_fields, minimality
+from clexact.data import DataFields, Minimality, MinimalityStatus, data_fields, minimality
 from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields, bracket, lie_derivative
 from clexact.flow import Flow
@@ -21,6 +21,7 @@ from clexact.model import Model
 from clexact.orbit import Orbit, orbit_dimension
 from clexact.polynomial import Polynomial
 from clexact.program import concatenate
+from clexact.regions import TieError
 from clexact.version import __version__
 
 __all__ = [

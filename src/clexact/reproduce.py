@@ -179,10 +179,10 @@ def _linear_search_case(batch: str, sizes: list[int], seed: int) -> Row:
     return _search_case(batch, models.linear(sizes), stated_linear(sizes, seed), seed)
 
 
-def _flow_case(batch: str, flow: Flow, stated: int, seed: int) -> Row:
+def _flow_case(batch: str, network: str, flow: Flow, stated: int, seed: int) -> Row:
     """The count, and beside it the search for polynomial laws of degree 2 in the fields alone."""
     start = time.perf_counter()
-    row = _counted(batch, flow.description, stated, flow, seed, start)
+    row = _counted(batch, network, stated, flow, seed, start)
     laws = polynomial_laws(flow, 2, seed=seed)
     evidence = f"{row.evidence}; search: {len(laws.independent)} independent polynomial laws of degree 2"
     return replace(row, evidence=evidence, seconds=time.perf_counter() - start)
@@ -204,7 +204,8 @@ def _flow_batches(draws: Draws, seed: int) -> dict[str, list[Callable[[], Row]]]
             damping = HeavyBall(Fraction(draws.integers(0, 3, 1)[0], 2))
             bias = bool(draws.integers(0, 1, 1)[0])
             flow, stated = _named_flow(name, (n, r, m), damping, bias)
-            found[name].append(partial(_flow_case, name, flow, stated, seed))
+            network = f"{name.split()[-1]} {n} x {r} x {m}" + (f", tau = {damping.tau}" if "momentum" in name else "")
+            found[name].append(partial(_flow_case, name, network, flow, stated, seed))
     return found
 
 

@@ -363,9 +363,10 @@ def test_json(name):
     data = json.loads(count.to_json())
     assert list(data) == [
         "model", "assumptions", "dimension", "fields", "lower", "upper", "exact", "exhibited", "degree", "filtration",
-        "evidence", "error", "prime", "seed", "interrupted", "seconds",
+        "evidence", "error", "prime", "seed", "interrupted", "seconds", "blocks",
     ]  # fmt: skip
     assert data == json.loads(json.dumps(count.to_dict()))
+    assert sum(block["laws"] for block in data["blocks"]) == count.exhibited
     numbers = ("dimension", "fields", "lower", "upper", "exact", "exhibited", "degree", "seed", "interrupted")
     assert all(data[key] == getattr(count, key) for key in numbers)
     assert data["filtration"] == list(count.filtration) and data["assumptions"] == list(count.assumptions)

@@ -1,6 +1,7 @@
 """The README's examples give the output that it shows."""
 
 import doctest
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -10,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 
-from clexact import cli
+from clexact import cli, models
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,5 +50,28 @@ def test_certify_save_verify_in_a_fresh_process(tmp_path, monkeypatch, capsys):
 
 
 def test_the_readme_names_the_commands():
-    """The list above is not empty: it holds each of the three verbs."""
-    assert {command.split()[0] for command in COMMANDS} == {"certify", "laws", "reproduce"}
+    """The list above is not empty: it holds each of the verbs."""
+    assert {command.split()[0] for command in COMMANDS} == {"certify", "laws", "models", "orbit", "reproduce"}
+
+
+def test_models_page_is_what_its_script_writes():
+    """docs/models.md: every number certified anew."""
+    spec = importlib.util.spec_from_file_location("make_models", ROOT / "docs" / "make_models.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert set(script.EXAMPLES) == set(models.FAMILIES)
+    assert (ROOT / "docs" / "models.md").read_text(encoding="utf-8") == script.page()
+
+
+def test_worked_examples_of_your_own_model(tmp_path, monkeypatch, capsys):
+    """docs/your-model.md: its files, its commands, their output word for word."""
+    page = (ROOT / "docs" / "your-model.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    files = re.findall(r"```python\n# (\S+)\n(.*?)```", page, re.DOTALL)
+    sessions = re.findall(r"^    \$ clexact (.*)\n((?:    (?!\$).*\n)+)", page, re.M)
+    for name, code in files:
+        Path(name).write_text(code)
+    for command, shown in sessions:
+        assert cli.run(shlex.split(command)) == 0
+        assert capsys.readouterr().out == dedent(shown)
+    assert len(files) == 3 and len(sessions) == 5

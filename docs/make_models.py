@@ -1,0 +1,98 @@
+"""Write docs/models.md: every family with a certified example. Run it from anywhere: python docs/make_models.py"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from clexact.certify import certify
+from clexact.cli import build_parser
+from clexact.inputs import read_flow
+from clexact.models import FAMILIES
+
+EXAMPLES = {
+    "linear": [
+        "linear 4 3 5", "linear 3 2 2 3 --loss cross-entropy", "linear 3 2 3 --flow momentum --damping nesterov",
+    ],
+    "relu": ["relu 3 4 2 --bias", "relu 2 3 3 2", "relu 2 3 2 --slope 1/10", "relu 3 4 2 --flow momentum"],
+    "neuron": ["neuron 2 1 --powers 3", "neuron 2 1 --powers 1,3"],
+    "product": ["product 5"],
+    "nmf": ["nmf 4 2 5 --flow mirror", "nmf 4 2 5 --flow momentum --positive U,V --damping heavy-ball --tau 1/2"],
+    "icnn": ["icnn 2 3 4 --bias --flow mirror", "icnn 2 3 4 --bias --flow momentum --positive U"],
+    "shared": ["shared 4 3", "shared 4 3 --flow momentum --damping heavy-ball"],
+    "tanh": ["tanh 2 3 2"],
+    "gelu": ["gelu 2 3 2"],
+    "silu": ["silu 2 3 2"],
+    "glu": ["glu 2 3 2"],
+    "swiglu": ["swiglu 2 3 2"],
+    "conv1d": [
+        "conv1d 2 3 2 --kernel 3", "conv1d 2 3 2 --kernel 3 --relu --bias",
+        "conv1d 1 3 2 --kernel 2 --stride 2 --relu",
+    ],
+    "conv2d": ["conv2d 1 2 2 --kernel 2", "conv2d 1 2 2 --kernel 2 --relu"],
+    "attention": [
+        "attention 4 2", "attention 4 2 --heads 2 --tokens 2", "attention 4 2 --heads 4 --keys 2",
+        "attention 4 4 --rope", "attention 4 2 --tokens 3 --causal", "attention 4 4 --rope --flow momentum",
+    ],
+    "transformer": ["transformer 3 2 2"],
+    "residual": ["residual 3 2 --blocks 2", "residual 3 2 --blocks 2 --relu"],
+    "maxpool": ["maxpool 3 2 2"],
+    "avgpool": ["avgpool 3 2 2"],
+    "recurrent": ["recurrent 2 3 2", "recurrent 2 3 2 --relu --steps 3"],
+    "moe": ["moe 2 3 2", "moe 2 3 2 --gate topk --k 2", "moe 2 3 2 --gate sigmoid"],
+}  # fmt: skip
+HEAD = """\
+# Architectures
+
+Written by `python docs/make_models.py`; a test checks the numbers. `clexact models` lists the families. One number of
+laws means that the bounds meet: the count is exact. `clexact certify … --laws` prints the laws.
+
+"""
+NOTES = """\
+## What is meant
+
+- **Analytic functions** (tanh, GELU, SiLU, softmax, sigmoid) enter by the Taylor coefficients of the output in the
+  input, up to `--order`. They span part of the fields, so the upper bound is a proof for the functions themselves.
+  The laws counted below are those that symmetries of the program prove before it is expanded, with the functions
+  opaque: so they hold at all orders. A function is expanded where its argument vanishes with the input: a bias before
+  it is refused. In GELU, 1/sqrt(2 pi) is set to 1: a specialization can only lower a rank.
+- **Piecewise functions** (ReLU, leaky ReLU, max) have free gates: near a generic parameter. For more than two layers,
+  whether the gates of true data span as much is what `clexact.minimality(model)` decides at a point.
+- **Normalised sigmoid gates** have no law, where softmax gates have one for each input: adding a number to all logits
+  changes them. (arXiv 2606.17816, theorem 4.7, states the same laws as for softmax.)
+- **Normalisation** (LayerNorm, RMSNorm, BatchNorm) is not in the library: its square root is not polynomial in the
+  parameters. `functions.reciprocal` covers denominators that are a nonzero constant where the input vanishes, as in
+  softmax and normalised gates; `x / |x|` is not analytic there. Clear denominators by hand where the norm is a common
+  factor of the fields: multiplying a field by a function without zeros changes no law.
+"""
+
+
+def main() -> None:
+    """Write the page beside this script."""
+    (Path(__file__).parent / "models.md").write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for name, family in FAMILIES.items():
+        options = ", ".join(f"`--{option}`" for option in family.options) or "none"
+        parts.append(f"## `{name} {family.sizes}`\n\n`{family.formula}`. Options: {options}.\n\n")
+        parts.append("| `clexact certify` | D | dim W | laws | touching |\n|---|---|---|---|---|\n")
+        parts += [row(example) for example in EXAMPLES[name]]
+        parts.append("\n")
+    return "".join(parts) + NOTES
+
+
+def row(example: str) -> str:
+    """One certified example."""
+    count = certify(read_flow(build_parser().parse_args(["certify", *shlex.split(example)])))
+    dims = " -> ".join(map(str, count.filtration))
+    number = str(count.lower) if count.exact else f"{count.lower} to {count.upper}"
+    number += " (closed)" if count.error else ""
+    blocks = "; ".join(f"{n} on {', '.join(names)}" for names, n in count.blocks.items())
+    return f"| `{example}` | {count.dimension} | {dims} | {number} | {blocks} |\n"
+
+
+if __name__ == "__main__":
+    main()

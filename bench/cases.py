@@ -57,6 +57,30 @@ SEARCHES = [
     Search(Case("linear", (2, 3, 2)), 4, 5.0, (6 + 21, 6)),
 ]
 
+
+class Count(NamedTuple):
+    """A count by the command line, with its target in seconds and the number of laws known."""
+
+    words: str
+    target: float
+    known: int
+
+
+# Known: U_l^T U_l - U_(l+1) U_(l+1)^T, independent; one for each hidden unit; Q^T Q - K^T K and V^T V - O^T O for each
+# head, one for each plane under rotary positions; Noether's r (r - 1) / 2 under momentum (arXiv 2405.12888).
+COUNTS = [
+    Count("linear 30 30 30", 10.0, 465),
+    Count("linear 30 30 30 30", 60.0, 930),
+    Count("relu 50 50 50 50", 60.0, 100),
+    Count("attention 16 16 --heads 4", 30.0, 4 * (136 + 136)),
+    Count("attention 16 16 --heads 4 --rope", 30.0, 4 * (8 + 136)),
+    Count("attention 16 4 --heads 4 --tokens 3", 30.0, 4 * (10 + 10)),
+    Count("conv2d 3 16 16 --kernel 3 --relu", 30.0, 16),
+    Count("linear 20 20 20 --flow momentum", 60.0, 190),
+    Count("linear 20 20 20 --flow momentum --damping nesterov", 60.0, 190),
+    Count("nmf 20 20 20 --flow mirror", 60.0, 20),
+]
+
 PEERS = [
     Case("linear", (1, 2, 1)),
     Case("linear", (2, 1, 2)),

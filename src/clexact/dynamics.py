@@ -68,7 +68,7 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     """
     base = _gradients(model, loss, "gradient_flow")
     decay = _decay(weight_decay)
-    return _decaying(base, None, decay, base.description, {"flow": "gradient"}) if decay else base
+    return _decaying(base, None, 1, decay, base.description, {"flow": "gradient"}) if decay else base
 
 
 def mirror_flow(
@@ -91,16 +91,16 @@ def mirror_flow(
     if (positive is None) == (metric is None):
         raise ValueError("mirror_flow takes either positive, names of parameters, or metric, a function of them.")
     if metric is not None:
-        terms, recipe, what = _given_metric(model, metric), {}, "a metric given"
+        (terms, scale), recipe, what = _given_metric(model, metric), {}, "a metric given"
         rule: Callable[[Symmetries], list[Law]] = _no_laws
     else:
         names = _positive(model, positive or ())
         chosen = _entries(model, names)
         rule, recipe = partial(mirror_laws, chosen), {"flow": "mirror", "positive": names}
-        terms, what = _metric(model.dimension, lambda j: [(((j, 1),) if j in set(chosen) else (), 1)]), _named(names)
+        terms, scale, what = _positive_metric(model.dimension, set(chosen.tolist())), 1, _named(names)
     description = f"{base.description.replace('gradient', 'mirror', 1)}, {what}"
     if decay := _decay(weight_decay):
-        return _decaying(base, terms, decay, description, recipe)
+        return _decaying(base, terms, scale, decay, description, recipe)
     flow = LiftedFlow(base, Phase(base.variables, base.dimension), terms, description, recipe, rule)
     return flow if recipe else flow.unnamed()
 
@@ -236,12 +236,20 @@ def _field(variables: tuple[str, ...], parts: Iterable[tuple[int, Monomial, int]
 
 
 def _decaying(
-    base: GradientFlow, metric: Terms | None, decay: Fraction, description: str, recipe: Mapping[str, object]
+    base: GradientFlow,
+    metric: Terms | None,
+    scale: int,
+    decay: Fraction,
+    description: str,
+    recipe: Mapping[str, object],
 ) -> LiftedFlow:
-    r"""The phase space $(s, \theta)$, $s = e^{\lambda t}$, with the drift over lambda: $(s, -M(\theta)\theta)$."""
+    r"""The phase space $(s, \theta)$, $s = e^{\lambda t}$, with the drift over lambda: $(s, -M(\theta)\theta)$.
+
+    ``metric`` is ``scale`` times M.
+    """
     D, clock = base.dimension, _free_name("s", base.variables)
     variables, moved = (clock, *base.variables), None if metric is None else metric.shifted(1)
-    pull: list[tuple[int, Monomial, int]] = [(0, ((0, 1),), 1)]
+    pull: list[tuple[int, Monomial, int]] = [(0, ((0, 1),), scale)]
     for j, monomial, c in [(j, (), 1) for j in range(D)] if moved is None else _listed(moved):
         pull.append((j + 1, _product(monomial, ((j + 1, 1),)), -c))
     phase = Phase(variables, D, 0, None, _field(variables, pull))
@@ -308,6 +316,11 @@ def _metric(count: int, entry: Callable[[int], list[tuple[Monomial, int]]]) -> T
     return Terms.from_monomials([j for j, _, _ in listed], [c for *_, c in listed], [m for _, m, _ in listed])
 
 
+def _positive_metric(D: int, positive: set[int]) -> Terms:
+    r"""$\theta$ on positive entries, 1 on the others."""
+    return _metric(D, lambda j: [(((j, 1),) if j in positive else (), 1)])
+
+
 def _momentum_metric(D: int, positive: set[int], damping: Damping) -> Terms:
     r"""$\tau\theta + \theta'$ on positive entries, 1 on the others, times what clears denominators (t for Nesterov)."""
     tau = Fraction(exact(damping.tau, "tau")) if isinstance(damping, HeavyBall) else Fraction(0)
@@ -335,8 +348,8 @@ def _listed(terms: Terms) -> list[tuple[int, Monomial, int]]:
     return [(int(terms.owner[t]), terms.monomial(t), int(terms.coef[t])) for t in range(len(terms))]
 
 
-def _given_metric(model: Model, metric: Metric) -> Terms:
-    """The diagonal that a user's function gives, denominators cleared by one common factor."""
+def _given_metric(model: Model, metric: Metric) -> tuple[Terms, int]:
+    """The diagonal that a user's function gives, times the one common factor that clears its denominators."""
     offsets = model.offsets()
     program = record(_flat_metric(metric), model.parameters, {})
     if program.functions or program.gates:
@@ -348,7 +361,7 @@ def _given_metric(model: Model, metric: Metric) -> Terms:
     terms = program.run(Polynomials(), leaves)[program.output].terms
     scale = lcm(*(Fraction(c).denominator for c in terms.coef.tolist()))
     values = [int(c * scale) for c in terms.coef.tolist()]
-    return Terms.from_monomials(terms.owner.tolist(), values, [terms.monomial(t) for t in range(len(terms))])
+    return Terms.from_monomials(terms.owner.tolist(), values, [terms.monomial(t) for t in range(len(terms))]), scale
 
 
 def _flat_metric(metric: Metric) -> Callable[..., Array]:

@@ -23,7 +23,7 @@ from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow, GradientFlow, as_flow
 from clexact.laws import polynomial_laws, proposed_laws
-from clexact.lie import ClosureStatus, check_point, lie_closure
+from clexact.lie import ClosureStatus, check_point, error_bits, lie_closure
 from clexact.phase import LiftedFlow
 from clexact.polynomial import Number, Polynomial
 from clexact.terms import Ints, Terms
@@ -111,16 +111,22 @@ def orbit_dimension(
 
 def _upper(flow: Flow, start: tuple[Number, ...], generic: LawCount, small: bool) -> tuple[int, str]:
     """The best bound from above, and what gives it."""
-    bounds = [(flow.dimension - generic.lower, "the generic dimension")]
+    bounds = [(flow.dimension - generic.lower, f"the generic dimension{_with_error(generic)}")]
     bounds.append((flow.dimension - _law_rank(flow, start), "the gradients of the laws at the start"))
     if small:
         bounds += _on_invariant_subspace(flow.fields, start, generic.seed)
     return min(bounds, key=lambda bound: bound[0])
 
 
+def _with_error(count: LawCount) -> str:
+    """What is to be said of a dimension that is not proved."""
+    return f", which is exact with error <= 2^-{error_bits(count.error)}" if count.error else ""
+
+
 def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
     """Rank over Q, at the start, of the gradients of the polynomial laws of degree 2."""
-    laws = proposed_laws(flow, 2) if isinstance(flow, GradientFlow) else polynomial_laws(flow, 2)
+    listed_only = flow.truncated or isinstance(flow, GradientFlow)
+    laws = proposed_laws(flow, 2) if listed_only else polynomial_laws(flow, 2)
     partial, variable = laws.terms.partials()
     gradients = partial.owned_by(partial.owner * flow.dimension + variable).canonical()
     listed = VectorFields._from_checked(flow.variables, gradients, [1] * len(laws))
@@ -134,7 +140,8 @@ def _on_invariant_subspace(fields: VectorFields, start: tuple[Number, ...], seed
         return []
     inside, where = restricted(fields, kept), f"on the {len(kept)} coordinates that do not stay zero"
     flow, place = FieldsFlow(inside), tuple(start[j] for j in kept)
-    found = [(flow.dimension - certify(flow, seed=seed).lower, f"the generic dimension {where}")]
+    generic = certify(flow, seed=seed)
+    found = [(flow.dimension - generic.lower, f"the generic dimension {where}{_with_error(generic)}")]
     return [*found, (flow.dimension - _law_rank(flow, place), f"the gradients of the laws {where}")]
 
 

@@ -128,7 +128,7 @@ WRONG = [
     ("certify linear 2 2 --positive U1", "--positive belongs to --flow mirror and --flow momentum"),
     ("certify linear 2 2 --weight-decay x", "--weight-decay must be a rational such as"),
     ("certify linear 2 2 --kernel 3", "--kernel belongs to conv1d, conv2d, not to linear"),
-    ("certify conv1d 1 2", "conv1d needs --kernel K"),
+    ("certify conv1d 1 2", "conv1d needs the size of its kernel"),
     ("certify conv1d 1 2 --kernel 5 --length 3", "does not fit"),
     ("certify attention 2 3 --rope", "must be even, not 3"),
     ("certify attention 2 2 --heads 3 --keys 2", "must divide heads = 3"),

@@ -155,7 +155,9 @@ def momentum_flow(
         recipe["tau"] = str(rates[clock])
     metric = _momentum_metric(D, set(chosen.tolist()), damping) if names else None
     powers = partial(_momentum_powers, damping, decay != 0)
-    return LiftedFlow(base, phase, metric, description, recipe, rule, powers, rates)
+    # under a heavy ball, decay > 0 keeps both rates between 0 and tau, so no power exceeds the degree
+    some = (isinstance(damping, HeavyBall) and decay < 0) or (isinstance(damping, Nesterov) and decay != 0)
+    return LiftedFlow(base, phase, metric, description, recipe, rule, powers, rates, some_powers=some)
 
 
 def velocity(name: str) -> str:
@@ -253,12 +255,21 @@ def _decaying(
     for j, monomial, c in [(j, (), 1) for j in range(D)] if moved is None else _listed(moved):
         pull.append((j + 1, _product(monomial, ((j + 1, 1),)), -c))
     phase = Phase(variables, D, 0, None, _field(variables, pull))
-    # without a metric the drift multiplies s^a theta^c by a - c, which must vanish
-    powers = (lambda b, c: (c,)) if metric is None else (lambda b, c: range(c + 1))
+    powers, some = (_same_power, False) if metric is None else (_powers_up_to, True)
     rule = _no_laws if metric is not None else _decayed_laws
     full = {**recipe, "weight_decay": str(decay)}
-    flow = LiftedFlow(base, phase, moved, f"{description}, weight decay {decay}", full, rule, powers, {clock: decay})
+    text = f"{description}, weight decay {decay}"
+    flow = LiftedFlow(base, phase, moved, text, full, rule, powers, {clock: decay}, some_powers=some)
     return flow if recipe else flow.unnamed()
+
+
+def _same_power(velocities: int, positions: int) -> Iterable[int]:
+    """Without a metric the drift multiplies s^a theta^c by a - c, which must vanish."""
+    return (positions,)
+
+
+def _powers_up_to(velocities: int, positions: int) -> Iterable[int]:
+    return range(positions + 1)
 
 
 def _momentum_drift(variables: tuple[str, ...], D: int, damping: Damping, decay: Fraction) -> VectorFields:

@@ -49,6 +49,7 @@ class Flow(ABC):
     denominator: int = 1  # of the constants of its program, together: primes that divide it are avoided
     magnitude: int  # sum of the absolute integer coefficients of a component, denominators cleared, at most
     truncated: bool = False  # whether the family is only a part of the fields: laws of it need not be laws of the flow
+    some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
     clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
 

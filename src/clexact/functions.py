@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from itertools import count
 
+import numpy as np
+
 from clexact.polynomial import Number, exact
 from clexact.program import LEAVES, Array, Gate
 
@@ -84,6 +86,8 @@ def softmax(z: Array, axis: int = -1) -> Array:
     r"""$e^{z_i} / \sum_j e^{z_j}$ along an axis."""
     if not isinstance(z, Array) or not z.ndim:
         raise TypeError(f"softmax takes an array of a model with at least one axis, not {z!r}.")
+    if z.shape[axis] == 1:  # constant: it does not depend on z
+        return z._symbol(np.ones(z.shape, dtype=int))
     return z._program.append("softmax", (z._node,), z.shape, range(z.ndim)[axis])
 
 

@@ -172,8 +172,6 @@ def _from_family(target: list[str], arguments: argparse.Namespace) -> Model:
     if name not in FAMILIES:
         raise ValueError(f"unknown family {name!r}: expected one of {', '.join(FAMILIES)}, or FILE.py:NAME.")
     options = _options(arguments, name, FAMILIES[name].options)
-    if "kernel" in FAMILIES[name].options and "kernel" not in options:
-        raise ValueError(f"{name} needs --kernel K.")
     return FAMILIES[name].model(name, [_size(f"a size of {name}", word) for word in words], options)
 
 

@@ -43,6 +43,7 @@ class Completeness(Enum):
 
     PROVED = "these are all polynomial laws of this degree: as many as the nullity modulo a prime"
     TRUNCATED = "these are all polynomial laws of the Taylor coefficients used; laws of the functions are among them"
+    POWERS = "these are all polynomial laws of this degree with the powers of the clock searched: there may be others"
     OPEN = "these laws are proved, but the search for others was too large to make: there may be more"
 
 
@@ -150,7 +151,9 @@ def polynomial_laws(
 
     Proved: each law, by an exact identity; that there is no other, since the nullity mod p is never smaller than the
     nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list; then the
-    laws are those that the shape of the program proves (``symmetry.py``).
+    laws are those that the shape of the program proves (``symmetry.py``). In a phase space the degree counts positions
+    and velocities, not the clock t or $s = e^{rt}$: every power of it that a law can have is searched, or those up to a
+    bound (POWERS, for weight decay with a metric, with Nesterov's damping, or negative).
 
     Raises TypeError for a flow or degree of another type, ValueError for degree < 1.
 
@@ -167,8 +170,15 @@ def polynomial_laws(
     monomials = flow.monomials(degrees)
     preferred = _vectors(_pack_laws(flow.proposed_laws()), monomials)
     vectors = _nullspace(flow.fields, monomials, preferred, Draws(seed))
-    terms, known = _pack(vectors, monomials), Completeness.TRUNCATED if flow.truncated else Completeness.PROVED
+    terms, known = _pack(vectors, monomials), _completeness(flow)
     return ConservationLaws(flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials))
+
+
+def _completeness(flow: Flow) -> Completeness:
+    """What a search of all monomials of the flow shows."""
+    if flow.truncated:
+        return Completeness.TRUNCATED
+    return Completeness.POWERS if flow.some_powers else Completeness.PROVED
 
 
 def check_degree(degree: int) -> None:

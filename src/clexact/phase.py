@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import comb
-from types import MappingProxyType
 
 import numpy as np
 
@@ -44,11 +43,16 @@ class Phase:
         return self.positions if self.velocities is None else self.velocities
 
 
+def no_powers(velocities: int, positions: int) -> Iterable[int]:
+    """The power 0 of the clock alone."""
+    return (0,)
+
+
 class LiftedFlow(Flow):
     """Gradients of ``base`` times a diagonal metric, lifted to a phase space, and its drift; see the module's text.
 
     A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``powers`` says which powers of the
-    clock can stand beside b velocities and c positions in a law.
+    clock can stand beside b velocities and c positions in a law; ``some_powers``, that others could too.
     """
 
     def __init__(
@@ -59,11 +63,13 @@ class LiftedFlow(Flow):
         description: str,
         recipe: Mapping[str, object],
         laws: Callable[[Symmetries], list[Law]],
-        powers: Callable[[int, int], Iterable[int]] = lambda b, c: (0,),
-        exponentials: Mapping[str, Fraction] = MappingProxyType({}),
+        powers: Callable[[int, int], Iterable[int]] = no_powers,
+        exponentials: Mapping[str, Fraction] | None = None,
+        some_powers: bool = False,
     ) -> None:
         self.base, self.phase, self.metric, self._rule, self._powers = base, phase, metric, laws, powers
-        self.variables, self.exponentials, self.truncated = phase.variables, exponentials, base.truncated
+        self.variables, self.exponentials, self.truncated = phase.variables, dict(exponentials or {}), base.truncated
+        self.some_powers = some_powers
         self.clocks = () if phase.clock is None else (phase.variables[phase.clock],)
         self.description, self.assumptions = description, base.assumptions
         self.recipe = {**base.recipe, **recipe} if base.recipe else {}

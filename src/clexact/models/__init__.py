@@ -50,7 +50,7 @@ def rebuild(recipe: Mapping[str, Any]) -> Model:
     """The model of a recipe ``{"family": ..., "sizes": [...], ...}``. ValueError or TypeError if it names none."""
     options = dict(recipe)
     family, sizes = options.pop("family", None), options.pop("sizes", None)
-    if family not in FAMILIES or not isinstance(sizes, list):
+    if not isinstance(family, str) or family not in FAMILIES or not isinstance(sizes, list):
         raise ValueError(f"the model is not of one of the families {', '.join(FAMILIES)}, and cannot be rebuilt.")
     return FAMILIES[family].model(family, sizes, options)
 

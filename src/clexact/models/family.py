@@ -32,6 +32,8 @@ class Family:
         for option in options:
             if option not in self.options:
                 raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(self.options) or 'none'}.")
+        if "kernel" in self.options and "kernel" not in options:
+            raise ValueError(f"{name} needs the size of its kernel.")
         options = {key: _read(value, self.options[key]) for key, value in options.items()}
         if self.listed:
             return self.build(list(sizes), **options)
@@ -44,6 +46,8 @@ class Family:
 
 def _read(value: Any, kind: Kind) -> Any:
     """An option as a recipe holds it, in JSON, as the function takes it."""
+    if kind is bool and not isinstance(value, bool):
+        raise TypeError(f"expected true or false, not {value!r}.")
     if kind != "rational" or not isinstance(value, str):
         return value
     try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import chain, count
 from math import gcd, lcm, prod
 from typing import Any
 
@@ -125,20 +126,24 @@ def momentum_flow(
     A flow or VectorFields in place of a model gives its fields in place of the gradients. The degree of laws counts
     positions and velocities, not powers of the clock. Raises TypeError or ValueError for wrong arguments.
     """
+    if not isinstance(model, Model) and loss != "full":
+        raise ValueError("loss belongs to a model; a flow or fields given have theirs.")
     base = _gradients(model, loss, "momentum_flow") if isinstance(model, Model) else as_flow(model)
     if isinstance(base, LiftedFlow):
         raise ValueError("momentum_flow takes a model or a gradient flow; for mirror momentum give positive=[names].")
     if damping is not None and not isinstance(damping, (HeavyBall, Nesterov)):
         raise TypeError(f"damping must be None, HeavyBall(tau) or Nesterov(), not {damping!r}.")
-    names = _positive(base.model, positive) if isinstance(base, GradientFlow) else list(positive)
-    if names and not isinstance(base, GradientFlow):
+    names, chosen = list[str](), np.empty(0, dtype=np.int64)
+    if isinstance(base, GradientFlow):
+        names = _positive(base.model, positive)
+        chosen = _entries(base.model, names)
+    elif positive:
         raise ValueError("positive names parameters of a model; explicit fields have none.")
-    chosen = _entries(base.model, names) if isinstance(base, GradientFlow) else np.empty(0, dtype=np.int64)
     if isinstance(damping, HeavyBall) and exact(damping.tau, "tau") == 0:
         damping = None
     decay, D = _decay(weight_decay), base.dimension
     clock = _free_name("s" if isinstance(damping, HeavyBall) else "t", base.variables)
-    variables = (clock, *base.variables, *map(velocity, base.variables))
+    variables = (clock, *base.variables, *_velocities(base.variables))
     phase = Phase(variables, D, 0, D + 1, _momentum_drift(variables, D, damping, decay))
     rule = _no_laws if names else partial(momentum_laws, D, damping, decay)
     description = f"momentum flow of {base.description.removeprefix('gradient flow of ')}, {_damped(damping)}"
@@ -199,15 +204,26 @@ def _gradients(model: Model, loss: Loss, name: str) -> GradientFlow:
     return GradientFlow(model, loss)
 
 
+def _velocities(names: tuple[str, ...]) -> list[str]:
+    """The names of all velocities, with more primes where a variable has one already."""
+    found, taken = list[str](), set(names)
+    for name in names:
+        new = velocity(name)
+        while new in taken:
+            new = velocity(new)
+        found.append(new)
+        taken.add(new)
+    return found
+
+
 def _decay(weight_decay: Number) -> Fraction:
     return Fraction(exact(weight_decay, "weight_decay"))
 
 
 def _free_name(wanted: str, taken: tuple[str, ...]) -> str:
     """A name for the clock that no variable has."""
-    while wanted in taken:
-        wanted += "_"
-    return wanted
+    numbered = (f"{wanted}{k}" for k in count())
+    return next(name for name in chain([wanted], numbered) if name not in taken)
 
 
 _DAMPING_NAMES = dict(zip((type(None), HeavyBall, Nesterov), DAMPINGS, strict=True))
@@ -308,6 +324,8 @@ def _momentum_powers(damping: Damping, decaying: bool, b: int, c: int) -> Iterab
 
 
 def _positive(model: Model, names: Iterable[str]) -> list[str]:
+    if not isinstance(names, Iterable):
+        raise TypeError(f"positive must be names of parameters, not {names!r}.")
     found = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     for name in found:
         if name not in model.parameters:

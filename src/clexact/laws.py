@@ -24,7 +24,7 @@ from clexact.flow import Flow, as_flow
 from clexact.grading import grading
 from clexact.jets import Jets
 from clexact.linalg import Echelon, SparseRows, Words, primitive, reconstruct, residues
-from clexact.polynomial import Polynomial, display_key
+from clexact.polynomial import Polynomial, display_key, latex_name
 from clexact.symmetry import Law
 from clexact.terms import Ints, Terms, concatenate, starts
 
@@ -120,7 +120,8 @@ class ConservationLaws(Sequence[Polynomial]):
 
     def to_latex(self) -> list[str]:
         """The laws as LaTeX, likewise."""
-        return [_with_exponentials(h.to_latex(), self.exponentials, r"\^\{(\d+)\}", r"e^{{{} t}}") for h in self]
+        rates = {latex_name(name): rate for name, rate in self.exponentials.items()}
+        return [_with_exponentials(h.to_latex(), rates, r"\^\{(\d+)\}", r"e^{{{} t}}") for h in self]
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(self.to_latex())

@@ -319,10 +319,11 @@ def _latex_number(c: Fraction) -> str:
 
 
 def _latex_power(name: str, k: int) -> str:
-    return _latex_name(name) + (f"^{{{k}}}" if k > 1 else "")
+    return latex_name(name) + (f"^{{{k}}}" if k > 1 else "")
 
 
-def _latex_name(name: str) -> str:
+def latex_name(name: str) -> str:
+    """A variable's name as LaTeX: U'_{1;0,2} for U1'[0,2]."""
     match = re.fullmatch(r"(?P<base>[^\d']+?)_?(?P<number>\d*)(?P<prime>'*)(?:\[(?P<index>.*)\])?", name)
     if match is None:
         return rf"\mathrm{{{name}}}".replace("_", r"\_")

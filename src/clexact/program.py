@@ -329,7 +329,8 @@ def record(output: Callable[..., object], parameters: Mapping[str, Shape], probe
     except Exception as error:
         name = getattr(output, "__name__", "output")
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"the model's output function {name!r} failed: {type(error).__name__}: {error}") from error
+        said = str(error).rstrip(".")
+        raise kind(f"the model's output function {name!r} failed: {type(error).__name__}: {said}.") from error
     if not isinstance(result, Array) or result._program is not program:
         raise TypeError(f"the model's output must be an array made of its parameters, not {result!r}.")
     program.output = result._node

@@ -48,6 +48,8 @@ FAMILIES: dict[str, Family] = {
 
 def rebuild(recipe: Mapping[str, Any]) -> Model:
     """The model of a recipe ``{"family": ..., "sizes": [...], ...}``. ValueError or TypeError if it names none."""
+    if not isinstance(recipe, Mapping):
+        raise TypeError(f"a recipe must be a mapping, not {recipe!r}.")
     options = dict(recipe)
     family, sizes = options.pop("family", None), options.pop("sizes", None)
     if not isinstance(family, str) or family not in FAMILIES or not isinstance(sizes, list):

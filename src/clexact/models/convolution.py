@@ -26,7 +26,7 @@ def convolve(W: Array, x: Array, stride: int = 1, padding: int = 0) -> Array:
         x = concatenate([zeros, x, zeros], axis)
     lengths = [(size - k) // stride + 1 for size, k in zip(x.shape[1:], kernel, strict=True)]
     if min(lengths) < 1:
-        raise ValueError(f"a kernel of size {kernel} does not fit an input of size {x.shape[1:]}, padding included.")
+        raise ValueError(_misfit(kernel[0], x.shape[1]))
     total: Array | None = None
     for offset in product(*map(range, kernel)):
         window = tuple(slice(k, k + stride * (size - 1) + 1, stride) for k, size in zip(offset, lengths, strict=True))
@@ -74,9 +74,11 @@ def _network(
 ) -> Model:  # fmt: skip
     sizes = check_dims(channels, family)
     width, step = check_size(kernel, f"the kernel of {family}"), check_size(stride, f"the stride of {family}")
-    margin = 0 if padding == 0 else check_size(padding, f"the padding of {family}")
+    if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
+        raise ValueError(f"the padding of {family} must be an integer >= 0, not {padding!r}.")
     layers = range(1, len(sizes))
-    side = _default_length(len(layers), width, step, margin) if length is None else check_size(length, "the length")
+    side = _default_length(len(layers), width, step, padding) if length is None else check_size(length, "the length")
+    _check_fit(len(layers), width, step, side, padding)
     parameters: dict[str, tuple[int, ...]] = {
         f"W{layer}": (sizes[layer], sizes[layer - 1], *([width] * axes)) for layer in layers
     }
@@ -85,20 +87,32 @@ def _network(
 
     def output(x: Array, **arrays: Array) -> Array:
         for layer in layers:
-            x = convolve(arrays[f"W{layer}"], x, step, margin)
+            x = convolve(arrays[f"W{layer}"], x, step, padding)
             if layer < len(layers):
                 x = x + arrays[f"b{layer}"].reshape((-1, *([1] * axes))) if bias else x
                 x = rectified(x) if relu else x
         return x
 
     options: dict[str, object] = {
-        "kernel": width, "stride": step, "length": side, "padding": margin, "relu": bool(relu), "bias": bool(bias),
+        "kernel": width, "stride": step, "length": side, "padding": padding, "relu": bool(relu), "bias": bool(bias),
     }  # fmt: skip
     name = f"{family} {sizes}, kernel {width}, stride {step}, length {side}"
-    name += f", padding {margin}" * (margin > 0) + ", ReLU" * bool(relu) + ", bias" * bool(bias)
+    name += f", padding {padding}" * (padding > 0) + ", ReLU" * bool(relu) + ", bias" * bool(bias)
     return Model(
         parameters, {"x": (sizes[0], *([side] * axes))}, output, name, {"family": family, "sizes": sizes, **options}
     )
+
+
+def _check_fit(layers: int, kernel: int, stride: int, length: int, padding: int) -> None:
+    """ValueError unless every layer's padded input holds the kernel."""
+    for _ in range(layers):
+        if length + 2 * padding < kernel:
+            raise ValueError(_misfit(kernel, length + 2 * padding))
+        length = (length + 2 * padding - kernel) // stride + 1
+
+
+def _misfit(kernel: int, length: int) -> str:
+    return f"a kernel of size {kernel} does not fit an input of length {length}, padding included."
 
 
 def _default_length(layers: int, kernel: int, stride: int, padding: int) -> int:

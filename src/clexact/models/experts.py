@@ -22,7 +22,8 @@ def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int = 2, order: 
     inputs, count, outputs = (check_size(size, "a size of moe") for size in (m, experts, n))
     if gate not in GATES:
         raise ValueError(f"gate must be one of {', '.join(GATES)}, not {gate!r}.")
-    chosen = check_size(k, "k") if gate == "topk" else count
+    chosen = check_size(k, "k")
+    chosen = chosen if gate == "topk" else count
     if chosen > count:
         raise ValueError(f"k = {chosen} experts cannot be chosen of {count}.")
 

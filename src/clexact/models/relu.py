@@ -28,6 +28,8 @@ def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
     if bias:
         parameters |= {f"b{layer}": (sizes[layer - 1],) for layer in hidden}
     leak = Fraction(exact(slope, "the slope of relu"))
+    if leak == 1:
+        raise ValueError("a slope of 1 makes relu the identity; take linear.")
 
     def output(x: Array, **arrays: Array) -> Array:
         for layer in reversed(range(1, len(sizes))):

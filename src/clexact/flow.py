@@ -278,10 +278,11 @@ def _reparametrization(model: Model) -> str:
     if not model.truncated:
         return "the coefficients of the model's output in its probes are a minimal re-parametrization"
     names = ", ".join(model.program.functions)
+    free = "; its gates and choices are free" if model.program.gates else ""
     return (
         f"{names} by Taylor coefficients of the output up to order {model.order} in {', '.join(model.expand)}: part of "
         "the fields, so the upper bound holds for the functions themselves; so do the laws shown, which symmetries of "
-        "the program before expansion prove"
+        f"the program before expansion prove{free}"
     )
 
 

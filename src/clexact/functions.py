@@ -27,14 +27,19 @@ def relu(z: Array, slope: Number = 0) -> Array:
 
 
 def maximum(z: Array, axis: int = -1) -> Array:
-    r"""The largest entry along an axis: locally $\sum_i c_i z_i$, the selection c (0 or 1) being a probe.
+    r"""The largest entry along an axis: locally $z_p + \sum_{i<p} c_i (z_i - z_p)$, c (0 or 1) being a probe.
 
-    The selections span all vectors c, in which the network is linear, so free ones span the same fields.
+    A selection has $\sum_i c_i = 1$: written so that its last entry does not count, the others are free. Several maxima
+    select jointly, and the products of their selections span the functions affine in each, not all with free $c_p$.
     """
     if not isinstance(z, Array) or not z.ndim:
         raise TypeError(f"maximum takes an array of a model with at least one axis, not {z!r}.")
     axis = range(z.ndim)[axis]
-    return (_chosen(z, axis=axis) * z).sum(axis)
+    before = (slice(None),) * axis
+    if z.shape[axis] == 1:  # nothing to choose
+        return z[(*before, 0)]
+    last, others = z[(*before, slice(-1, None))], (*before, slice(0, -1))
+    return last[(*before, 0)] + (_chosen(z, axis=axis)[others] * (z[others] - last)).sum(axis)
 
 
 def _chosen(z: Array, slope: Number = 0, axis: int | None = None) -> Array:

@@ -15,7 +15,7 @@ def attention(
     keys: int | None = None,
     tokens: int | None = None,
     causal: bool = False,
-    order: int = 3,
+    order: int | None = None,
 ) -> Model:
     r"""Attention with ``heads`` heads of width h on tokens of width d: Q, K, V, O are d x h for each head.
 
@@ -25,8 +25,9 @@ def attention(
     value heads, each shared by heads/G query heads.
 
     With ``tokens`` T, the true $\sum_i \mathrm{softmax}(X Q_i K_i^\top X^\top) X V_i O_i^\top$ on X of T x d, by Taylor
-    coefficients in X up to ``order`` (3 is the first with Q K^T); ``causal`` lets a token see those before it and
-    itself. Under ``rope`` the scores then turn by the angle between the two tokens, a probe.
+    coefficients in X up to ``order`` (default 3, the first with Q K^T); ``causal`` lets a token see those before it and
+    itself. Under ``rope`` the scores then turn by the angle between the two tokens, a probe. With shared keys the
+    bounds meet at order 5 and three tokens, or 7 and two: a softmax of two scores has no quadratic term.
 
     Known laws: the entries of $Q_i^\top Q_i - K_i^\top K_i$ (summed over the heads that share K) and of $V^\top V -
     O^\top O$. Raises TypeError or ValueError for wrong sizes, an odd h with ``rope``, heads not divisible by ``keys``.
@@ -40,6 +41,8 @@ def attention(
         raise ValueError(f"rope turns planes, so the width of a head must be even, not {inner}.")
     if causal and tokens is None:
         raise ValueError("causal needs tokens: the factored form has no order of tokens.")
+    if order is not None and tokens is None:
+        raise ValueError("order needs tokens: the factored form is polynomial.")
     query, shared = range(1, count + 1), range(1, groups + 1)
     parameters = {f"{name}{i}": (width, inner) for i in query for name in "QO"}
     parameters |= {f"{name}{g}": (width, inner) for g in shared for name in "KV"}
@@ -62,7 +65,7 @@ def attention(
             return concatenate(parts)
 
         return Model(parameters, probes, factored, name, recipe)
-    T = check_size(tokens, "tokens")
+    T, degree = check_size(tokens, "tokens"), 3 if order is None else order
     probes = {"X": (T, width)} | ({"c": (T, T, inner // 2), "s": (T, T, inner // 2)} if rope else {})
 
     def attend(X: Array, c: Array | None = None, s: Array | None = None, **W: Array) -> Array:
@@ -74,9 +77,9 @@ def attention(
         assert total is not None
         return total
 
-    recipe |= {"tokens": T, "causal": bool(causal), "order": order}
+    recipe |= {"tokens": T, "causal": bool(causal), "order": degree}
     name += f", softmax on {T} tokens" + ", causal" * bool(causal)
-    return Model(parameters, probes, attend, name, recipe, order=order, expand=["X"])
+    return Model(parameters, probes, attend, name, recipe, order=degree, expand=["X"])
 
 
 def _planes(q: Array, k: Array, c: Array | None, s: Array | None) -> Array:

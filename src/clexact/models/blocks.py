@@ -30,8 +30,9 @@ def residual(n: int, r: int, blocks: int = 1, relu: bool = False) -> Model:
 def maxpool(m: int, r: int, n: int, pool: int = 2) -> Model:
     r"""$x \mapsto U \max_j\, (V^\top x)_{\cdot j}$: the maxima of groups of ``pool`` units; V m x (r pool), U n x r.
 
-    Locally a fixed selection; one law for each group: $\|u_k\|^2 - \sum_j \|v_{kj}\|^2$. Raises TypeError or ValueError
-    unless the sizes are integers >= 1.
+    Locally a fixed selection; one law for each group, if pool >= 2: $\|u_k\|^2 - \sum_j \|v_{kj}\|^2$. That each unit
+    is the largest for some x is an assumption if pool > m + 1: one may then lie in the convex hull of the others.
+    Raises TypeError or ValueError unless the sizes are integers >= 1.
     """
     return _pooled("maxpool", functions.maximum, m, r, n, pool)
 

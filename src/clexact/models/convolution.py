@@ -49,8 +49,9 @@ def conv1d(
 
     With ``relu``, a ReLU after every layer but the last; with ``bias``, biases of the channels of these layers. Default
     length: the least for which the last output has two entries. $\varphi$: the composed kernels (linear), or products
-    along paths of channels (ReLU). Known laws of ReLU networks: one for each hidden channel (arXiv 2506.06194, theorem
-    3.6). Raises TypeError or ValueError for wrong sizes, and where a kernel is larger than its padded input.
+    along paths of channels (ReLU; minimal only with biases where a unit sees one number: one channel, kernel of size
+    1). Known laws of ReLU networks: one for each hidden channel (arXiv 2506.06194, theorem 3.6). Raises
+    TypeError or ValueError for wrong sizes, and where a kernel is larger than its padded input.
     """
     return _network("conv1d", 1, channels, kernel, stride, length, padding, relu, bias)
 
@@ -74,8 +75,9 @@ def _network(
 ) -> Model:  # fmt: skip
     sizes = check_dims(channels, family)
     width, step = check_size(kernel, f"the kernel of {family}"), check_size(stride, f"the stride of {family}")
-    if isinstance(padding, bool) or not isinstance(padding, int) or padding < 0:
+    if isinstance(padding, bool) or not isinstance(padding, (int, np.integer)) or padding < 0:
         raise ValueError(f"the padding of {family} must be an integer >= 0, not {padding!r}.")
+    padding = int(padding)
     layers = range(1, len(sizes))
     side = _default_length(len(layers), width, step, padding) if length is None else check_size(length, "the length")
     _check_fit(len(layers), width, step, side, padding)

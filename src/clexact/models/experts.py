@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import comb
 
 from clexact.functions import reciprocal, sigmoid, softmax
 from clexact.model import Model, check_size
 from clexact.program import Array, concatenate
 
 GATES = ("softmax", "topk", "sigmoid")
+MAX_SETS = 10**5  # of experts that top-k gates may select, each with outputs of its own
 
 
-def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int = 2, order: int = 4) -> Model:
+def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int | None = None, order: int = 4) -> Model:
     r"""A mixture of linear experts $x \mapsto \sum_i g_i(W x)\, E_i x$: W experts x m, E_i n x m.
 
-    ``gate``: ``softmax``; ``topk``, the softmax over the k largest scores: near a generic parameter each set of k
-    experts is selected for some x, so the outputs are those of all sets; ``sigmoid``, $\sigma(z_i)/\sum_j \sigma(z_j)$.
-    By Taylor coefficients in x up to ``order``. Known laws: $\sum_i W_{ij}$ for each input j under softmax (arXiv
-    2606.17816, theorem 4.5). Raises TypeError or ValueError for wrong sizes, an unknown gate, k > experts.
+    ``gate``: ``softmax``; ``topk``, the softmax over the k (default 2) largest scores, with the outputs of all sets of
+    k experts; ``sigmoid``, $\sigma(z_i)/\sum_j \sigma(z_j)$. By Taylor coefficients in x up to ``order``. Known laws:
+    $\sum_i W_{ij}$ for each input j under softmax (arXiv 2606.17816, theorem 4.5).
+
+    Near a generic parameter each set is selected for some x if experts <= m + 1. Beyond, it need not be (k = 1, three
+    experts on a scalar x: the middle one never is, and its weights are conserved), so top-k gates are refused there.
+
+    Raises TypeError or ValueError for wrong sizes, an unknown gate, a k that is larger than the number of experts or
+    not for top-k gates, top-k gates with experts > m + 1, and more than ``MAX_SETS`` sets.
     """
     inputs, count, outputs = (check_size(size, "a size of moe") for size in (m, experts, n))
     if gate not in GATES:
         raise ValueError(f"gate must be one of {', '.join(GATES)}, not {gate!r}.")
-    chosen = check_size(k, "k")
-    chosen = chosen if gate == "topk" else count
+    if gate != "topk" and k is not None:
+        raise ValueError(f"k belongs to the gate topk, not to {gate}.")
+    chosen = count if gate != "topk" else 2 if k is None else check_size(k, "k")
     if chosen > count:
         raise ValueError(f"k = {chosen} experts cannot be chosen of {count}.")
+    if gate == "topk" and chosen < count > inputs + 1:
+        raise ValueError(f"topk takes at most m + 1 = {inputs + 1} experts, not {count}: more are not all selected.")
+    if (sets := comb(count, chosen)) > MAX_SETS:
+        raise ValueError(f"{sets} sets of k = {chosen} of {count} experts are too many; at most {MAX_SETS} are built.")
 
     def output(W: Array, x: Array, **E: Array) -> Array:
         scores = W @ x

@@ -7,12 +7,8 @@ genericity is needed. Linear fields, such as those of two-layer networks, always
 from __future__ import annotations
 
 from fractions import Fraction
-from math import prod
 
 from clexact.fields import VectorFields, bracket
-from clexact.linalg import rational_rank
-from clexact.polynomial import Number
-from clexact.terms import Terms
 
 MAX_FIELDS = 150  # of the algebra
 MAX_TERMS = 2 * 10**4  # of a basis
@@ -68,17 +64,3 @@ class _Span:
                 else:
                     row.pop(key, None)
         return False
-
-
-def rank_at(fields: VectorFields, point: tuple[Number, ...]) -> int:
-    """Rank over Q of the values of the fields at a rational point."""
-    return rational_rank(values(fields.terms, fields.dimension, len(fields), point))
-
-
-def values(terms: Terms, dimension: int, count: int, point: tuple[Number, ...]) -> list[list[Fraction]]:
-    """Values of packed fields at a rational point, up to their denominators."""
-    rows = [[Fraction(0)] * dimension for _ in range(count)]
-    for t in range(len(terms)):
-        i, j = divmod(int(terms.owner[t]), dimension)
-        rows[i][j] += int(terms.coef[t]) * prod(Fraction(point[v]) ** k for v, k in terms.monomial(t))
-    return rows

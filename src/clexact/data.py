@@ -284,17 +284,5 @@ def phi_bounds(model: Model, point: Sequence[Number], draws: Draws) -> tuple[int
     growth.run(flow, upper, 0, draws, stop_at_stall=True, progress=None)
     lower = growth.form.rank
     if lower < upper and flow.expanded_size <= MODEST:
-        lower = upper = _exact_rank(flow, point)
+        lower = upper = flow.fields.rank_at(point)
     return lower, upper
-
-
-def _exact_rank(flow: GradientFlow, point: Sequence[Number]) -> int:
-    """The rank over Q of all fields at a point."""
-    fields, D = flow.fields, flow.dimension
-    rows = np.zeros(len(fields) * D, dtype=object)
-    for t, owner in enumerate(fields.terms.owner.tolist()):
-        value: Number = int(fields.terms.coef[t])
-        for variable, power in fields.terms.monomial(t):
-            value = value * point[variable] ** power
-        rows[owner] += value
-    return rational_rank(rows.reshape(len(fields), D).tolist())

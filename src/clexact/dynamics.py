@@ -7,7 +7,7 @@ the rule by which symmetries of the model's program become laws.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import chain, count
@@ -24,10 +24,11 @@ from clexact.phase import LiftedFlow, Phase
 from clexact.polynomial import Number, exact
 from clexact.program import Array, record
 from clexact.program import concatenate as join
-from clexact.symmetry import Law, Symmetries
+from clexact.symmetry import Law, Symmetries, add_to
 from clexact.terms import Ints, Monomial, Terms
 
 Metric = Callable[..., Mapping[str, Array]]
+Part = tuple[int, Monomial, int]  # (owner, monomial, coefficient)
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,13 @@ class HeavyBall:
     tau: Number = 1
 
     def __post_init__(self) -> None:
-        if exact(self.tau, "tau") < 0:
+        if self.rate < 0:
             raise ValueError(f"tau must be at least 0, not {self.tau}.")
+
+    @property
+    def rate(self) -> Fraction:
+        """tau as a fraction."""
+        return Fraction(exact(self.tau, "tau"))
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ def mirror_flow(
     if (positive is None) == (metric is None):
         raise ValueError("mirror_flow takes either positive, names of parameters, or metric, a function of them.")
     if metric is not None:
-        (terms, scale), recipe, what = _given_metric(model, metric), {}, "a metric given"
+        (terms, scale), recipe, what = _given_metric(model, metric), None, "a metric given"
         rule: Callable[[Symmetries], list[Law]] = _no_laws
     else:
         names = _positive(model, positive or ())
@@ -102,8 +108,7 @@ def mirror_flow(
     description = f"{base.description.replace('gradient', 'mirror', 1)}, {what}"
     if decay := _decay(weight_decay):
         return _decaying(base, terms, scale, decay, description, recipe)
-    flow = LiftedFlow(base, Phase(base.variables, base.dimension), terms, description, recipe, rule)
-    return flow if recipe else flow.unnamed()
+    return LiftedFlow(base, Phase(base.variables, base.dimension), terms, description, recipe, rule)
 
 
 def momentum_flow(
@@ -139,12 +144,12 @@ def momentum_flow(
         chosen = _entries(base.model, names)
     elif positive:
         raise ValueError("positive names parameters of a model; explicit fields have none.")
-    if isinstance(damping, HeavyBall) and exact(damping.tau, "tau") == 0:
+    if isinstance(damping, HeavyBall) and damping.rate == 0:
         damping = None
     decay, D = _decay(weight_decay), base.dimension
     clock = _free_name("s" if isinstance(damping, HeavyBall) else "t", base.variables)
     variables = (clock, *base.variables, *_velocities(base.variables))
-    phase = Phase(variables, D, 0, D + 1, _momentum_drift(variables, D, damping, decay))
+    phase = Phase(variables, D, 0, D + 1, _momentum_drift(variables, D, damping, decay), start=int(damping is not None))
     rule = _no_laws if names else partial(momentum_laws, D, damping, decay)
     description = f"momentum flow of {base.description.removeprefix('gradient flow of ')}, {_damped(damping)}"
     description += (f", {_named(names)}" if names else "") + (f", weight decay {decay}" if decay else "")
@@ -156,7 +161,7 @@ def momentum_flow(
     }
     rates = {}
     if isinstance(damping, HeavyBall):
-        rates = {clock: Fraction(exact(damping.tau, "tau"))}
+        rates = {clock: damping.rate}
         recipe["tau"] = str(rates[clock])
     metric = _momentum_metric(D, set(chosen.tolist()), damping) if names else None
     powers = partial(_momentum_powers, damping, decay != 0)
@@ -246,11 +251,15 @@ def _named(names: list[str]) -> str:
 # --- drifts ----------------------------------------------------------------------------------------------------------
 
 
-def _field(variables: tuple[str, ...], parts: Iterable[tuple[int, Monomial, int]]) -> VectorFields:
-    """One field from (component, monomial, coefficient)."""
+def _packed(parts: Iterable[Part]) -> Terms:
+    """Terms with integer coefficients from a list; zeros are left out."""
     listed = [part for part in parts if part[2]]
-    terms = Terms.from_monomials([j for j, _, _ in listed], [c for *_, c in listed], [m for _, m, _ in listed])
-    return VectorFields._from_checked(variables, terms, [1])
+    return Terms.from_monomials([j for j, _, _ in listed], [c for *_, c in listed], [m for _, m, _ in listed])
+
+
+def _field(variables: tuple[str, ...], parts: Iterable[Part]) -> VectorFields:
+    """One field from its terms, owned by the components."""
+    return VectorFields._from_checked(variables, _packed(parts), [1])
 
 
 def _decaying(
@@ -259,7 +268,7 @@ def _decaying(
     scale: int,
     decay: Fraction,
     description: str,
-    recipe: Mapping[str, object],
+    recipe: Mapping[str, object] | None,
 ) -> LiftedFlow:
     r"""The phase space $(s, \theta)$, $s = e^{\lambda t}$, with the drift over lambda: $(s, -M(\theta)\theta)$.
 
@@ -267,16 +276,15 @@ def _decaying(
     """
     D, clock = base.dimension, _free_name("s", base.variables)
     variables, moved = (clock, *base.variables), None if metric is None else metric.shifted(1)
-    pull: list[tuple[int, Monomial, int]] = [(0, ((0, 1),), scale)]
+    pull: list[Part] = [(0, ((0, 1),), scale)]
     for j, monomial, c in [(j, (), 1) for j in range(D)] if moved is None else _listed(moved):
         pull.append((j + 1, _product(monomial, ((j + 1, 1),)), -c))
-    phase = Phase(variables, D, 0, None, _field(variables, pull))
+    phase = Phase(variables, D, 0, None, _field(variables, pull), start=1)
     powers, some = (_same_power, False) if metric is None else (_powers_up_to, True)
     rule = _no_laws if metric is not None else _decayed_laws
-    full = {**recipe, "weight_decay": str(decay)}
+    full = None if recipe is None else {**recipe, "weight_decay": str(decay)}
     text = f"{description}, weight decay {decay}"
-    flow = LiftedFlow(base, phase, moved, text, full, rule, powers, {clock: decay}, some_powers=some)
-    return flow if recipe else flow.unnamed()
+    return LiftedFlow(base, phase, moved, text, full, rule, powers, {clock: decay}, some_powers=some)
 
 
 def _same_power(velocities: int, positions: int) -> Iterable[int]:
@@ -290,12 +298,12 @@ def _powers_up_to(velocities: int, positions: int) -> Iterable[int]:
 
 def _momentum_drift(variables: tuple[str, ...], D: int, damping: Damping, decay: Fraction) -> VectorFields:
     """The drift on (clock, positions, velocities), integer coefficients."""
-    tau = Fraction(exact(damping.tau, "tau")) if isinstance(damping, HeavyBall) else Fraction(0)
+    tau = damping.rate if isinstance(damping, HeavyBall) else Fraction(0)
     scale = lcm(tau.denominator, decay.denominator)
     clock: Monomial = ((0, 1),) if damping is not None else ()
     time: Monomial = ((0, 1),) if isinstance(damping, Nesterov) else ()  # the factor that clears 3/t
     rate, brake = (1, 3) if isinstance(damping, Nesterov) else (tau if damping else Fraction(1), tau)
-    parts: list[tuple[int, Monomial, int]] = [(0, clock, int(rate * scale))]
+    parts: list[Part] = [(0, clock, int(rate * scale))]
     for j in range(1, D + 1):
         parts.append((j, _product(time, ((D + j, 1),)), scale))
         parts.append((D + j, ((D + j, 1),), -int(brake * scale)))
@@ -311,13 +319,9 @@ def _momentum_powers(damping: Damping, decaying: bool, b: int, c: int) -> Iterab
     heavy ball, a - 3b for Nesterov, and each step of R adds one velocity. Without damping a law is a polynomial in
     $\theta - t\theta'$ and $\theta'$. Weight decay mixes both kinds of coordinates: then all powers up to a bound.
     """
-    match damping:
-        case HeavyBall():
-            return range((b + c if decaying else b) + 1)
-        case Nesterov():
-            return range(3 * (b + c) + 1) if decaying else range(b, 3 * b + 1, 2)
-        case _:
-            return range((b + c if decaying else b) + 1)
+    if isinstance(damping, Nesterov):
+        return range(3 * (b + c) + 1) if decaying else range(b, 3 * b + 1, 2)
+    return range((b + c if decaying else b) + 1)
 
 
 # --- metrics ---------------------------------------------------------------------------------------------------------
@@ -339,31 +343,21 @@ def _entries(model: Model, names: Iterable[str]) -> Ints:
     return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
 
 
-def _metric(count: int, entry: Callable[[int], list[tuple[Monomial, int]]]) -> Terms:
-    """The diagonal of a metric, owned by its places."""
-    listed = [(j, monomial, c) for j in range(count) for monomial, c in entry(j)]
-    return Terms.from_monomials([j for j, _, _ in listed], [c for *_, c in listed], [m for _, m, _ in listed])
-
-
 def _positive_metric(D: int, positive: set[int]) -> Terms:
     r"""$\theta$ on positive entries, 1 on the others."""
-    return _metric(D, lambda j: [(((j, 1),) if j in positive else (), 1)])
+    return _packed((j, ((j, 1),) if j in positive else (), 1) for j in range(D))
 
 
 def _momentum_metric(D: int, positive: set[int], damping: Damping) -> Terms:
     r"""$\tau\theta + \theta'$ on positive entries, 1 on the others, times what clears denominators (t for Nesterov)."""
-    tau = Fraction(exact(damping.tau, "tau")) if isinstance(damping, HeavyBall) else Fraction(0)
-    if isinstance(damping, Nesterov):
-        tau = Fraction(3)
+    tau = damping.rate if isinstance(damping, HeavyBall) else Fraction(3 if isinstance(damping, Nesterov) else 0)
     clearing: Monomial = ((0, 1),) if isinstance(damping, Nesterov) else ()
-    scale = tau.denominator
-
-    def entry(j: int) -> list[tuple[Monomial, int]]:
-        if j not in positive:
-            return [(clearing, scale)]
-        return [(((j + 1, 1),), tau.numerator), (_product(clearing, ((D + j + 1, 1),)), scale)]
-
-    return _metric(D, lambda j: [part for part in entry(j) if part[1]])
+    parts: list[Part] = []
+    for j in range(D):
+        velocity = ((D + j + 1, 1),) if j in positive else ()
+        parts.append((j, _product(clearing, velocity), tau.denominator))
+        parts.append((j, ((j + 1, 1),), tau.numerator if j in positive else 0))
+    return _packed(parts)
 
 
 def _product(a: Monomial, b: Monomial) -> Monomial:
@@ -373,8 +367,9 @@ def _product(a: Monomial, b: Monomial) -> Monomial:
     return tuple(sorted(powers.items()))
 
 
-def _listed(terms: Terms) -> list[tuple[int, Monomial, int]]:
-    return [(int(terms.owner[t]), terms.monomial(t), int(terms.coef[t])) for t in range(len(terms))]
+def _listed(terms: Terms, scale: int = 1) -> list[Part]:
+    """The terms times a number that makes their coefficients integers."""
+    return [(int(terms.owner[t]), terms.monomial(t), int(terms.coef[t] * scale)) for t in range(len(terms))]
 
 
 def _given_metric(model: Model, metric: Metric) -> tuple[Terms, int]:
@@ -389,8 +384,7 @@ def _given_metric(model: Model, metric: Metric) -> tuple[Terms, int]:
     }
     terms = program.run(Polynomials(), leaves)[program.output].terms
     scale = lcm(*(Fraction(c).denominator for c in terms.coef.tolist()))
-    values = [int(c * scale) for c in terms.coef.tolist()]
-    return Terms.from_monomials(terms.owner.tolist(), values, [terms.monomial(t) for t in range(len(terms))]), scale
+    return _packed(_listed(terms, scale)), scale
 
 
 def _flat_metric(metric: Metric) -> Callable[..., Array]:
@@ -424,9 +418,7 @@ def _no_laws(found: Symmetries) -> list[Law]:
 
 def _decayed_laws(found: Symmetries) -> list[Law]:
     """s^k times each law of the flow without decay that is homogeneous of degree k; variable 0 is s."""
-    plain: list[Law] = [{(j,): a for j, a in c.items()} for c in found.translations]
-    plain += [{(j, j): a for j, a in scaling.items()} for scaling in found.scalings]
-    plain += [factor.gram(k, m) for factor, k, m in found.planes() if not factor.orthogonal]
+    plain = found.euclidean_laws()
     return [{(0,) * len(key) + tuple(j + 1 for j in key): c for key, c in law.items()} for law in plain]
 
 
@@ -444,8 +436,8 @@ def mirror_laws(positive: Ints, found: Symmetries) -> list[Law]:
         divisor = gcd(*law.values())
         laws.append({key: c // divisor for key, c in law.items()})
     laws += [{(j,): a for j, a in c.items()} for c in found.translations if not chosen & c.keys()]
-    flat = [factor for factor in found.factors if not factor.orthogonal and not chosen & set(factor.entries.tolist())]
-    return laws + [factor.gram(k, m) for factor, k, m in found.planes() if any(factor is f for f in flat)]
+    flat = tuple(factor for factor in found.factors if not chosen & set(factor.entries.tolist()))
+    return laws + replace(found, factors=flat).gram_laws()
 
 
 def momentum_laws(D: int, damping: Damping, decay: Fraction, found: Symmetries) -> list[Law]:
@@ -458,12 +450,13 @@ def momentum_laws(D: int, damping: Damping, decay: Fraction, found: Symmetries) 
     """
     clock = (0,) * {type(None): 0, HeavyBall: 1, Nesterov: 3}[type(damping)]
     laws: list[Law] = []
-    for factor, k, m in found.planes():
-        law: Law = {}
-        for i, j in factor.rotation(k, m):
-            for key, c in (((*clock, j + 1, D + i + 1), 1), ((*clock, i + 1, D + j + 1), -1)):
-                law[key] = law.get(key, 0) + c
-        laws.append({key: c for key, c in law.items() if c})
+    for factor in found.factors:
+        for k, m in factor.planes():
+            law: Law = {}
+            for i, j in factor.rotation(k, m):
+                add_to(law, (*clock, j + 1, D + i + 1), 1)
+                add_to(law, (*clock, i + 1, D + j + 1), -1)
+            laws.append({key: c for key, c in law.items() if c})
     for direction in () if decay else found.translations:
         laws.append({(*clock, D + j + 1): c for j, c in direction.items()})
         laws.append(_centre(D, damping, direction))
@@ -475,8 +468,7 @@ def _centre(D: int, damping: Damping, direction: Mapping[int, int]) -> Law:
     position, factor = 1, -1
     clock: tuple[int, ...] = (0,)
     if isinstance(damping, HeavyBall):
-        tau = Fraction(exact(damping.tau, "tau"))
-        position, factor, clock = tau.numerator, tau.denominator, ()
+        position, factor, clock = damping.rate.numerator, damping.rate.denominator, ()
     elif isinstance(damping, Nesterov):
         position, factor = 2, 1
     law: Law = {(j + 1,): position * c for j, c in direction.items()}

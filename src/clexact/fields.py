@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clexact import parse
-from clexact.polynomial import Polynomial, check_variables, content
+from clexact.linalg import rational_rank
+from clexact.polynomial import Number, Polynomial, check_variables, content
 from clexact.terms import Ints, Terms, concatenate, ranges, starts, sum_of_products
 
 if TYPE_CHECKING:
@@ -144,6 +145,24 @@ class VectorFields:
     def field_starts(self) -> Ints:
         """Starts of the terms of each field, shape (d + 1,)."""
         return starts(self.terms.owner // max(1, self.dimension), len(self))
+
+    def values(self, point: Sequence[Number]) -> dict[int, Number]:
+        """Values at a rational point of the components with terms, by i * D + j, times the denominator of field i."""
+        found: dict[int, Number] = {}
+        for t, owner in enumerate(self.terms.owner.tolist()):
+            value: Number = int(self.terms.coef[t])
+            for variable, power in self.terms.monomial(t):
+                value = value * point[variable] ** power
+            found[owner] = found.get(owner, 0) + value
+        return found
+
+    def rank_at(self, point: Sequence[Number]) -> int:
+        """Rank over Q of the values at a rational point."""
+        rows: list[list[Number]] = [[0] * self.dimension for _ in range(len(self))]
+        for owner, value in self.values(point).items():
+            i, j = divmod(owner, self.dimension)
+            rows[i][j] = value
+        return rational_rank(rows)
 
     def components(self, i: int) -> list[Polynomial]:
         """The D component polynomials of field i."""

@@ -79,6 +79,10 @@ class Flow(ABC):
 
     def proposed_laws(self) -> list[Law]:
         """Laws proved by the shape of the flow's program; none without a program."""
+        return self._laws_of_shape
+
+    @cached_property
+    def _laws_of_shape(self) -> list[Law]:
         return []
 
     def law_degree(self, variables: Iterable[int]) -> int:
@@ -233,16 +237,9 @@ class GradientFlow(Flow):
         program, offsets = self.model.program, self.model.offsets()
         return symmetries(self._seen(program), program, offsets, self.dimension, self._unseen)
 
-    def proposed_laws(self) -> list[Law]:
-        r"""Laws $h$ with $\nabla h = A\theta + c$, A symmetric, for every group found.
-
-        $\sum_j a_j\theta_j^2$ of a scaling, $\langle\theta_k, \theta_m\rangle$ summed over the factors that a matrix
-        and its inverse act on, with signs, and $\langle c, \theta\rangle$ of a translation.
-        """
-        found = self.symmetries
-        laws: list[Law] = [{(j,): a for j, a in c.items()} for c in found.translations]
-        laws += [{(j, j): a for j, a in scaling.items()} for scaling in found.scalings]
-        return laws + [factor.gram(k, m) for factor, k, m in found.planes() if not factor.orthogonal]
+    @cached_property
+    def _laws_of_shape(self) -> list[Law]:
+        return self.symmetries.euclidean_laws()
 
 
 def as_flow(flow: Flow | VectorFields) -> Flow:

@@ -141,6 +141,12 @@ class Jets:
             values = self.multiply(values, factors)
         return values
 
+    def polynomials(self, terms: Terms, theta: Jet, count: int) -> Jet:
+        """Values (fields, count) at theta of the polynomials that own the terms, whatever the order of these."""
+        order = np.argsort(terms.owner, kind="stable")
+        each = self.multiply(self.monomials(terms, theta), {0: linalg.residues(terms.coef, self.prime)[None]})
+        return self.segment_sums(self.take(each, order), starts(terms.owner[order], count))
+
     def segment_sums(self, a: Jet, start: NDArray[np.int64]) -> Jet:
         """Sums over the segments start[j]:start[j + 1] of the one axis."""
         return {mask: linalg.segment_sums(part, start, self.prime) for mask, part in a.items()}

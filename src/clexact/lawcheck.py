@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
-import numpy as np
-
 from clexact.draws import Draws
 from clexact.fields import VectorFields, lie_derivatives
 from clexact.flow import Flow, as_flow
 from clexact.jets import Jets
 from clexact.laws import MAX_FIELD_TERMS
-from clexact.lie import CLOSURE_BITS, MAX_ERROR, error_bits
-from clexact.linalg import residues
+from clexact.lie import CLOSURE_BITS, MAX_ERROR, error_bits, unlucky_primes
 from clexact.polynomial import Polynomial
-from clexact.terms import starts
 
 ROWS = 4  # random members and points for each prime
 MAX_PRIMES = 60
@@ -90,20 +86,15 @@ def _moves(flow: Flow, h: Polynomial, draws: Draws) -> bool:
     if field is None:
         return False
     partial, variable = h.terms.partials()
-    order = np.argsort(variable, kind="stable")
-    each = ring.multiply(ring.monomials(partial, {0: theta}), {0: residues(partial.coef, prime)[None]})
-    gradient = ring.segment_sums(ring.take(each, order), starts(variable[order], D))
+    gradient = ring.polynomials(partial.owned_by(variable), {0: theta}, D)
     return bool(ring.sum(ring.multiply(gradient, {0: field}), 0)[0].any())
 
 
 def _error(flow: Flow, h: Polynomial) -> Fraction:
     r"""The chance, at most, that $\langle\nabla h, X\rangle \ne 0$ is not seen modulo one random prime.
 
-    As a polynomial in the point and the seeds it has degree deg h - 1 + d and norm deg h |h| D |X|; a number N has at
-    most log2(N) / 60 prime factors of 61 bits, of the more than 2^60 / 122 primes there are.
+    As a polynomial in the point and the seeds it has degree deg h - 1 + d and norm deg h |h| D |X|.
     """
     degree = max(1, h.degree) - 1 + flow.degree
     norm = max(1, h.degree) * flow.dimension * flow.magnitude * max(1, sum(abs(int(c)) for c in h.terms.coef.tolist()))
-    smallest = 2 ** (CLOSURE_BITS - 1)
-    bad_primes = Fraction(norm.bit_length() // (CLOSURE_BITS - 1) + 1, smallest // (2 * CLOSURE_BITS))
-    return bad_primes + Fraction(degree, smallest) ** ROWS
+    return unlucky_primes(norm.bit_length()) + Fraction(degree, 2 ** (CLOSURE_BITS - 1)) ** ROWS

@@ -248,11 +248,8 @@ def independent_blocks(laws: ConservationLaws, point: Words, prime: int) -> Iter
     for first in range(0, len(laws), LAW_BLOCK):
         last = min(first + LAW_BLOCK, len(laws))
         partial, variable = laws.packed(first, last).partials()
-        coef = residues(partial.coef, prime)
-        entry = ring.multiply(ring.monomials(partial, {0: point[None]}), {0: coef[None]})
-        owner = (partial.owner - first) * D + variable
-        order = np.argsort(owner, kind="stable")
-        gradients = ring.segment_sums(ring.take(entry, order), starts(owner[order], (last - first) * D))[0]
+        owned = partial.owned_by((partial.owner - first) * D + variable)
+        gradients = ring.polynomials(owned, {0: point[None]}, (last - first) * D)[0]
         fresh = form.add(gradients.reshape(last - first, D))
         yield (first + np.flatnonzero(fresh)).tolist()
 

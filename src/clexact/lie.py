@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
-from itertools import groupby
-from math import factorial, prod
+from math import factorial
 
 import numpy as np
 
@@ -172,9 +171,12 @@ def closure_error(flow: Flow, depths: Sequence[int], extra: int, bits: int = CLO
         degree += (depth + 1) * flow.degree
         norm_bits += (depth + 1) * flow.magnitude.bit_length()
         norm_bits += sum(((k + 1) * flow.degree).bit_length() for k in range(1, depth + 1))
-    smallest = 2 ** (bits - 1)
-    bad_primes = Fraction(norm_bits // (bits - 1) + 1, smallest // (2 * bits))
-    return extra * (Fraction(degree, smallest) + bad_primes)
+    return extra * (Fraction(degree, 2 ** (bits - 1)) + unlucky_primes(norm_bits, bits))
+
+
+def unlucky_primes(norm_bits: int, bits: int = CLOSURE_BITS) -> Fraction:
+    """The chance, at most, that a random prime of ``bits`` bits divides a nonzero number of ``norm_bits`` bits."""
+    return Fraction(norm_bits // (bits - 1) + 1, 2 ** (bits - 1) // (2 * bits))
 
 
 def error_bits(error: Fraction) -> int:
@@ -295,11 +297,7 @@ def vanishes(flow: Flow, point: Sequence[Number]) -> bool:
     """Whether all fields are 0 at a rational point, over Q; False too where deciding it would take an expansion."""
     if flow.field_count is None:
         return False
-    terms = flow.fields.terms
-    for _, listed in groupby(range(len(terms)), key=lambda t: terms.owner[t]):
-        if sum(int(terms.coef[t]) * prod(Fraction(point[v]) ** k for v, k in terms.monomial(t)) for t in listed):
-            return False
-    return True
+    return not any(flow.fields.values(point).values())
 
 
 def check_depth(max_depth: int) -> None:

@@ -218,8 +218,8 @@ def rational_nullspace(rows: Sequence[Sequence[int | Fraction]], columns: int) -
     """A basis of the nullspace over Q of a small matrix, as primitive integers, by FLINT."""
     scaled = [[int(c * lcm(*(Fraction(x).denominator for x in row))) for c in row] for row in rows]
     basis, nullity = flint.fmpz_mat(scaled).nullspace()
-    vectors = [{i: int(basis[i, j]) for i in range(columns)} for j in range(nullity)]
-    return [[primitive(vector).get(i, 0) for i in range(columns)] for vector in vectors]
+    vectors = [primitive({i: int(basis[i, j]) for i in range(columns)}) for j in range(nullity)]
+    return [[vector.get(i, 0) for i in range(columns)] for vector in vectors]
 
 
 def reconstruct(residue: int, modulus: int) -> Fraction | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clexact.algebra import finite_algebra, rank_at
+from clexact.algebra import finite_algebra
 from clexact.certify import LawCount, certify
 from clexact.draws import Draws
 from clexact.fields import VectorFields
@@ -25,7 +25,7 @@ from clexact.flow import FieldsFlow, Flow, GradientFlow, as_flow
 from clexact.laws import polynomial_laws, proposed_laws
 from clexact.lie import ClosureStatus, check_point, error_bits, lie_closure
 from clexact.phase import LiftedFlow
-from clexact.polynomial import Number, Polynomial
+from clexact.polynomial import Number
 from clexact.terms import Ints, Terms
 
 MAX_TERMS = 10**5  # of fields that are expanded for a better upper bound
@@ -97,7 +97,7 @@ def orbit_dimension(
     algebra = finite_algebra(flow.fields) if small else None
     if algebra is not None:
         known = "the fields generate an algebra of finite dimension, closed over Q"
-        return Orbit(flow.dimension, rank_at(algebra, start), True, known, generic, start, seed)
+        return Orbit(flow.dimension, algebra.rank_at(start), True, known, generic, start, seed)
     below = lie_closure(flow, start, seed=seed, max_depth=max_depth)
     if below.status is ClosureStatus.PROVED:
         known = "the rank of brackets meets the gradients of the laws at the start"
@@ -130,7 +130,7 @@ def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
     partial, variable = laws.terms.partials()
     gradients = partial.owned_by(partial.owner * flow.dimension + variable).canonical()
     listed = VectorFields._from_checked(flow.variables, gradients, [1] * len(laws))
-    return rank_at(listed, start)
+    return listed.rank_at(start)
 
 
 def _on_invariant_subspace(fields: VectorFields, start: tuple[Number, ...], seed: int) -> list[tuple[int, str]]:
@@ -196,14 +196,8 @@ def named_start(flow: Flow, name: str, seed: int = 0) -> tuple[Number, ...]:
     if not isinstance(flow, LiftedFlow):
         return start
     phase = flow.phase
-    clock = [] if phase.clock is None else [int(not _time_from_zero(flow))]
+    clock = [] if phase.clock is None else [phase.start]
     return (*clock, *start, *([0] * (flow.dimension - len(clock) - len(start))))
-
-
-def _time_from_zero(flow: LiftedFlow) -> bool:
-    """Whether the clock is the time itself, which may be 0 (the drift does not vanish there)."""
-    drift = flow.phase.drift
-    return drift is not None and any(drift.terms.owner[t] == 0 and not drift.terms.monomial(t) for t in range(1))
 
 
 def _starts(flow: GradientFlow, name: str, draws: Draws) -> tuple[Number, ...]:
@@ -238,20 +232,9 @@ def _balanced(flow: GradientFlow) -> tuple[Number, ...]:
     width = min((min(shape[:2]) for shape in matrices), default=0)
     start = _flat([_diagonal(shape, range(1, width + 1)) for shape in flow.model.parameters.values()])
     laws = proposed_laws(flow, 2)
-    if not width or any(value(h, start) for h in laws):
+    if not width or any(h(*start) for h in laws):
         raise ValueError(f"no balanced start is known for {flow.model.name}; give a file of rationals.")
     return start
-
-
-def value(h: Polynomial, point: Sequence[Number]) -> Fraction:
-    """A polynomial at a rational point."""
-    total = Fraction(0)
-    for monomial, c in h.items():
-        term = Fraction(c)
-        for v, k in monomial:
-            term *= Fraction(point[v]) ** k
-        total += term
-    return total
 
 
 def _deficient(shape: tuple[int, ...], draws: Draws) -> Ints:

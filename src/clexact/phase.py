@@ -17,9 +17,9 @@ import numpy as np
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow, GradientFlow
 from clexact.jets import Jet, Jets
-from clexact.linalg import Words, residues
+from clexact.linalg import Words
 from clexact.symmetry import Law, Symmetries
-from clexact.terms import Terms, concatenate, monomials_of_degree, starts, sum_of_products
+from clexact.terms import Terms, concatenate, monomials_of_degree, sum_of_products
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Phase:
     clock: int | None = None
     velocities: int | None = None  # number of the first one
     drift: VectorFields | None = None
+    start: int = 0  # of the clock: 1 where it must not vanish
 
     @property
     def positions(self) -> int:
@@ -52,7 +53,8 @@ class LiftedFlow(Flow):
     """Gradients of ``base`` times a diagonal metric, lifted to a phase space, and its drift; see the module's text.
 
     A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``powers`` says which powers of the
-    clock can stand beside b velocities and c positions in a law; ``some_powers``, that others could too.
+    clock can stand beside b velocities and c positions in a law; ``some_powers``, that others could too. ``recipe`` is
+    None for what cannot be rebuilt from a description.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class LiftedFlow(Flow):
         phase: Phase,
         metric: Terms | None,
         description: str,
-        recipe: Mapping[str, object],
+        recipe: Mapping[str, object] | None,
         laws: Callable[[Symmetries], list[Law]],
         powers: Callable[[int, int], Iterable[int]] = no_powers,
         exponentials: Mapping[str, Fraction] | None = None,
@@ -72,7 +74,7 @@ class LiftedFlow(Flow):
         self.some_powers = some_powers
         self.clocks = () if phase.clock is None else (phase.variables[phase.clock],)
         self.description, self.assumptions = description, base.assumptions
-        self.recipe = {**base.recipe, **recipe} if base.recipe else {}
+        self.recipe = {**base.recipe, **recipe} if base.recipe and recipe is not None else {}
         self._drift = None if phase.drift is None else FieldsFlow(phase.drift)
         metric_size = 0 if metric is None else len(metric)
         self.seed_size = base.seed_size + (self._drift is not None)
@@ -81,11 +83,6 @@ class LiftedFlow(Flow):
         self.degree = base.degree + (0 if metric is None else int(metric.degrees().max(initial=0)))
         if self._drift:
             self.degree = max(self.degree, self._drift.degree)
-
-    def unnamed(self) -> LiftedFlow:
-        """The same flow without a recipe: it cannot be rebuilt from its description."""
-        self.recipe = {}
-        return self
 
     @cached_property
     def magnitude(self) -> int:  # type: ignore[override]
@@ -99,19 +96,12 @@ class LiftedFlow(Flow):
         here = {mask: part[:, phase.positions : phase.positions + phase.count] for mask, part in theta.items()}
         kick = self.base.values(here, seeds[:, skipped:], prime)
         if self.metric is not None:
-            kick = ring.multiply(kick, self._metric_values(theta, prime))
+            kick = ring.multiply(kick, ring.polynomials(self.metric, theta, phase.count))
         lifted: Jet = {}
         for mask, part in kick.items():
             lifted[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
             lifted[mask][:, phase.kicked : phase.kicked + phase.count] = part
         return ring.add(lifted, self._drift.values(theta, seeds[:, :1], prime)) if self._drift else lifted
-
-    def _metric_values(self, theta: Jet, prime: int) -> Jet:
-        assert self.metric is not None
-        ring = Jets(prime)
-        weights = {0: residues(self.metric.coef, prime)[None]}
-        each = ring.multiply(ring.monomials(self.metric, theta), weights)
-        return ring.segment_sums(each, starts(self.metric.owner, self.phase.count))
 
     @cached_property
     def fields(self) -> VectorFields:
@@ -144,7 +134,8 @@ class LiftedFlow(Flow):
         count = self.base.field_count
         return None if count is None else count + (self._drift is not None)
 
-    def proposed_laws(self) -> list[Law]:
+    @cached_property
+    def _laws_of_shape(self) -> list[Law]:
         return self._rule(self.base.symmetries) if isinstance(self.base, GradientFlow) else []
 
     def law_degree(self, variables: Iterable[int]) -> int:

@@ -204,12 +204,16 @@ class FactorClass:
         """All parameters on which g acts."""
         return np.concatenate([entries.ravel() for entries, _ in self.parts])
 
+    def planes(self) -> Iterator[tuple[int, int]]:
+        """Every two indices."""
+        return combinations(range(self.size), 2)
+
     def gram(self, k: int, m: int) -> Law:
         r"""$\sum \pm$ entry (k, m) of the Gram matrices along the axes: the generator $e_k e_m^\top + e_m e_k^\top$."""
         law: Law = {}
         for entries, sign in self.parts:
             for i, j in zip(entries[k].tolist(), entries[m].tolist(), strict=True):
-                _count(law, (i, j), sign)
+                add_to(law, (i, j), sign)
         return {key: c for key, c in law.items() if c}
 
     def rotation(self, k: int, m: int) -> list[tuple[int, int]]:
@@ -219,7 +223,7 @@ class FactorClass:
         ]
 
 
-def _count(law: Law, variables: tuple[int, ...], c: int) -> None:
+def add_to(law: Law, variables: tuple[int, ...], c: int) -> None:
     """law += c * product of the variables."""
     key = tuple(sorted(variables))
     law[key] = law.get(key, 0) + c
@@ -435,11 +439,20 @@ class Symmetries:
     factors: tuple[FactorClass, ...]
     translations: tuple[Translation, ...]
 
-    def planes(self) -> Iterator[tuple[FactorClass, int, int]]:
-        """Every class with every two of its indices."""
-        for factor in self.factors:
-            for k, m in combinations(range(factor.size), 2):
-                yield factor, k, m
+    def euclidean_laws(self) -> list[Law]:
+        r"""Laws h of the gradient flow with $\nabla h = A\theta + c$, A symmetric, for every group.
+
+        $\langle c, \theta\rangle$ of a translation, $\sum_j a_j\theta_j^2$ of a scaling, and $\langle\theta_k,
+        \theta_m\rangle$ summed over the factors that a matrix and its inverse act on, with signs.
+        """
+        laws: list[Law] = [{(j,): a for j, a in c.items()} for c in self.translations]
+        laws += [{(j, j): a for j, a in scaling.items()} for scaling in self.scalings]
+        return laws + self.gram_laws()
+
+    def gram_laws(self) -> list[Law]:
+        """Those of factors, off the diagonal, which belongs to the scalings."""
+        free = [factor for factor in self.factors if not factor.orthogonal]
+        return [factor.gram(k, m) for factor in free for k, m in factor.planes()]
 
 
 def symmetries(

@@ -7,7 +7,7 @@ directional derivative: X(x) + e dX(x)Y(x). One forward and one reverse sweep of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from clexact import linalg
 from clexact.linalg import Words
 from clexact.program import Program, Shape
+from clexact.reverse import gradients
 from clexact.terms import Terms, starts
 
 Jet = dict[int, Words]
@@ -165,50 +166,8 @@ class Jets:
 
     def gradient(self, program: Program, leaves: Mapping[str, Jet], covector: Jet) -> dict[str, Jet]:
         r"""$\nabla_\theta \langle C, g(\theta, \xi) \rangle$ for each parameter: a forward and a reverse sweep."""
-        values = program.run(self, leaves)
-        active = [node.op == "parameter" for node in program.nodes]
-        for i, node in enumerate(program.nodes):
-            active[i] |= any(active[j] for j in node.inputs)
-        cotangents: list[Jet] = [{} for _ in program.nodes]
-        cotangents[program.output] = covector
-        found: dict[str, Jet] = {}
-        for i in reversed(range(len(program.nodes))):
-            node, cotangent = program.nodes[i], cotangents[i]
-            cotangents[i], inputs = {}, [values[j] for j in node.inputs]
-            if node.op == "parameter":
-                found[node.data] = cotangent
-            if not cotangent:
-                continue
-            for k, j in enumerate(node.inputs):
-                if active[j]:
-                    pulled = self._pull_back(program, i, k, inputs, cotangent)
-                    cotangents[j] = self.add(cotangents[j], pulled) if cotangents[j] else pulled
-        return found
+        return gradients(self, program, program.run(self, leaves), program.output, covector)
 
-    def _pull_back(self, program: Program, i: int, k: int, inputs: list[Jet], g: Jet) -> Jet:
-        """The cotangent that operand k of node i receives from the node's cotangent g."""
-        node = program.nodes[i]
-        shape = program.nodes[node.inputs[k]].shape
-        match node.op:
-            case "add":
-                return self.unbroadcast(g, shape)
-            case "multiply":
-                return self.unbroadcast(self.multiply(g, inputs[1 - k]), shape)
-            case "matmul":
-                other = {mask: part.swapaxes(-1, -2) for mask, part in inputs[1 - k].items()}
-                return self.unbroadcast(self.matmul(g, other) if k == 0 else self.matmul(other, g), shape)
-            case "transpose":
-                return self.transpose(g, tuple(int(axis) for axis in np.argsort(node.data)))
-            case "reshape":
-                return self.reshape(g, shape)
-            case "take":
-                return self.scatter(g, node.data, shape)
-            case "concatenate":
-                first = sum(program.nodes[j].shape[node.data] for j in node.inputs[:k])
-                piece = slice(first, first + shape[node.data])
-                return {mask: part[(slice(None),) * (node.data + 1) + (piece,)] for mask, part in g.items()}
-            case _:  # sum
-                return {
-                    mask: np.broadcast_to(np.expand_dims(part, node.data + 1), (len(part), *shape))
-                    for mask, part in g.items()
-                }
+    def each(self, a: Jet, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Jet:
+        """The same change of shape in all parts."""
+        return {mask: change(part) for mask, part in a.items()}

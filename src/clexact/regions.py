@@ -13,7 +13,7 @@ from clexact.lie import check_point
 from clexact.model import Model, entry_names
 from clexact.polynomial import Number
 from clexact.program import LEAVES, Gate, Numbers, Program, Shape, apply
-from clexact.reverse import Exact, gradients
+from clexact.reverse import Exact, ExactRows, gradients
 
 MAX_STEPS = 200  # halvings, of which finitely many land on a boundary, before a region is given up
 
@@ -74,7 +74,7 @@ class Network:
         shape = self.program.nodes[node].shape
         size = prod(shape)
         each = np.eye(size, dtype=np.int64).astype(object).reshape(size, *shape)
-        found = gradients(self.program, values, node, each)
+        found = gradients(ExactRows(), self.program, [value[None] for value in values], node, each)
         zeros = np.zeros(size * self.dimension, dtype=object)
         parts = [
             found[name].reshape(size, -1) if name in found else zeros[: size * array.size].reshape(size, -1)
@@ -137,31 +137,17 @@ def _pieces(numbers: Sequence[Number], shapes: Mapping[str, Shape]) -> dict[str,
 class InputDegrees:
     """The degrees in the input that occur in an array, as an algebra for programs; a value is a frozenset."""
 
+    add = staticmethod(frozenset.union)
+    transpose = reshape = take = sum = staticmethod(lambda a, _: a)
+    concatenate = staticmethod(lambda parts, _: frozenset().union(*parts))
+
     def constant(self, value: Exact) -> frozenset[int]:
         return frozenset({0})
-
-    def add(self, a: frozenset[int], b: frozenset[int]) -> frozenset[int]:
-        return a | b
 
     def multiply(self, a: frozenset[int], b: frozenset[int]) -> frozenset[int]:
         return frozenset(i + j for i, j in product(a, b))
 
     matmul = multiply
-
-    def transpose(self, a: frozenset[int], axes: tuple[int, ...]) -> frozenset[int]:
-        return a
-
-    def reshape(self, a: frozenset[int], shape: Shape) -> frozenset[int]:
-        return a
-
-    def take(self, a: frozenset[int], index: Exact) -> frozenset[int]:
-        return a
-
-    def concatenate(self, parts: list[frozenset[int]], axis: int) -> frozenset[int]:
-        return frozenset().union(*parts)
-
-    def sum(self, a: frozenset[int], axis: int) -> frozenset[int]:
-        return a
 
 
 def input_degrees(program: Program, inputs: Mapping[str, Shape]) -> list[frozenset[int]]:

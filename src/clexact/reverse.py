@@ -1,22 +1,36 @@
-"""Gradients of a program at one exact point, by one reverse sweep over Q: the twin of ``Jets.gradient``.
+"""Gradients of a program by one reverse sweep, over any algebra of arrays: jets modulo a prime, or exact numbers.
 
-Arrays hold Python integers and Fractions (dtype object). Cotangents have one more axis in front, one row for each
-covector: (k, *shape).
+Values and cotangents have one more axis in front, one row for each covector (1 where all rows share a value).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.program import Program, Shape
+from clexact.program import Numbers, Program, Shape
 
 Exact = NDArray[Any]  # of Python integers and Fractions
+V = TypeVar("V")
 
 
-def gradients(program: Program, values: list[Exact], node: int, covectors: Exact) -> dict[str, Exact]:
+class Reversible(Protocol[V]):
+    """The operations of a program that a reverse sweep needs, and their transposes."""
+
+    def add(self, a: V, b: V) -> V: ...
+    def multiply(self, a: V, b: V) -> V: ...
+    def matmul(self, a: V, b: V) -> V: ...
+    def transpose(self, a: V, axes: tuple[int, ...]) -> V: ...
+    def reshape(self, a: V, shape: Shape) -> V: ...
+    def unbroadcast(self, a: V, shape: Shape) -> V: ...
+    def scatter(self, a: V, index: NDArray[np.int64], shape: Shape) -> V: ...
+    def each(self, a: V, change: Callable[[NDArray[Any]], NDArray[Any]]) -> V: ...
+
+
+def gradients(algebra: Reversible[V], program: Program, values: list[V], node: int, covectors: V) -> dict[str, V]:
     r"""$\nabla_\theta \langle C_i, v \rangle$, i = 1..k, of the value v of a node, as {parameter: (k, *shape)}.
 
     ``values`` are those of the nodes up to ``node`` at least, ``covectors`` has shape (k, *shape of v). A parameter
@@ -26,8 +40,8 @@ def gradients(program: Program, values: list[Exact], node: int, covectors: Exact
     active = [False] * (node + 1)
     for i, each in enumerate(program.nodes[: node + 1]):
         active[i] = each.op == "parameter" or any(active[j] for j in each.inputs)
-    cotangents: dict[int, Exact] = {node: covectors}
-    found: dict[str, Exact] = {}
+    cotangents: dict[int, V] = {node: covectors}
+    found: dict[str, V] = {}
     for i in range(node, -1, -1):
         if i not in cotangents or not active[i]:
             continue
@@ -36,49 +50,61 @@ def gradients(program: Program, values: list[Exact], node: int, covectors: Exact
             found[each.data] = cotangent
         for k, j in enumerate(each.inputs):
             if active[j]:
-                pulled = _pull_back(program, i, k, values, cotangent)
-                cotangents[j] = cotangents[j] + pulled if j in cotangents else pulled
+                pulled = _pull_back(algebra, program, i, k, values, cotangent)
+                cotangents[j] = algebra.add(cotangents[j], pulled) if j in cotangents else pulled
     return found
 
 
-def _pull_back(program: Program, i: int, k: int, values: list[Exact], g: Exact) -> Exact:
+def _pull_back(algebra: Reversible[V], program: Program, i: int, k: int, values: list[V], g: V) -> V:
     """The cotangent that operand k of node i receives from the node's cotangent g."""
     node = program.nodes[i]
     shape = program.nodes[node.inputs[k]].shape
     match node.op:
         case "add":
-            return _unbroadcast(g, shape)
+            return algebra.unbroadcast(g, shape)
         case "multiply":
-            return _unbroadcast(g * values[node.inputs[1 - k]], shape)
+            return algebra.unbroadcast(algebra.multiply(g, values[node.inputs[1 - k]]), shape)
         case "matmul":
-            other = values[node.inputs[1 - k]].swapaxes(-1, -2)
-            return _unbroadcast(np.matmul(g, other) if k == 0 else np.matmul(other, g), shape)
+            other = algebra.each(values[node.inputs[1 - k]], lambda part: part.swapaxes(-1, -2))
+            return algebra.unbroadcast(algebra.matmul(g, other) if k == 0 else algebra.matmul(other, g), shape)
         case "transpose":
-            return g.transpose(0, *(1 + int(axis) for axis in np.argsort(node.data)))
+            return algebra.transpose(g, tuple(int(axis) for axis in np.argsort(node.data)))
         case "reshape":
-            return g.reshape(len(g), *shape)
+            return algebra.reshape(g, shape)
         case "take":
-            return _scatter(g, node.data, shape)
+            return algebra.scatter(g, node.data, shape)
         case "concatenate":
             first = sum(program.nodes[j].shape[node.data] for j in node.inputs[:k])
-            piece = slice(first, first + shape[node.data])
-            return np.asarray(g[(slice(None),) * (node.data + 1) + (piece,)])
+            piece = (slice(None),) * (node.data + 1) + (slice(first, first + shape[node.data]),)
+            return algebra.each(g, lambda part: part[piece])
         case "sum":
-            return np.broadcast_to(np.expand_dims(g, node.data + 1), (len(g), *shape))
+            axis = node.data + 1
+            return algebra.each(g, lambda part: np.broadcast_to(np.expand_dims(part, axis), (len(part), *shape)))
         case _:
-            raise ValueError(f"{node.op} has no gradient over Q.")
+            raise ValueError(f"{node.op} is no operation of a ring.")
 
 
-def _unbroadcast(g: Exact, shape: Shape) -> Exact:
-    """Sum over the axes along which an operand of this shape was repeated."""
-    for axis, size in enumerate(shape, start=1):
-        if g.shape[axis] != size:
-            g = g.sum(axis=axis, keepdims=True)
-    return g
+class ExactRows(Numbers):
+    """Arrays of exact numbers with one more axis in front."""
 
+    def each(self, a: Exact, change: Callable[[Exact], Exact]) -> Exact:
+        return change(a)
 
-def _scatter(g: Exact, index: NDArray[np.int64], shape: Shape) -> Exact:
-    """The transpose of ``take``: add the entries of g at the places ``index`` of zeros."""
-    out = np.zeros((int(np.prod(shape)), len(g)), dtype=object)
-    np.add.at(out, index.ravel(), g.reshape(len(g), -1).T)
-    return out.T.reshape(len(g), *shape)
+    def transpose(self, a: Exact, axes: tuple[int, ...]) -> Exact:
+        return a.transpose(0, *(axis + 1 for axis in axes))
+
+    def reshape(self, a: Exact, shape: Shape) -> Exact:
+        return a.reshape(len(a), *shape)
+
+    def unbroadcast(self, a: Exact, shape: Shape) -> Exact:
+        """Sum over the axes along which an operand of this shape was repeated."""
+        for axis, size in enumerate(shape, start=1):
+            if a.shape[axis] != size:
+                a = a.sum(axis=axis, keepdims=True)
+        return a
+
+    def scatter(self, a: Exact, index: NDArray[np.int64], shape: Shape) -> Exact:
+        """The transpose of ``take``: add the entries of a at the places ``index`` of zeros."""
+        out = np.zeros((int(np.prod(shape)), len(a)), dtype=object)
+        np.add.at(out, index.ravel(), a.reshape(len(a), -1).T)
+        return out.T.reshape(len(a), *shape)

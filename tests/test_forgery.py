@@ -280,6 +280,25 @@ def test_rebuild_refuses_the_right_certificate_of_another_model(other):
     assert clexact.verify(certificate, rebuild=True).status is clexact.VerdictStatus.FALSE
 
 
+FORGED_RECIPES = [
+    {"weight_decay": "1/0"}, {"weight_decay": "1e999999999"}, {"weight_decay": 3}, {"weight_decay": []},
+    {"loss": [["1/0"]]}, {"loss": [[None]]}, {"loss": 3}, {"flow": "mirror", "positive": 3}, {"flow": "mirror"},
+    {"flow": "momentum"}, {"flow": "momentum", "damping": "heavy-ball", "tau": "1/0"}, {"flow": ["momentum"]},
+    {"steps": 10**7}, {"steps": -1}, {"steps": 2**100}, {"relu": "yes"}, {"sizes": [1, 1]}, {"tokens": 2},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", FORGED_RECIPES, ids=str)
+def test_rebuild_of_a_forged_recipe_is_refused_in_time(change):
+    """Options and flows of another kind, rationals that are none, and numbers that would take for ever."""
+    document = json.loads(
+        clexact.certify(clexact.gradient_flow(clexact.models.recurrent(1, 1, 1))).certificate.to_json()
+    )
+    document["model"].update(change)
+    verdict = clexact.verify(clexact.Certificate(document), rebuild=True)
+    assert verdict.status is clexact.VerdictStatus.FALSE and verdict.sentences[-1].startswith("FALSE: ")
+
+
 @pytest.mark.parametrize(("n", "status"), [(0, 0), (1, 0), (5, 0), (7, 1)])
 def test_rebuild_by_the_command(n, status, tmp_path):
     """The model's own certificate passes, with the fields of another it does not; explicit fields have no model."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from clexact.lie import LieClosure
 
 MAX_TERMS = 10**6  # of the expanded fields
+MAX_OPTION, MAX_OPTIONS = 64, {"length": 1024}  # integers of a recipe that is rebuilt: tokens, steps, ...
 BATCH = 64  # recipes tried at a time
 WIDTHS = (1, 1, 2, 4, 16, 64)  # fields combined in each member, tried in turn
 IDLE = 3  # batches without progress before members get wider
@@ -120,7 +121,7 @@ def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
     recipe = dict(document["model"])
     description, options = recipe.pop("description", None), {key: recipe.pop(key) for key in FLOW_KEYS if key in recipe}
     try:
-        _check_small(recipe.get("sizes"), document["dimension"])
+        _check_small(recipe, document["dimension"])
         flow = rebuild_flow(models.rebuild(recipe), options)
     except (TypeError, ValueError) as error:
         return 1, f"FALSE: the model cannot be rebuilt: {error}"
@@ -131,11 +132,15 @@ def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
     return (0, f"the fields are those of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
 
 
-def _check_small(sizes: Any, dimension: int) -> None:
-    """ValueError for sizes that no model of this dimension has, before anything is built: a size is at most D."""
-    whole = isinstance(sizes, list) and all(type(n) is int for n in sizes)
-    if whole and (len(sizes) > dimension + 1 or any(n > dimension for n in sizes)):
+def _check_small(recipe: Mapping[str, Any], dimension: int) -> None:
+    """ValueError for sizes that no model of this dimension has, or for options too large, before anything is built."""
+    sizes = recipe.get("sizes")
+    whole = sizes if isinstance(sizes, list) and all(type(n) is int for n in sizes) else []
+    if len(whole) > dimension + 1 or any(n > dimension for n in whole):
         raise ValueError(f"its sizes are too large for D = {dimension}.")
+    for option, value in recipe.items():
+        if type(value) is int and value > MAX_OPTIONS.get(option, MAX_OPTION):
+            raise ValueError(f"{option} = {value} is more than is rebuilt.")
 
 
 def write_atomically(path: Path, text: str) -> None:

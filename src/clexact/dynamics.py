@@ -21,7 +21,7 @@ from clexact.fields import VectorFields
 from clexact.flow import Flow, GradientFlow, Loss, as_flow
 from clexact.model import Model
 from clexact.phase import LiftedFlow, Phase
-from clexact.polynomial import Number, exact
+from clexact.polynomial import Number, exact, rational
 from clexact.program import Array, record
 from clexact.program import concatenate as join
 from clexact.symmetry import Law, Symmetries, add_to
@@ -181,9 +181,9 @@ FLOW_KEYS = ("loss", "flow", "damping", "tau", "positive", "weight_decay")
 
 def rebuild_flow(model: Model, recipe: Mapping[str, Any]) -> Flow:
     """The flow of a model that a recipe describes by ``FLOW_KEYS``; ValueError or TypeError if it cannot be."""
-    loss, decay = recipe.get("loss"), Fraction(recipe.get("weight_decay", "0"))
+    loss, decay = recipe.get("loss"), rational(recipe.get("weight_decay", "0"))
     if isinstance(loss, list):
-        loss = [[Fraction(c) for c in row] for row in loss]
+        loss = [[rational(c) for c in row] for row in loss]
     if loss is None:
         raise ValueError("it names no loss.")
     match recipe.get("flow", "gradient"):
@@ -192,7 +192,7 @@ def rebuild_flow(model: Model, recipe: Mapping[str, Any]) -> Flow:
         case "mirror":
             return mirror_flow(model, recipe.get("positive", []), loss=loss, weight_decay=decay)
         case "momentum":
-            tau = Fraction(recipe.get("tau", "0"))
+            tau = rational(recipe.get("tau", "0"))
             dampings: dict[str, Damping] = {"none": None, "heavy-ball": HeavyBall(tau), "nesterov": Nesterov()}
             if recipe.get("damping") not in dampings:
                 raise ValueError(f"no damping is called {recipe.get('damping')!r}.")

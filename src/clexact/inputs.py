@@ -14,6 +14,7 @@ from clexact.fields import VectorFields
 from clexact.flow import LOSSES, Flow, as_flow
 from clexact.model import Model
 from clexact.models import FAMILIES
+from clexact.polynomial import rational
 
 FLOWS = ("gradient", "mirror", "momentum")
 HELP = {
@@ -145,10 +146,8 @@ def _damping(arguments: argparse.Namespace) -> HeavyBall | Nesterov | None:
 
 def _rational(text: str, what: str) -> Fraction:
     try:
-        if any(c in text for c in ".eE"):
-            raise ValueError
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        return rational(text)
+    except ValueError:
         raise ValueError(f"{what} must be a rational such as 3 or 1/2, not {text!r}.") from None
 
 

@@ -9,10 +9,8 @@ of these on the subspace of coordinates that stay zero.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +23,7 @@ from clexact.flow import FieldsFlow, Flow, GradientFlow, as_flow
 from clexact.laws import polynomial_laws, proposed_laws
 from clexact.lie import ClosureStatus, check_point, error_bits, lie_closure
 from clexact.phase import LiftedFlow
-from clexact.polynomial import Number
+from clexact.polynomial import Number, rational
 from clexact.terms import Ints, Terms
 
 MAX_TERMS = 10**5  # of fields that are expanded for a better upper bound
@@ -263,15 +261,9 @@ def _from_file(path: str, dimension: int) -> tuple[Number, ...]:
         known = ", ".join(STARTS)
         raise ValueError(f"the start must be one of {known} or a file of rationals, not {path!r}.") from None
     try:
-        numbers = [_rational(word) for word in words]
-    except (ValueError, ZeroDivisionError):
+        numbers = [rational(word) for word in words]
+    except ValueError:
         raise ValueError(f"{path}: expected {dimension} rationals such as 3 or -1/2.") from None
     if len(numbers) != dimension:
         raise ValueError(f"{path}: expected {dimension} rationals, not {len(numbers)}.")
     return tuple(numbers)
-
-
-def _rational(word: str) -> Fraction:
-    if not re.fullmatch(r"[+-]?\d+(/\d+)?", word, re.ASCII):
-        raise ValueError(word)
-    return Fraction(word)

@@ -322,6 +322,13 @@ def _latex_power(name: str, k: int) -> str:
     return latex_name(name) + (f"^{{{k}}}" if k > 1 else "")
 
 
+def rational(text: str) -> Fraction:
+    """The number that a text such as 3 or -1/2 writes; ValueError for all else."""
+    if not isinstance(text, str) or not re.fullmatch(r"[+-]?\d{1,4000}(/0*[1-9]\d{0,3999})?", text, re.ASCII):
+        raise ValueError(f"expected a rational such as 3 or 1/2, not {text!r}.")
+    return Fraction(text)
+
+
 def latex_name(name: str) -> str:
     """A variable's name as LaTeX: U'_{1;0,2} for U1'[0,2]."""
     match = re.fullmatch(r"(?P<base>[^\d']+?)_?(?P<number>\d*)(?P<prime>'*)(?:\[(?P<index>.*)\])?", name)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from clexact import models
 from clexact.certify import certify
@@ -24,29 +24,6 @@ from clexact.polynomial import Polynomial
 from clexact.symmetry import Law
 from clexact.terms import Terms, monomials_of_degree
 
-FLOW_BATCHES = {  # largest width
-    "momentum, 20 linear networks": 3,
-    "momentum, 20 ReLU networks": 3,
-    "mirror flow, 20 NMF": 7,
-    "mirror momentum, 20 NMF": 5,
-    "mirror flow, 20 ICNN": 5,
-    "mirror momentum, 20 ICNN": 5,
-}
-FLOW_STATEMENTS = dict(
-    zip(
-        FLOW_BATCHES,
-        (
-            "r(r-1)/2 - s(s-1)/2 laws for U V^T, s = max(0, r-2(n+m))",
-            "no law",
-            "the laws are sum_i U_ik - sum_j V_jk, and no others",
-            "no law",
-            "the laws are sum_i U_ik - (|v_k|^2 + b_k^2)/2, and no others",
-            "no law",
-        ),
-        strict=True,
-    )
-)
-FLOW_PUBLISHED = dict(zip(FLOW_BATCHES, (139, 63, 448, 105, 756, 729), strict=True))  # seconds
 FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields
 
 
@@ -194,37 +171,56 @@ def stated_momentum(n: int, r: int, m: int) -> int:
     return r * (r - 1) // 2 - s * (s - 1) // 2
 
 
-def _flow_batches(draws: Draws, seed: int) -> dict[str, list[Callable[[], Row]]]:
-    """The batches of momentum and mirror flows: 20 networks each, damping tau = 0, 1/2, 1 or 3/2."""
-    found: dict[str, list[Callable[[], Row]]] = {}
-    for name, width in FLOW_BATCHES.items():
-        found[name] = []
-        for _ in range(20):
-            n, r, m = draws.integers(1, width, 3)
-            damping = HeavyBall(Fraction(draws.integers(0, 3, 1)[0], 2))
-            bias = bool(draws.integers(0, 1, 1)[0])
-            flow, stated = _named_flow(name, (n, r, m), damping, bias)
-            network = f"{name.split()[-1]} {n} x {r} x {m}" + (f", tau = {damping.tau}" if "momentum" in name else "")
-            found[name].append(partial(_flow_case, name, network, flow, stated, seed))
-    return found
+class FlowBatch(NamedTuple):
+    """20 networks n x r x m of widths up to ``width`` on one flow; ``make`` gives the flow and the number stated."""
+
+    name: str
+    statement: str
+    width: int
+    published: int  # seconds
+    make: Callable[[tuple[int, int, int], HeavyBall, bool], tuple[Flow, int]]
 
 
-def _named_flow(name: str, sizes: tuple[int, int, int], damping: HeavyBall, bias: bool) -> tuple[Flow, int]:
-    """The flow of a batch and the number of laws stated for it."""
-    nmf, icnn = models.nmf(*sizes), models.icnn(*sizes, bias=bias)
-    match name:
-        case "momentum, 20 linear networks":
-            return momentum_flow(nmf, damping), stated_momentum(*sizes)
-        case "momentum, 20 ReLU networks":
-            return momentum_flow(models.relu(sizes, bias=bias), damping), 0
-        case "mirror flow, 20 NMF":
-            return mirror_flow(nmf, ["U", "V"]), sizes[1]
-        case "mirror momentum, 20 NMF":
-            return momentum_flow(nmf, damping, positive=["U", "V"]), 0
-        case "mirror flow, 20 ICNN":
-            return mirror_flow(icnn, ["U"]), sizes[1]
-        case _:
-            return momentum_flow(icnn, damping, positive=["U"]), 0
+FLOW_BATCHES = [
+    FlowBatch(
+        "momentum, 20 linear networks", "r(r-1)/2 - s(s-1)/2 laws for U V^T, s = max(0, r-2(n+m))", 3, 139,
+        lambda s, damping, _: (momentum_flow(models.nmf(*s), damping), stated_momentum(*s)),
+    ),
+    FlowBatch(
+        "momentum, 20 ReLU networks", "no law", 3, 63,
+        lambda s, damping, bias: (momentum_flow(models.relu(s, bias=bias), damping), 0),
+    ),
+    FlowBatch(
+        "mirror flow, 20 NMF", "the laws are sum_i U_ik - sum_j V_jk, and no others", 7, 448,
+        lambda s, *_: (mirror_flow(models.nmf(*s), ["U", "V"]), s[1]),
+    ),
+    FlowBatch(
+        "mirror momentum, 20 NMF", "no law", 5, 105,
+        lambda s, damping, _: (momentum_flow(models.nmf(*s), damping, positive=["U", "V"]), 0),
+    ),
+    FlowBatch(
+        "mirror flow, 20 ICNN", "the laws are sum_i U_ik - (|v_k|^2 + b_k^2)/2, and no others", 5, 756,
+        lambda s, _, bias: (mirror_flow(models.icnn(*s, bias=bias), ["U"]), s[1]),
+    ),
+    FlowBatch(
+        "mirror momentum, 20 ICNN", "no law", 5, 729,
+        lambda s, damping, bias: (momentum_flow(models.icnn(*s, bias=bias), damping, positive=["U"]), 0),
+    ),
+]  # fmt: skip
+
+
+def _flow_batch(batch: FlowBatch, draws: Draws, seed: int) -> Batch:
+    """The cases of a batch, with damping tau = 0, 1/2, 1 or 3/2, and with biases or not."""
+    cases = []
+    for _ in range(20):
+        n, r, m = draws.integers(1, batch.width, 3)
+        damping = HeavyBall(Fraction(draws.integers(0, 3, 1)[0], 2))
+        bias = bool(draws.integers(0, 1, 1)[0])
+        flow, stated = batch.make((n, r, m), damping, bias)
+        tau = f", tau = {damping.tau}" if "momentum" in batch.name else ""
+        network = f"{batch.name.split()[-1]} {n} x {r} x {m}{tau}"
+        cases.append(partial(_flow_case, batch.name, network, flow, stated, seed))
+    return Batch(batch.name, batch.statement, batch.published, tuple(cases))
 
 
 def batches(seed: int = 0) -> list[Batch]:
@@ -256,10 +252,9 @@ def batches(seed: int = 0) -> list[Batch]:
         product: "D - 1 laws",
         random: "D - 1 laws for one field, none for two or more",
     }
-    drawn |= _flow_batches(draws, seed)
-    statements |= FLOW_STATEMENTS
-    published = {linear: 2063, relu: 6780, linear_search: 91, relu_search: 44, **FLOW_PUBLISHED}
-    return [Batch(name, statements[name], published.get(name), tuple(cases)) for name, cases in drawn.items()]
+    published = {linear: 2063, relu: 6780, linear_search: 91, relu_search: 44}
+    first = [Batch(name, statements[name], published.get(name), tuple(cases)) for name, cases in drawn.items()]
+    return first + [_flow_batch(batch, draws, seed) for batch in FLOW_BATCHES]
 
 
 def run(batch: Batch) -> Iterator[Row]:

@@ -165,23 +165,23 @@ def _composed(z: Series, name: str, shape: tuple[int, ...], order: int) -> Serie
         if isinstance(start, Array) or not np.all(start):
             raise ValueError("the argument of reciprocal must be a nonzero constant where the expanded probes vanish.")
         inverse = np.array([1 / Fraction(c) for c in start.ravel().tolist()], dtype=object).reshape(start.shape)
-        geometric = _horner({k: c * -inverse for k, c in rest.items()}, [Fraction(1)] * (order + 1), shape, order)
+        geometric = _power_series({k: c * -inverse for k, c in rest.items()}, [Fraction(1)] * (order + 1), shape, order)
         return {k: c * inverse for k, c in geometric.items()}
     if isinstance(start, Array) or np.any(start != 0):
         raise ValueError(f"the argument of {name} must be 0 where the expanded probes vanish: a bias is not supported.")
-    return _horner(rest, taylor_coefficients(name, order), shape, order)
+    return _power_series(rest, taylor_coefficients(name, order), shape, order)
 
 
-def _horner(n: Series, coefficients: Sequence[Fraction], shape: tuple[int, ...], order: int) -> Series:
+def _power_series(n: Series, coefficients: Sequence[Fraction], shape: tuple[int, ...], order: int) -> Series:
     """sum of coefficients[k] * n^k up to t^order, n without constant term."""
     lowest = min(n, default=order + 1)
     power: Series = {0: _zeros(shape) + 1}
     terms: dict[int, list[Array | Constant]] = {}
     for k, c in enumerate(coefficients):
-        if k:
-            power = n if k == 1 else _product(power, n, order, lambda a, b: a * b)
-        if k * lowest > order and k:
+        if k and k * lowest > order:
             break
+        if k:
+            power = _product(power, n, order, lambda a, b: a * b) if k > 1 else n
         for j, x in power.items():
             if c and j <= order:
                 terms.setdefault(j, []).append(x * c if c != 1 else x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from clexact.functions import gelu, softmax
 from clexact.model import Model, check_size
 from clexact.program import Array, concatenate
@@ -71,8 +73,7 @@ def attention(
     def attend(X: Array, c: Array | None = None, s: Array | None = None, **W: Array) -> Array:
         total: Array | None = None
         for i in query:
-            q, k, v = X @ W[f"Q{i}"], X @ W[f"K{of[i]}"], X @ W[f"V{of[i]}"]
-            mixed = _weighted(_scores(q, k, c, s), v, causal) @ W[f"O{i}"].T
+            mixed = _head(X, (W[f"Q{i}"], W[f"K{of[i]}"], W[f"V{of[i]}"], W[f"O{i}"]), c, s, causal)
             total = mixed if total is None else total + mixed
         assert total is not None
         return total
@@ -80,6 +81,14 @@ def attention(
     recipe |= {"tokens": T, "causal": bool(causal), "order": degree}
     name += f", softmax on {T} tokens" + ", causal" * bool(causal)
     return Model(parameters, probes, attend, name, recipe, order=degree, expand=["X"])
+
+
+def _head(
+    X: Array, weights: Iterable[Array], c: Array | None = None, s: Array | None = None, causal: bool = False
+) -> Array:
+    r"""$\mathrm{softmax}(X Q K^\top X^\top) X V O^\top$ for the weights Q, K, V, O."""
+    q, k, v, outward = weights
+    return _weighted(_scores(X @ q, X @ k, c, s), X @ v, causal) @ outward.T
 
 
 def _planes(q: Array, k: Array, c: Array | None, s: Array | None) -> Array:
@@ -121,7 +130,7 @@ def transformer(d: int, h: int, f: int, heads: int = 1, tokens: int = 2, order: 
     def output(X: Array, A: Array, B: Array, **W: Array) -> Array:
         Y = X
         for i in range(1, count + 1):
-            Y = Y + _weighted((X @ W[f"Q{i}"]) @ (X @ W[f"K{i}"]).T, X @ W[f"V{i}"], False) @ W[f"O{i}"].T
+            Y = Y + _head(X, (W[f"{name}{i}"] for name in "QKVO"))
         return Y + gelu(Y @ A) @ B.T
 
     sizes = [width, inner, hidden]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from clexact import functions
 from clexact.model import Model, check_size
 from clexact.program import Array
@@ -42,10 +44,9 @@ def avgpool(m: int, r: int, n: int, pool: int = 2) -> Model:
     return _pooled("avgpool", lambda z: functions.relu(z).sum(1) / z.shape[1], m, r, n, pool)
 
 
-def _pooled(family: str, pooling: object, m: int, r: int, n: int, pool: int) -> Model:
+def _pooled(family: str, pooling: Callable[[Array], Array], m: int, r: int, n: int, pool: int) -> Model:
     inputs, hidden, outputs = (check_size(size, f"a size of {family}") for size in (m, r, n))
     width = check_size(pool, "pool")
-    assert callable(pooling)
     return Model(
         {"U": (outputs, hidden), "V": (inputs, hidden * width)},
         {"x": (inputs,)},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 from clexact.model import Model
+from clexact.polynomial import rational
 
 Kind = type | tuple[str, ...] | str  # bool, int, "ints", "rational", or the words allowed
 
@@ -48,9 +48,4 @@ def _read(value: Any, kind: Kind) -> Any:
     """An option as a recipe holds it, in JSON, as the function takes it."""
     if kind is bool and not isinstance(value, bool):
         raise TypeError(f"expected true or false, not {value!r}.")
-    if kind != "rational" or not isinstance(value, str):
-        return value
-    try:
-        return Fraction(value)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"expected a rational such as 1/10, not {value!r}.") from None
+    return rational(value) if kind == "rational" and isinstance(value, str) else value

@@ -12,6 +12,7 @@ from setuptools import Extension, setup
 DEBUG = os.environ.get("CLEXACT_DEBUG", "0") not in ("", "0")
 HERE = Path(__file__).parent
 SOURCES = sorted(HERE.glob("src/clexact/_kernels/*.pyx"))
+HEADERS = [path.relative_to(HERE).as_posix() for path in sorted(HERE.glob("src/clexact/_kernels/*.[hp]*")) if path.suffix in (".h", ".pxd")]
 
 setup(
     ext_modules=cythonize(
@@ -20,7 +21,7 @@ setup(
                 f"clexact._kernels.{source.stem}",
                 [source.relative_to(HERE).as_posix()],
                 include_dirs=["src/clexact/_kernels"],
-                depends=["src/clexact/_kernels/word.h", "src/clexact/_kernels/word.pxd"],
+                depends=HEADERS,
                 extra_compile_args=["-O1", "-g"] if DEBUG else ["-O3"],
             )
             for source in SOURCES

@@ -28,7 +28,7 @@ from reference import (
     words,
 )
 
-from clexact._kernels import modular, monomials, system
+from clexact._kernels import balanced, modular, monomials, system
 
 MAX_POWER = 2**31 - 1
 EDGES = [(), ((0, 1),), ((0, MAX_POWER),), ((3, 1), (2**31 - 1, MAX_POWER)), ((2**31 - 1, 1),)]
@@ -335,3 +335,49 @@ def test_presolve_reopens_an_equation_that_becomes_short(p):
     root, weight, zero, left = presolved(equations, 4, p)
     assert (root[1], weight[1], left) == (0, p - 1, [])
     assert [zero[r] for r in root] == [False, False, True, True]
+
+
+# --- balanced residues in floating point -----------------------------------------------------------------------------
+
+FLOATS = [(np.float32, p, 2**24) for p in (2, 3, 5, 251)] + [(np.float64, p, 2**53) for p in (2, 3, 65537, 2**22 - 3)]
+
+
+@pytest.mark.parametrize(("kind", "p", "limit"), FLOATS)
+def test_balanced_reduction_is_exact_up_to_its_limit(kind, p, limit):
+    """Every value up to the limit, multiples of p and halves between them included."""
+    rng = random.Random(p)
+    top = min(limit - 2 * p - 2, p * limit // 4 - p)
+    values = [0, 1, p - 1, p, p + 1, p // 2, p // 2 + 1, top, top - top % p, top - top % p - 1]
+    values += [rng.randrange(top) for _ in range(2000)] + [p * rng.randrange(top // p) + p // 2 for _ in range(200)]
+    given = np.array([values, [-v for v in values]], dtype=kind)
+    for reduced in (given.copy(), given / 1):
+        balanced.reduce(reduced, p)
+        assert all((int(a) - int(b)) % p == 0 for a, b in zip(given.ravel(), reduced.ravel(), strict=True))
+        assert abs(reduced).max() <= (p + 1) // 2
+    assert balanced.words(given.copy(), p).tolist() == [[v % p for v in values], [-v % p for v in values]]
+    far = np.array([values[1:] + [0], values], dtype=kind)
+    difference = np.array([[0] * len(values), values], dtype=kind)
+    balanced.subtract(difference, far, p)
+    assert [int(d) % p for d in difference.ravel()] == [-v % p for v in values[1:] + [0]] + [0] * len(values)
+
+
+@pytest.mark.parametrize(("kind", "p", "limit"), FLOATS)
+@pytest.mark.parametrize(("n", "m", "rank"), [(1, 1, 0), (1, 4, 1), (6, 9, 4), (16, 5, 5), (3, 0, 0)])
+def test_balanced_echelon(kind, p, limit, n, m, rank):
+    rows = random_matrix(random.Random(n * m + p), n, m, p, rank) if m else [[] for _ in range(n)]
+    form = np.array(rows, dtype=kind).reshape(n, m)
+    balanced.reduce(form, p)
+    pivots = balanced.echelon(form, p)
+    fresh = pivots >= 0
+    assert form[~fresh].any() == np.False_
+    reduced, expected = naive_rref(rows, p) if m else ([], [])
+    assert sorted(pivots[fresh].tolist()) == expected
+    order = np.argsort(pivots[fresh])
+    assert balanced.words(form[fresh][order], p).tolist() == reduced
+
+
+def test_balanced_kernels_refuse_rows_that_are_not_contiguous():
+    with pytest.raises(ValueError, match="contiguous"):
+        balanced.reduce(np.zeros((4, 3)).T, 7)
+    with pytest.raises(ValueError, match="same shape"):
+        balanced.subtract(np.zeros((4, 3)), np.zeros((4, 2)), 7)

@@ -25,8 +25,9 @@ from reference import (
     words,
 )
 
-from clexact import linalg
-from clexact.linalg import Echelon, SparseRows, dense_nullspace, primitive, reconstruct
+from clexact import echelon, linalg, threads
+from clexact.echelon import Echelon
+from clexact.linalg import SparseRows, dense_nullspace, primitive, reconstruct
 
 BLAS_PRIMES = [2, 3, 65537, 2**22 - 3]  # float64 products
 BIG_PRIMES = [2**22 + 15, 2**31 - 1, 2**61 - 1, 2**62 - 57]
@@ -125,7 +126,7 @@ def flint_rank(rows, p):
 def test_rank(p, shape):
     rows = words(random_matrix(random.Random(sum(shape)), *shape, p), shape[1])
     before = rows.copy()
-    assert linalg.rank(rows, p) == flint_rank(rows, p)
+    assert echelon.rank(rows, p) == flint_rank(rows, p)
     assert np.array_equal(rows, before)
 
 
@@ -135,31 +136,29 @@ def test_rank_of_large_matrices(p, n, m, rank):
     generator = np.random.default_rng(n)
     left, right = (generator.integers(0, p, shape, dtype=np.uint64) for shape in ((n, rank), (rank, m)))
     rows = linalg.matmul(left[None], right[None], p)[0]
-    assert linalg.rank(rows, p) == flint_rank(rows, p) <= rank
+    assert echelon.rank(rows, p) == flint_rank(rows, p) <= rank
 
 
 @pytest.mark.parametrize("p", [7, 2**22 - 3, 2**61 - 1])
 def test_rank_past_the_chunks_of_512(p):
     rows = np.random.default_rng(1).integers(0, p, (600, 640), dtype=np.uint64)
     rows[560:] = linalg.add(rows[:40], rows[200:240], p)
-    assert linalg.rank(rows, p) == flint_rank(rows, p) == 560
-
-
-def only_block(form):
-    """The rows of a form with at most one block, which is reduced as a whole."""
-    assert len(form._blocks) <= 1
-    return form._blocks[0][1].astype(np.uint64) if form._blocks else np.empty((0, form._columns), dtype=np.uint64)
+    assert echelon.rank(rows, p) == flint_rank(rows, p) == 560
 
 
 def check_echelon(form, rows, fresh, p):
-    """Fresh rows are the first independent ones; the form is reduced and spans the rows."""
+    """Fresh rows are the first independent ones, regular on the pivots; what is reduced is zero there, and no more."""
     ranks = [naive_rank(rows[:i], p) for i in range(len(rows) + 1)]
     assert list(fresh) == [b > a for a, b in pairwise(ranks)]
-    assert form.rank == ranks[-1] == len(set(form.pivots.tolist()))
-    reduced, pivots = naive_rref(rows, p)
-    assert sorted(form.pivots.tolist()) == pivots
-    given = [row for _, row in sorted(zip(form.pivots.tolist(), only_block(form).tolist(), strict=True))]
-    assert given == reduced
+    assert form.rank == ranks[-1] == len(form.pivots)
+    pivots = form.pivots.tolist()
+    assert naive_rank([[row[j] for j in pivots] for row, kept in zip(rows, fresh, strict=True) if kept], p) == form.rank
+    width = len(rows[0])
+    probes = [[int(i == j) for j in range(width)] for i in range(width)]
+    rest = form.reduced(words(probes, width)).tolist()
+    assert not any(row[j] for row in rest for j in pivots)
+    taken = [[(a - b) % p for a, b in zip(*pair, strict=True)] for pair in zip(probes, rest, strict=True)]
+    assert naive_rank([*rows, *taken], p) == form.rank
 
 
 @pytest.mark.parametrize("p", PRIMES)
@@ -173,15 +172,50 @@ def test_echelon_grows_by_rows(p, n, m, rank, step):
 
 
 @pytest.mark.parametrize("p", [3, 2**22 - 3, 2**61 - 1])
-def test_echelon_of_many_rows_is_that_of_flint(p):
+def test_echelon_of_many_rows_has_the_rank_of_flint(p):
     rows = np.random.default_rng(8).integers(0, p, (130, 150), dtype=np.uint64)
     rows[64:70] = rows[:6]
     form = Echelon(150, p)
     fresh = form.add(rows)
-    expected, rank = flint.nmod_mat(130, 150, [int(x) for x in rows.ravel()], p).rref()
-    by_pivot = only_block(form)[np.argsort(form.pivots)]
-    assert form.rank == rank == fresh.sum() and not fresh[64:70].any()
-    assert by_pivot.tolist() == [[int(expected[i, j]) for j in range(150)] for i in range(rank)]
+    assert form.rank == flint_rank(rows, p) == fresh.sum() and not fresh[64:70].any()
+    assert flint_rank(rows[fresh][:, form.pivots], p) == form.rank
+
+
+@pytest.mark.parametrize("p", [2, 3, 251, 257, 2**22 - 3, 2**61 - 1])
+@pytest.mark.parametrize(
+    "kind", ["zero columns", "blocks of rows on columns of their own", "columns reversed", "half rank"]
+)
+def test_echelon_where_the_first_columns_do_not_do(p, kind):
+    """Blocks whose pivots lie anywhere, so that columns change places: FLINT's rank, and regular on the pivots."""
+    rng = np.random.default_rng(4)
+    rows = rng.integers(0, p, (330, 300), dtype=np.uint64)
+    if kind == "zero columns":
+        rows[:, ::3] = 0
+    elif kind == "columns reversed":
+        rows[:100, :200] = 0
+    elif kind == "half rank":
+        rows[165:] = linalg.add(rows[:165], np.roll(rows[:165], 1, axis=0), p)
+    else:
+        rows = np.kron(np.eye(10, dtype=np.uint64), rng.integers(0, p, (33, 30), dtype=np.uint64))
+    form = Echelon(300, p)
+    fresh = np.concatenate([form.add(rows[a:b]) for a, b in pairwise([0, 7, 90, 91, 330])])
+    assert form.rank == fresh.sum() == flint_rank(rows, p)
+    assert flint_rank(rows[fresh][:, form.pivots], p) == form.rank and not form.reduced(rows).any()
+
+
+@pytest.mark.parametrize("p", [2, 251, 2**22 - 3])
+def test_rank_is_the_same_for_any_number_of_threads(p):
+    rows = np.random.default_rng(5).integers(0, p, (700, 1300), dtype=np.uint64)
+    rows[600:] = linalg.add(rows[:100], rows[300:400], p)
+    before, found = threads.thread_count(), []
+    try:
+        for count in (1, 2, 5):
+            threads.set_threads(count)
+            form = Echelon(1300, p)
+            found.append((form.add(rows).tolist(), form.pivots.tolist(), form.reduced(rows[::-1] + 0).tolist()))
+    finally:
+        threads.set_threads(before)
+    assert found[0] == found[1] == found[2] and sum(found[0][0]) == flint_rank(rows, p)
 
 
 @pytest.mark.parametrize("p", [3, 2**22 - 3, 2**22 + 15, 2**61 - 1])

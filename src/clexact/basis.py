@@ -12,7 +12,8 @@ from fractions import Fraction
 import numpy as np
 
 from clexact.draws import Draws
-from clexact.linalg import Echelon, Words, primitive, reconstruct, row_reduce
+from clexact.echelon import Echelon
+from clexact.linalg import Words, primitive, reconstruct, row_reduce
 from clexact.terms import Ints
 
 Vector = dict[int, int]

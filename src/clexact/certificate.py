@@ -23,10 +23,11 @@ import numpy as np
 from clexact import models, verifier
 from clexact.draws import Draws
 from clexact.dynamics import FLOW_KEYS, rebuild_flow
+from clexact.echelon import Echelon
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow
 from clexact.lie import ClosureStatus, values_at
-from clexact.linalg import Echelon, Words, flint_rank
+from clexact.linalg import Words, flint_rank
 from clexact.polynomial import written
 from clexact.version import __version__
 

@@ -17,10 +17,11 @@ from math import lcm
 import numpy as np
 
 from clexact.draws import Draws
+from clexact.echelon import Echelon
 from clexact.flow import GradientFlow
 from clexact.laws import independent, proposed_laws
 from clexact.lie import ATTEMPTS, RANK_BITS, Growth, check_point, point_residues
-from clexact.linalg import Echelon, rational_rank, residues
+from clexact.linalg import rational_rank, residues
 from clexact.model import Model, check_size
 from clexact.polynomial import Number, exact
 from clexact.regions import Gates, Input, Network, TieError, line_inputs, spanning_inputs

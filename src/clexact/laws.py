@@ -19,11 +19,12 @@ from clexact._kernels import monomials as monomials_kernel
 from clexact._kernels import system
 from clexact.basis import Vector, short_basis
 from clexact.draws import Draws
+from clexact.echelon import Echelon
 from clexact.fields import VectorFields, packed_derivatives
 from clexact.flow import Flow, as_flow
 from clexact.grading import grading
 from clexact.jets import Jets
-from clexact.linalg import Echelon, SparseRows, Words, primitive, reconstruct, residues
+from clexact.linalg import SparseRows, Words, primitive, reconstruct, residues
 from clexact.polynomial import Polynomial, display_key, latex_name
 from clexact.symmetry import Law
 from clexact.terms import Ints, Terms, concatenate, starts

@@ -16,11 +16,12 @@ from math import factorial
 import numpy as np
 
 from clexact.draws import Draws
+from clexact.echelon import Echelon
 from clexact.fields import VectorFields
 from clexact.flow import Flow, as_flow
 from clexact.jets import Jet, Jets
 from clexact.laws import independent, proposed_laws
-from clexact.linalg import Echelon, Words, residues
+from clexact.linalg import Words, residues
 from clexact.polynomial import Number, exact
 
 RANK_BITS = 22  # any prime proves a rank; below 2^22 the elimination runs on float64 matrix products, exactly

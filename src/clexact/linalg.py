@@ -1,4 +1,4 @@
-"""Modular rank and exact nullspace. The only file that speaks to FLINT.
+"""Arithmetic modulo a prime, exact rank and nullspace. The only file that speaks to FLINT.
 
 rank mod p at an integer point <= rank over Q there <= generic rank, so a rank found here is a proved lower bound.
 nullity mod p >= nullity over Q, so as many verified vectors over Q as the nullity mod p are all of them.
@@ -15,13 +15,12 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact._kernels import modular, system
+from clexact._kernels import balanced, modular, system
 from clexact.terms import Ints
 
 Words = NDArray[np.uint64]
 
-BLOCK = 16  # rows eliminated at a time by the scalar kernel
-PANEL = 512  # rows of a matrix product, at most
+PANEL = 512  # products in a sum of a matrix product in floating point, at most
 BLAS_PRIME = 2**22  # below it, 512 products of residues sum below 2^53: float64 matrix products are exact
 
 
@@ -55,7 +54,7 @@ def matmul(a: Words, b: Words, p: int) -> Words:
     """a @ b mod p for stacks (s, n, m) @ (s, m, k); a stack of one is shared by all."""
     if p < BLAS_PRIME and a.shape[2] <= PANEL and min(a.shape[1], a.shape[2], b.shape[2]) >= 32:
         exact = np.matmul(a.astype(np.float64), b.astype(np.float64))
-        return np.asarray(exact.astype(np.uint64) % np.uint64(p))
+        return balanced.words(exact.reshape(-1, exact.shape[2]), p).reshape(exact.shape)
     return modular.matmul(np.ascontiguousarray(a), np.ascontiguousarray(b.transpose(0, 2, 1)), p)
 
 
@@ -70,89 +69,6 @@ def residues(values: NDArray[Any], p: int) -> Words:
     return np.array(flat, dtype=np.uint64).reshape(values.shape)
 
 
-class Echelon:
-    """A growing echelon form mod p: add rows, learn which of them raised the rank.
-
-    The rows are held in blocks; in each, the pivot columns are a unit matrix, and the pivot columns of earlier blocks
-    are zero. Below ``BLAS_PRIME`` they are float64, so that rows are reduced by matrix products of BLAS.
-    """
-
-    def __init__(self, columns: int, prime: int) -> None:
-        self.prime, self._columns = prime, columns
-        self._type = np.float64 if prime < BLAS_PRIME else np.uint64
-        self._blocks: list[tuple[Ints, NDArray[Any]]] = []  # (pivots, rows)
-
-    @property
-    def rank(self) -> int:
-        """Number of independent rows so far."""
-        return sum(len(pivots) for pivots, _ in self._blocks)
-
-    @property
-    def pivots(self) -> Ints:
-        """(rank,) pivot column of each row."""
-        return np.concatenate([np.empty(0, dtype=np.int64), *(pivots for pivots, _ in self._blocks)])
-
-    def add(self, rows: Words) -> NDArray[np.bool_]:
-        """Add rows (k, columns); return for each whether it is independent of all rows before it."""
-        fresh = [self._add_rows(rows[i : i + PANEL]) for i in range(0, len(rows), PANEL)]
-        return np.concatenate(fresh) if fresh else np.empty(0, dtype=bool)
-
-    def reduced(self, rows: Words) -> Words:
-        """Rows (k, columns) minus their combinations of the form's rows: zero for what lies in its row space."""
-        return self._reduced_by(rows.astype(self._type), self._blocks).astype(np.uint64)
-
-    def _add_rows(self, rows: Words) -> NDArray[np.bool_]:
-        """At most ``PANEL`` rows."""
-        fresh, pivots, reduced = self._eliminated(self._reduced_by(rows.astype(self._type), self._blocks))
-        if self._blocks and len(self._blocks[-1][0]) + len(pivots) <= PANEL:
-            pivots, reduced = self._joined(*self._blocks.pop(), pivots, reduced)
-        if len(pivots):
-            self._blocks.append((pivots, reduced))
-        return fresh
-
-    def _eliminated(self, rows: NDArray[Any]) -> tuple[NDArray[np.bool_], Ints, NDArray[Any]]:
-        """(which rows are independent of those before, pivots, reduced rows), by halves, the last few by the kernel."""
-        if len(rows) <= BLOCK:
-            words = np.ascontiguousarray(rows.astype(np.uint64))
-            pivots = modular.echelon(words, self.prime)
-            fresh = pivots >= 0
-            return fresh, pivots[fresh], words[fresh].astype(self._type)
-        half = len(rows) // 2
-        fresh, pivots, above = self._eliminated(rows[:half])
-        below = self._minus_product(rows[half:], rows[half:, pivots], above)
-        more, further, below = self._eliminated(below)
-        return np.concatenate([fresh, more]), *self._joined(pivots, above, further, below)
-
-    def _joined(
-        self, pivots: Ints, rows: NDArray[Any], further: Ints, below: NDArray[Any]
-    ) -> tuple[Ints, NDArray[Any]]:
-        """Two reduced sets of rows as one, the second being zero on the pivots of the first."""
-        above = self._minus_product(rows, rows[:, further], below)
-        return np.concatenate([pivots, further]), np.concatenate([above, below])
-
-    def _reduced_by(self, rows: NDArray[Any], blocks: list[tuple[Ints, NDArray[Any]]]) -> NDArray[Any]:
-        for pivots, block in blocks:
-            rows = self._minus_product(rows, rows[:, pivots], block)
-        return rows
-
-    def _minus_product(self, a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> NDArray[Any]:
-        """a - b @ c mod p as a new array, for at most ``PANEL`` rows c."""
-        if b.size == 0 or not b.any():
-            return a
-        if self._type == np.uint64:
-            return subtract(a, matmul(b[None], c[None], self.prime)[0], self.prime)
-        # |a - b @ c| < 512 p^2 <= 2^53: exact, and so are the multiples of p that are taken off
-        p, total = float(self.prime), b @ c
-        np.subtract(a, total, out=total)
-        quotient = np.multiply(total, 1 / p)
-        np.floor(quotient, out=quotient)
-        quotient *= p
-        total -= quotient
-        total[total < 0] += p  # the quotient may be off by one
-        total[total >= p] -= p
-        return np.asarray(total)
-
-
 def segment_sums(a: Words, start: Ints, p: int) -> Words:
     """Sums mod p over the segments start[j]:start[j + 1] of each row of a."""
     return modular.segment_sums(np.ascontiguousarray(a), start, p)
@@ -163,13 +79,6 @@ def row_reduce(rows: Words, p: int) -> Words:
     out = np.ascontiguousarray(rows).copy()
     modular.echelon(out, p)
     return out
-
-
-def rank(rows: Words, prime: int) -> int:
-    """Rank mod p of a dense matrix of residues."""
-    form = Echelon(rows.shape[1], prime)
-    form.add(rows)
-    return form.rank
 
 
 def flint_rank(rows: list[list[int]], prime: int) -> int:

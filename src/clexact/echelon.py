@@ -1,0 +1,250 @@
+"""Dense elimination modulo a prime, by blocks of rows: rank, and which rows raise it.
+
+Below ``BLAS_PRIME`` the rows are balanced residues in floating point and nearly all the work is products of BLAS, exact
+because sums of ``PANEL`` products stay below 2^53 (2^24 in single precision, for primes below 2^8). Above, the rows are
+64-bit words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact import linalg
+from clexact._kernels import balanced, modular
+from clexact.linalg import BLAS_PRIME, PANEL, Words
+from clexact.terms import Ints
+from clexact.threads import for_each, one_blas_thread
+
+Rows = NDArray[Any]
+Elimination = tuple[NDArray[np.bool_], Ints, Rows]  # (which rows are independent of those before, pivots, reduced rows)
+
+BLOCK = 16  # rows eliminated at a time by the scalar kernel
+TILE = 512  # columns of a matrix product, which so stays in the cache
+MANY = 2**14  # entries of the left factor from which tiles go to several threads
+SPARE = 32  # columns more than rows among which the pivots of a block are sought first
+SINGLE_PRIME = 2**8  # PANEL * ((p + 1) / 2)^2 + p < 2^24
+
+
+class Ring(Protocol):
+    """Arithmetic of rows modulo p."""
+
+    def enter(self, rows: Words) -> Rows: ...
+    def leave(self, rows: Rows) -> Words: ...
+    def stored(self, rows: Rows) -> Rows: ...
+    def subtract_product(self, a: Rows, b: Rows, c: Rows) -> None: ...
+    def product(self, a: Rows, b: Rows) -> Rows: ...
+    def echelon(self, rows: Rows) -> Ints: ...
+
+
+class Balanced:
+    """Rows of balanced residues in floating point; those kept in the form are float32, which holds p < 2^24."""
+
+    def __init__(self, prime: int) -> None:
+        self.prime = prime
+        self.type = np.float32 if prime < SINGLE_PRIME else np.float64
+
+    def enter(self, rows: Words) -> Rows:
+        """Words as rows, copied."""
+        entered = rows.astype(self.type, order="C")
+        balanced.reduce(entered, self.prime)
+        return entered
+
+    def leave(self, rows: Rows) -> Words:
+        """Rows as words in [0, p)."""
+        return balanced.words(rows, self.prime)
+
+    def stored(self, rows: Rows) -> Rows:
+        """A copy of rows, to be kept."""
+        return np.array(rows, dtype=np.float32, order="C")
+
+    def subtract_product(self, a: Rows, b: Rows, c: Rows) -> None:
+        """a <- a - b @ c, for at most ``PANEL`` rows c."""
+
+        def work(tile: slice) -> None:
+            balanced.subtract(a[:, tile], b @ np.asarray(c[:, tile], dtype=self.type), self.prime)
+
+        b = np.ascontiguousarray(b)
+        if b.any():
+            for_each(work, tiles(a.shape[1]), len(a) * len(c) >= MANY)
+
+    def product(self, a: Rows, b: Rows) -> Rows:
+        """a @ b, for at most ``PANEL`` rows b."""
+        out = np.empty((len(a), b.shape[1]), dtype=self.type)
+
+        def work(tile: slice) -> None:
+            np.matmul(a, b[:, tile], out=out[:, tile])
+            balanced.reduce(out[:, tile], self.prime)
+
+        for_each(work, tiles(b.shape[1]), len(a) * len(b) >= MANY)
+        return out
+
+    def echelon(self, rows: Rows) -> Ints:
+        """Reduced echelon form of a few rows, in place; the pivot of each, -1 for a dependent one."""
+        pivots: Ints = balanced.echelon(rows, self.prime)
+        return pivots
+
+
+class Word:
+    """Rows of 64-bit residues in [0, p), for any prime p < 2^62."""
+
+    def __init__(self, prime: int) -> None:
+        self.prime = prime
+
+    def enter(self, rows: Words) -> Rows:
+        return np.array(rows, dtype=np.uint64, order="C")
+
+    def leave(self, rows: Rows) -> Words:
+        return rows
+
+    def stored(self, rows: Rows) -> Rows:
+        return np.array(rows, order="C")
+
+    def subtract_product(self, a: Rows, b: Rows, c: Rows) -> None:
+        if b.any():
+            a[...] = linalg.subtract(a, self.product(b, c), self.prime)
+
+    def product(self, a: Rows, b: Rows) -> Rows:
+        out: Rows = linalg.matmul(a[None], b[None], self.prime)[0]
+        return out
+
+    def echelon(self, rows: Rows) -> Ints:
+        form = np.ascontiguousarray(rows)
+        pivots = modular.echelon(form, self.prime)
+        rows[...] = form
+        return pivots
+
+
+def tiles(columns: int) -> list[slice]:
+    """Slices of ``TILE`` columns."""
+    return [slice(first, first + TILE) for first in range(0, columns, TILE)]
+
+
+class Echelon:
+    """A growing echelon form mod p: add rows, learn which of them raised the rank.
+
+    The columns are kept in an order in which the pivots come first, row by row. The form is a list of blocks of rows; a
+    block is a unit matrix on its own pivots, zero before them, and what is stored of it are the columns after them.
+    """
+
+    def __init__(self, columns: int, prime: int) -> None:
+        self.prime = prime
+        self._ring: Ring = Balanced(prime) if prime < BLAS_PRIME else Word(prime)
+        self._panel = min(PANEL, max(BLOCK, columns // 8))  # rows of a block, at most
+        self._order = np.arange(columns)
+        self._blocks: list[Rows] = []
+
+    @property
+    def rank(self) -> int:
+        """Number of independent rows so far."""
+        return sum(map(len, self._blocks))
+
+    @property
+    def pivots(self) -> Ints:
+        """(rank,) pivot column of each row."""
+        return self._order[: self.rank]
+
+    def add(self, rows: Words) -> NDArray[np.bool_]:
+        """Add rows (k, columns); return for each whether it is independent of all rows before it."""
+        with one_blas_thread():
+            fresh = [self._add_panel(rows[i : i + self._panel]) for i in range(0, len(rows), self._panel)]
+        return np.concatenate(fresh) if fresh else np.empty(0, dtype=bool)
+
+    def reduced(self, rows: Words) -> Words:
+        """Rows (k, columns) minus their combinations of the form's rows: zero for what lies in its row space."""
+        out = np.zeros(rows.shape, dtype=np.uint64)
+        with one_blas_thread():
+            out[:, self._order[self.rank :]] = self._ring.leave(self._reduced(rows))
+        return out
+
+    def _reduced(self, rows: Words) -> Rows:
+        """On the columns after all pivots."""
+        moved = self._ring.enter(rows if self._in_order() else rows[:, self._order])
+        for block in self._blocks:
+            moved, coefficients = moved[:, len(block) :], moved[:, : len(block)]
+            self._ring.subtract_product(moved, coefficients, block)
+        return moved
+
+    def _in_order(self) -> bool:
+        return bool((self._order == np.arange(len(self._order))).all())
+
+    def _add_panel(self, rows: Words) -> NDArray[np.bool_]:
+        fresh, pivots, reduced = self._eliminated(self._reduced(rows))
+        if len(pivots):
+            reduced = self._pivots_first(pivots, reduced)
+            self._append(reduced[:, len(pivots) :])
+        return fresh
+
+    def _pivots_first(self, pivots: Ints, reduced: Rows) -> Rows:
+        """Exchange columns after all pivots, here and in all blocks, so that the new pivots come first."""
+        width, k = reduced.shape[1], len(pivots)
+        place = np.arange(width)  # which column comes to each place
+        place[:k] = pivots
+        place[np.setdiff1d(pivots, np.arange(k))] = np.setdiff1d(np.arange(k), pivots)
+        moved = np.flatnonzero(place != np.arange(width))
+        if len(moved):
+            for columns in (self._order[None], *self._blocks, reduced):
+                tail = columns[:, columns.shape[1] - width :]
+                tail[:, moved] = tail[:, place[moved]]
+        return reduced
+
+    def _append(self, rows: Rows) -> None:
+        """Add rows, without their pivots; if they fit into the last block, that is made zero on their pivots first."""
+        if self._blocks and len(self._blocks[-1]) + len(rows) <= self._panel:
+            above = np.asarray(self._blocks.pop(), dtype=rows.dtype)
+            coefficients, above = above[:, : len(rows)], above[:, len(rows) :]
+            self._ring.subtract_product(above, coefficients, rows)
+            rows = np.concatenate([above, rows])
+        self._blocks.append(self._ring.stored(rows))
+
+    def _eliminated(self, rows: Rows) -> Elimination:
+        """The rows are overwritten."""
+        some: NDArray[np.bool_] = np.asarray(rows.any(axis=1))
+        if not some.all():
+            if not some.any():
+                return some, np.empty(0, dtype=np.int64), rows[:0]
+            fresh, pivots, reduced = self._eliminated(rows[some])
+            some[some] = fresh
+            return some, pivots, reduced
+        if len(rows) <= BLOCK:
+            return self._few(rows)
+        return self._by_pivot_columns(rows) or self._by_halves(rows, self._eliminated)
+
+    def _few(self, rows: Rows) -> Elimination:
+        pivots = self._ring.echelon(rows)
+        fresh = pivots >= 0
+        return fresh, pivots[fresh], rows[fresh]
+
+    def _by_pivot_columns(self, rows: Rows) -> Elimination | None:
+        """Where a few columns show that all rows are independent: invert there, and multiply the rows once."""
+        k = len(rows)
+        columns = np.flatnonzero(rows.any(axis=0))[: k + SPARE]
+        if len(columns) < k:
+            return None
+        beside = np.concatenate([rows[:, columns], np.eye(k, dtype=rows.dtype)], axis=1)
+        fresh, pivots, reduced = self._by_halves(beside, self._only_halves)
+        if not fresh.all() or pivots.max() >= len(columns):
+            return None
+        return fresh, columns[pivots], self._ring.product(reduced[:, len(columns) :], rows)
+
+    def _only_halves(self, rows: Rows) -> Elimination:
+        return self._few(rows) if len(rows) <= BLOCK else self._by_halves(rows, self._only_halves)
+
+    def _by_halves(self, rows: Rows, eliminated: Callable[[Rows], Elimination]) -> Elimination:
+        half = len(rows) // 2
+        fresh, pivots, above = eliminated(rows[:half])
+        below = rows[half:]
+        self._ring.subtract_product(below, below[:, pivots], above)
+        more, further, below = eliminated(below)
+        self._ring.subtract_product(above, above[:, further], below)
+        return np.concatenate([fresh, more]), np.concatenate([pivots, further]), np.concatenate([above, below])
+
+
+def rank(rows: Words, prime: int) -> int:
+    """Rank mod p of a dense matrix of residues. Memory beside it: half as much, or a quarter below ``BLAS_PRIME``."""
+    form = Echelon(rows.shape[1], prime)
+    form.add(rows)
+    return form.rank

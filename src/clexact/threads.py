@@ -1,0 +1,78 @@
+"""How many threads the dense kernels use. Results are the same for any number: all of it is exact.
+
+The work is cut into pieces of our own, each of which runs with one thread of BLAS: so the kernels between two products
+run on all cores too, and nothing is oversubscribed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+import threadpoolctl
+
+T = TypeVar("T")
+
+
+def available() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_count = available()
+_nested = False
+
+
+def thread_count() -> int:
+    """Number of threads in use."""
+    return _count
+
+
+def set_threads(count: int) -> None:
+    """Use so many threads from now on, at least 1 (by default, as many as there are cores). ValueError, TypeError."""
+    global _count
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"the number of threads must be an integer, not {count!r}.")
+    if count < 1:
+        raise ValueError(f"the number of threads must be at least 1, not {count}.")
+    _count = count
+
+
+@cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
+
+
+@cache
+def _pool(process: int, count: int) -> ThreadPoolExecutor:
+    """One pool a process (threads do not survive a fork) and number of threads."""
+    return ThreadPoolExecutor(count, thread_name_prefix="clexact")
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Products inside the block run with one thread of BLAS each."""
+    global _nested
+    if _nested:
+        yield
+        return
+    with _blas().limit(limits=1, user_api="blas"):
+        _nested = True
+        try:
+            yield
+        finally:
+            _nested = False
+
+
+def for_each(work: Callable[[T], None], pieces: Sequence[T], shared: bool = True) -> None:
+    """Do the work for all pieces, which are independent of each other, on all threads if it is to be shared."""
+    if _count == 1 or len(pieces) < 2 or not shared:
+        for piece in pieces:
+            work(piece)
+        return
+    for _ in _pool(os.getpid(), _count).map(work, pieces):
+        pass

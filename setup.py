@@ -12,7 +12,9 @@ from setuptools import Extension, setup
 DEBUG = os.environ.get("CLEXACT_DEBUG", "0") not in ("", "0")
 HERE = Path(__file__).parent
 SOURCES = sorted(HERE.glob("src/clexact/_kernels/*.pyx"))
-HEADERS = [path.relative_to(HERE).as_posix() for path in sorted(HERE.glob("src/clexact/_kernels/*.[hp]*")) if path.suffix in (".h", ".pxd")]
+HEADERS = [
+    path.relative_to(HERE).as_posix() for kind in ("h", "pxd") for path in HERE.glob(f"src/clexact/_kernels/*.{kind}")
+]
 
 setup(
     ext_modules=cythonize(

@@ -355,10 +355,10 @@ def test_balanced_reduction_is_exact_up_to_its_limit(kind, p, limit):
         assert all((int(a) - int(b)) % p == 0 for a, b in zip(given.ravel(), reduced.ravel(), strict=True))
         assert abs(reduced).max() <= (p + 1) // 2
     assert balanced.words(given.copy(), p).tolist() == [[v % p for v in values], [-v % p for v in values]]
-    far = np.array([values[1:] + [0], values], dtype=kind)
+    far = np.array([[*values[1:], 0], values], dtype=kind)
     difference = np.array([[0] * len(values), values], dtype=kind)
     balanced.subtract(difference, far, p)
-    assert [int(d) % p for d in difference.ravel()] == [-v % p for v in values[1:] + [0]] + [0] * len(values)
+    assert [int(d) % p for d in difference.ravel()] == [-v % p for v in [*values[1:], 0]] + [0] * len(values)
 
 
 @pytest.mark.parametrize(("kind", "p", "limit"), FLOATS)

@@ -182,9 +182,7 @@ def test_echelon_of_many_rows_has_the_rank_of_flint(p):
 
 
 @pytest.mark.parametrize("p", [2, 3, 251, 257, 2**22 - 3, 2**61 - 1])
-@pytest.mark.parametrize(
-    "kind", ["zero columns", "blocks of rows on columns of their own", "columns reversed", "half rank"]
-)
+@pytest.mark.parametrize("kind", ["zero columns", "rows on columns of their own", "columns reversed", "half rank"])
 def test_echelon_where_the_first_columns_do_not_do(p, kind):
     """Blocks whose pivots lie anywhere, so that columns change places: FLINT's rank, and regular on the pivots."""
     rng = np.random.default_rng(4)

@@ -16,7 +16,7 @@ import numpy as np
 
 from clexact.draws import Draws
 from clexact.fields import VectorFields
-from clexact.flow import Flow, as_flow
+from clexact.flow import Flow, GradientFlow, as_flow
 from clexact.laws import (
     Completeness,
     ConservationLaws,
@@ -25,12 +25,14 @@ from clexact.laws import (
     laws_from_dicts,
     polynomial_laws,
     proposed_laws,
+    sparse_independent,
 )
 from clexact.lie import (
     ATTEMPTS,
     MAX_DEPTH,
     RANK_BITS,
     ClosureStatus,
+    Grown,
     Growth,
     LieClosure,
     Progress,
@@ -39,6 +41,7 @@ from clexact.lie import (
     error_bits,
     settle,
 )
+from clexact.sparse import SPARSE_FROM, SparseGrowth, supports
 
 if TYPE_CHECKING:
     from clexact.certificate import Certificate
@@ -224,7 +227,8 @@ class _Certification:
         self.draws, self.stats, self.interrupted = Draws(seed), dict[str, float](), False
         self.laws = laws_from_dicts(flow, [], degree, seed)
         self.status, self.error = ClosureStatus.OPEN, Fraction(0)
-        self.growths: list[Growth] = []
+        self.growths: list[Grown[Any, Any]] = []
+        self.settled: Grown[Any, Any] | None = None  # the one that meets the laws, or is closed
         self.new_point()
         self.shown = self._shown([])
 
@@ -239,13 +243,40 @@ class _Certification:
         """The largest rank that the laws shown leave for the brackets."""
         return self.flow.dimension - len(self.shown.laws)
 
-    def _shown(self, laws: list[int]) -> Shown:
-        return Shown(tuple(laws), tuple(int(c) for c in self.growth.point), self.growth.prime)
+    def _shown(self, laws: list[int], growth: Grown[Any, Any] | None = None) -> Shown:
+        place = growth or self.growth
+        return Shown(tuple(laws), tuple(place.point.tolist()), place.prime)
 
     def run(self) -> None:
-        """Cheapest first: laws of the program's shape, brackets, the monomial system, closure; then a new point."""
+        """Cheapest first: laws of the program's shape, sparse brackets, then any brackets."""
         with self._timed("laws of the program's shape"):
             proposed = proposed_laws(self.flow, self.degree, seed=self.seed)
+        if self.flow.dimension < SPARSE_FROM or not self._run_sparsely(proposed):
+            self._run(proposed)
+
+    def _run_sparsely(self, proposed: ConservationLaws) -> bool:
+        """Whether sparse brackets at a sparse point meet the laws proposed."""
+        if not isinstance(self.flow, GradientFlow):
+            return False
+        for support in supports(self.flow, self.draws):
+            prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
+            growth = SparseGrowth(self.flow, support, prime, self.draws)
+            self.growths.append(growth)
+            try:
+                with self._timed("independence of the laws"):
+                    found = sparse_independent(proposed, growth.point, prime)
+                with self._timed("sparse brackets"):
+                    growth.run(self.flow.dimension - len(found), self.max_depth, self.progress)
+            except MemoryError:
+                continue
+            if growth.form.rank == self.flow.dimension - len(found):
+                self.laws, self.shown = proposed, self._shown(list(found), growth)
+                self.settled, self.status = growth, ClosureStatus.PROVED
+                return True
+        return False
+
+    def _run(self, proposed: ConservationLaws) -> None:
+        """Brackets, the monomial system, closure; then a new point."""
         self._show_laws(proposed)
         for attempt in range(ATTEMPTS):
             if attempt:
@@ -260,6 +291,7 @@ class _Certification:
             with self._timed("closure"):
                 self.status, self.error = settle(self.flow, self.growth, self.limit, self.draws, progress=self.progress)
             if self.status is not ClosureStatus.OPEN:
+                self.settled = self.growth
                 break
 
     def _show_laws(self, laws: ConservationLaws) -> None:
@@ -280,9 +312,8 @@ class _Certification:
 
     def result(self) -> LawCount:
         """The bounds as they stand."""
-        flow, growth, exhibited = self.flow, self.growth, len(self.shown.laws)
-        if self.status is ClosureStatus.OPEN:
-            growth = max(self.growths, key=lambda g: g.form.rank)
+        flow, exhibited = self.flow, len(self.shown.laws)
+        growth = self.settled or max(self.growths, key=lambda g: g.form.rank)
         closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=True)
         upper = flow.dimension - closure.rank
         lower = exhibited if closure.status is ClosureStatus.OPEN else upper

@@ -7,7 +7,8 @@ family that spans them. A member is named by a row of integers, its ``seeds``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from math import comb, lcm, prod
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.draws import Draws
 from clexact.expand import PolynomialArray, Polynomials
 from clexact.fields import VectorFields
 from clexact.jets import Jet, Jets
@@ -24,8 +26,11 @@ from clexact.linalg import Words, rational_nullspace, residues
 from clexact.model import Model
 from clexact.polynomial import Number, exact
 from clexact.program import Array, Degrees, Magnitudes, Program, Shape, TermCounts
+from clexact.reverse import gradients
+from clexact.sparsejets import Part, SparseJet, SparseJets, piece
 from clexact.symmetry import Law, Symmetries, symmetries
 from clexact.terms import Ints, Terms, concatenate, monomials_of_degree, starts
+from clexact.touching import Walks
 
 LOSSES = ("full", "cross_entropy")
 SPAN = {
@@ -85,9 +90,13 @@ class Flow(ABC):
     def _laws_of_shape(self) -> list[Law]:
         return []
 
-    def law_degree(self, variables: Iterable[int]) -> int:
-        """Degree of a monomial as laws count it, given its variables with repetition: without the clock's power."""
-        return len(list(variables))
+    def proposed_terms(self) -> Terms:
+        """``proposed_laws`` as packed terms owned by their numbers, canonical."""
+        return pack_laws(self.proposed_laws())
+
+    def law_degrees(self, terms: Terms) -> Ints:
+        """Degree of each term as laws count it: without the clock's power."""
+        return terms.degrees()
 
     def monomials(self, degrees: Sequence[int]) -> Terms:
         """All monomials that can stand in a law homogeneous of one of these degrees, in their order, owned by 0."""
@@ -198,6 +207,32 @@ class GradientFlow(Flow):
                     out[mask][:, start : start + prod(part.shape[1:])] = part.reshape(len(part), -1)
         return out
 
+    def sparse_values(self, theta: SparseJet, seeds: Part, ring: SparseJets) -> SparseJet:
+        """As ``values``, for a sparse point (shape (D,)) and sparse seeds (shape (seed_size,))."""
+        ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
+        leaves = {
+            name: {mask: piece(part, first, self.model.parameters[name]) for mask, part in theta.items()}
+            for name, first in self.model.offsets().items()
+        }
+        leaves |= {
+            name: {0: piece(seeds, first, shape)}
+            for first, (name, shape) in zip(ends, self.model.probes.items(), strict=False)
+        }
+        covector = {0: piece(seeds, self._probe_size, self.program.shape)}
+        found = gradients(ring, self.program, self.program.run(ring, leaves), self.program.output, covector)
+        out: SparseJet = {}
+        for name, first in self.model.offsets().items():
+            for mask, part in found.get(name, {}).items():
+                placed = {mask: part.moved((self.dimension,), part.place + first)}
+                out = ring.add(out, placed) if out else placed
+        return out
+
+    def walks(self, support: NDArray[np.bool_], draws: Draws) -> Walks:
+        """Random monomials of the program at a point with the given support (D,)."""
+        ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
+        probes = dict(zip(self.model.probes, ends, strict=False))
+        return Walks(self.program, self.model.offsets(), probes, self._probe_size, support, draws)
+
     @cached_property
     def expanded_size(self) -> int:
         with np.errstate(over="ignore"):  # infinitely many is too many
@@ -240,6 +275,22 @@ class GradientFlow(Flow):
     @cached_property
     def _laws_of_shape(self) -> list[Law]:
         return self.symmetries.euclidean_laws()
+
+    def proposed_terms(self) -> Terms:
+        parts = [pack_laws(self.symmetries.diagonal_laws())]
+        count = int(parts[0].owner.max(initial=-1)) + 1
+        for factor in self.symmetries.free_factors:
+            terms = factor.gram_terms()
+            parts.append(terms.owned_by(terms.owner + count))
+            count += factor.size * (factor.size - 1) // 2
+        return concatenate(parts).canonical()
+
+
+def pack_laws(laws: Sequence[Law]) -> Terms:
+    """Laws {variables of a monomial, with repetition: coefficient} as packed terms owned by their numbers."""
+    owner = [n for n, law in enumerate(laws) for _ in law]
+    monomials = [tuple(sorted(Counter(key).items())) for law in laws for key in law]
+    return Terms.from_monomials(owner, [c for law in laws for c in law.values()], monomials)
 
 
 def as_flow(flow: Flow | VectorFields) -> Flow:

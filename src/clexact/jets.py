@@ -7,7 +7,7 @@ directional derivative: X(x) + e dX(x)Y(x). One forward and one reverse sweep of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -167,7 +167,3 @@ class Jets:
     def gradient(self, program: Program, leaves: Mapping[str, Jet], covector: Jet) -> dict[str, Jet]:
         r"""$\nabla_\theta \langle C, g(\theta, \xi) \rangle$ for each parameter: a forward and a reverse sweep."""
         return gradients(self, program, program.run(self, leaves), program.output, covector)
-
-    def each(self, a: Jet, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Jet:
-        """The same change of shape in all parts."""
-        return {mask: change(part) for mask, part in a.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -15,19 +14,22 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact import linalg
 from clexact._kernels import monomials as monomials_kernel
 from clexact._kernels import system
+from clexact._kernels.sparse import SparseForm
 from clexact.basis import Vector, short_basis
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields, packed_derivatives
-from clexact.flow import Flow, as_flow
+from clexact.flow import Flow, as_flow, pack_laws
 from clexact.grading import grading
 from clexact.jets import Jets
 from clexact.linalg import SparseRows, Words, primitive, reconstruct, residues
-from clexact.polynomial import Polynomial, display_key, latex_name
+from clexact.polynomial import Polynomial, latex_name
+from clexact.sparsejets import Part, collected, compressed
 from clexact.symmetry import Law
-from clexact.terms import Ints, Terms, concatenate, starts
+from clexact.terms import Ints, Terms, concatenate, ranges, starts
 
 if TYPE_CHECKING:
     import sympy
@@ -36,6 +38,7 @@ MAX_FIELD_TERMS = 5 * 10**6  # of expanded fields; beyond it only laws of the pr
 MAX_MONOMIALS = 2 * 10**7
 CHUNK = 2 * 10**6  # entries of the monomial system held at a time
 LAW_BLOCK = 256  # laws whose gradients are reduced at a time
+MOST_ENTRIES = 2 * 10**8  # of a sparse echelon form
 MAX_PRIMES = 200  # of 61 bits, for laws with very large coefficients
 
 
@@ -167,10 +170,11 @@ def polynomial_laws(
     check_degree(degree)
     degrees = [degree] if homogeneous else list(range(degree, 0, -1))
     if flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
-        laws = [law for law in _sorted_proposals(flow) if {flow.law_degree(key) for key in law} <= set(degrees)]
-        return replace(laws_from_dicts(flow, laws, degree, seed), homogeneous=homogeneous)
+        terms = flow.proposed_terms()
+        foreign = ~np.isin(flow.law_degrees(terms), degrees)
+        return replace(_proposed(flow, _without(terms, terms.owner[foreign]), degree, seed), homogeneous=homogeneous)
     monomials = flow.monomials(degrees)
-    preferred = _vectors(_pack_laws(flow.proposed_laws()), monomials)
+    preferred = _vectors(_positive(flow.proposed_terms()), monomials)
     vectors = _nullspace(flow.fields, monomials, preferred, Draws(seed))
     terms, known = _pack(vectors, monomials), _completeness(flow)
     return ConservationLaws(flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials))
@@ -193,34 +197,74 @@ def check_degree(degree: int) -> None:
 
 def proposed_laws(flow: Flow, degree: int, *, seed: int = 0) -> ConservationLaws:
     """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size."""
-    laws = [law for law in _sorted_proposals(flow) if max(map(flow.law_degree, law)) <= degree]
-    return laws_from_dicts(flow, laws, degree, seed)
-
-
-def _sorted_proposals(flow: Flow) -> list[Law]:
-    return sorted(flow.proposed_laws(), key=lambda law: (max(map(len, law)), min(map(_display_key, law))))
-
-
-def _display_key(variables: tuple[int, ...]) -> tuple[Any, ...]:
-    return display_key(tuple(sorted(Counter(variables).items())))
+    terms = flow.proposed_terms()
+    return _proposed(flow, _without(terms, terms.owner[flow.law_degrees(terms) > degree]), degree, seed)
 
 
 def laws_from_dicts(flow: Flow, laws: list[Law], degree: int, seed: int) -> ConservationLaws:
     """Laws given as {variables of a monomial: coefficient}; that they are laws is the caller's word."""
-    terms = _pack_laws(laws)
-    return ConservationLaws(flow.variables, degree, False, Completeness.OPEN, seed, terms, dict(flow.exponentials))
+    return _proposed(flow, pack_laws(laws), degree, seed)
 
 
-def _pack_laws(laws: list[Law]) -> Terms:
-    """Laws as packed terms owned by their numbers, leading coefficients positive."""
-    owner, coef, monomials = [], [], []
-    for n, law in enumerate(laws):
-        sign = 1 if law[min(law, key=_display_key)] > 0 else -1
-        for key, c in law.items():
-            owner.append(n)
-            coef.append(sign * c)
-            monomials.append(tuple(sorted(Counter(key).items())))
-    return Terms.from_monomials(owner, coef, monomials)
+def _proposed(flow: Flow, terms: Terms, degree: int, seed: int) -> ConservationLaws:
+    """Laws of the flow's shape, in display order."""
+    arranged = _arranged(_positive(terms))
+    return ConservationLaws(flow.variables, degree, False, Completeness.OPEN, seed, arranged, dict(flow.exponentials))
+
+
+def _without(terms: Terms, owners: Ints) -> Terms:
+    """The terms of all other laws."""
+    return terms.take(np.flatnonzero(~np.isin(terms.owner, owners))) if len(owners) else terms
+
+
+def _display_ranks(terms: Terms) -> Ints:
+    """A number for each term, smaller for what is shown first: higher degree, then x_0 x_0 before x_0 x_1 before ..."""
+    degree = terms.degrees()
+    most, size = int(degree.max(initial=0)), int(terms.var.max(initial=0)) + 1
+    row = np.repeat(np.arange(len(terms)), np.diff(terms.start))
+    row, var = np.repeat(row, terms.power), np.repeat(terms.var.astype(np.int64), terms.power)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(degree) - degree, degree)
+    written = np.zeros((most, len(terms)), dtype=np.int64)
+    written[place, row] = var
+    if (most + 1) * size**most < 2**63:  # as one number to the base ``size``
+        number = most - degree
+        for column in written:
+            number = number * size + column
+        return np.asarray(number)
+    ranks = np.empty(len(terms), dtype=np.int64)
+    ranks[np.lexsort((*written[::-1], -degree))] = np.arange(len(terms))
+    return ranks
+
+
+def _leading(terms: Terms) -> tuple[Ints, Ints]:
+    """(laws, the term of each that is shown first); canonical terms."""
+    laws, first = np.unique(terms.owner, return_index=True)
+    if not len(laws):
+        return laws, first
+    ranks = _display_ranks(terms)
+    smallest = np.minimum.reduceat(ranks, first)
+    length = np.diff(np.append(first, len(terms)))
+    return laws, np.flatnonzero(ranks == np.repeat(smallest, length))
+
+
+def _positive(terms: Terms) -> Terms:
+    """Laws with positive leading coefficients."""
+    laws, leading = _leading(terms)
+    sign = np.where(terms.coef[leading] > 0, 1, -1)
+    return terms.scaled(sign[np.searchsorted(laws, terms.owner)]) if len(laws) else terms
+
+
+def _arranged(terms: Terms) -> Terms:
+    """Laws numbered anew in display order: lowest degree first."""
+    laws, leading = _leading(terms)
+    if not len(laws):
+        return terms
+    degree = terms.degrees()[leading]
+    order = np.lexsort((_display_ranks(terms)[leading], degree))
+    if (order == np.arange(len(laws))).all() and laws[-1] == len(laws) - 1:
+        return terms
+    number, member = ranges(np.append(np.unique(terms.owner, return_index=True)[1], len(terms)), order)
+    return terms.take(member).owned_by(number)
 
 
 def _vectors(laws: Terms, monomials: Terms) -> list[Vector]:
@@ -253,6 +297,19 @@ def independent_blocks(laws: ConservationLaws, point: Words, prime: int) -> Iter
         gradients = ring.polynomials(owned, {0: point[None]}, (last - first) * D)[0]
         fresh = form.add(gradients.reshape(last - first, D))
         yield (first + np.flatnonzero(fresh)).tolist()
+
+
+def sparse_independent(laws: ConservationLaws, point: Words, prime: int) -> tuple[int, ...]:
+    """As ``independent`` where the gradients are sparse: only terms that do not vanish at the point are touched."""
+    terms, D = laws.terms, len(laws.variables)
+    dead = np.concatenate([[0], np.cumsum(point[terms.var] == 0)])
+    few = np.flatnonzero(dead[terms.start[1:]] - dead[terms.start[:-1]] <= 1)
+    partial, variable = terms.take(few).partials()
+    values = Jets(prime).monomials(partial, {0: point[None]})[0][0]
+    values = linalg.multiply(values, residues(partial.coef, prime), prime)
+    gradients = collected(Part((D,), partial.owner, variable.astype(np.int64), values), prime)
+    fresh = SparseForm(D, prime).add(*compressed(gradients, len(laws)), MOST_ENTRIES)
+    return tuple(np.flatnonzero(fresh).tolist())
 
 
 def _nullspace(fields: VectorFields, monomials: Terms, preferred: list[Vector], draws: Draws) -> list[Vector]:

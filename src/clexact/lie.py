@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 from math import factorial
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from clexact.jets import Jet, Jets
 from clexact.laws import independent, proposed_laws
 from clexact.linalg import Words, residues
 from clexact.polynomial import Number, exact
+from clexact.sparsejets import Part
 
 RANK_BITS = 22  # any prime proves a rank; below 2^22 the elimination runs on float64 matrix products, exactly
 CLOSURE_BITS = 61  # large primes make the error of a closure small
@@ -34,6 +36,8 @@ MEMORY = 2**25  # 64-bit words of one evaluation
 FIRST_BATCH, LARGEST_BATCH = 8, 512
 MISSES = 2  # members that do not raise the rank before a level counts as exhausted
 
+V = TypeVar("V")
+J = TypeVar("J")
 Progress = Callable[[str, int, int], None]  # (stage, done, total)
 
 
@@ -54,6 +58,14 @@ class Witness:
 
 
 @dataclass(frozen=True, eq=False)
+class SparseWitness:
+    """As ``Witness``, with sparse seeds: those of all X_0, of all X_1, ..., each with a row for every member."""
+
+    depth: int
+    seeds: tuple[Part, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class LieClosure:
     """Dimensions of W_0, W_1, ... at a point (each a proved lower bound), and what proves them."""
 
@@ -65,7 +77,7 @@ class LieClosure:
     prime: int
     seed: int
     generic: bool  # whether the point was drawn, not given
-    witnesses: tuple[Witness, ...]
+    witnesses: tuple[Witness | SparseWitness, ...]
 
     @property
     def rank(self) -> int:
@@ -77,26 +89,49 @@ class LieClosure:
         return f"LieClosure(dim W = {dims} of {self.dimension}, {self.status.name.lower()})"
 
 
-def bracket_values(flow: Flow, seeds: Sequence[Words], theta: Jet, prime: int, bit: int = 0) -> Jet:
+class Ring(Protocol[J]):
+    """Jets, dense or sparse."""
+
+    def add(self, a: J, b: J) -> J: ...
+    def subtract(self, a: J, b: J) -> J: ...
+
+
+def nested_bracket(
+    ring: Ring[dict[int, V]],
+    values: Callable[[dict[int, V], V], dict[int, V]],
+    seeds: Sequence[V],
+    theta: dict[int, V],
+    bit: int = 0,
+) -> dict[int, V]:
     r"""Values of the nested brackets $[X_0, [X_1, \ldots]]$ at a jet, for many rows of seeds at once.
 
-    Depth k takes 2^(k+1) - 1 sweeps of the program. Bits from ``bit`` on are free for new infinitesimals.
+    ``values(theta, seeds)`` evaluates fields. Depth k takes 2^(k+1) - 1 sweeps of the program. Bits from ``bit`` on are
+    free for new infinitesimals.
     """
     if len(seeds) == 1:
-        return flow.values(theta, seeds[0], prime)
-    ring, e = Jets(prime), 1 << (bit + len(seeds) - 2)
-    inner = bracket_values(flow, seeds[1:], theta, prime, bit)
-    outer_moved = flow.values(ring.add(theta, _raised(inner, e)), seeds[0], prime)
+        return values(theta, seeds[0])
+    e = 1 << (bit + len(seeds) - 2)
+    inner = nested_bracket(ring, values, seeds[1:], theta, bit)
+    outer_moved = values(ring.add(theta, _raised(inner, e)), seeds[0])
     outer = {mask: part for mask, part in outer_moved.items() if not mask & e}
-    inner_moved = bracket_values(flow, seeds[1:], ring.add(theta, _raised(outer, e)), prime, bit)
+    inner_moved = nested_bracket(ring, values, seeds[1:], ring.add(theta, _raised(outer, e)), bit)
     return ring.subtract(_part(outer_moved, e), _part(inner_moved, e))
 
 
-def _raised(a: Jet, e: int) -> Jet:
+def bracket_values(flow: Flow, seeds: Sequence[Words], theta: Jet, prime: int, bit: int = 0) -> Jet:
+    """``nested_bracket`` of a flow's members at a dense jet."""
+
+    def values(place: Jet, row: Words) -> Jet:
+        return flow.values(place, row, prime)
+
+    return nested_bracket(Jets(prime), values, seeds, theta, bit)
+
+
+def _raised(a: dict[int, V], e: int) -> dict[int, V]:
     return {mask | e: part for mask, part in a.items()}
 
 
-def _part(a: Jet, e: int) -> Jet:
+def _part(a: dict[int, V], e: int) -> dict[int, V]:
     return {mask & ~e: part for mask, part in a.items() if mask & e}
 
 
@@ -118,20 +153,37 @@ def values_at(flow: Flow, seeds: Words, point: Words, prime: int) -> Words:
     return np.concatenate(parts)
 
 
-class Growth:
+class Ranked(Protocol):
+    """An echelon form, dense or sparse."""
+
+    @property
+    def rank(self) -> int: ...
+
+
+F = TypeVar("F", bound=Ranked)
+W = TypeVar("W", Witness, SparseWitness)
+
+
+class Grown(Generic[F, W]):
     """The rank of members of W_0, W_1, ... at one point, as far as it has been driven: valid at any moment."""
 
-    def __init__(self, flow: Flow, point: Words, prime: int) -> None:
-        self.point, self.prime = point, prime
-        self.form = Echelon(flow.dimension, prime)
-        self.witnesses: list[Witness] = []
+    def __init__(self, point: Words, prime: int, form: F) -> None:
+        self.point, self.prime, self.form = point, prime, form
+        self.witnesses: list[W] = []
         self._finished: list[int] = []
 
     @property
     def dims(self) -> tuple[int, ...]:
         """Dimensions level by level, that of the level under way included."""
-        under_way = not self._finished or self.form.rank > self._finished[-1]
+        under_way: bool = not self._finished or self.form.rank > self._finished[-1]
         return (*self._finished, *([self.form.rank] if under_way else []))
+
+
+class Growth(Grown[Echelon, Witness]):
+    """Random members at a dense point."""
+
+    def __init__(self, flow: Flow, point: Words, prime: int) -> None:
+        super().__init__(point, prime, Echelon(flow.dimension, prime))
 
     def run(
         self, flow: Flow, limit: int, max_depth: int, draws: Draws, *, stop_at_stall: bool, progress: Progress | None
@@ -256,7 +308,7 @@ def lie_closure(
 
 
 def closure_of(
-    flow: Flow, growth: Growth, status: ClosureStatus, error: Fraction, seed: int, *, generic: bool
+    flow: Flow, growth: Grown[Any, Any], status: ClosureStatus, error: Fraction, seed: int, *, generic: bool
 ) -> LieClosure:
     """The result as plain data."""
     point = tuple(int(c) for c in growth.point)

@@ -19,7 +19,7 @@ from clexact.flow import FieldsFlow, Flow, GradientFlow
 from clexact.jets import Jet, Jets
 from clexact.linalg import Words
 from clexact.symmetry import Law, Symmetries
-from clexact.terms import Terms, concatenate, monomials_of_degree, sum_of_products
+from clexact.terms import Ints, Terms, concatenate, monomials_of_degree, sum_of_products
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,12 @@ class LiftedFlow(Flow):
     def _laws_of_shape(self) -> list[Law]:
         return self._rule(self.base.symmetries) if isinstance(self.base, GradientFlow) else []
 
-    def law_degree(self, variables: Iterable[int]) -> int:
-        return sum(v != self.phase.clock for v in variables)
+    def law_degrees(self, terms: Terms) -> Ints:
+        if self.phase.clock is None:
+            return terms.degrees()
+        power = np.where(terms.var == self.phase.clock, 0, terms.power)
+        total = np.concatenate([[0], np.cumsum(power, dtype=np.int64)])
+        return np.asarray(total[terms.start[1:]] - total[terms.start[:-1]])
 
     def monomials(self, degrees: Sequence[int]) -> Terms:
         blocks = [block for n in degrees for block in self._blocks(n)]

@@ -5,7 +5,7 @@ Values and cotangents have one more axis in front, one row for each covector (1 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from math import prod
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -27,7 +27,7 @@ class Reversible(Protocol[V]):
     def reshape(self, a: V, shape: Shape) -> V: ...
     def unbroadcast(self, a: V, shape: Shape) -> V: ...
     def scatter(self, a: V, index: NDArray[np.int64], shape: Shape) -> V: ...
-    def each(self, a: V, change: Callable[[NDArray[Any]], NDArray[Any]]) -> V: ...
+    def take(self, a: V, index: NDArray[np.int64]) -> V: ...
 
 
 def gradients(algebra: Reversible[V], program: Program, values: list[V], node: int, covectors: V) -> dict[str, V]:
@@ -65,7 +65,8 @@ def _pull_back(algebra: Reversible[V], program: Program, i: int, k: int, values:
         case "multiply":
             return algebra.unbroadcast(algebra.multiply(g, values[node.inputs[1 - k]]), shape)
         case "matmul":
-            other = algebra.each(values[node.inputs[1 - k]], lambda part: part.swapaxes(-1, -2))
+            axes = len(shape)
+            other = algebra.transpose(values[node.inputs[1 - k]], (*range(axes - 2), axes - 1, axes - 2))
             return algebra.unbroadcast(algebra.matmul(g, other) if k == 0 else algebra.matmul(other, g), shape)
         case "transpose":
             return algebra.transpose(g, tuple(int(axis) for axis in np.argsort(node.data)))
@@ -75,20 +76,24 @@ def _pull_back(algebra: Reversible[V], program: Program, i: int, k: int, values:
             return algebra.scatter(g, node.data, shape)
         case "concatenate":
             first = sum(program.nodes[j].shape[node.data] for j in node.inputs[:k])
-            piece = (slice(None),) * (node.data + 1) + (slice(first, first + shape[node.data]),)
-            return algebra.each(g, lambda part: part[piece])
+            piece = (slice(None),) * node.data + (slice(first, first + shape[node.data]),)
+            return algebra.take(g, _places(node.shape)[piece])
         case "sum":
-            axis = node.data + 1
-            return algebra.each(g, lambda part: np.broadcast_to(np.expand_dims(part, axis), (len(part), *shape)))
+            return algebra.take(g, np.broadcast_to(np.expand_dims(_places(node.shape), node.data), shape))
         case _:
             raise ValueError(f"{node.op} is no operation of a ring.")
+
+
+def _places(shape: Shape) -> NDArray[np.int64]:
+    """The array of this shape that holds the flat place of each entry."""
+    return np.arange(prod(shape)).reshape(shape)
 
 
 class ExactRows(Numbers):
     """Arrays of exact numbers with one more axis in front."""
 
-    def each(self, a: Exact, change: Callable[[Exact], Exact]) -> Exact:
-        return change(a)
+    def take(self, a: Exact, index: NDArray[np.int64]) -> Exact:
+        return a.reshape(len(a), -1)[:, index]
 
     def transpose(self, a: Exact, axes: tuple[int, ...]) -> Exact:
         return a.transpose(0, *(axis + 1 for axis in axes))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from clexact.linalg import SparseRows, primitive, reconstruct
 from clexact.program import Node, Numbers, Program
-from clexact.terms import Ints
+from clexact.terms import Ints, Terms, concatenate
 
 PRIME = 2**61 - 1
 MAX_EQUATIONS = 5 * 10**6  # of the scaling rule; beyond it the diagonal laws of the factor pairs are used
@@ -162,12 +162,15 @@ def _kept_axes(program: Program, node: Node, j: int) -> list[tuple[int, int]]:
         case "sum":
             return [(axis, axis - (axis > node.data)) for axis in range(len(shape)) if axis != node.data]
         case "reshape":
-            mine = [axis for axis, size in enumerate(node.shape) if size > 1]
-            theirs = [axis for axis, size in enumerate(shape) if size > 1]
-            same = [node.shape[axis] for axis in mine] == [shape[axis] for axis in theirs]
-            return list(zip(theirs, mine, strict=True)) if same else []
+            mine, theirs = _size_and_step(node.shape), _size_and_step(shape)
+            return [(theirs[axis], mine[axis]) for axis in mine if axis in theirs]
         case _:  # take
             return _taken_whole(np.asarray(node.data), shape)
+
+
+def _size_and_step(shape: tuple[int, ...]) -> dict[tuple[int, int], int]:
+    """{(size, entries from one step along it to the next): axis}: what an axis keeps when an array is reshaped."""
+    return {(size, prod(shape[axis + 1 :])): axis for axis, size in enumerate(shape) if size > 1}
 
 
 def _taken_whole(index: Ints, shape: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -215,6 +218,19 @@ class FactorClass:
             for i, j in zip(entries[k].tolist(), entries[m].tolist(), strict=True):
                 add_to(law, (i, j), sign)
         return {key: c for key, c in law.items() if c}
+
+    def gram_terms(self) -> Terms:
+        """``gram(k, m)`` for all k < m at once, owned by their numbers, as packed terms; not canonical."""
+        k, m = np.triu_indices(self.size, 1)
+        parts = []
+        for entries, sign in self.parts:
+            pairs = np.stack([entries[k].ravel(), entries[m].ravel()], axis=1)
+            pairs.sort(axis=1)
+            owner = np.repeat(np.arange(len(k)), entries.shape[1])
+            var = pairs.ravel().astype(np.int32)
+            start = 2 * np.arange(len(pairs) + 1, dtype=np.int64)
+            parts.append(Terms(owner, np.full(len(pairs), sign), start, var, np.ones_like(var)))
+        return concatenate(parts)
 
     def rotation(self, k: int, m: int) -> list[tuple[int, int]]:
         """Pairs (i, j) of parameters, turned as the plane of k and m is: the generator i -> j, j -> -i."""
@@ -445,14 +461,21 @@ class Symmetries:
         $\langle c, \theta\rangle$ of a translation, $\sum_j a_j\theta_j^2$ of a scaling, and $\langle\theta_k,
         \theta_m\rangle$ summed over the factors that a matrix and its inverse act on, with signs.
         """
+        return self.diagonal_laws() + self.gram_laws()
+
+    def diagonal_laws(self) -> list[Law]:
+        """Those of translations and scalings."""
         laws: list[Law] = [{(j,): a for j, a in c.items()} for c in self.translations]
-        laws += [{(j, j): a for j, a in scaling.items()} for scaling in self.scalings]
-        return laws + self.gram_laws()
+        return laws + [{(j, j): a for j, a in scaling.items()} for scaling in self.scalings]
+
+    @property
+    def free_factors(self) -> list[FactorClass]:
+        """The factors on which any invertible matrix acts."""
+        return [factor for factor in self.factors if not factor.orthogonal]
 
     def gram_laws(self) -> list[Law]:
         """Those of factors, off the diagonal, which belongs to the scalings."""
-        free = [factor for factor in self.factors if not factor.orthogonal]
-        return [factor.gram(k, m) for factor in free for k, m in factor.planes()]
+        return [factor.gram(k, m) for factor in self.free_factors for k, m in factor.planes()]
 
 
 def symmetries(

@@ -246,7 +246,20 @@ def test_python_dash_m():
 
 def test_interruption_prints_the_bounds_so_far():
     """Ctrl-C ends with status 130 and both bounds on standard output."""
-    words = [sys.executable, "-u", "-m", "clexact", "certify", "linear", "60", "60", "60", "60", "--json"]
+    words = [
+        sys.executable,
+        "-u",
+        "-m",
+        "clexact",
+        "certify",
+        "linear",
+        "60",
+        "60",
+        "60",
+        "--flow",
+        "momentum",
+        "--json",
+    ]
     running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
     os.kill(running.pid, signal.SIGINT)

@@ -17,11 +17,13 @@ from clexact.grading import Grading, grading
 from clexact.lawcheck import LawCheck, LawStatus, check_law
 from clexact.laws import Completeness, ConservationLaws, polynomial_laws
 from clexact.lie import ClosureStatus, LieClosure, lie_closure
+from clexact.memory import MemoryLimitError
 from clexact.model import Model
 from clexact.orbit import Orbit, orbit_dimension
 from clexact.polynomial import Polynomial
 from clexact.program import concatenate
 from clexact.regions import TieError
+from clexact.threads import set_threads
 from clexact.version import __version__
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "LawCount",
     "LawStatus",
     "LieClosure",
+    "MemoryLimitError",
     "Minimality",
     "MinimalityStatus",
     "Model",
@@ -65,5 +68,6 @@ __all__ = [
     "momentum_flow",
     "orbit_dimension",
     "polynomial_laws",
+    "set_threads",
     "verify",
 ]

@@ -41,6 +41,7 @@ from clexact.lie import (
     error_bits,
     settle,
 )
+from clexact.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
 from clexact.sparse import SPARSE_FROM, SparseGrowth, supports
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class LawCount:
     degree: int
     seed: int
     interrupted: bool  # Ctrl-C came before the search had ended: the bounds are valid, but might be better
+    stopped: str  # what was left out for want of memory, in words; else empty
     description: str
     assumptions: tuple[str, ...]
     flow: Flow = field(repr=False)
@@ -170,6 +172,7 @@ class LawCount:
             "prime": self.closure.prime,
             "seed": self.seed,
             "interrupted": self.interrupted,
+            "stopped": self.stopped,
             "seconds": round(self.seconds, 6),
         }
         data["blocks"] = [{"parameters": list(names), "laws": n} for names, n in self.blocks.items()]
@@ -188,6 +191,7 @@ def certify(
     max_depth: int = MAX_DEPTH,
     progress: Progress | None = None,
     keep_partial: bool = False,
+    memory_limit: int | None = None,
 ) -> LawCount:
     r"""Count the independent conservation laws of a flow near a generic start, with proof.
 
@@ -200,6 +204,10 @@ def certify(
     ``progress`` is called with (stage, done, total). With ``keep_partial``, Ctrl-C returns the best bounds so far (the
     result says ``interrupted``) instead of raising KeyboardInterrupt.
 
+    From D = 500 on, sparse brackets at a sparse point are tried first: any point and any brackets prove a bound.
+    ``memory_limit`` is in MiB (default: what the machine has): MemoryLimitError before the start if the laws and the
+    sparse brackets may take more; if only dense brackets would, they are left out, which ``stopped`` then says.
+
     Raises TypeError for no flow, ValueError for degree < 1, seed < 0 or max_depth < 0.
 
     >>> import clexact
@@ -209,7 +217,7 @@ def certify(
     flow = as_flow(flow)
     check_degree(degree)
     check_depth(max_depth)
-    certification = _Certification(flow, degree, seed, max_depth, progress)
+    certification = _Certification(flow, degree, seed, max_depth, progress, memory_limit)
     try:
         certification.run()
     except KeyboardInterrupt:
@@ -222,7 +230,16 @@ def certify(
 class _Certification:
     """The bounds so far, and how to better them: laws from below, brackets from above, closure between."""
 
-    def __init__(self, flow: Flow, degree: int, seed: int, max_depth: int, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        degree: int,
+        seed: int,
+        max_depth: int,
+        progress: Progress | None,
+        memory_limit: int | None = None,
+    ) -> None:
+        self.memory_limit, self.stopped = memory_limit, ""
         self.flow, self.degree, self.seed, self.max_depth, self.progress = flow, degree, seed, max_depth, progress
         self.draws, self.stats, self.interrupted = Draws(seed), dict[str, float](), False
         self.laws = laws_from_dicts(flow, [], degree, seed)
@@ -249,15 +266,23 @@ class _Certification:
 
     def run(self) -> None:
         """Cheapest first: laws of the program's shape, sparse brackets, then any brackets."""
+        sparse = isinstance(self.flow, GradientFlow) and self.flow.dimension >= SPARSE_FROM
         with self._timed("laws of the program's shape"):
+            if said := self._over_limit(sparse_bytes(self.flow) if sparse else dense_bytes(self.flow)):
+                raise MemoryLimitError(f"{said}: not started.")
             proposed = proposed_laws(self.flow, self.degree, seed=self.seed)
-        if self.flow.dimension < SPARSE_FROM or not self._run_sparsely(proposed):
+        if sparse and self._run_sparsely(proposed):
+            return
+        self.stopped = self._over_limit(dense_bytes(self.flow))
+        if not self.stopped:
             self._run(proposed)
+
+    def _over_limit(self, needed: int) -> str:
+        return over_limit(needed, f"{self.flow.description} (D = {self.flow.dimension})", self.memory_limit)
 
     def _run_sparsely(self, proposed: ConservationLaws) -> bool:
         """Whether sparse brackets at a sparse point meet the laws proposed."""
-        if not isinstance(self.flow, GradientFlow):
-            return False
+        assert isinstance(self.flow, GradientFlow)
         for support in supports(self.flow, self.draws):
             prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
             growth = SparseGrowth(self.flow, support, prime, self.draws)
@@ -269,6 +294,8 @@ class _Certification:
                     growth.run(self.flow.dimension - len(found), self.max_depth, self.progress)
             except MemoryError:
                 continue
+            if len(found) > len(self.shown.laws):
+                self.laws, self.shown = proposed, self._shown(list(found), growth)
             if growth.form.rank == self.flow.dimension - len(found):
                 self.laws, self.shown = proposed, self._shown(list(found), growth)
                 self.settled, self.status = growth, ClosureStatus.PROVED
@@ -330,6 +357,7 @@ class _Certification:
             degree=self.degree,
             seed=self.seed,
             interrupted=self.interrupted,
+            stopped=self.stopped,
             description=flow.description,
             assumptions=flow.assumptions,
             flow=flow,

@@ -24,8 +24,10 @@ from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import MAX_DEPTH
 from clexact.lie import Progress as Callback
 from clexact.limits import Limits, limits
+from clexact.memory import MemoryLimitError
 from clexact.models import FAMILIES
 from clexact.orbit import STARTS, orbit_dimension
+from clexact.threads import set_threads
 from clexact.version import __version__
 
 WRONG_INPUT, LIMIT_REACHED, INTERRUPTED = 2, 3, 130
@@ -60,6 +62,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     arguments = build_parser().parse_args(argv)
     try:
+        if getattr(arguments, "threads", None) is not None:
+            set_threads(arguments.threads)
         arguments.command(arguments)
         sys.stdout.flush()
     except (ValueError, TypeError, OverflowError, OSError, ArithmeticError) as error:
@@ -69,6 +73,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         return _failed(
             arguments, f"cannot open {error.filename!r}: {error.strerror}." if _of_file(error) else str(error)
         )
+    except MemoryLimitError as error:
+        print(f"clexact: {error}", file=sys.stderr)
+        return LIMIT_REACHED
     except MemoryError:
         return _failed(arguments, "the machine's memory does not suffice for this size.")
     except KeyboardInterrupt:
@@ -117,7 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     certifier.add_argument("--laws", action="store_true", help="print the laws too")
     for sub in (certifier, lister):
         sub.add_argument("--time-limit", type=float, metavar="S", help="stop after S seconds with the best bounds")
-        sub.add_argument("--memory-limit", type=int, metavar="MIB", help="stop above so much memory, likewise")
+        sub.add_argument("--memory-limit", type=int, metavar="MIB", help="do not start, or stop, above so much memory")
     certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
     lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
     lister.add_argument("--latex", action="store_true", help="print the laws as LaTeX")
@@ -143,6 +150,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the dense kernels (default: all cores)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default 0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--quiet", action="store_true", help="no progress, and only the answer")
@@ -172,10 +180,14 @@ def _certify(arguments: argparse.Namespace) -> None:
             max_depth=arguments.max_depth,
             progress=progress,
             keep_partial=True,
+            memory_limit=arguments.memory_limit,
         )
     _print_count(count, arguments)
     if arguments.save is not None:  # after the answer, which a full disk must not take away
         count.certificate.save(arguments.save)
+    if count.stopped:
+        print(f"clexact: {count.stopped}: dense brackets were left out.", file=sys.stderr)
+        raise SystemExit(LIMIT_REACHED)
     if count.interrupted:  # the bounds so far are printed
         _stop(limited)
 

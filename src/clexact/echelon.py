@@ -23,7 +23,7 @@ Rows = NDArray[Any]
 Elimination = tuple[NDArray[np.bool_], Ints, Rows]  # (which rows are independent of those before, pivots, reduced rows)
 
 BLOCK = 16  # rows eliminated at a time by the scalar kernel
-TILE = 512  # columns of a matrix product, which so stays in the cache
+TILE = 1024  # columns of a matrix product, which so stays in the cache
 MANY = 2**14  # entries of the left factor from which tiles go to several threads
 SPARE = 32  # columns more than rows among which the pivots of a block are sought first
 SINGLE_PRIME = 2**8  # PANEL * ((p + 1) / 2)^2 + p < 2^24
@@ -133,7 +133,7 @@ class Echelon:
     def __init__(self, columns: int, prime: int) -> None:
         self.prime = prime
         self._ring: Ring = Balanced(prime) if prime < BLAS_PRIME else Word(prime)
-        self._panel = min(PANEL, max(BLOCK, columns // 8))  # rows of a block, at most
+        self._panel = min(PANEL, 64 + columns // 20)  # rows of a block, at most: where the time was least
         self._order = np.arange(columns)
         self._blocks: list[Rows] = []
 

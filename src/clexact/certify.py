@@ -147,7 +147,8 @@ class LawCount:
 
     def __str__(self) -> str:
         dims = " -> ".join(map(str, self.filtration))
-        return f"{self.headline} (D = {self.dimension}, dim W = {dims})"
+        sign = "=" if self.closure.generic else ">="  # at a sparse point the first dimensions may be below the generic
+        return f"{self.headline} (D = {self.dimension}, dim W {sign} {dims})"
 
     __repr__ = __str__
 
@@ -341,7 +342,8 @@ class _Certification:
         """The bounds as they stand."""
         flow, exhibited = self.flow, len(self.shown.laws)
         growth = self.settled or max(self.growths, key=lambda g: g.form.rank)
-        closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=True)
+        dense = isinstance(growth, Growth)
+        closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=dense)
         upper = flow.dimension - closure.rank
         lower = exhibited if closure.status is ClosureStatus.OPEN else upper
         return LawCount(

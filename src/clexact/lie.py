@@ -76,7 +76,7 @@ class LieClosure:
     point: tuple[Number, ...]  # as given, or drawn in [0, prime)
     prime: int
     seed: int
-    generic: bool  # whether the point was drawn, not given
+    generic: bool  # whether the point was drawn from all points, not given and not sparse
     witnesses: tuple[Witness | SparseWitness, ...]
 
     @property

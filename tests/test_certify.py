@@ -363,7 +363,7 @@ def test_json(name):
     data = json.loads(count.to_json())
     assert list(data) == [
         "model", "assumptions", "dimension", "fields", "lower", "upper", "exact", "exhibited", "degree", "filtration",
-        "evidence", "error", "prime", "seed", "interrupted", "seconds", "blocks",
+        "evidence", "error", "prime", "seed", "interrupted", "stopped", "seconds", "blocks",
     ]  # fmt: skip
     assert data == json.loads(json.dumps(count.to_dict()))
     assert sum(block["laws"] for block in data["blocks"]) == count.exhibited

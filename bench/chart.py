@@ -49,7 +49,7 @@ def draw(record: dict[str, Any], out: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7.5, 5), layout="constrained")
     names = labels(record)
     for i, (family, points) in enumerate(curves(record).items()):
-        style = {"marker": MARKERS[i % len(MARKERS)], "color": COLORS[i % len(COLORS)]}
+        style: dict[str, Any] = {"marker": MARKERS[i % len(MARKERS)], "color": COLORS[i % len(COLORS)]}
         axes.plot(*zip(*points, strict=True), label=names[family], markersize=5, linewidth=1.4, **style)
     axes.set(xscale="log", yscale="log", xlabel="D, number of parameters", ylabel="seconds")
     axes.grid(True, which="major", color="0.88", linewidth=0.8)

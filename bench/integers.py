@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -71,10 +71,11 @@ def _laws(case: cases.Case, degree: int, seed: int) -> int:
     return len(clexact.polynomial_laws(clexact.gradient_flow(case.model), degree, seed=seed))
 
 
-def _row(what: str, rows: Rows, calls: list[Callable[[], int]], repeats: int) -> Row:
+def _row(what: str, rows: Rows, calls: Sequence[Callable[[], int]], repeats: int) -> Row:
     """Each call in children of its own; answers must agree."""
     row: Row = {"what": what, "rows": len(rows), "columns": len(rows[0]), "answer": None}
-    answers, failures, seconds = {}, {}, dict.fromkeys(TOOLS)
+    seconds: dict[str, float | None] = dict.fromkeys(TOOLS)
+    answers, failures = dict[str, int](), dict[str, str]()
     for tool, call in zip(TOOLS, calls, strict=True):
         try:
             seconds[tool], _, answers[tool] = median_limited(call, repeats, LIMIT, warm_up=True)
@@ -82,7 +83,7 @@ def _row(what: str, rows: Rows, calls: list[Callable[[], int]], repeats: int) ->
             failures[tool] = str(error)
     ours = seconds["clexact"]
     row |= {"answer": answers.get("clexact")} | {f"{tool}, s": seconds[tool] for tool in TOOLS}
-    row |= {f"x {tool}": seconds[tool] / ours if ours and seconds[tool] else None for tool in TOOLS[1:]}
+    row |= {f"x {tool}": (seconds[tool] or 0) / ours if ours and seconds[tool] else None for tool in TOOLS[1:]}
     compared = len(answers) > 1 or "clexact" not in answers
     right = ("clexact" in answers and len(set(answers.values())) == 1) if compared else None
     return row | {"right": right, "answers": answers, "failures": failures}

@@ -19,11 +19,11 @@ VARIABLES = ("OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  #
 
 def environment() -> dict[str, Any]:
     """Machine, Python, versions of clexact and of the peers, None for what is not installed."""
-    machine = {"platform": platform.platform(), "machine": platform.machine(), "processor": processor()}
+    machine: dict[str, Any] = {"platform": platform.platform(), "machine": platform.machine(), "processor": processor()}
     machine |= {"cpus": os.cpu_count(), "load": os.getloadavg(), "BLAS of NumPy": numpy_blas()}
     machine |= {name: os.environ.get(name) for name in VARIABLES}
-    versions = {package: version(package) for package in PACKAGES} | {"flint": flint.__FLINT_VERSION__}
-    versions |= {"fflas-ffpack": fflas.version(), "sagemath": sage_peer.version()}
+    versions: dict[str, str | None] = {package: version(package) for package in PACKAGES}
+    versions |= {"flint": flint.__FLINT_VERSION__, "fflas-ffpack": fflas.version(), "sagemath": sage_peer.version()}
     return {"machine": machine, "python": platform.python_version(), "versions": versions}
 
 

@@ -59,9 +59,10 @@ def run_python(code: str, *arguments: str, threads: int | None = None) -> str:
     environment = os.environ | (
         {"OPENBLAS_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)} if threads else {}
     )
-    options: dict[str, Any] = {"timeout": PROCESS_LIMIT, "env": environment}
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, **options).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=PROCESS_LIMIT, env=environment
+        ).stdout
     except subprocess.CalledProcessError as error:
         raise FailedRunError((error.stderr.strip().splitlines() or ["no message"])[-1]) from None
     except subprocess.TimeoutExpired:

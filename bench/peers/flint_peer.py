@@ -13,7 +13,8 @@ Rows = list[list[int]]
 def modular_rank(matrix: NDArray[Any], prime: int, threads: int = 1) -> int:
     """Rank mod p."""
     flint.ctx.threads = threads
-    return int(flint.nmod_mat(*matrix.shape, matrix.ravel().tolist(), prime).rank())
+    rows, columns = matrix.shape
+    return int(flint.nmod_mat(rows, columns, matrix.ravel().tolist(), prime).rank())
 
 
 def integer_rank(rows: Rows) -> int:

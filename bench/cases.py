@@ -42,12 +42,13 @@ class Search(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """A family that grows with n, with the number of laws known for n."""
+    """A family that grows with n, with the number of laws known for n and what theory says of the exponent of D."""
 
     name: str
     case: Callable[[int], Case]
     known: Callable[[int], int]
     sizes: tuple[int, ...]
+    theory: str = "dense rank 3; rows: D x one network pass"
 
 
 # With N independent laws of degree 2 that generate all others, degree 4 adds their N (N + 1) / 2 products.
@@ -92,9 +93,29 @@ PEERS = [
     Case("product", (3,)),
     Case("product", (4,)),
     Case("product", (5,)),
+    Case("linear", (3, 3, 3)),
+    Case("relu", (3, 3, 3)),
+    Case("linear", (4, 4, 4)),
 ]
 PEER_DEGREE = 2
 PEER_WARM_UP = Case("product", (2,))  # none of the above, so that SymPy's cache knows none of them
+
+
+class System(NamedTuple):
+    """The monomial system of a model's laws of at most some degree."""
+
+    case: Case
+    degree: int
+
+
+SYSTEMS = [
+    System(Case("linear", (2, 2, 2)), 2),
+    System(Case("product", (4,)), 3),
+    System(Case("product", (5,)), 4),
+    System(Case("linear", (2, 3, 2)), 2),
+    System(Case("relu", (2, 3, 2)), 2),
+    System(Case("linear", (2, 2, 2)), 4),
+]
 
 GROWTH = [
     Growth(
@@ -113,4 +134,5 @@ SEARCH_GROWTH = Growth(
     lambda n: Case("linear", (n,) * 3),
     lambda n: n * (n + 1) // 2,
     (4, 6, 8, 10, 12, 16, 20, 24),
+    theory="2.5: D^2/2 unknowns, 2 sqrt(D/2) entries for each",
 )

@@ -1,4 +1,4 @@
-"""Time clexact: the published batches, law searches, counts, import, a plain SymPy peer, growth with D.
+"""Time clexact: published batches, law searches, counts, import, the rank kernel and other peers, growth with D.
 
     python bench/run.py [--repeats N] [--quick] [--out FILE]
 
@@ -12,42 +12,47 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from math import log
 from typing import Any
 
 import cases
-import peers_sympy
+import integers
+import kernel
+import machine
+from peers import MissingPeerError, sage_peer, sympy_peer
 from rich.console import Console
 from rich.table import Table
-from timing import FailedRunError, fresh, median_limited, median_of, run_python
+from timing import MEMORY, FailedRunError, fresh, median_limited, median_of, run_python
 
 import clexact
 from clexact import reproduce
 
+Count = Callable[[cases.Case], int]
 Row = dict[str, Any]  # cells by column; "right" is None where there is no answer to compare
 SEED = 0
-WIDTH = 150  # of the tables when piped
+WIDTH = 160  # of the tables when piped
 PEER_LIMIT = 60.0  # seconds a peer may take
 GRADIENT_TARGET, FLOWS_TARGET = 3.0, 10.0  # seconds, for all batches of gradient flows, of mirror and momentum flows
 IMPORT_TARGET, MEMORY_TARGET = 0.5, 1024.0  # seconds, MiB
-NOT_SHOWN = ("stages", "failure")  # in the JSON only
-SEARCH = """
-import json, resource, sys, time
+NOT_SHOWN = {  # in the JSON only
+    "stages", "failure", "failures", "missing", "ranks", "answers", "spread of clexact", "FFLAS method",
+}  # fmt: skip
+SEARCH = f"""{MEMORY}
+import json, sys, time
 from clexact import gradient_flow, models, polynomial_laws
 family, *sizes = sys.argv[1].split()
-model = models.rebuild({"family": family, "sizes": [int(n) for n in sizes]})
+model = models.rebuild({{"family": family, "sizes": [int(n) for n in sizes]}})
 start = time.perf_counter()
 laws = polynomial_laws(gradient_flow(model), int(sys.argv[2]), seed=int(sys.argv[3]))
 seconds = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-print(json.dumps({"seconds": seconds, "peak": peak, "answer": [len(laws), len(laws.independent)],
-                  "complete": laws.complete}))
+peak = memory("VmHWM") / 2**20
+print(json.dumps({{"seconds": seconds, "peak": peak, "answer": [len(laws), len(laws.independent)],
+                  "complete": laws.complete}}))
 """
 COUNT = """
 import sys
@@ -156,16 +161,16 @@ def imports(repeats: int, quick: bool) -> list[Row]:
 
 
 def peers(repeats: int, quick: bool) -> list[Row]:
-    """Both published algorithms in SymPy and in clexact, from the model on: same answers, ratio of times."""
+    """Both published algorithms in SymPy, SageMath and clexact, from the model on: same answers, ratios of times."""
     _sympy_laws(cases.PEER_WARM_UP), _sympy_rank(cases.PEER_WARM_UP)  # SymPy imports some of itself late
     rows = []
     for case in cases.PEERS[:3] if quick else cases.PEERS:
-        rows.append(_peer_row(case, f"laws of degree {cases.PEER_DEGREE}", _clexact_laws, _sympy_laws, repeats))
-        rows.append(_peer_row(case, "rank of brackets", _clexact_rank, _sympy_rank, repeats))
+        rows.append(_peer_row(case, "laws", _clexact_laws, _sympy_laws, repeats))
+        rows.append(_peer_row(case, "rank", _clexact_rank, _sympy_rank, repeats))
     return rows
 
 
-Count = Callable[[cases.Case], int]
+PEER_NAMES = {"laws": f"laws of degree {cases.PEER_DEGREE}", "rank": "rank of brackets"}
 
 
 def _peer_row(case: cases.Case, what: str, ours: Count, theirs: Count, repeats: int) -> Row:
@@ -177,9 +182,24 @@ def _peer_row(case: cases.Case, what: str, ours: Count, theirs: Count, repeats: 
         right = answer == expected
     except Exception as error:  # whatever it is, the row shows it
         failure = f"{type(error).__name__}: {error}"
-    return {"model": case.name, "D": case.model.dimension, "what": what, "clexact": answer, "SymPy": expected,
-            "clexact, s": mine, "SymPy, s": peer, "ratio": ratio(peer, mine), "right": right,
-            "failure": failure}  # fmt: skip
+    sage = _sage(case, what, repeats)
+    return {"model": case.name, "D": case.model.dimension, "what": PEER_NAMES[what], "clexact": answer,
+            "SymPy": expected, "Sage": sage["answer"], "clexact, s": mine, "SymPy, s": peer, "Sage, s": sage["seconds"],
+            "x SymPy": ratio(peer, mine), "x Sage": ratio(sage["seconds"], mine), "right": right,
+            "missing": sage["missing"], "failure": failure, "failures": sage["failures"]}  # fmt: skip
+
+
+def _sage(case: cases.Case, what: str, repeats: int) -> Row:
+    """SageMath's row: floats and a tolerance, so an answer that differs shows but is not counted as wrong."""
+    found: Row = {"seconds": None, "answer": None, "missing": {}, "failures": {}}
+    try:
+        times, answers = sage_peer.runs(what, case.family, case.sizes, repeats, PEER_LIMIT * repeats)
+        found |= {"seconds": statistics.median(times), "answer": answers[-1]}
+    except MissingPeerError as error:
+        found["missing"] = {"Sage, s": str(error)}
+    except subprocess.SubprocessError as error:
+        found["failures"] = {"Sage": f"{type(error).__name__}: {error}"}
+    return found
 
 
 def _clexact_laws(case: cases.Case) -> int:
@@ -191,11 +211,11 @@ def _clexact_rank(case: cases.Case) -> int:
 
 
 def _sympy_laws(case: cases.Case) -> int:
-    return peers_sympy.law_count(*peers_sympy.gradient_fields(case.family, case.sizes), cases.PEER_DEGREE)
+    return sympy_peer.law_count(*sympy_peer.gradient_fields(case.family, case.sizes), cases.PEER_DEGREE)
 
 
 def _sympy_rank(case: cases.Case) -> int:
-    return peers_sympy.lie_rank(*peers_sympy.gradient_fields(case.family, case.sizes), SEED)
+    return sympy_peer.lie_rank(*sympy_peer.gradient_fields(case.family, case.sizes), SEED)
 
 
 def growth(repeats: int, quick: bool) -> list[Row]:
@@ -215,8 +235,8 @@ def _growth_row(family: cases.Growth, n: int, count: Callable[..., Any], repeats
         seconds, spread, (answer, stages) = median_of(partial(count, case), repeats)
     except Exception as error:  # whatever it is, the row shows it
         failure = f"{type(error).__name__}: {error}"
-    top = max(stages, key=lambda stage: stages[stage], default=None)
-    most = f"{top} {stages[top] / sum(stages.values()):.0%}" if top else None
+    top = sorted(stages, key=lambda stage: -stages[stage])[:2]
+    most = ", ".join(f"{stage} {stages[stage] / sum(stages.values()):.0%}" for stage in top) or None
     return {"family": family.name, "n": n, "D": case.model.dimension, "laws": answer, "known": family.known(n),
             "seconds": seconds, "spread": spread, "most time": most, "right": answer == family.known(n),
             "stages": stages, "failure": failure}  # fmt: skip
@@ -235,7 +255,7 @@ def _searched(case: cases.Case) -> tuple[int | None, dict[str, float]]:
 
 def exponents(rows: list[Row]) -> list[Row]:
     """Slope of log seconds against log D over the upper half of the sizes, least squares."""
-    out = []
+    out, theory = [], {family.name: family.theory for family in (*cases.GROWTH, cases.SEARCH_GROWTH)}
     for family in dict.fromkeys(row["family"] for row in rows):
         mine = [row for row in rows if row["family"] == family and row["seconds"] is not None]
         half = mine[len(mine) // 2 :]
@@ -243,7 +263,8 @@ def exponents(rows: list[Row]) -> list[Row]:
         slope = statistics.linear_regression(x, y).slope if len(half) > 1 else None
         last: Row = mine[-1] if mine else {}
         out.append({"family": family, "D fitted": f"{half[0]['D']}..{half[-1]['D']}" if half else None,
-                    "exponent": slope, "largest D": last.get("D"), "seconds": last.get("seconds")})  # fmt: skip
+                    "exponent": slope, "theory": theory[family], "largest D": last.get("D"),
+                    "seconds": last.get("seconds")})  # fmt: skip
     return out
 
 
@@ -266,16 +287,15 @@ def print_table(console: Console, title: str, rows: list[Row]) -> None:
         if title == "growth" and row["family"] != family:
             table.add_section()
             family = row["family"]
-        table.add_row(*(shown(row[name]) for name in columns))
+        missing = row.get("missing", {})
+        table.add_row(*(f"- {missing[name]}" if name in missing else shown(row[name]) for name in columns))
     console.print(table)
 
 
-def environment() -> dict[str, Any]:
-    """The machine and the versions behind the figures."""
-    packages = ("clexact", "numpy", "python-flint", "sympy")
-    machine = {"platform": platform.platform(), "machine": platform.machine(), "cpus": os.cpu_count()}
-    machine |= {"load": os.getloadavg(), "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS")}
-    return {"machine": machine, "python": platform.python_version(), "versions": {p: version(p) for p in packages}}
+MEASURES: dict[str, Callable[[int, bool], list[Row]]] = {
+    "engine": engine, "laws": laws, "counts": counts, "imports": imports, "kernel": partial(kernel.table, SEED),
+    "integers": partial(integers.table, SEED), "peers": peers, "growth": growth,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -290,13 +310,18 @@ def main() -> None:
     if arguments.repeats < 1:
         parser.error(f"--repeats must be at least 1, not {arguments.repeats}.")
     console, tables = Console(width=None if sys.stdout.isatty() else WIDTH), dict[str, list[Row]]()
-    for measure in (engine, laws, counts, imports, peers, growth):
-        tables[measure.__name__] = measure(arguments.repeats, arguments.quick)
-        print_table(console, measure.__name__, tables[measure.__name__])
+    for name, measure in MEASURES.items():
+        tables[name] = measure(arguments.repeats, arguments.quick)
+        print_table(console, name, tables[name])
     wrong = [row for rows in tables.values() for row in rows if row["right"] is False]
     tables["exponents"] = exponents(tables["growth"])
     print_table(console, "exponents", tables["exponents"])
-    record = environment() | {"seed": SEED, "repeats": arguments.repeats, "quick": arguments.quick, "tables": tables}
+    record = machine.environment() | {
+        "seed": SEED,
+        "repeats": arguments.repeats,
+        "quick": arguments.quick,
+        "tables": tables,
+    }
     with open(arguments.out, "w", encoding="utf-8") as file:
         json.dump(record, file, indent=1)
     console.print(f"{len(wrong)} wrong answers; rows in {arguments.out}", markup=False)

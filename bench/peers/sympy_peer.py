@@ -50,25 +50,24 @@ def gradient_fields(family: str, sizes: Sequence[int]) -> tuple[list[Field], Var
     return [[sympy.diff(f, x) for x in variables] for f in phi], variables
 
 
-def law_count(fields: list[Field], variables: Variables, degree: int) -> int:
-    """Dimension of the space of polynomial laws of degree at most ``degree``, constants excluded."""
+def monomial_system(fields: list[Field], variables: Variables, degree: int) -> list[list[sympy.Rational]]:
+    """The equations that make a polynomial of at most that degree a law, one column for each monomial but 1."""
     monomials = [
         sympy.Mul(*chosen) for k in range(1, degree + 1) for chosen in combinations_with_replacement(variables, k)
     ]
-    rows: dict[tuple[int, tuple[int, ...]], dict[int, sympy.Rational]] = {}
+    rows: dict[tuple[int, tuple[int, ...]], list[sympy.Rational]] = {}
     for column, monomial in enumerate(monomials):
         for i, field in enumerate(fields):
             derivative = sum(sympy.diff(monomial, x) * component for x, component in zip(variables, field, strict=True))
             for exponents, c in sympy.Poly(derivative, *variables).terms():
                 if c:
-                    rows.setdefault((i, exponents), {})[column] = c
-    if not rows:
-        return len(monomials)
-    matrix = sympy.zeros(len(rows), len(monomials))
-    for r, row in enumerate(rows.values()):
-        for column, c in row.items():
-            matrix[r, column] = c
-    return len(matrix.nullspace())
+                    rows.setdefault((i, exponents), [sympy.Integer(0)] * len(monomials))[column] = c
+    return list(rows.values())
+
+
+def law_count(fields: list[Field], variables: Variables, degree: int) -> int:
+    """Dimension of the space of polynomial laws of degree at most ``degree``, constants excluded; fields not all 0."""
+    return len(sympy.Matrix(monomial_system(fields, variables, degree)).nullspace())
 
 
 def bracket(X: Field, Y: Field, variables: Variables) -> Field:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from clexact import Model, models
+from clexact import Flow, Model, gradient_flow, models, momentum_flow
 
 
 class Case(NamedTuple):
@@ -42,44 +42,59 @@ class Search(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """A family that grows with n, with the number of laws known for n and what theory says of the exponent of D."""
+    """A family that grows with n: the number of laws known for n, and what theory says of the exponent of D."""
 
     name: str
     case: Callable[[int], Case]
     known: Callable[[int], int]
     sizes: tuple[int, ...]
-    theory: str = "dense rank 3; rows: D x one network pass"
+    theory: str
+    flow: Callable[[Model], Flow] = gradient_flow
 
 
 # With N independent laws of degree 2 that generate all others, degree 4 adds their N (N + 1) / 2 products.
 SEARCHES = [
     Search(Case("linear", (20, 20, 20)), 2, 5.0, (210, 210)),
+    Search(Case("linear", (30, 50, 30)), 2, 60.0, (1275, 1275)),
+    Search(Case("linear", (28, 28, 28, 28, 28)), 2, 60.0, (3 * 406, 3 * 406)),
+    Search(Case("relu", (30, 50, 30), True), 2, 60.0, (50, 50)),
+    Search(Case("linear", (4, 5, 4)), 4, 60.0, (15 + 120, 15)),
+    Search(Case("product", (10,)), 6, 60.0, (9 + 45 + 165, 9)),
+    Search(Case("linear", (2, 2, 3)), 6, 60.0, (3 + 6 + 10, 3)),
     Search(Case("product", (8,)), 4, 5.0, (7 + 28, 7)),
     Search(Case("linear", (2, 3, 2)), 4, 5.0, (6 + 21, 6)),
 ]
 
 
 class Count(NamedTuple):
-    """A count by the command line, with its target in seconds and the number of laws known."""
+    """A count by the command line, with its targets in seconds and MiB and the number of laws known."""
 
     words: str
     target: float
     known: int
+    memory: float = 2048.0
 
 
 # Known: U_l^T U_l - U_(l+1) U_(l+1)^T, independent; one for each hidden unit; Q^T Q - K^T K and V^T V - O^T O for each
 # head, one for each plane under rotary positions; Noether's r (r - 1) / 2 under momentum (arXiv 2405.12888).
 COUNTS = [
     Count("linear 30 30 30", 10.0, 465),
+    Count("linear 70 70 70", 20.0, 2485),
     Count("linear 30 30 30 30", 60.0, 930),
+    Count("linear 50 50 50 50 50", 60.0, 3 * 1275),
+    Count("relu 100 100 100 --bias", 30.0, 100),
     Count("relu 50 50 50 50", 60.0, 100),
-    Count("attention 16 16 --heads 4", 30.0, 4 * (136 + 136)),
+    Count("attention 64 16 --heads 4", 60.0, 4 * (136 + 136)),
     Count("attention 16 16 --heads 4 --rope", 30.0, 4 * (8 + 136)),
     Count("attention 16 4 --heads 4 --tokens 3", 30.0, 4 * (10 + 10)),
+    Count("conv2d 3 16 16 --kernel 3", 30.0, 136),
     Count("conv2d 3 16 16 --kernel 3 --relu", 30.0, 16),
     Count("linear 20 20 20 --flow momentum", 60.0, 190),
     Count("linear 20 20 20 --flow momentum --damping nesterov", 60.0, 190),
+    Count("linear 40 40 40 --flow momentum", 60.0, 780),
     Count("nmf 20 20 20 --flow mirror", 60.0, 20),
+    Count("linear 223 223 223", 120.0, 24976, 12288.0),
+    Count("bench/attention_head.py:net", 120.0, 2080, 12288.0),
 ]
 
 PEERS = [
@@ -95,7 +110,7 @@ PEERS = [
     Case("product", (5,)),
     Case("linear", (3, 3, 3)),
     Case("relu", (3, 3, 3)),
-    Case("linear", (4, 4, 4)),
+    Case("linear", (3, 4, 3)),
 ]
 PEER_DEGREE = 2
 PEER_WARM_UP = Case("product", (2,))  # none of the above, so that SymPy's cache knows none of them
@@ -117,17 +132,23 @@ SYSTEMS = [
     System(Case("linear", (2, 2, 2)), 4),
 ]
 
+SPARSE = "1: sparse rows, as many as coordinates"
+GRAMS = "1.5: the laws have n^3 terms"
 GROWTH = [
-    Growth(
-        "linear n n n", lambda n: Case("linear", (n,) * 3), lambda n: n * (n + 1) // 2, (4, 6, 8, 12, 16, 24, 32, 40)
-    ),
-    Growth("linear n n n n", lambda n: Case("linear", (n,) * 4), lambda n: n * (n + 1), (3, 4, 6, 8, 12, 16, 24, 32)),
-    Growth("relu n n n", lambda n: Case("relu", (n,) * 3), lambda n: n, (4, 6, 8, 12, 16, 24, 32, 40)),
-    Growth(
-        "relu n n n n --bias", lambda n: Case("relu", (n,) * 4, True), lambda n: 2 * n, (3, 4, 6, 8, 12, 16, 24, 32)
-    ),
-    Growth("product n", lambda n: Case("product", (n,)), lambda n: n - 1, (8, 32, 64, 128, 256, 512, 1024, 2048)),
-]
+    Growth("linear n n n", lambda n: Case("linear", (n,) * 3), lambda n: n * (n + 1) // 2,
+           (8, 16, 24, 32, 48, 64, 96, 128), GRAMS),
+    Growth("linear n n n n", lambda n: Case("linear", (n,) * 4), lambda n: n * (n + 1),
+           (8, 16, 24, 32, 48, 64, 96), GRAMS),
+    Growth("relu n n n", lambda n: Case("relu", (n,) * 3), lambda n: n, (8, 16, 32, 64, 96, 128, 192), SPARSE),
+    Growth("relu n n n n --bias", lambda n: Case("relu", (n,) * 4, True), lambda n: 2 * n,
+           (8, 16, 32, 48, 64, 96, 128), SPARSE),
+    Growth("attention n n", lambda n: Case("attention", (n, n)), lambda n: n * (n + 1),
+           (8, 16, 24, 32, 48, 64), GRAMS),
+    Growth("product n", lambda n: Case("product", (n,)), lambda n: n - 1, (8, 32, 64, 128, 256, 512, 1024, 2048),
+           "2: the laws are found by elimination"),
+    Growth("momentum, linear n n n", lambda n: Case("linear", (n,) * 3), lambda n: n * (n - 1) // 2,
+           (4, 8, 12, 16, 20, 24, 28), "3: dense rank", momentum_flow),
+]  # fmt: skip
 
 SEARCH_GROWTH = Growth(
     "laws of degree 2, linear n n n",

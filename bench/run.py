@@ -21,6 +21,7 @@ from math import log
 from typing import Any
 
 import cases
+import elimination
 import integers
 import kernel
 import machine
@@ -37,7 +38,7 @@ Row = dict[str, Any]  # cells by column; "right" is None where there is no answe
 SEED = 0
 WIDTH = 160  # of the tables when piped
 PEER_LIMIT = 60.0  # seconds a peer may take
-GRADIENT_TARGET, FLOWS_TARGET = 3.0, 10.0  # seconds, for all batches of gradient flows, of mirror and momentum flows
+GRADIENT_TARGET, FLOWS_TARGET = 1.0, 10.0  # seconds, for all batches of gradient flows, of mirror and momentum flows
 IMPORT_TARGET, MEMORY_TARGET = 0.5, 1024.0  # seconds, MiB
 NOT_SHOWN = {  # in the JSON only
     "stages", "failure", "failures", "missing", "ranks", "answers", "spread of clexact", "FFLAS method",
@@ -54,10 +55,12 @@ peak = memory("VmHWM") / 2**20
 print(json.dumps({{"seconds": seconds, "peak": peak, "answer": [len(laws), len(laws.independent)],
                   "complete": laws.complete}}))
 """
-COUNT = """
-import sys
+COUNT = f"""{MEMORY}
+import contextlib, io, json, sys
 from clexact.cli import run
-sys.exit(run(["certify", *sys.argv[1:]]))
+with contextlib.redirect_stdout(io.StringIO()) as out:
+    run(["certify", *sys.argv[1:]])
+print(json.dumps(json.loads(out.getvalue()) | {{"peak": memory("VmHWM") / 2**20}}))
 """
 ENGINE = """
 import json, re, sys, time
@@ -141,15 +144,16 @@ def counts(repeats: int, quick: bool) -> list[Row]:
 
 
 def _count_row(count: cases.Count, repeats: int) -> Row:
-    seconds, D, answer, failure = None, None, None, None
+    seconds, D, answer, peak, failure = None, None, None, None, None
     try:
         runs = fresh(COUNT, *count.words.split(), "--json", "--seed", str(SEED), repeats=repeats)
         seconds, D = statistics.median(run["seconds"] for run in runs), runs[0]["dimension"]
-        answer = runs[0]["lower"] if runs[0]["exact"] and runs[0]["error"] == "0" else None
+        answer, peak = runs[0]["lower"] if runs[0]["exact"] and runs[0]["error"] == "0" else None, runs[0]["peak"]
     except FailedRunError as error:
         failure = str(error)
     return {"certify": count.words, "D": D, "laws": answer, "known": count.known, "seconds": seconds,
-            "target, s": met(seconds, count.target), "right": answer == count.known, "failure": failure}  # fmt: skip
+            "target, s": met(seconds, count.target), "MiB": peak, "target, MiB": met(peak, count.memory),
+            "right": answer == count.known, "failure": failure}  # fmt: skip
 
 
 def imports(repeats: int, quick: bool) -> list[Row]:
@@ -232,7 +236,7 @@ def _growth_row(family: cases.Growth, n: int, count: Callable[..., Any], repeats
     case = family.case(n)
     seconds, spread, answer, stages, failure = None, None, None, {}, None
     try:
-        seconds, spread, (answer, stages) = median_of(partial(count, case), repeats)
+        seconds, spread, (answer, stages) = median_of(partial(count, case, family.flow), repeats)
     except Exception as error:  # whatever it is, the row shows it
         failure = f"{type(error).__name__}: {error}"
     top = sorted(stages, key=lambda stage: -stages[stage])[:2]
@@ -242,14 +246,14 @@ def _growth_row(family: cases.Growth, n: int, count: Callable[..., Any], repeats
             "stages": stages, "failure": failure}  # fmt: skip
 
 
-def _certified(case: cases.Case) -> tuple[int | None, dict[str, float]]:
+def _certified(case: cases.Case, flow: Callable[[clexact.Model], clexact.Flow]) -> tuple[int | None, dict[str, float]]:
     """The count if it is exact and proved, with the seconds of each stage."""
-    count = clexact.certify(clexact.gradient_flow(case.model), seed=SEED)
+    count = clexact.certify(flow(case.model), seed=SEED)
     return count.lower if count.exact and not count.error else None, count.stats
 
 
-def _searched(case: cases.Case) -> tuple[int | None, dict[str, float]]:
-    found = clexact.polynomial_laws(clexact.gradient_flow(case.model), 2, seed=SEED)
+def _searched(case: cases.Case, flow: Callable[[clexact.Model], clexact.Flow]) -> tuple[int | None, dict[str, float]]:
+    found = clexact.polynomial_laws(flow(case.model), 2, seed=SEED)
     return len(found) if found.complete else None, {}
 
 
@@ -294,6 +298,7 @@ def print_table(console: Console, title: str, rows: list[Row]) -> None:
 
 MEASURES: dict[str, Callable[[int, bool], list[Row]]] = {
     "engine": engine, "laws": laws, "counts": counts, "imports": imports, "kernel": partial(kernel.table, SEED),
+    "elimination": partial(elimination.table, SEED),
     "integers": partial(integers.table, SEED), "peers": peers, "growth": growth,
 }  # fmt: skip
 

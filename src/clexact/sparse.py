@@ -16,6 +16,7 @@ from clexact._kernels.sparse import SparseForm
 from clexact.draws import Draws
 from clexact.flow import GradientFlow
 from clexact.lie import Grown, Progress, SparseWitness, nested_bracket
+from clexact.linalg import Words
 from clexact.sparsejets import Part, SparseJet, SparseJets, compressed
 from clexact.terms import Ints
 from clexact.touching import Mask
@@ -74,6 +75,13 @@ class SparseGrowth(Grown[SparseForm, SparseWitness]):
             missed = 0 if self.form.rank > before else missed + 1
             everywhere = np.arange(self._flow.dimension)  # again where the coordinates still free did not help
             sought = everywhere if missed else np.setdiff1d(everywhere, self.form.pivots)
+
+    def values(self, witness: SparseWitness) -> Words:
+        """Values (members, D) of a witness at the point, dense."""
+        rows = int(witness.seeds[0].rows.max(initial=-1)) + 1
+        found, out = self._values(list(witness.seeds), rows), np.zeros((rows, self._flow.dimension), dtype=np.uint64)
+        out[found.rows, found.place] = found.value
+        return out
 
     def _add(self, depth: int, coordinates: Ints) -> None:
         """Members that move these coordinates."""

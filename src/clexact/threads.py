@@ -19,8 +19,10 @@ T = TypeVar("T")
 
 
 def available() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Number of cores that this process may use, or what OPENBLAS_NUM_THREADS or OMP_NUM_THREADS allow, if less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = (os.environ.get(name, "") for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"))
+    return min([cores, *(int(text) for text in asked if text.isdecimal() and int(text) > 0)])
 
 
 _count = available()

@@ -33,6 +33,7 @@ TABLES = {
     "laws": Columns(("search", "degree"), "seconds", "laws, independent"),
     "counts": Columns(("certify",), "seconds", "laws"),
     "imports": Columns(("what",), "seconds", None),
+    "elimination": Columns(("system",), "seconds", "rank"),
     "kernel": Columns(("matrix", "n", "p", "threads"), "clexact, s", "rank"),
     "integers": Columns(("what", "rows", "columns"), "clexact, s", "answer"),
     "peers": Columns(("model", "what"), "clexact, s", "clexact"),

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import gcd
+from math import gcd, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SOLVED = 300  # rows of the core from which on solutions are included
 MAX_SOLVED = 10**8  # entries of a core that is solved
 
-Sparse = Mapping[int, int]  # {place: integer}
+Sparse = dict[int, int]  # {place: integer}
 Family = dict[str, Any]  # {"gram": {"parts": ...}} or {"polynomials": [text, ...]}
 
 
@@ -120,17 +120,19 @@ def of_count(count: LawCount) -> dict[str, Any]:
     if len(numbers) != count.lower:
         families, numbers = [{"polynomials": [str(h) for h in count.laws]}], list(count.shown.laws)
     seeds = [
-        [dict(enumerate(seed)) for seed in seeds]
+        [_sparse(seed) for seed in seeds]
         for witness in closure.witnesses
         for seeds in witness.seeds.swapaxes(0, 1).tolist()
     ]
-    return document(
-        flow, families, numbers, shown, Members(Place(dict(enumerate(closure.point)), closure.prime), seeds)
-    )
+    return document(flow, families, numbers, shown, Members(_place(closure.point, closure.prime), seeds))
 
 
 def _place(point: Iterable[Any], prime: int) -> Place:
-    return Place({j: int(x) for j, x in enumerate(point)}, prime)
+    return Place(_sparse(point), prime)
+
+
+def _sparse(values: Iterable[Any]) -> Sparse:
+    return {j: int(x) for j, x in enumerate(values) if x}
 
 
 def written_program(flow: GradientFlow) -> dict[str, Any]:
@@ -173,45 +175,89 @@ def ranges(numbers: Iterable[int]) -> list[list[int]]:
 
 
 def law_families(flow: GradientFlow) -> list[Family]:
-    """The laws that the shape of a program proves: as Gram matrices where the verifier sees them, or polynomials."""
-    found, grams = flow.symmetries, list[Family]()
+    """The laws that the shape of a program proves: as families that the verifier proves likewise, or as text."""
+    found, families, held = flow.symmetries, list[Family](), set[Key]()
     laws: list[Law] = [{(j,): a for j, a in c.items()} for c in found.translations]
-    laws += [{(j, j): a for j, a in scaling.items()} for scaling in found.scalings]
-    held = set()
     for factor in found.factors:
-        if gram := _gram(flow, factor):
-            grams.append(gram)
+        gram = {"gram": {"parts": _parts(flow, factor)}}
+        if not factor.orthogonal and _shown(flow, gram):
+            families.append(gram)
             held |= {_key(factor.gram(k, k)) for k in range(factor.size)}
         elif not factor.orthogonal:
             laws += [factor.gram(k, m) for k, m in factor.planes()]
-    texts = [polynomial_text(flow, h) for h in laws if _key(h) not in held]
-    return grams + ([{"polynomials": texts}] if texts else [])
+    squares: list[Law] = [{(j, j): a for j, a in scaling.items()} for scaling in found.scalings]
+    diagonal, rest = _diagonal(flow, [h for h in squares if _key(h) not in held])
+    texts = [polynomial_text(flow, h) for h in laws + rest]
+    return families + diagonal + ([{"polynomials": texts}] if texts else [])
 
 
-def _key(law: Law) -> tuple[tuple[tuple[int, ...], int], ...]:
+Key = tuple[tuple[tuple[int, ...], int], ...]
+
+
+def _key(law: Law) -> Key:
     """A law up to a factor."""
     terms = sorted(law.items())
     scale = gcd(*law.values()) * (1 if terms[0][1] > 0 else -1)
     return tuple((monomial, c // scale) for monomial, c in terms)
 
 
-def _gram(flow: GradientFlow, factor: FactorClass) -> Family | None:
-    """The family of a factor, if the verifier's rule of shapes proves it."""
-    if factor.orthogonal or factor.size == 1:
-        return None
-    parts = []
-    for entries, sign in factor.parts:
-        first, step = int(entries.min()), int(entries[1, 0] - entries[0, 0])
-        name = next(n for n in reversed(flow.model.parameters) if flow.model.offsets()[n] <= first)
-        shape = flow.model.parameters[name]
-        steps = zip(verifier.strides(shape), shape, strict=True)
-        parts.append([name, next(axis for axis, at in enumerate(steps) if at == (step, factor.size)), sign])
-    family = {"gram": {"parts": parts}}
+def _parts(flow: GradientFlow, factor: FactorClass) -> list[list[Any]]:
+    """[[parameter, axis, sign], ...] of a factor."""
+    return [[*_slice(flow, entries[0].tolist())[0][:2], sign] for entries, sign in factor.parts]
+
+
+def _slice(flow: GradientFlow, entries: Sequence[int]) -> list[tuple[str, int, int]]:
+    """(parameter, axis, index) of the slices that these variables, increasing, are: none, one, or several."""
+    name = next(n for n in reversed(flow.model.parameters) if flow.model.offsets()[n] <= entries[0])
+    shape, first = flow.model.parameters[name], flow.model.offsets()[name]
+    places = np.arange(first, first + prod(shape)).reshape(shape)
+    found = []
+    for axis, size in enumerate(shape):
+        index = (entries[0] - first) // verifier.strides(shape)[axis] % size
+        if np.array_equal(places.take(index, axis=axis).ravel(), entries):
+            found.append((name, axis, index))
+    return found
+
+
+def _diagonal(flow: GradientFlow, laws: Sequence[Law]) -> tuple[list[Family], list[Law]]:
+    """Sums of weighted squares as families of squared norms of slices, as far as they are; and the others."""
+    groups: dict[tuple[tuple[str, int, int], ...], dict[int, Law]] = {}
+    for law in laws:
+        parts, indices = _weighted_slices(flow, law)
+        if len(indices) == 1:
+            groups.setdefault(parts, {})[indices.pop()] = law
+    families, shown = list[Family](), set[int]()
+    for parts, members in groups.items():
+        size = flow.model.parameters[parts[0][0]][parts[0][1]]
+        family = {"diagonal": {"parts": [list(part) for part in parts]}}
+        if len(members) == size and _shown(flow, family):
+            families.append(family)
+            shown |= {id(law) for law in members.values()}
+    return families, [law for law in laws if id(law) not in shown]
+
+
+def _weighted_slices(flow: GradientFlow, law: Law) -> tuple[tuple[tuple[str, int, int], ...], set[int]]:
+    """((parameter, axis, weight), ...) and the indices of the slices of which a law is the sum of squares."""
+    entries: dict[tuple[str, int], list[int]] = {}
+    offsets = flow.model.offsets()
+    for (j, *_), c in sorted(law.items()):
+        entries.setdefault((next(n for n in reversed(offsets) if offsets[n] <= j), c), []).append(j)
+    slices = [(c, _slice(flow, found)) for (_, c), found in entries.items()]
+    if not all(found for _, found in slices):
+        return (), set()
+    return tuple((found[0][0], found[0][1], c) for c, found in slices), {found[0][2] for _, found in slices}
+
+
+def _shown(flow: GradientFlow, family: Family) -> bool:
+    """Whether the verifier's rule of shapes proves a family."""
+    budget = verifier.Budget(verifier.MAX_WORK)
     try:
-        verifier.Gram(family["gram"], _program(flow), "gram").check()
-    except verifier.Untrue:
-        return None
-    return family
+        read = verifier.laws_of(family, _program(flow), "laws", budget)
+        if isinstance(read, verifier.Gram):
+            read.check(budget)
+    except (verifier.Untrue, verifier.NotACertificate):
+        return False
+    return True
 
 
 def _program(flow: GradientFlow) -> verifier.Program:
@@ -234,10 +280,9 @@ def polynomial_text(flow: GradientFlow, law: Law) -> str:
 
 def independent_laws(flow: GradientFlow, families: Sequence[Family], place: Place) -> list[int]:
     """Numbers of laws whose gradients at a place are independent: all of them if they are, else the first ones."""
-    program, budget, rows = _program(flow), verifier.Budget(verifier.MAX_WORK), []
+    program, budget, rows = _program(flow), verifier.Budget(verifier.MAX_WORK), list[Sparse]()
     for family in families:
-        kind: Any = verifier.Gram if "gram" in family else verifier.Polynomials
-        read = kind(next(iter(family.values())), program, "laws")
+        read = verifier.laws_of(family, program, "laws", budget)
         rows += read.gradients(dict(place.point), place.prime, budget)
     try:
         verifier.check_full_rank(verifier.core(rows, budget), place.prime, None)

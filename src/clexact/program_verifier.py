@@ -3,8 +3,8 @@
     python program_verifier.py FILE...      exit status 0: all verified; 1: something is false; 2: not a certificate
 
 The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Checked, in order:
-1. every law is one: families of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo
-   random primes (error <= 2^-100);
+1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo random
+   primes (error <= 2^-100);
 2. the gradients of the laws listed are independent modulo a prime at an integer point, and
 3. so are the values of the fields and brackets listed: by elimination (a proof), or, where that is too much work, by
    solutions of M y = b for challenges b derived from the document (error <= 2^-100);
@@ -36,9 +36,10 @@ KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "par
 LINEAR = ("add", "transpose", "reshape", "take", "concatenate", "sum")
 MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
 MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
-MAX_WORK, MAX_ELIMINATION, MAX_CELLS = 2 * 10**8, 3 * 10**7, 3 * 10**7
-LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 80, 100, 128
-NUMBER, VARIABLE = r"\d+(?:/[1-9]\d*)?", r"([^\W\d]\w*)(?:\[(\d+(?:,\d+)*)\])?(?:\^([1-9]\d{0,8}))?"
+MAX_WORK, MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 5 * 10**8, 10**7, 3 * 10**7, 3 * 10**7
+MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
+NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
+POWER = rf"({NAME})(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
@@ -130,14 +131,14 @@ def sparse(value: Any, size: int, what: str) -> Part:
 
 def rational(text: Any, what: str) -> Fraction:
     """An integer or a fraction in a string."""
-    fine = type(text) is str and len(text) <= MAX_DIGITS and re.fullmatch(f"-?{NUMBER}", text, re.ASCII)
+    fine = type(text) is str and len(text) <= MAX_DIGITS and re.fullmatch(f"-?{NUMBER}", text)
     form(fine, f"{what} is no rational number")
     return Fraction(text)
 
 
 def shapes(value: Any, what: str) -> dict[str, Shape]:
     """{name: shape}, in order."""
-    form(all(re.fullmatch(r"[^\W\d]\w*", name) for name in typed(value, dict, what)), f"{what} have improper names")
+    form(all(re.fullmatch(NAME, name) for name in typed(value, dict, what)), f"{what} have improper names")
     return {name: shape(sizes, what) for name, sizes in value.items()}
 
 
@@ -151,7 +152,10 @@ def shape(value: Any, what: str) -> Shape:
 
 def canonical(value: Any) -> bytes:
     """The canonical text of a value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    except RecursionError:
+        raise NotACertificate("nested too deeply") from None
 
 
 def program_hash(document: dict[str, Any]) -> str:
@@ -230,7 +234,6 @@ class Node:
         expected = max(1, len(self.inputs)) if self.op == "concatenate" else arity.get(str(self.op), 1)
         form(len(self.inputs) == expected, f"{what} has not the inputs of its operation")
         form(self.implied(leaves) == self.shape, f"{what} has not the shape that follows from its inputs")
-        self.links = [self.link(k) for k in range(len(self.inputs))]
 
     def implied(self, leaves: dict[str, dict[str, Shape]]) -> Shape:
         """The shape that follows; reads the data too."""
@@ -270,28 +273,40 @@ class Node:
         self.matrix = (a[-2], a[-1], b[-1])
         return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
 
-    def link(self, k: int) -> Link | None:
-        """How operand k enters; None: as it is."""
-        mine, theirs = self.shape, self.theirs[k]
+    @cached_property
+    def links(self) -> list[Link | None]:
+        """How each operand enters; None: as it is."""
+        mine, first = self.shape, 0
         match self.op:
             case "reshape":
-                return None
+                return [None]
             case "take":
-                return Link(array("q", self.data), False)
+                return [Link(array("q", self.data), False)]
             case "transpose":
-                return Link(positions(mine, [strides(theirs)[axis] for axis in self.data]), False)
+                steps = strides(self.theirs[0])
+                return [Link(positions(mine, [steps[axis] for axis in self.data]), False)]
             case "sum":
                 steps = strides(mine)
-                return Link(positions(theirs, [*steps[: self.data], 0, *steps[self.data :]]), True)
+                return [Link(positions(self.theirs[0], [*steps[: self.data], 0, *steps[self.data :]]), True)]
             case "concatenate":
-                first = sum(s[self.data] for s in self.theirs[:k]) * strides(mine)[self.data]
-                return Link(positions(theirs, strides(mine), first), True)
-        wide = mine[:-2] + theirs[-2:] if self.op == "matmul" else mine
+                out: list[Link | None] = []
+                for theirs in self.theirs:
+                    out.append(Link(positions(theirs, strides(mine), first), True))
+                    first += theirs[self.data] * strides(mine)[self.data]
+                return out
+        return [self.widened(theirs) for theirs in self.theirs]
+
+    def widened(self, theirs: Shape) -> Link | None:
+        """How an operand is repeated along axes of size 1."""
+        wide = self.shape[:-2] + theirs[-2:] if self.op == "matmul" else self.shape
         steps = [step if size == n else 0 for step, size, n in zip(strides(theirs), theirs, wide, strict=True)]
         return None if wide == theirs else Link(positions(wide, steps), False)
 
-    def signs(self, types: list[list[int] | None], r: int) -> list[int] | None:
-        """How g acts on each axis, 1, or its inverse transposed, -1, or nothing, 0; None: an array of zeros, any."""
+    def signs(self, types: list[list[int] | None], r: int, diagonal: bool, budget: Budget) -> list[int] | None:
+        """How a matrix g acts on each axis: 1, its inverse transposed: -1, nothing: 0; diagonal ones: the power of g.
+
+        None: an array of zeros, on which anything acts. ``Untrue`` if the operation does not let g act.
+        """
         known = [t for t in types if t is not None]
         if self.op == "constant" and not any(self.constants.values()):
             return None
@@ -307,7 +322,7 @@ class Node:
             case "multiply":
                 out = [s + t for s, t in zip(*known, strict=True)]
                 for s, t, m, n in zip(*known, *self.theirs, strict=True):
-                    ok = ok and (s == t == 0 if m == n else (s if m == 1 else t) == 0)
+                    ok = ok and (s == t == 0 or diagonal if m == n else (s if m == 1 else t) == 0)
             case "matmul":
                 out = [*first[:-1], known[1][-1]]
                 ok = not any(first[:-2]) and not any(known[1][:-2]) and first[-1] + known[1][-2] == 0
@@ -321,18 +336,19 @@ class Node:
                 out = [long.pop(0) if n > 1 and ok else 0 for n in self.shape]
                 ok = ok or not any(first)
             case _:  # take
-                out = self.taken(first, r)
+                out = self.taken(first, r, budget)
                 ok = sum(map(abs, out)) == sum(map(abs, first))
         truth(ok and all(n == r for n, s in zip(self.shape, out, strict=True) if s), f"{self.what} does not let it act")
         return out
 
-    def taken(self, signs: list[int], r: int) -> list[int]:
+    def taken(self, signs: list[int], r: int, budget: Budget) -> list[int]:
         """For a take: the axes that run along an axis on which g acts, whole and in order."""
         out, table = [0] * len(self.shape), array("q", self.data)
         for step, sign in zip(strides(self.theirs[0]), signs, strict=True):
             for axis, mine in enumerate(strides(self.shape)):
                 if sign and not out[axis] and self.shape[axis] == r:
                     at = [i // mine % r for i in range(len(table))]
+                    budget.spend(5 * len(table))
                     if all(
                         x == table[i - k * mine] + k * step and x // step % r == k
                         for i, (x, k) in enumerate(zip(table, at, strict=True))
@@ -384,11 +400,12 @@ class Program:
             self.active.append(node.op == "parameter" or any(self.active[i] for i in node.inputs))
             self.static.append(node.op != "probe" and all(self.static[i] for i in node.inputs))
 
-    def respects(self, parts: dict[tuple[str, int], int], r: int) -> None:
-        """``Untrue`` unless the output is the same when g acts on these axes of parameters, its inverse on others."""
+    def respects(self, parts: dict[tuple[str, int], int], r: int, diagonal: bool, budget: Budget) -> None:
+        """``Untrue`` unless the output is the same when g, or a diagonal g, acts on these axes of parameters."""
         types: list[list[int] | None] = []
         for node in self.nodes:
-            signs = node.signs([types[i] for i in node.inputs], r)
+            budget.spend(20 + len(node.inputs))
+            signs = node.signs([types[i] for i in node.inputs], r, diagonal, budget)
             if node.op == "parameter":
                 signs = [parts.get((node.data, axis), 0) for axis in range(len(node.shape))]
             types.append(signs)
@@ -436,21 +453,6 @@ def is_prime(n: int) -> bool:
     return all(pow(a, n >> s, n) == 1 or any(pow(a, (n >> s) << r, n) == n - 1 for r in range(s)) for a in small)
 
 
-def accumulate(jet: Jet, mask: int, part: Part, p: int) -> None:
-    """jet[mask] += part; parts are shared, so never changed."""
-    if mask in jet:
-        small, large = sorted((jet[mask], part), key=len)
-        total = dict(large)
-        for i, x in small.items():
-            if r := (total.get(i, 0) + x) % p:
-                total[i] = r
-            else:
-                del total[i]
-        jet[mask] = total
-    elif part:
-        jet[mask] = part
-
-
 class Point:
     """The program at a point modulo a prime: what does not depend on the seeds is computed once and pinned."""
 
@@ -470,6 +472,20 @@ class Point:
             elif static:
                 jet = self.value(node, [self.fixed[i] for i in node.inputs], None)
             self.fixed.append({mask: self.pin(part) for mask, part in jet.items() if part})
+
+    def add(self, jet: Jet, mask: int, part: Part) -> None:
+        """jet[mask] += part; parts are shared, so never changed."""
+        if mask in jet:
+            small, large = sorted((jet[mask], part), key=len)
+            self.budget.spend(len(small) + len(large))
+            total = dict(large)
+            for i, x in small.items():
+                total[i] = (total.get(i, 0) + x) % self.p
+                if not total[i]:
+                    del total[i]
+            jet[mask] = total
+        elif part:
+            jet[mask] = part
 
     def pin(self, part: Part) -> Part:
         return self.pinned.setdefault(id(part), part)
@@ -535,10 +551,11 @@ class Point:
     def bilinear(self, a: Jet, b: Jet, times: Callable[[Part, Part], Part], known: Part | None = None) -> Jet:
         """Sum of products over pairs of masks that do not meet; the part 0 may be known."""
         out: Jet = {} if known is None else {0: known}
+        self.budget.spend(len(a) * len(b))
         for s, x in a.items():
             for t, y in b.items():
                 if not s & t and (known is None or s | t):
-                    accumulate(out, s | t, times(x, y), self.p)
+                    self.add(out, s | t, times(x, y))
         return out
 
     def value(self, node: Node, inputs: list[Jet], known: Part | None) -> Jet:
@@ -550,7 +567,7 @@ class Point:
         for jet, link in zip(inputs, node.links, strict=True):
             for mask, part in jet.items():
                 if mask or known is None:
-                    accumulate(out, mask, self.push(part, link, True), self.p)
+                    self.add(out, mask, self.push(part, link, True))
         return out
 
     def values(self, seed: dict[str, Part], extra: Jet) -> list[Jet]:
@@ -575,7 +592,7 @@ class Point:
     def field(self, seed: dict[str, Part], extra: Jet) -> Jet:
         """The gradient in theta of <C, output>: a forward and a reverse sweep."""
         program, out = self.program, Jet()
-        self.budget.spend(len(program.nodes))
+        self.budget.spend(10 * len(program.nodes) + sum(map(len, extra.values())))
         values = self.values(seed, extra)
         cotangents: dict[int, Jet] = {program.output: {0: seed[""]}} if "" in seed else {}
         for n in range(program.output, -1, -1):
@@ -583,12 +600,13 @@ class Point:
             if node.op == "parameter":
                 first = program.theta.first[node.data]
                 for mask, part in jet.items():
-                    accumulate(out, mask, {first + i: x for i, x in part.items()}, self.p)
+                    self.budget.spend(len(part))
+                    self.add(out, mask, {first + i: x for i, x in part.items()})
             for k, j in enumerate(node.inputs if jet else ()):
                 if program.active[j]:
                     target = cotangents.setdefault(j, {})
                     for mask, part in self.pulled(node, k, values, jet).items():
-                        accumulate(target, mask, self.push(part, node.links[k], False), self.p)
+                        self.add(target, mask, self.push(part, node.links[k], False))
         return out
 
     def pulled(self, node: Node, k: int, values: list[Jet], jet: Jet) -> Jet:
@@ -609,7 +627,7 @@ class Point:
         for sign, jet in ((1, a_moved), (-1, self.bracket(seeds[1:], extra | a, bit))):
             for mask, part in jet.items():
                 if mask & e:
-                    accumulate(out, mask & ~e, {i: sign * x % self.p for i, x in part.items()}, self.p)
+                    self.add(out, mask & ~e, {i: sign * x % self.p for i, x in part.items()})
         return out
 
 
@@ -704,9 +722,15 @@ def dense(rows: list[Part]) -> list[list[int]]:
     return out
 
 
-def check_full_rank(rows: list[Part], p: int, rank: Any) -> None:
-    """``Untrue`` unless rows that ``core`` left are independent; ``TooMuch`` where that takes too much work."""
+def check_full_rank(rows: list[Part], p: int, rank: Any, hopeful: bool = True) -> None:
+    """``Untrue`` unless rows that ``core`` left are independent; ``TooMuch`` where that takes too much work.
+
+    Elimination is not begun, unless ``hopeful``, where it would be too much for dense rows.
+    """
     budget = Budget(MAX_ELIMINATION)
+    columns = len({c for row in rows for c in row})
+    if not (hopeful or rank) and len(rows) ** 2 * columns > 2 * MAX_ELIMINATION:
+        raise TooMuch("the elimination takes more work than this verifier does")
     for block in components(rows):
         columns = len({c for row in block for c in row})
         found = len(block) if len(block) > columns else rank(dense(block), p) if rank else eliminated(block, p, budget)
@@ -717,15 +741,17 @@ def check_full_rank(rows: list[Part], p: int, rank: Any) -> None:
 
 
 class Gram:
-    """Laws h_kl = sum of sign * <k-th slice, l-th slice> along axes of parameters, k <= l."""
+    """Laws h_kl = sum of sign * <k-th slice, l-th slice> along axes, k <= l; diagonal: only h_kk, signs are weights."""
 
-    def __init__(self, data: Any, program: Program, what: str) -> None:
+    def __init__(self, data: Any, program: Program, diagonal: bool, what: str) -> None:
         self.parts: dict[tuple[str, int], int] = {}
-        self.program, self.what = program, what
+        self.program, self.diagonal, self.what = program, diagonal, what
         for part in typed(data["parts"], list, what):
             name, axis, sign = part if type(part) is list and len(part) == 3 else ("", 0, 0)
             fine = type(name) is str and name in program.theta.shapes and type(axis) is type(sign) is int
-            form(fine and sign in (1, -1), f"{what}: a part must be [parameter, axis, 1 or -1]")
+            form(
+                fine and 0 < abs(sign) <= (MAX_WEIGHT if diagonal else 1), f"{what}: a part is [parameter, axis, sign]"
+            )
             form(
                 0 <= axis < len(program.theta.shapes[name]) and (name, axis) not in self.parts, f"{what}: a wrong axis"
             )
@@ -733,27 +759,31 @@ class Gram:
         sizes = {program.theta.shapes[name][axis] for name, axis in self.parts}
         form(len(sizes) == 1, f"{what}: the axes must have one size")
         self.size = sizes.pop()
-        self.count = self.size * (self.size + 1) // 2
+        self.count = self.size if diagonal else self.size * (self.size + 1) // 2
 
-    def check(self) -> None:
+    def check(self, budget: Budget) -> None:
+        """``Untrue`` unless these are laws by the rule of shapes."""
         try:
-            self.program.respects(self.parts, self.size)
+            self.program.respects(self.parts, self.size, self.diagonal, budget)
         except Untrue as error:
-            raise Untrue(f"{self.what} is not shown by the rule of shapes: {error}") from None
+            raise type(error)(f"{self.what} is not shown by the rule of shapes: {error}") from None
+
+    def entries_at(self, theta: Part) -> int:
+        """Entries of all gradients, at most."""
+        return (1 if self.diagonal else self.size) * len(self.parts) * len(theta)
 
     def gradients(self, theta: Part, p: int, budget: Budget) -> list[Part]:
         """Gradients at a point, in the order of (k, l)."""
-        out: list[Part] = [{} for _ in range(self.count)]
-        numbers = {kl: n for n, kl in enumerate((k, m) for k in range(self.size) for m in range(k, self.size))}
+        out, r = list[Part]({} for _ in range(self.count)), self.size
+        first = [0 if self.diagonal else k * r - k * (k + 1) // 2 for k in range(r)]  # h_kl is number first[k] + l
         arrays = self.program.theta.split(reduced(theta, p))
+        budget.spend(2 * self.entries_at(theta))
         for (name, axis), sign in self.parts.items():
-            step, first = strides(self.program.theta.shapes[name])[axis], self.program.theta.first[name]
-            budget.spend(len(arrays.get(name, {})) * self.size)
+            step, start = strides(self.program.theta.shapes[name])[axis], self.program.theta.first[name]
             for i, x in arrays.get(name, {}).items():  # x in slice m: it stands in h_km for every k
-                m = i // step % self.size
-                for k in range(self.size):
-                    row = out[numbers[min(k, m), max(k, m)]]
-                    j = first + i + (k - m) * step
+                m = i // step % r
+                for k in (m,) if self.diagonal else range(r):
+                    row, j = out[first[min(k, m)] + max(k, m)], start + i + (k - m) * step
                     row[j] = row.get(j, 0) + (2 if k == m else 1) * sign * x
         return [reduced(row, p) for row in out]
 
@@ -761,8 +791,8 @@ class Gram:
 class Polynomials:
     """Laws given as text."""
 
-    def __init__(self, data: Any, program: Program, what: str) -> None:
-        self.layout, texts = program.theta, typed(data, list, what)
+    def __init__(self, data: Any, program: Program, what: str, budget: Budget) -> None:
+        self.layout, self.budget, texts = program.theta, budget, typed(data, list, what)
         self.laws = [self.polynomial(text, f"{what}, law {n}") for n, text in enumerate(texts)]
         self.count, self.entries = len(texts), sum(len(m) for law in self.laws for m in law)
         self.degree = max((sum(k for _, k in m) for law in self.laws for m in law), default=0)
@@ -774,6 +804,7 @@ class Polynomials:
         terms = re.findall(r"([+-]?)([^+-]+)", packed)
         whole = "".join(s + t for s, t in terms) == packed and all(s for s, _ in terms[1:])
         form(terms and whole, f"{what}: no polynomial")
+        self.budget.spend(10 * (len(terms) + packed.count("*")))
         for sign, term in terms:
             c, powers, factors = Fraction(-1 if sign == "-" else 1), dict[int, int](), term.split("*")
             if factors[0][:1].isdigit():
@@ -791,13 +822,18 @@ class Polynomials:
 
     def power(self, factor: str, what: str) -> tuple[int, int]:
         """(place in theta, power)."""
-        match = re.fullmatch(VARIABLE, factor[:MAX_DIGITS])
+        form(len(factor) <= MAX_DIGITS, f"{what}: a factor is too long")
+        match = re.fullmatch(POWER, factor)
         sizes = self.layout.shapes.get(match[1]) if match else None
         index = tuple(int(i) for i in (match[2] or "").split(",") if i) if match else ()
         form(match and sizes is not None and len(index) == len(sizes), f"{what}: {factor[:40]!a} is no power")
         form(all(i < n for i, n in zip(index, sizes or (), strict=True)), f"{what}: {factor[:40]!a} is no power")
         place = self.layout.first[match[1]] + sum(i * s for i, s in zip(index, strides(sizes or ()), strict=True))  # type: ignore[index]
         return place, int((match and match[3]) or 1)
+
+    def entries_at(self, theta: Part) -> int:
+        """Entries of all gradients, at most."""
+        return self.entries
 
     def gradients(self, theta: Part, p: int, budget: Budget) -> list[Part]:
         """Gradients at a point."""
@@ -820,6 +856,15 @@ class Polynomials:
         return total.bit_length() + self.degree.bit_length()
 
 
+def laws_of(data: Any, program: Program, what: str, budget: Budget) -> Gram | Polynomials:
+    """A family of laws."""
+    keys = list(typed(data, dict, what))
+    form(keys in (["gram"], ["diagonal"], ["polynomials"]), f"{what} must be gram, diagonal or polynomials")
+    if keys == ["polynomials"]:
+        return Polynomials(data["polynomials"], program, what, budget)
+    return Gram(typed(data[keys[0]], dict, what, ["parts"]), program, keys == ["diagonal"], what)
+
+
 class Checker:
     """One certificate under examination; ``said`` collects what is verified, in words."""
 
@@ -833,15 +878,11 @@ class Checker:
         self.random = random.SystemRandom()
         self.program = Program(document)
         self.D = self.program.theta.starts[-1]
-        self.families = [self.family(f, n) for n, f in enumerate(typed(document["laws"], list, "laws"))]
+        self.families = [
+            laws_of(f, self.program, f"family {n} of laws", self.budget)
+            for n, f in enumerate(typed(document["laws"], list, "laws"))
+        ]
         form(sum(f.count for f in self.families) <= MAX_LAWS, f"over {MAX_LAWS} laws")
-
-    def family(self, data: Any, n: int) -> Gram | Polynomials:
-        keys, what = list(typed(data, dict, f"family {n} of laws")), f"family {n} of laws"
-        form(keys in (["gram"], ["polynomials"]), f"{what} must be gram or polynomials")
-        if keys == ["polynomials"]:
-            return Polynomials(data["polynomials"], self.program, what)
-        return Gram(typed(data["gram"], dict, what, ["parts"]), self.program, what)
 
     def run(self) -> None:
         """All checks; ``Untrue`` at the first that fails."""
@@ -853,8 +894,9 @@ class Checker:
     def check_laws(self) -> None:
         for family in self.families:
             if isinstance(family, Gram):
-                family.check()
-                self.said.append(f"{family.count} laws of Gram matrices: identities, by the rule of shapes")
+                family.check(self.budget)
+                kind = "squared norms" if family.diagonal else "Gram matrices"
+                self.said.append(f"{family.count} laws of {kind}: identities, by the rule of shapes")
         listed = [family for family in self.families if isinstance(family, Polynomials) and family.laws]
         if not listed:
             return
@@ -903,6 +945,8 @@ class Checker:
     def check_independence(self) -> int:
         data = typed(self.doc["independence"], dict, "independence", ["prime", "point", "laws", "rank"])
         p, point = self.place(data, "independence")
+        entries = sum(family.entries_at(point) for family in self.families)
+        truth(entries <= MAX_STORED, f"the gradients of the laws have over {MAX_STORED} entries at this point")
         gradients = [g for family in self.families for g in family.gradients(point, p, self.budget)]
         chosen: list[Part] = []
         for pair in typed(data["laws"], list, "independence.laws"):
@@ -939,7 +983,11 @@ class Checker:
         truth(ranks == counts and counts[-1] == len(members), f"the ranks of independent members are {counts}")
         truth(len(members) <= self.D, "there are more fields and brackets than the dimension")
         at = Point(self.program, p, theta, self.budget)
-        return [at.bracket([seeds[s] for s in m], {}).get(0, {}) for m in members], p
+        rows, stored = list[Part](), Budget(MAX_STORED)
+        for member in members:
+            rows.append(at.bracket([seeds[s] for s in member], {}).get(0, {}))
+            stored.spend(len(rows[-1]))
+        return rows, p
 
     def check_members(self) -> int:
         rows, p = self.members()
@@ -954,14 +1002,14 @@ class Checker:
             if "solutions" in data:
                 self.check_solutions(left, p, typed(data["solutions"], list, "lie.solutions"))
             try:
-                check_full_rank(left, p, self.rank)
+                check_full_rank(left, p, self.rank, hopeful="solutions" not in data)
             except TooMuch:
                 if "solutions" not in data:
                     raise
                 return f"error <= 2^-{ERROR_BITS} (challenges derived from the document)"
         except Untrue as error:
             raise type(error)(f"the fields and brackets: {error}") from None
-        return "recomputed"
+        return "recomputed, a proof"
 
     def check_solutions(self, rows: list[Part], p: int, solutions: list[Any]) -> None:
         """M y = b for challenges b: were M not of full rank, a random b would be reached with chance <= 1 / p."""

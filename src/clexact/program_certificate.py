@@ -1,0 +1,369 @@
+"""Program-level certificates: the proof of a count with the program instead of expanded fields (gradient flows).
+
+``document`` builds one from plain data, sparse or dense; ``program_verifier.py`` checks it without the engine.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import gcd, prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import flint
+import numpy as np
+
+from clexact import program_verifier as verifier
+from clexact.flow import GradientFlow
+from clexact.linalg import Echelon
+from clexact.polynomial import written
+from clexact.symmetry import FactorClass, Law
+from clexact.version import __version__
+
+if TYPE_CHECKING:
+    from clexact.certify import LawCount
+
+SOLVED = 300  # rows of the core from which on solutions are included
+MAX_SOLVED = 10**8  # entries of a core that is solved
+
+Sparse = dict[int, int]  # {place: integer}
+Family = dict[str, Any]  # {"gram": {"parts": ...}} or {"polynomials": [text, ...]}
+
+
+@dataclass(frozen=True)
+class Place:
+    """An integer point (absent coordinates are 0) and a prime."""
+
+    point: Sparse
+    prime: int
+
+    def written(self) -> dict[str, Any]:
+        return {"prime": str(self.prime), "point": flat(self.point)}
+
+
+@dataclass(frozen=True)
+class Members:
+    """Independent members of the Lie algebra at a place: for each, the seeds of X_0, ... in [X_0, [X_1, ...]]."""
+
+    place: Place
+    seeds: Sequence[Sequence[Sparse]] = field(repr=False)
+
+    def written(self) -> dict[str, Any]:
+        """The keys of ``lie``; members in the order of their depths, equal seeds once."""
+        numbers: dict[tuple[int, ...], int] = {}
+        members = [
+            [numbers.setdefault(tuple(flat(seed)), len(numbers)) for seed in seeds]
+            for seeds in sorted(self.seeds, key=len)
+        ]
+        depths = max(map(len, members), default=1)
+        ranks = [sum(len(member) <= depth for member in members) for depth in range(1, depths + 1)]
+        return {**self.place.written(), "seeds": [list(seed) for seed in numbers], "members": members, "ranks": ranks}
+
+
+def flat(part: Sparse) -> list[int]:
+    """[place, integer, place, integer, ...] of what is not zero."""
+    return [x for i in sorted(part) if part[i] for x in (int(i), int(part[i]))]
+
+
+def document(
+    flow: GradientFlow, families: Sequence[Family], numbers: Sequence[int], shown: Place, members: Members
+) -> dict[str, Any]:
+    """The certificate: laws, the numbers of those that are independent at ``shown``, and independent members.
+
+    Where what is left of the members' matrix after peeling is large, solutions of challenges are included. Nothing is
+    checked here: ``verify_bytes`` of ``program_verifier`` does.
+    """
+    model, D = flow.model, flow.dimension
+    data: dict[str, Any] = {
+        "format": verifier.FORMAT,
+        "version": __version__,
+        "sha256": "",
+        "model": {"description": flow.description, **flow.recipe},
+        "assumptions": list(flow.assumptions),
+        "dimension": D,
+        "parameters": {name: list(shape) for name, shape in model.parameters.items()},
+        "probes": {name: list(shape) for name, shape in model.probes.items()},
+        "program": written_program(flow),
+        "laws": list(families),
+        "independence": {**shown.written(), "laws": ranges(numbers), "rank": len(numbers)},
+        "lie": members.written(),
+        "claim": {
+            "lower": len(numbers),
+            "lower_evidence": "proved",
+            "upper": D - len(members.seeds),
+            "upper_evidence": "proved",
+        },
+    }
+    data["sha256"] = verifier.program_hash(data)
+    return with_solutions(data)
+
+
+def of_count(count: LawCount) -> dict[str, Any]:
+    """The certificate of a count of a gradient flow, with the seeds and the point of its closure.
+
+    ValueError for another flow, and where the lower bound is more than the laws shown: closure is not certified here.
+    """
+    flow, closure = count.flow, count.closure
+    if not isinstance(flow, GradientFlow):
+        raise ValueError(f"{flow.description} has no program-level certificate: it is no gradient flow of a model.")
+    if count.lower != count.exhibited:
+        raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
+    shown = _place(count.shown.point, count.shown.prime)
+    families = law_families(flow)
+    numbers = independent_laws(flow, families, shown)
+    if len(numbers) != count.lower:
+        families, numbers = [{"polynomials": [str(h) for h in count.laws]}], list(count.shown.laws)
+    seeds = [
+        [_sparse(seed) for seed in seeds]
+        for witness in closure.witnesses
+        for seeds in witness.seeds.swapaxes(0, 1).tolist()
+    ]
+    return document(flow, families, numbers, shown, Members(_place(closure.point, closure.prime), seeds))
+
+
+def _place(point: Iterable[Any], prime: int) -> Place:
+    return Place(_sparse(point), prime)
+
+
+def _sparse(values: Iterable[Any]) -> Sparse:
+    return {j: int(x) for j, x in enumerate(values) if x}
+
+
+def written_program(flow: GradientFlow) -> dict[str, Any]:
+    """The nodes of a flow's program, Taylor coefficients and the loss's covectors included, as far as they matter."""
+    nodes, number, out = flow.program.nodes, dict[int, int](), list[Any]()
+    needed = {flow.program.output}
+    for n in range(flow.program.output, -1, -1):
+        needed |= set(nodes[n].inputs) if n in needed else set()
+    for n in sorted(needed):
+        node = nodes[n]
+        match node.op:
+            case "constant":
+                entries = enumerate(node.data.ravel().tolist())
+                data: Any = [x for i, c in entries if c for x in (i, str(c))]
+            case "take":
+                data = node.data.ravel().tolist()
+            case "transpose":
+                data = list(node.data)
+            case "reshape":
+                data = None
+            case _:
+                data = node.data
+        number[n] = len(out)
+        out.append([node.op, [number[i] for i in node.inputs], list(node.shape), data])
+    return {"nodes": out, "output": number[flow.program.output]}
+
+
+def ranges(numbers: Iterable[int]) -> list[list[int]]:
+    """[[first, last], ...] of increasing numbers."""
+    out: list[list[int]] = []
+    for n in sorted(numbers):
+        if out and out[-1][1] == n - 1:
+            out[-1][1] = n
+        else:
+            out.append([n, n])
+    return out
+
+
+# --- laws ------------------------------------------------------------------------------------------------------------
+
+
+def law_families(flow: GradientFlow) -> list[Family]:
+    """The laws that the shape of a program proves: as families that the verifier proves likewise, or as text."""
+    found, families, held = flow.symmetries, list[Family](), set[Key]()
+    laws: list[Law] = [{(j,): a for j, a in c.items()} for c in found.translations]
+    for factor in found.factors:
+        gram = {"gram": {"parts": _parts(flow, factor)}}
+        if not factor.orthogonal and _shown(flow, gram):
+            families.append(gram)
+            held |= {_key(factor.gram(k, k)) for k in range(factor.size)}
+        elif not factor.orthogonal:
+            laws += [factor.gram(k, m) for k, m in factor.planes()]
+    squares: list[Law] = [{(j, j): a for j, a in scaling.items()} for scaling in found.scalings]
+    diagonal, rest = _diagonal(flow, [h for h in squares if _key(h) not in held])
+    texts = [polynomial_text(flow, h) for h in laws + rest]
+    return families + diagonal + ([{"polynomials": texts}] if texts else [])
+
+
+Key = tuple[tuple[tuple[int, ...], int], ...]
+
+
+def _key(law: Law) -> Key:
+    """A law up to a factor."""
+    terms = sorted(law.items())
+    scale = gcd(*law.values()) * (1 if terms[0][1] > 0 else -1)
+    return tuple((monomial, c // scale) for monomial, c in terms)
+
+
+def _parts(flow: GradientFlow, factor: FactorClass) -> list[list[Any]]:
+    """[[parameter, axis, sign], ...] of a factor."""
+    return [[*_slice(flow, entries[0].tolist())[0][:2], sign] for entries, sign in factor.parts]
+
+
+def _slice(flow: GradientFlow, entries: Sequence[int]) -> list[tuple[str, int, int]]:
+    """(parameter, axis, index) of the slices that these variables, increasing, are: none, one, or several."""
+    name = next(n for n in reversed(flow.model.parameters) if flow.model.offsets()[n] <= entries[0])
+    shape, first = flow.model.parameters[name], flow.model.offsets()[name]
+    places = np.arange(first, first + prod(shape)).reshape(shape)
+    found = []
+    for axis, size in enumerate(shape):
+        index = (entries[0] - first) // verifier.strides(shape)[axis] % size
+        if np.array_equal(places.take(index, axis=axis).ravel(), entries):
+            found.append((name, axis, index))
+    return found
+
+
+def _diagonal(flow: GradientFlow, laws: Sequence[Law]) -> tuple[list[Family], list[Law]]:
+    """Sums of weighted squares as families of squared norms of slices, as far as they are; and the others."""
+    groups: dict[tuple[tuple[str, int, int], ...], dict[int, Law]] = {}
+    for law in laws:
+        parts, indices = _weighted_slices(flow, law)
+        if len(indices) == 1:
+            groups.setdefault(parts, {})[indices.pop()] = law
+    families, shown = list[Family](), set[int]()
+    for parts, members in groups.items():
+        size = flow.model.parameters[parts[0][0]][parts[0][1]]
+        family = {"diagonal": {"parts": [list(part) for part in parts]}}
+        if len(members) == size and _shown(flow, family):
+            families.append(family)
+            shown |= {id(law) for law in members.values()}
+    return families, [law for law in laws if id(law) not in shown]
+
+
+def _weighted_slices(flow: GradientFlow, law: Law) -> tuple[tuple[tuple[str, int, int], ...], set[int]]:
+    """((parameter, axis, weight), ...) and the indices of the slices of which a law is the sum of squares."""
+    entries: dict[tuple[str, int], list[int]] = {}
+    offsets = flow.model.offsets()
+    for (j, *_), c in sorted(law.items()):
+        entries.setdefault((next(n for n in reversed(offsets) if offsets[n] <= j), c), []).append(j)
+    slices = [(c, _slice(flow, found)) for (_, c), found in entries.items()]
+    if not all(found for _, found in slices):
+        return (), set()
+    return tuple((found[0][0], found[0][1], c) for c, found in slices), {found[0][2] for _, found in slices}
+
+
+def _shown(flow: GradientFlow, family: Family) -> bool:
+    """Whether the verifier's rule of shapes proves a family."""
+    budget = verifier.Budget(verifier.MAX_WORK)
+    try:
+        read = verifier.laws_of(family, _program(flow), "laws", budget)
+        if isinstance(read, verifier.Gram):
+            read.check(budget)
+    except (verifier.Untrue, verifier.NotACertificate):
+        return False
+    return True
+
+
+def _program(flow: GradientFlow) -> verifier.Program:
+    """As the verifier reads it."""
+    model = flow.model
+    leaves = {
+        "parameters": {name: list(shape) for name, shape in model.parameters.items()},
+        "probes": {name: list(shape) for name, shape in model.probes.items()},
+    }
+    return verifier.Program({**leaves, "program": written_program(flow)})
+
+
+def polynomial_text(flow: GradientFlow, law: Law) -> str:
+    """A law as text."""
+    terms: dict[tuple[tuple[int, int], ...], Fraction] = {}
+    for variables, c in law.items():
+        terms[tuple((v, variables.count(v)) for v in sorted(set(variables)))] = Fraction(c)
+    return written(terms, flow.variables)
+
+
+def independent_laws(flow: GradientFlow, families: Sequence[Family], place: Place) -> list[int]:
+    """Numbers of laws whose gradients at a place are independent: all of them if they are, else the first ones."""
+    program, budget, rows = _program(flow), verifier.Budget(verifier.MAX_WORK), list[Sparse]()
+    for family in families:
+        read = verifier.laws_of(family, program, "laws", budget)
+        rows += read.gradients(dict(place.point), place.prime, budget)
+    try:
+        verifier.check_full_rank(verifier.core(rows, budget), place.prime, None)
+        return list(range(len(rows)))
+    except verifier.Untrue:
+        form = Echelon(flow.dimension, place.prime)
+        return np.flatnonzero(form.add(dense(rows, flow.dimension))).tolist()
+
+
+def dense(rows: Sequence[Sparse], columns: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Sparse rows as a matrix."""
+    out = np.zeros((len(rows), columns), dtype=np.uint64)
+    for n, row in enumerate(rows):
+        for j, x in row.items():
+            out[n, j] = x
+    return out
+
+
+# --- solutions -------------------------------------------------------------------------------------------------------
+
+
+def with_solutions(data: dict[str, Any]) -> dict[str, Any]:
+    """The document, with solutions of the challenges that it gives rise to if the core of its members is large."""
+    rows, p = verifier.Checker(data).members()
+    left = verifier.core(rows, verifier.Budget(verifier.MAX_WORK))
+    if len(left) <= SOLVED or len(left) * len({c for row in left for c in row}) > MAX_SOLVED:
+        return data
+    found = solutions(left, verifier.challenges(data, len(left), p), p)
+    return {**data, "lie": {**data["lie"], "solutions": [flat(y) for y in found]}}
+
+
+def solutions(rows: Sequence[Sparse], wanted: Sequence[Sequence[int]], prime: int) -> list[dict[int, int]]:
+    """Sparse solutions y of M y = b mod p for each b. ValueError if the rows of M are not independent.
+
+    M is reduced to the columns where it is invertible, so y is zero on the others.
+    """
+    columns = sorted({c for row in rows for c in row})
+    places = {c: n for n, c in enumerate(columns)}
+    matrix = dense([{places[c]: x for c, x in row.items()} for row in rows], len(columns))
+    form = Echelon(len(columns), prime)
+    if not form.add(matrix).all():
+        raise ValueError("the rows are not independent, so there is no solution for every right-hand side.")
+    pivots = np.sort(form.pivots)
+    square = flint.nmod_mat(matrix[:, pivots].tolist(), prime)
+    right = flint.nmod_mat([list(column) for column in zip(*wanted, strict=True)], prime)
+    solved = square.solve(right)
+    chosen = [columns[j] for j in pivots.tolist()]
+    return [{c: int(solved[i, j]) for i, c in enumerate(chosen)} for j in range(len(wanted))]
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def to_bytes(data: Mapping[str, Any], compressed: bool = True) -> bytes:
+    """The document as bytes: the same certificate gives the same bytes."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+    return gzip.compress(text, mtime=0) if compressed else text
+
+
+def save(data: Mapping[str, Any], path: str | Path) -> None:
+    """Write the document, compressed unless the name ends in .json; a crash leaves the old file or none."""
+    path = Path(path)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(to_bytes(data, compressed=path.suffix != ".json"))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Read a document. ValueError if it has not the form of one; whether it is true, ``verify_bytes`` says."""
+    try:
+        data = verifier.read(Path(path).read_bytes())
+        verifier.Checker(data)
+    except verifier.NotACertificate as error:
+        raise ValueError(f"{path}: not a certificate: {error}.") from None
+    except verifier.Untrue as error:
+        raise ValueError(f"{path}: not a sound certificate: {error}.") from None
+    return dict(data)

@@ -1,0 +1,1065 @@
+"""Verify a program-level certificate of clexact. Standard library only; imports nothing of the package; runs by itself:
+
+    python program_verifier.py FILE...      exit status 0: all verified; 1: something is false; 2: not a certificate
+
+The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Checked, in order:
+1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo random
+   primes (error <= 2^-100);
+2. the gradients of the laws listed are independent modulo a prime at an integer point, and
+3. so are the values of the fields and brackets listed: by elimination (a proof), or, where that is too much work, by
+   solutions of M y = b for challenges b derived from the document (error <= 2^-100);
+4. the bounds: lower = the number of those laws, upper = D - the number of those fields and brackets.
+A rank modulo a prime at an integer point never exceeds the generic rank over Q, so 2 and 3 are proofs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import sys
+import zlib
+from array import array
+from bisect import bisect_right
+from fractions import Fraction
+from functools import cached_property
+from math import lcm, prod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FORMAT = "clexact-program-certificate-1"
+KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "parameters", "probes", "program", "laws",
+        "independence", "lie", "claim"]  # fmt: skip
+LINEAR = ("add", "transpose", "reshape", "take", "concatenate", "sum")
+MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
+MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
+MAX_WORK, MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 5 * 10**8, 10**7, 3 * 10**7, 3 * 10**7
+MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
+NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
+POWER = rf"({NAME})(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
+
+Shape = tuple[int, ...]
+Pair = tuple[int, int]
+Part = dict[int, int]  # {place in an array: residue, not 0}
+Jet = dict[int, Part]  # {bit mask of infinitesimals, each of square 0: part}
+Poly = dict[tuple[tuple[int, int], ...], int]  # {((variable, power), ...): coefficient}
+
+
+class NotACertificate(Exception):  # noqa: N818
+    """The document has not the form of a certificate."""
+
+
+class Untrue(Exception):  # noqa: N818
+    """The certificate claims something that is false or not shown; the message names the first such item."""
+
+
+class TooMuch(Untrue):
+    """What is left takes more work than is done here."""
+
+
+def form(condition: object, message: str) -> None:
+    if not condition:
+        raise NotACertificate(message)
+
+
+def truth(condition: object, message: str) -> None:
+    if not condition:
+        raise Untrue(message)
+
+
+class Budget:
+    """Elementary steps that may still be taken."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuch("it takes more work than this verifier does")
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read(data: bytes) -> Any:
+    """The document in JSON, compressed or not; duplicate keys, floats and what is no JSON are refused."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        form(len(dict(pairs)) == len(pairs), "a key stands twice")
+        return dict(pairs)
+
+    def refuse(word: str) -> None:
+        raise NotACertificate(f"{word[:20]} is not a number of a certificate")
+
+    try:
+        if data[:2] == b"\x1f\x8b":
+            stream = zlib.decompressobj(wbits=31)
+            data = stream.decompress(data, MAX_BYTES + 1)
+            form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes when decompressed")
+            form(stream.eof and not stream.unused_data, "the compressed data are cut off, or more follows them")
+        form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes")
+        return json.loads(data.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse)
+    except (ValueError, RecursionError, zlib.error) as error:
+        raise NotACertificate(f"not JSON ({type(error).__name__})") from None
+
+
+def typed(value: Any, kind: type, what: str, keys: Sequence[str] | None = None) -> Any:
+    """The value, if it has this JSON type (an object: exactly these keys)."""
+    form(type(value) is kind, f"{what} must be of type {kind.__name__}")
+    form(keys is None or sorted(value) == sorted(keys), f"{what} must have the keys {keys}")
+    return value
+
+
+def integers(value: Any, what: str, bound: int = MAX_PRIME) -> list[int]:
+    """A list of JSON integers of absolute value below the bound."""
+    form(all(type(x) is int and -bound < x < bound for x in typed(value, list, what)), f"{what} must hold integers")
+    return list(value)
+
+
+def sparse(value: Any, size: int, what: str) -> Part:
+    """{place: integer} from [place, integer, place, integer, ...], places increasing."""
+    flat = integers(value, what)
+    places = flat[::2]
+    form(len(flat) % 2 == 0 and places == sorted(set(places)), f"{what} must list places, increasing, and values")
+    form(not places or 0 <= places[0] <= places[-1] < size, f"{what} has a place that is not below {size}")
+    return dict(zip(places, flat[1::2], strict=True))
+
+
+def rational(text: Any, what: str) -> Fraction:
+    """An integer or a fraction in a string."""
+    fine = type(text) is str and len(text) <= MAX_DIGITS and re.fullmatch(f"-?{NUMBER}", text)
+    form(fine, f"{what} is no rational number")
+    return Fraction(text)
+
+
+def shapes(value: Any, what: str) -> dict[str, Shape]:
+    """{name: shape}, in order."""
+    form(all(re.fullmatch(NAME, name) for name in typed(value, dict, what)), f"{what} have improper names")
+    return {name: shape(sizes, what) for name, sizes in value.items()}
+
+
+def shape(value: Any, what: str) -> Shape:
+    sizes = tuple(integers(value, what, MAX_ENTRIES))
+    form(
+        len(sizes) <= 32 and min(sizes, default=1) >= 0 and prod(sizes) <= MAX_ENTRIES, f"{what} has a shape too large"
+    )
+    return sizes
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical text of a value."""
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    except RecursionError:
+        raise NotACertificate("nested too deeply") from None
+
+
+def program_hash(document: dict[str, Any]) -> str:
+    """SHA-256 of the canonical text of parameters, probes and program."""
+    leaves = [list(document[key].items()) for key in ("parameters", "probes")]
+    return hashlib.sha256(canonical([*leaves, document["program"]])).hexdigest()
+
+
+def challenges(document: dict[str, Any], rows: int, prime: int) -> list[list[int]]:
+    """Vectors b mod p derived from everything in the document but the solutions; p^(their number) >= 2^128."""
+    lie = {key: value for key, value in document["lie"].items() if key != "solutions"}
+    count = next(t for t in range(1, CHALLENGE_BITS + 1) if prime**t >= 2**CHALLENGE_BITS)
+    stream = hashlib.shake_256(canonical(document | {"lie": lie})).digest(16 * rows * count)
+    words = [int.from_bytes(stream[i : i + 16], "big") % prime for i in range(0, len(stream), 16)]
+    return [words[j * rows : (j + 1) * rows] for j in range(count)]
+
+
+# --- the program -----------------------------------------------------------------------------------------------------
+
+
+def strides(sizes: Shape) -> list[int]:
+    """Distance in the flat array of neighbours along each axis."""
+    return [prod(sizes[axis + 1 :]) for axis in range(len(sizes))]
+
+
+def positions(sizes: Sequence[int], steps: Sequence[int], first: int = 0) -> array[int]:
+    """first + sum of index * step, for all indices in order."""
+    out = array("q", [first])
+    for size, step in zip(sizes, steps, strict=True):
+        out = array("q", [x + i * step for x in out for i in range(size)])
+    return out
+
+
+class Link:
+    """A map of the entries of an operand to those of the result, or back; read both ways."""
+
+    def __init__(self, table: array[int], onto_result: bool) -> None:
+        self.table, self.onto_result = table, onto_result
+
+    @cached_property
+    def inverse(self) -> dict[int, list[int]]:
+        out: dict[int, list[int]] = {}
+        for i, j in enumerate(self.table):
+            out.setdefault(j, []).append(i)
+        return out
+
+    def push(self, part: Part, forward: bool, p: int) -> Part:
+        """The part carried to the result, or its adjoint."""
+        if forward != self.onto_result:
+            return {j: x for i, x in part.items() for j in self.inverse.get(i, ())}
+        out: Part = {}
+        for i, x in part.items():
+            out[self.table[i]] = out.get(self.table[i], 0) + x
+        return reduced(out, p)
+
+
+def reduced(part: Part, p: int) -> Part:
+    return {i: r for i, x in part.items() if (r := x % p)}
+
+
+def broadcast(a: Shape, b: Shape) -> Shape:
+    form(len(a) == len(b) and all(m == n or 1 in (m, n) for m, n in zip(a, b, strict=True)), "shapes do not match")
+    return tuple(n if m == 1 else m for m, n in zip(a, b, strict=True))
+
+
+class Node:
+    """One operation on earlier nodes; its shape must be the one that follows from theirs."""
+
+    def __init__(self, data: Any, earlier: list[Node], leaves: dict[str, dict[str, Shape]], what: str) -> None:
+        form(len(typed(data, list, what)) == 4, f"{what} must be [op, inputs, shape, data]")
+        self.op, inputs, sizes, self.data = data
+        self.inputs, self.shape = integers(inputs, what), shape(sizes, what)
+        form(all(0 <= i < len(earlier) for i in self.inputs), f"{what} has an input that is no earlier node")
+        self.theirs, self.what = [earlier[i].shape for i in self.inputs], what
+        arity = {"parameter": 0, "probe": 0, "constant": 0, "add": 2, "multiply": 2, "matmul": 2}
+        expected = max(1, len(self.inputs)) if self.op == "concatenate" else arity.get(str(self.op), 1)
+        form(len(self.inputs) == expected, f"{what} has not the inputs of its operation")
+        form(self.implied(leaves) == self.shape, f"{what} has not the shape that follows from its inputs")
+
+    def implied(self, leaves: dict[str, dict[str, Shape]]) -> Shape:
+        """The shape that follows; reads the data too."""
+        theirs, what = self.theirs, self.what
+        match self.op:
+            case "parameter" | "probe":
+                form(type(self.data) is str and self.data in leaves[self.op], f"{what} names no {self.op}")
+                return leaves[self.op][self.data]
+            case "constant":
+                flat = typed(self.data, list, what)
+                places = sparse([x for i in flat[::2] for x in (i, 0)], prod(self.shape), what)
+                self.constants = dict(zip(places, (rational(c, what) for c in flat[1::2]), strict=False))
+                form(2 * len(self.constants) == len(flat), f"{what} must list places and values")
+                return self.shape
+            case "take":
+                form(
+                    all(0 <= i < prod(theirs[0]) for i in integers(self.data, what)), f"{what} takes what is not there"
+                )
+                return self.shape if len(self.data) == prod(self.shape) else (-1,)
+            case "transpose":
+                form(sorted(integers(self.data, what)) == list(range(len(theirs[0]))), f"{what} permutes no axes")
+                return tuple(theirs[0][axis] for axis in self.data)
+            case "sum" | "concatenate":
+                form(type(self.data) is int and 0 <= self.data < len(theirs[0]), f"{what} has no such axis")
+                rest = [s[: self.data] + s[self.data + 1 :] for s in theirs]
+                form(all(r == rest[0] for r in rest), f"{what} joins shapes that do not match")
+                total = (sum(s[self.data] for s in theirs),) if self.op == "concatenate" else ()
+                return rest[0][: self.data] + total + rest[0][self.data :]
+        form(self.data is None, f"{what} has data")
+        if self.op == "reshape":
+            return self.shape if prod(self.shape) == prod(theirs[0]) else (-1,)
+        if self.op != "matmul":
+            form(self.op in ("add", "multiply"), f"{what} is no operation")
+            return broadcast(*theirs)
+        a, b = theirs
+        form(len(a) >= 2 <= len(b) and a[-1] == b[-2], f"{what} multiplies matrices that do not match")
+        self.matrix = (a[-2], a[-1], b[-1])
+        return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
+
+    @cached_property
+    def links(self) -> list[Link | None]:
+        """How each operand enters; None: as it is."""
+        mine, first = self.shape, 0
+        match self.op:
+            case "reshape":
+                return [None]
+            case "take":
+                return [Link(array("q", self.data), False)]
+            case "transpose":
+                steps = strides(self.theirs[0])
+                return [Link(positions(mine, [steps[axis] for axis in self.data]), False)]
+            case "sum":
+                steps = strides(mine)
+                return [Link(positions(self.theirs[0], [*steps[: self.data], 0, *steps[self.data :]]), True)]
+            case "concatenate":
+                out: list[Link | None] = []
+                for theirs in self.theirs:
+                    out.append(Link(positions(theirs, strides(mine), first), True))
+                    first += theirs[self.data] * strides(mine)[self.data]
+                return out
+        return [self.widened(theirs) for theirs in self.theirs]
+
+    def widened(self, theirs: Shape) -> Link | None:
+        """How an operand is repeated along axes of size 1."""
+        wide = self.shape[:-2] + theirs[-2:] if self.op == "matmul" else self.shape
+        steps = [step if size == n else 0 for step, size, n in zip(strides(theirs), theirs, wide, strict=True)]
+        return None if wide == theirs else Link(positions(wide, steps), False)
+
+    def signs(self, types: list[list[int] | None], r: int, diagonal: bool, budget: Budget) -> list[int] | None:
+        """How a matrix g acts on each axis: 1, its inverse transposed: -1, nothing: 0; diagonal ones: the power of g.
+
+        None: an array of zeros, on which anything acts. ``Untrue`` if the operation does not let g act.
+        """
+        known = [t for t in types if t is not None]
+        if self.op == "constant" and not any(self.constants.values()):
+            return None
+        if not self.inputs:
+            return [0] * len(self.shape)
+        if len(known) < (len(types) if self.op in ("multiply", "matmul") else 1):
+            return None
+        first, ok = known[0], True
+        match self.op:
+            case "add" | "concatenate":
+                out, ok = first, all(t == first for t in known)
+                ok = ok and (self.op == "add" or first[self.data] == 0)
+            case "multiply":
+                out = [s + t for s, t in zip(*known, strict=True)]
+                for s, t, m, n in zip(*known, *self.theirs, strict=True):
+                    ok = ok and (s == t == 0 or diagonal if m == n else (s if m == 1 else t) == 0)
+            case "matmul":
+                out = [*first[:-1], known[1][-1]]
+                ok = not any(first[:-2]) and not any(known[1][:-2]) and first[-1] + known[1][-2] == 0
+            case "transpose":
+                out = [first[axis] for axis in self.data]
+            case "sum":
+                out, ok = first[: self.data] + first[self.data + 1 :], first[self.data] == 0
+            case "reshape":
+                long = [s for s, n in zip(first, self.theirs[0], strict=True) if n > 1]
+                ok = [n for n in self.shape if n > 1] == [n for n in self.theirs[0] if n > 1] and r > 1
+                out = [long.pop(0) if n > 1 and ok else 0 for n in self.shape]
+                ok = ok or not any(first)
+            case _:  # take
+                out = self.taken(first, r, budget)
+                ok = sum(map(abs, out)) == sum(map(abs, first))
+        truth(ok and all(n == r for n, s in zip(self.shape, out, strict=True) if s), f"{self.what} does not let it act")
+        return out
+
+    def taken(self, signs: list[int], r: int, budget: Budget) -> list[int]:
+        """For a take: the axes that run along an axis on which g acts, whole and in order."""
+        out, table = [0] * len(self.shape), array("q", self.data)
+        for step, sign in zip(strides(self.theirs[0]), signs, strict=True):
+            for axis, mine in enumerate(strides(self.shape)):
+                if sign and not out[axis] and self.shape[axis] == r:
+                    at = [i // mine % r for i in range(len(table))]
+                    budget.spend(5 * len(table))
+                    if all(
+                        x == table[i - k * mine] + k * step and x // step % r == k
+                        for i, (x, k) in enumerate(zip(table, at, strict=True))
+                    ):
+                        out[axis] = sign
+                        break
+        return out
+
+
+class Layout:
+    """Arrays laid one after another in a vector."""
+
+    def __init__(self, sizes: dict[str, Shape]) -> None:
+        self.names, self.shapes, self.starts = list(sizes), sizes, [0]
+        for s in sizes.values():
+            self.starts.append(self.starts[-1] + prod(s))
+        form(self.starts[-1] <= MAX_ENTRIES, "too many parameters or probes")
+        self.first = dict(zip(self.names, self.starts, strict=False))
+
+    def split(self, part: Part) -> dict[str, Part]:
+        """{name: part of its array}."""
+        out: dict[str, Part] = {}
+        for i, x in part.items():
+            n = bisect_right(self.starts, i) - 1
+            out.setdefault(self.names[n], {})[i - self.starts[n]] = x
+        return out
+
+
+class Program:
+    """The nodes, with what is inferred from them."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        data = typed(document["program"], dict, "program", ["nodes", "output"])
+        leaves = {
+            "parameter": shapes(document["parameters"], "parameters"),
+            "probe": shapes(document["probes"], "probes"),
+        }
+        self.theta, self.nodes, entries = Layout(leaves["parameter"]), list[Node](), 0
+        form(len(typed(data["nodes"], list, "program.nodes")) <= MAX_NODES, f"over {MAX_NODES} nodes")
+        for n, written in enumerate(data["nodes"]):
+            self.nodes.append(Node(written, self.nodes, leaves, f"node {n}"))
+            entries += prod(self.nodes[-1].shape) + sum(map(prod, self.nodes[-1].theirs))
+            form(entries <= MAX_ENTRIES, f"the nodes have over {MAX_ENTRIES} entries")
+        form(type(data["output"]) is int and 0 <= data["output"] < len(self.nodes), "program.output is no node")
+        self.output: int = data["output"]
+        self.seed = Layout(leaves["probe"] | {"": self.nodes[self.output].shape})
+        self.active, self.static = list[bool](), list[bool]()  # depends on parameters; not on probes
+        for node in self.nodes:
+            self.active.append(node.op == "parameter" or any(self.active[i] for i in node.inputs))
+            self.static.append(node.op != "probe" and all(self.static[i] for i in node.inputs))
+
+    def respects(self, parts: dict[tuple[str, int], int], r: int, diagonal: bool, budget: Budget) -> None:
+        """``Untrue`` unless the output is the same when g, or a diagonal g, acts on these axes of parameters."""
+        types: list[list[int] | None] = []
+        for node in self.nodes:
+            budget.spend(20 + len(node.inputs))
+            signs = node.signs([types[i] for i in node.inputs], r, diagonal, budget)
+            if node.op == "parameter":
+                signs = [parts.get((node.data, axis), 0) for axis in range(len(node.shape))]
+            types.append(signs)
+        truth(not any(types[self.output] or ()), "the output is not left unchanged")
+
+    @cached_property
+    def denominator(self) -> int:
+        """Of all constants together."""
+        out = 1
+        for d in {c.denominator for node in self.nodes if node.op == "constant" for c in node.constants.values()}:
+            out = lcm(out, d)
+            truth(out.bit_length() <= MAX_BITS, "the denominators are too long")
+        return out
+
+    def bounds(self) -> tuple[int, int]:
+        """Degree and bits of the norm of a field's component, in theta and the seeds, denominators cleared."""
+        found: list[tuple[int, int, int]] = []  # degree; constants multiplied; bits of the sum of the |coefficients|
+        for node in self.nodes:
+            inputs = [found[i] for i in node.inputs]
+            degree, constants, bits = (max((x[k] for x in inputs), default=0) for k in range(3))
+            if node.op in ("parameter", "probe"):
+                degree = 1
+            elif node.op == "constant":
+                constants, bits = 1, int(max((abs(c) for c in node.constants.values()), default=0)).bit_length()
+            elif node.op in ("multiply", "matmul"):
+                degree, constants, bits = (sum(x[k] for x in inputs) for k in range(3))
+            terms = {"add": 2, "matmul": node.theirs[-1][-2] if node.op == "matmul" else 1, "sum": prod(node.shape)}
+            bits += (prod(node.theirs[0]) if node.op == "sum" else terms.get(node.op, 1)).bit_length()
+            truth(max(degree, constants, bits) <= MAX_DEGREE, "the degree of the output is too large")
+            found.append((degree, constants, bits))
+        degree, constants, bits = found[self.output]
+        clearing = constants * (self.denominator - 1).bit_length()
+        return degree, degree.bit_length() + bits + clearing + prod(self.nodes[self.output].shape).bit_length()
+
+
+# --- arithmetic ------------------------------------------------------------------------------------------------------
+
+
+def is_prime(n: int) -> bool:
+    """Miller-Rabin with the first 13 primes as bases: exact below 3.3e24 (Sorenson and Webster)."""
+    small = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
+    if n < 2 or any(n % q == 0 for q in small):
+        return n in small
+    s = ((n - 1) & (1 - n)).bit_length() - 1
+    return all(pow(a, n >> s, n) == 1 or any(pow(a, (n >> s) << r, n) == n - 1 for r in range(s)) for a in small)
+
+
+class Point:
+    """The program at a point modulo a prime: what does not depend on the seeds is computed once and pinned."""
+
+    def __init__(self, program: Program, p: int, theta: Part, budget: Budget) -> None:
+        truth(program.denominator % p, f"a denominator of the program is divisible by {p}")
+        self.program, self.p, self.budget = program, p, budget
+        self.cache: dict[tuple[int, ...], Any] = {}
+        self.pinned: dict[int, Part] = {}
+        self.fixed: list[Jet] = []
+        given = program.theta.split(reduced(theta, p))
+        for node, static in zip(program.nodes, program.static, strict=True):
+            jet: Jet = {}
+            if node.op == "parameter":
+                jet = {0: given.get(node.data, {})}
+            elif node.op == "constant":
+                jet = {0: reduced({i: c.numerator * pow(c.denominator, -1, p) for i, c in node.constants.items()}, p)}
+            elif static:
+                jet = self.value(node, [self.fixed[i] for i in node.inputs], None)
+            self.fixed.append({mask: self.pin(part) for mask, part in jet.items() if part})
+
+    def add(self, jet: Jet, mask: int, part: Part) -> None:
+        """jet[mask] += part; parts are shared, so never changed."""
+        if mask in jet:
+            small, large = sorted((jet[mask], part), key=len)
+            self.budget.spend(len(small) + len(large))
+            total = dict(large)
+            for i, x in small.items():
+                total[i] = (total.get(i, 0) + x) % self.p
+                if not total[i]:
+                    del total[i]
+            jet[mask] = total
+        elif part:
+            jet[mask] = part
+
+    def pin(self, part: Part) -> Part:
+        return self.pinned.setdefault(id(part), part)
+
+    def push(self, part: Part, link: Link | None, forward: bool) -> Part:
+        if link is None:
+            return part
+        key = (id(part), id(link), forward)
+        if key in self.cache:
+            return self.cache[key]  # type: ignore[no-any-return]
+        self.budget.spend(len(part))
+        out = link.push(part, forward, self.p)
+        self.budget.spend(len(out))
+        if id(part) in self.pinned:
+            self.cache[key] = self.pin(out)
+        return out
+
+    def spread(self, jet: Jet, link: Link | None) -> Jet:
+        return jet if link is None else {mask: self.push(part, link, True) for mask, part in jet.items()}
+
+    def groups(self, part: Part, rows: int, columns: int, last: bool) -> dict[int, list[tuple[int, int]]]:
+        """A stack of matrices by its last or first index: {stack * size + index: [(the other index, entry), ...]}."""
+        key = (id(part), rows, columns, last)
+        if key in self.cache:
+            return self.cache[key]  # type: ignore[no-any-return]
+        self.budget.spend(len(part))
+        out: dict[int, list[tuple[int, int]]] = {}
+        for i, x in part.items():
+            row, column = divmod(i, columns)
+            index, other = (row // rows * columns + column, row % rows) if last else (row, column)
+            out.setdefault(index, []).append((other, x))
+        if id(part) in self.pinned:
+            self.cache[key] = out
+        return out
+
+    def contract(self, a: Part, m: Pair, b: Part, n: Pair, last: tuple[bool, bool]) -> Part:
+        """Products of stacks of matrices of shapes m and n, contracted along the last or the first index of each."""
+        left, right = self.groups(a, *m, last[0]), self.groups(b, *n, last[1])
+        size, width, height = m[last[0]], n[not last[1]], m[not last[0]]
+        common = [key for key in min(left, right, key=len) if key in left and key in right]
+        self.budget.spend(sum(len(left[key]) * len(right[key]) for key in common))
+        out: Part = {}
+        for key in common:
+            for i, x in left[key]:
+                first = (key // size * height + i) * width
+                for j, y in right[key]:
+                    out[first + j] = out.get(first + j, 0) + x * y
+        return reduced(out, self.p)
+
+    def times(self, node: Node, a: Part, b: Part, pulled: int = -1) -> Part:
+        """The product of a node; with ``pulled``, the adjoint for that operand, of cotangent a and other operand b."""
+        if node.op == "multiply":
+            small, large = (a, b) if len(a) <= len(b) else (b, a)
+            self.budget.spend(len(small))
+            return reduced({i: x * large[i] for i, x in small.items() if i in large}, self.p)
+        n, k, m = node.matrix
+        if pulled < 0:
+            return self.contract(a, (n, k), b, (k, m), (True, False))
+        if pulled == 0:
+            return self.contract(a, (n, m), b, (k, m), (True, True))
+        return self.contract(b, (n, k), a, (n, m), (False, False))
+
+    def bilinear(self, a: Jet, b: Jet, times: Callable[[Part, Part], Part], known: Part | None = None) -> Jet:
+        """Sum of products over pairs of masks that do not meet; the part 0 may be known."""
+        out: Jet = {} if known is None else {0: known}
+        self.budget.spend(len(a) * len(b))
+        for s, x in a.items():
+            for t, y in b.items():
+                if not s & t and (known is None or s | t):
+                    self.add(out, s | t, times(x, y))
+        return out
+
+    def value(self, node: Node, inputs: list[Jet], known: Part | None) -> Jet:
+        """The value of an operation; the part 0 may be known."""
+        if node.op not in LINEAR:
+            a, b = (self.spread(jet, link) for jet, link in zip(inputs, node.links, strict=True))
+            return self.bilinear(a, b, lambda x, y: self.times(node, x, y), known)
+        out: Jet = {} if known is None else {0: known}
+        for jet, link in zip(inputs, node.links, strict=True):
+            for mask, part in jet.items():
+                if mask or known is None:
+                    self.add(out, mask, self.push(part, link, True))
+        return out
+
+    def values(self, seed: dict[str, Part], extra: Jet) -> list[Jet]:
+        """The value of every node for the probes of a seed, at the point moved by infinitesimals."""
+        program, moved = self.program, dict[str, Jet]()
+        for mask, part in extra.items():
+            for name, piece in program.theta.split(part).items():
+                moved.setdefault(name, {})[mask] = piece
+        values: list[Jet] = []
+        for n, node in enumerate(program.nodes):
+            static, fixed = program.static[n], self.fixed[n]
+            if node.op == "probe":
+                values.append({0: seed[node.data]} if node.data in seed else {})
+            elif node.op == "parameter":
+                values.append(fixed | moved.get(node.data, {}))
+            elif static and (not extra or not program.active[n]):
+                values.append(fixed)
+            else:
+                values.append(self.value(node, [values[i] for i in node.inputs], fixed.get(0, {}) if static else None))
+        return values
+
+    def field(self, seed: dict[str, Part], extra: Jet) -> Jet:
+        """The gradient in theta of <C, output>: a forward and a reverse sweep."""
+        program, out = self.program, Jet()
+        self.budget.spend(10 * len(program.nodes) + sum(map(len, extra.values())))
+        values = self.values(seed, extra)
+        cotangents: dict[int, Jet] = {program.output: {0: seed[""]}} if "" in seed else {}
+        for n in range(program.output, -1, -1):
+            jet, node = cotangents.pop(n, {}), program.nodes[n]
+            if node.op == "parameter":
+                first = program.theta.first[node.data]
+                for mask, part in jet.items():
+                    self.budget.spend(len(part))
+                    self.add(out, mask, {first + i: x for i, x in part.items()})
+            for k, j in enumerate(node.inputs if jet else ()):
+                if program.active[j]:
+                    target = cotangents.setdefault(j, {})
+                    for mask, part in self.pulled(node, k, values, jet).items():
+                        self.add(target, mask, self.push(part, node.links[k], False))
+        return out
+
+    def pulled(self, node: Node, k: int, values: list[Jet], jet: Jet) -> Jet:
+        """The cotangent that operand k of a node receives, before it is pushed back to the operand."""
+        if node.op in LINEAR:
+            return jet
+        other = self.spread(values[node.inputs[1 - k]], node.links[1 - k])
+        return self.bilinear(jet, other, lambda g, y: self.times(node, g, y, k))
+
+    def bracket(self, seeds: Sequence[dict[str, Part]], extra: Jet, bit: int = 0) -> Jet:
+        """[X_0, [X_1, ...]]: the e-part of A(theta + e B) - B(theta + e A), A = X_0, B = [X_1, ...]."""
+        if len(seeds) == 1:
+            return self.field(seeds[0], extra)
+        e, out = 1 << (bit + len(seeds) - 2), Jet()
+        b = self.bracket(seeds[1:], extra, bit)
+        a_moved = self.field(seeds[0], extra | {mask | e: part for mask, part in b.items()})
+        a = {mask | e: part for mask, part in a_moved.items() if not mask & e}
+        for sign, jet in ((1, a_moved), (-1, self.bracket(seeds[1:], extra | a, bit))):
+            for mask, part in jet.items():
+                if mask & e:
+                    self.add(out, mask & ~e, {i: sign * x % self.p for i, x in part.items()})
+        return out
+
+
+# --- ranks -----------------------------------------------------------------------------------------------------------
+
+
+def core(rows: list[Part], budget: Budget) -> list[Part]:
+    """What is left of the rows when each that has a column for itself, or one entry only, has left with that column.
+
+    The rows are independent if and only if those left are. ``Untrue`` if one becomes zero.
+    """
+    budget.spend(2 * sum(map(len, rows)))
+    holders: dict[int, list[int]] = {}
+    for r, row in enumerate(rows):
+        for c in row:
+            holders.setdefault(c, []).append(r)
+    width, height = [len(row) for row in rows], {c: len(found) for c, found in holders.items()}
+    gone_rows, gone = set[int](), set[int]()
+    queue = [(r, -1) for r, n in enumerate(width) if n <= 1] + [(-1, c) for c, n in height.items() if n == 1]
+    while queue:
+        r, c = queue.pop()
+        if r in gone_rows or c in gone or (r < 0 and height[c] != 1):
+            continue
+        truth(r < 0 or width[r], "they are not independent: one is zero, or becomes zero")
+        r = r if r >= 0 else next(q for q in holders[c] if q not in gone_rows)
+        c = c if c >= 0 else next(d for d in rows[r] if d not in gone)
+        gone_rows.add(r)
+        gone.add(c)
+        for d in rows[r]:
+            height[d] -= 1
+            if height[d] == 1 and d not in gone:
+                queue.append((-1, d))
+        for q in holders[c]:
+            width[q] -= 1
+            if width[q] <= 1 and q not in gone_rows:
+                queue.append((q, -1))
+    return [{c: x for c, x in row.items() if c not in gone} for r, row in enumerate(rows) if r not in gone_rows]
+
+
+def components(rows: list[Part]) -> list[list[Part]]:
+    """Sets of rows that share no column with others."""
+    parent: dict[int, int] = {}
+
+    def find(c: int) -> int:
+        while parent.setdefault(c, c) != c:
+            parent[c] = c = parent[parent[c]]
+        return c
+
+    for row in rows:
+        first = find(next(iter(row)))
+        for c in row:
+            parent[find(c)] = first
+            first = find(first)
+    out: dict[int, list[Part]] = {}
+    for row in rows:
+        out.setdefault(find(next(iter(row))), []).append(row)
+    return list(out.values())
+
+
+def eliminated(rows: list[Part], p: int, budget: Budget) -> int:
+    """Rank mod p by sparse elimination, short rows first, pivots in columns of few entries."""
+    height: dict[int, int] = {}
+    for row in rows:
+        for c in row:
+            height[c] = height.get(c, 0) + 1
+    pivots: list[tuple[int, Part]] = []  # (column, row with 1 there)
+    for given in sorted(rows, key=len):
+        row = dict(given)
+        budget.spend(len(pivots) + len(row))
+        for column, pivot in pivots:
+            if c := row.get(column, 0):
+                budget.spend(len(pivot))
+                for j, y in pivot.items():
+                    row[j] = (row.get(j, 0) - c * y) % p
+        row = {j: x for j, x in row.items() if x}
+        if row:
+            lead = min(row, key=lambda j: height[j])
+            c = pow(row[lead], -1, p)
+            pivots.append((lead, {j: x * c % p for j, x in row.items()}))
+    return len(pivots)
+
+
+def dense(rows: list[Part]) -> list[list[int]]:
+    """The rows without columns of zeros."""
+    places = {c: n for n, c in enumerate(sorted({c for row in rows for c in row}))}
+    if len(rows) * len(places) > MAX_CELLS:
+        raise TooMuch("a matrix is too large for this verifier")
+    out = [[0] * len(places) for _ in rows]
+    for filled, row in zip(out, rows, strict=True):
+        for c, x in row.items():
+            filled[places[c]] = x
+    return out
+
+
+def check_full_rank(rows: list[Part], p: int, rank: Any, hopeful: bool = True) -> None:
+    """``Untrue`` unless rows that ``core`` left are independent; ``TooMuch`` where that takes too much work.
+
+    Elimination is not begun, unless ``hopeful``, where it would be too much for dense rows.
+    """
+    budget = Budget(MAX_ELIMINATION)
+    columns = len({c for row in rows for c in row})
+    if not (hopeful or rank) and len(rows) ** 2 * columns > 2 * MAX_ELIMINATION:
+        raise TooMuch("the elimination takes more work than this verifier does")
+    for block in components(rows):
+        columns = len({c for row in block for c in row})
+        found = len(block) if len(block) > columns else rank(dense(block), p) if rank else eliminated(block, p, budget)
+        truth(len(block) <= columns and found == len(block), "they are not independent")
+
+
+# --- the checks ------------------------------------------------------------------------------------------------------
+
+
+class Gram:
+    """Laws h_kl = sum of sign * <k-th slice, l-th slice> along axes, k <= l; diagonal: only h_kk, signs are weights."""
+
+    def __init__(self, data: Any, program: Program, diagonal: bool, what: str) -> None:
+        self.parts: dict[tuple[str, int], int] = {}
+        self.program, self.diagonal, self.what = program, diagonal, what
+        for part in typed(data["parts"], list, what):
+            name, axis, sign = part if type(part) is list and len(part) == 3 else ("", 0, 0)
+            fine = type(name) is str and name in program.theta.shapes and type(axis) is type(sign) is int
+            form(
+                fine and 0 < abs(sign) <= (MAX_WEIGHT if diagonal else 1), f"{what}: a part is [parameter, axis, sign]"
+            )
+            form(
+                0 <= axis < len(program.theta.shapes[name]) and (name, axis) not in self.parts, f"{what}: a wrong axis"
+            )
+            self.parts[name, axis] = sign
+        sizes = {program.theta.shapes[name][axis] for name, axis in self.parts}
+        form(len(sizes) == 1, f"{what}: the axes must have one size")
+        self.size = sizes.pop()
+        self.count = self.size if diagonal else self.size * (self.size + 1) // 2
+
+    def check(self, budget: Budget) -> None:
+        """``Untrue`` unless these are laws by the rule of shapes."""
+        try:
+            self.program.respects(self.parts, self.size, self.diagonal, budget)
+        except Untrue as error:
+            raise type(error)(f"{self.what} is not shown by the rule of shapes: {error}") from None
+
+    def entries_at(self, theta: Part) -> int:
+        """Entries of all gradients, at most."""
+        return (1 if self.diagonal else self.size) * len(self.parts) * len(theta)
+
+    def gradients(self, theta: Part, p: int, budget: Budget) -> list[Part]:
+        """Gradients at a point, in the order of (k, l)."""
+        out, r = list[Part]({} for _ in range(self.count)), self.size
+        first = [0 if self.diagonal else k * r - k * (k + 1) // 2 for k in range(r)]  # h_kl is number first[k] + l
+        arrays = self.program.theta.split(reduced(theta, p))
+        budget.spend(2 * self.entries_at(theta))
+        for (name, axis), sign in self.parts.items():
+            step, start = strides(self.program.theta.shapes[name])[axis], self.program.theta.first[name]
+            for i, x in arrays.get(name, {}).items():  # x in slice m: it stands in h_km for every k
+                m = i // step % r
+                for k in (m,) if self.diagonal else range(r):
+                    row, j = out[first[min(k, m)] + max(k, m)], start + i + (k - m) * step
+                    row[j] = row.get(j, 0) + (2 if k == m else 1) * sign * x
+        return [reduced(row, p) for row in out]
+
+
+class Polynomials:
+    """Laws given as text."""
+
+    def __init__(self, data: Any, program: Program, what: str, budget: Budget) -> None:
+        self.layout, self.budget, texts = program.theta, budget, typed(data, list, what)
+        self.laws = [self.polynomial(text, f"{what}, law {n}") for n, text in enumerate(texts)]
+        self.count, self.entries = len(texts), sum(len(m) for law in self.laws for m in law)
+        self.degree = max((sum(k for _, k in m) for law in self.laws for m in law), default=0)
+
+    def polynomial(self, text: Any, what: str) -> Poly:
+        """From text such as 2/3*x^2*U[0,1] - z; denominators cleared."""
+        form(not re.search(r"[\w\]] +\w", typed(text, str, what)), f"{what}: a blank inside a term")
+        packed, out = text.replace(" ", ""), dict[tuple[tuple[int, int], ...], Fraction]()
+        terms = re.findall(r"([+-]?)([^+-]+)", packed)
+        whole = "".join(s + t for s, t in terms) == packed and all(s for s, _ in terms[1:])
+        form(terms and whole, f"{what}: no polynomial")
+        self.budget.spend(10 * (len(terms) + packed.count("*")))
+        for sign, term in terms:
+            c, powers, factors = Fraction(-1 if sign == "-" else 1), dict[int, int](), term.split("*")
+            if factors[0][:1].isdigit():
+                c *= rational(factors.pop(0), what)
+            for factor in factors:
+                variable, k = self.power(factor, what)
+                powers[variable] = powers.get(variable, 0) + k
+            key = tuple(sorted(powers.items()))
+            out[key] = out.get(key, Fraction(0)) + c
+        scale = 1
+        for c in out.values():
+            scale = lcm(scale, c.denominator)
+            form(scale.bit_length() <= MAX_BITS, f"{what}: the denominators are too long")
+        return {m: int(c * scale) for m, c in out.items() if c}
+
+    def power(self, factor: str, what: str) -> tuple[int, int]:
+        """(place in theta, power)."""
+        form(len(factor) <= MAX_DIGITS, f"{what}: a factor is too long")
+        match = re.fullmatch(POWER, factor)
+        sizes = self.layout.shapes.get(match[1]) if match else None
+        index = tuple(int(i) for i in (match[2] or "").split(",") if i) if match else ()
+        form(match and sizes is not None and len(index) == len(sizes), f"{what}: {factor[:40]!a} is no power")
+        form(all(i < n for i, n in zip(index, sizes or (), strict=True)), f"{what}: {factor[:40]!a} is no power")
+        place = self.layout.first[match[1]] + sum(i * s for i, s in zip(index, strides(sizes or ()), strict=True))  # type: ignore[index]
+        return place, int((match and match[3]) or 1)
+
+    def entries_at(self, theta: Part) -> int:
+        """Entries of all gradients, at most."""
+        return self.entries
+
+    def gradients(self, theta: Part, p: int, budget: Budget) -> list[Part]:
+        """Gradients at a point."""
+        budget.spend(20 * self.entries)
+        out = []
+        for law in self.laws:
+            row: Part = {}
+            for monomial, c in law.items():
+                for v, k in monomial:
+                    x = c * k * pow(theta.get(v, 0), k - 1, p)
+                    for w, n in monomial:
+                        x = x * pow(theta.get(w, 0), n, p) % p if w != v else x
+                    row[v] = row.get(v, 0) + x
+            out.append(reduced(row, p))
+        return out
+
+    def norm_bits(self) -> int:
+        """Bits of a bound of the sum over j of |dh/dtheta_j|, summed over the laws h."""
+        total = sum(abs(c) for law in self.laws for c in law.values())
+        return total.bit_length() + self.degree.bit_length()
+
+
+def laws_of(data: Any, program: Program, what: str, budget: Budget) -> Gram | Polynomials:
+    """A family of laws."""
+    keys = list(typed(data, dict, what))
+    form(keys in (["gram"], ["diagonal"], ["polynomials"]), f"{what} must be gram, diagonal or polynomials")
+    if keys == ["polynomials"]:
+        return Polynomials(data["polynomials"], program, what, budget)
+    return Gram(typed(data[keys[0]], dict, what, ["parts"]), program, keys == ["diagonal"], what)
+
+
+class Checker:
+    """One certificate under examination; ``said`` collects what is verified, in words."""
+
+    def __init__(self, document: Any, rank: Any = None) -> None:
+        self.doc: dict[str, Any] = typed(document, dict, "a certificate")
+        form(self.doc.get("format") == FORMAT, f"the format must be {FORMAT}")
+        typed(document, dict, "a certificate", KEYS)
+        for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
+            typed(document[key], kind, key)
+        self.rank, self.said, self.budget = rank, list[str](), Budget(MAX_WORK)
+        self.random = random.SystemRandom()
+        self.program = Program(document)
+        self.D = self.program.theta.starts[-1]
+        self.families = [
+            laws_of(f, self.program, f"family {n} of laws", self.budget)
+            for n, f in enumerate(typed(document["laws"], list, "laws"))
+        ]
+        form(sum(f.count for f in self.families) <= MAX_LAWS, f"over {MAX_LAWS} laws")
+
+    def run(self) -> None:
+        """All checks; ``Untrue`` at the first that fails."""
+        truth(self.doc["sha256"] == program_hash(self.doc), "sha256 is not that of the program")
+        truth(type(self.doc["dimension"]) is int and self.doc["dimension"] == self.D, f"the dimension is {self.D}")
+        self.check_laws()
+        self.check_claim(self.check_independence(), self.check_members())
+
+    def check_laws(self) -> None:
+        for family in self.families:
+            if isinstance(family, Gram):
+                family.check(self.budget)
+                kind = "squared norms" if family.diagonal else "Gram matrices"
+                self.said.append(f"{family.count} laws of {kind}: identities, by the rule of shapes")
+        listed = [family for family in self.families if isinstance(family, Polynomials) and family.laws]
+        if not listed:
+            return
+        degree, bits = self.program.bounds()
+        degree += max(family.degree for family in listed)
+        bits += sum(family.norm_bits() for family in listed)
+        low = 1 << (LAW_BITS - 1)  # more than low / (2 * LAW_BITS) primes lie in [low, 2 low)
+        error = Fraction(degree, low) + Fraction(bits // (LAW_BITS - 1) + 1, low // (2 * LAW_BITS))
+        points, total = 0, Fraction(1)
+        while total > Fraction(1, 2**ERROR_BITS):
+            truth(error < Fraction(1, 2**16), "the degrees are too large for a test of the laws")
+            self.check_at_random_point(listed)
+            points, total = points + 1, total * error
+        count = sum(family.count for family in listed)
+        self.said.append(f"{count} polynomials are laws: tested at {points} random points, error <= 2^-{ERROR_BITS}")
+
+    def check_at_random_point(self, families: list[Polynomials]) -> None:
+        """A random combination of the laws is conserved by a random field at a random point mod a random prime."""
+        p = 0
+        while not is_prime(p) or self.program.denominator % p == 0:
+            p = self.random.randrange(1 << (LAW_BITS - 1), 1 << LAW_BITS)
+        theta = self.draw(self.D, p)
+        seed = self.program.seed.split(self.draw(self.program.seed.starts[-1], p))
+        field = Point(self.program, p, theta, self.budget).field(seed, {}).get(0, {})
+        total = 0
+        for family in families:
+            for gradient in family.gradients(theta, p, self.budget):
+                moved = sum(x * field.get(j, 0) for j, x in gradient.items())
+                total += self.random.randrange(p) * moved
+        truth(total % p == 0, "one of the polynomials is no law: a field moves it")
+
+    def draw(self, count: int, p: int) -> Part:
+        return {i: self.random.randrange(p) for i in range(count)}
+
+    def place(self, data: dict[str, Any], what: str) -> tuple[int, Part]:
+        """The prime and the integer point of a rank."""
+        text = data["prime"]
+        form(
+            type(text) is str and re.fullmatch("[0-9]{1,20}", text, re.ASCII),
+            f"{what}.prime must be a number in a string",
+        )
+        p = int(text)
+        truth(p < MAX_PRIME and is_prime(p), f"{what}.prime = {p} is not a prime below 2^64")
+        return p, sparse(data["point"], self.D, f"{what}.point")
+
+    def check_independence(self) -> int:
+        data = typed(self.doc["independence"], dict, "independence", ["prime", "point", "laws", "rank"])
+        p, point = self.place(data, "independence")
+        entries = sum(family.entries_at(point) for family in self.families)
+        truth(entries <= MAX_STORED, f"the gradients of the laws have over {MAX_STORED} entries at this point")
+        gradients = [g for family in self.families for g in family.gradients(point, p, self.budget)]
+        chosen: list[Part] = []
+        for pair in typed(data["laws"], list, "independence.laws"):
+            first, last = integers(pair, "a range of laws") if type(pair) is list and len(pair) == 2 else (1, 0)
+            truth(0 <= first <= last < len(gradients), f"a range of laws must be [first, last] below {len(gradients)}")
+            chosen += gradients[first : last + 1]
+            truth(len(chosen) <= len(gradients), "more laws are listed than there are")
+        self.check_independent(chosen, p, "the gradients of the laws")
+        truth(type(data["rank"]) is int and data["rank"] == len(chosen), f"the laws' gradients have rank {len(chosen)}")
+        self.said.append(f"{len(chosen)} of them are independent: gradients of rank {len(chosen)} mod {p} at a point")
+        return len(chosen)
+
+    def check_independent(self, rows: list[Part], p: int, what: str) -> None:
+        try:
+            truth(len(rows) <= self.D, "there are more than the dimension")
+            check_full_rank(core(rows, self.budget), p, self.rank)
+        except Untrue as error:
+            raise type(error)(f"{what}: {error}") from None
+
+    def members(self) -> tuple[list[Part], int]:
+        """The values of the fields and brackets at the point, and the prime."""
+        data = typed(self.doc["lie"], dict, "lie")
+        optional = ["solutions"] if "solutions" in data else []
+        typed(data, dict, "lie", ["prime", "point", "seeds", "members", "ranks", *optional])
+        p, theta = self.place(data, "lie")
+        layout = self.program.seed
+        written = [sparse(s, layout.starts[-1], "a seed") for s in typed(data["seeds"], list, "lie.seeds")]
+        seeds = [layout.split(reduced(seed, p)) for seed in written]
+        members = [integers(m, "a member", len(seeds)) for m in typed(data["members"], list, "lie.members")]
+        form(all(m and min(m) >= 0 for m in members), "a member must be a list of numbers of seeds")
+        ranks = integers(data["ranks"], "lie.ranks")
+        form(0 < len(ranks) <= MAX_DEPTH, f"lie.ranks must list from 1 to {MAX_DEPTH} ranks")
+        counts = [sum(len(m) <= depth + 1 for m in members) for depth in range(len(ranks))]
+        truth(ranks == counts and counts[-1] == len(members), f"the ranks of independent members are {counts}")
+        truth(len(members) <= self.D, "there are more fields and brackets than the dimension")
+        at = Point(self.program, p, theta, self.budget)
+        rows, stored = list[Part](), Budget(MAX_STORED)
+        for member in members:
+            rows.append(at.bracket([seeds[s] for s in member], {}).get(0, {}))
+            stored.spend(len(rows[-1]))
+        return rows, p
+
+    def check_members(self) -> int:
+        rows, p = self.members()
+        how = self.check_rank(rows, p, self.doc["lie"])
+        self.said.append(f"{len(rows)} fields and brackets have rank {len(rows)} mod {p} at a point: {how}")
+        return len(rows)
+
+    def check_rank(self, rows: list[Part], p: int, data: dict[str, Any]) -> str:
+        """Full rank, by elimination or by the solutions of the document; in words, which."""
+        try:
+            left = core(rows, self.budget)
+            if "solutions" in data:
+                self.check_solutions(left, p, typed(data["solutions"], list, "lie.solutions"))
+            try:
+                check_full_rank(left, p, self.rank, hopeful="solutions" not in data)
+            except TooMuch:
+                if "solutions" not in data:
+                    raise
+                return f"error <= 2^-{ERROR_BITS} (challenges derived from the document)"
+        except Untrue as error:
+            raise type(error)(f"the fields and brackets: {error}") from None
+        return "recomputed, a proof"
+
+    def check_solutions(self, rows: list[Part], p: int, solutions: list[Any]) -> None:
+        """M y = b for challenges b: were M not of full rank, a random b would be reached with chance <= 1 / p."""
+        wanted = challenges(self.doc, len(rows), p)
+        truth(len(solutions) == len(wanted), f"{len(wanted)} solutions are needed")
+        self.budget.spend(len(wanted) * sum(map(len, rows)))
+        for b, solution in zip(wanted, solutions, strict=True):
+            y = sparse(solution, self.D, "a solution")
+            solved = all(
+                (sum(x * y.get(c, 0) for c, x in row.items()) - n) % p == 0 for row, n in zip(rows, b, strict=True)
+            )
+            truth(solved, "a solution does not solve its equations")
+
+    def check_claim(self, lower: int, members: int) -> None:
+        claim = typed(self.doc["claim"], dict, "claim", ["lower", "lower_evidence", "upper", "upper_evidence"])
+        upper = self.D - members
+        truth(type(claim["upper"]) is int and claim["upper"] == upper, f"the upper bound is {upper}")
+        truth(type(claim["lower"]) is int and claim["lower"] == lower, f"the lower bound is {lower}")
+        truth(
+            claim["lower_evidence"] == claim["upper_evidence"] == "proved", "the evidence of both bounds must be proved"
+        )
+        self.said.append(f"at least {lower} independent laws, at most {upper}")
+
+
+def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:
+    """(exit status, sentences) for the bytes of a certificate; ``rank(rows, p)`` of dense rows may be a faster one."""
+    checker = None
+    try:
+        checker = Checker(read(data), rank)
+        checker.run()
+        return 0, checker.said
+    except NotACertificate as error:
+        return 2, [f"not a certificate: {error}"]
+    except Untrue as error:
+        return 1, [*(checker.said if checker else []), f"FALSE: {error}"]
+
+
+def main(paths: list[str]) -> int:
+    """Verify files (- is standard input); the exit status is the worst one."""
+    worst = 0
+    for path in paths:
+        try:
+            with open(0 if path == "-" else path, "rb") as file:
+                status, said = verify_bytes(file.read(MAX_BYTES + 1))
+        except OSError as error:
+            status, said = 2, [f"not a certificate: {error}"]
+        worst = max(worst, status)
+        print(f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE')[status]}", *said, sep="\n  ")
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or ["-"]))

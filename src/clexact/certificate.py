@@ -1,15 +1,19 @@
-"""Certificates: the proof of a count as one JSON document, which ``verifier.py`` checks without the engine.
+"""Certificates: the proof of a count as one JSON document, which a verifier checks without the engine.
 
-The fields are explicit, so the model is expanded. The brackets are chosen anew as short recipes (brackets of single
-fields, or of few), at the count's point and prime, until their ranks are those of the count: anyone can recompute them.
+There are two kinds. Where the witnesses are sparse, or the expanded fields too many, the document holds the program
+(``program_certificate.py``, ``program_verifier.py``). Else the fields are explicit (``verifier.py``), and the brackets
+are chosen anew as short recipes (brackets of single fields, or of few), at the count's point and prime, until their
+ranks are those of the count: anyone can recompute them.
 """
 
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -20,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clexact import models, verifier
+from clexact import models, program_certificate, program_verifier, verifier
 from clexact.draws import Draws
 from clexact.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
-from clexact.flow import FieldsFlow, Flow
+from clexact.flow import FieldsFlow, Flow, GradientFlow
 from clexact.lie import ClosureStatus, values_at
 from clexact.linalg import Words, flint_rank
 from clexact.polynomial import written
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from clexact.certify import LawCount, Shown
     from clexact.lie import LieClosure
 
+GZIP = b"\x1f\x8b"
 MAX_TERMS = 10**6  # of the expanded fields
 MAX_OPTION, MAX_OPTIONS = 64, {"length": 1024}  # integers of a recipe that is rebuilt: tokens, steps, ...
 BATCH = 64  # recipes tried at a time
@@ -50,28 +55,67 @@ class Certificate:
 
     data: Mapping[str, Any]
 
+    @property
+    def of_program(self) -> bool:
+        """Whether the document holds the program instead of the fields."""
+        return bool(self.data["format"] == program_verifier.FORMAT)
+
     def to_json(self) -> str:
         """The document in its canonical form: the same certificate gives the same bytes."""
+        if self.of_program:
+            return program_certificate.to_bytes(self.data, compressed=False).decode()
         return json.dumps(self.data, indent=1, ensure_ascii=True) + "\n"
 
+    def to_bytes(self, compressed: bool = False) -> bytes:
+        """The same as bytes, compressed by gzip or not."""
+        return gzip.compress(self.to_json().encode(), mtime=0) if compressed else self.to_json().encode()
+
     def save(self, path: str | Path) -> None:
-        """Write the document; a crash or a full disk leaves the old file or none. OSError if it cannot be written."""
-        write_atomically(Path(path), self.to_json())
+        """Write the document, compressed if the name ends in .gz; a crash or a full disk leaves the old file or none.
+
+        OSError if it cannot be written.
+        """
+        write_atomically(Path(path), self.to_bytes(compressed=Path(path).suffix == ".gz"))
 
     @classmethod
     def load(cls, path: str | Path) -> Certificate:
         """Read a document. ValueError if it has not the form of a certificate; whether it is true, ``verify`` says."""
+        data = _opened(path)
+        reader: Any = program_verifier if _holds_program(data) else verifier
         try:
-            text = Path(path).read_text(encoding="utf-8")
-            document = verifier.read_json(text)
-            verifier.Checker(document)
-        except UnicodeDecodeError:
-            raise ValueError(f"{path}: not a certificate: not a text file in UTF-8.") from None
-        except verifier.NotACertificate as error:
+            document = program_verifier.read(data) if reader is program_verifier else verifier.read_json(_text(data))
+            reader.Checker(document)
+        except reader.NotACertificate as error:
             raise ValueError(f"{path}: not a certificate: {error}.") from None
-        except verifier.Untrue as error:
+        except reader.Untrue as error:
             raise ValueError(f"{path}: not a sound certificate: {error}.") from None
         return cls(document)
+
+
+def _opened(path: str | Path) -> bytes:
+    """The bytes of a file, decompressed if they are gzip's and no more than a verifier takes; OSError if unreadable."""
+    data = Path(path).read_bytes()
+    if data[:2] != GZIP:
+        return data
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        plain = stream.decompress(data, program_verifier.MAX_BYTES)
+    except zlib.error:
+        return data
+    return plain if stream.eof and not stream.unused_data else data
+
+
+def _holds_program(data: bytes) -> bool:
+    """Whether a document says that it holds a program."""
+    return program_verifier.FORMAT.encode() in data[:200]
+
+
+def _text(data: bytes) -> str:
+    """UTF-8; NotACertificate for other bytes."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise verifier.NotACertificate("not a text file in UTF-8") from None
 
 
 class VerdictStatus(Enum):
@@ -97,40 +141,66 @@ class Verdict:
 
 
 def verify(source: Certificate | str | Path, *, rebuild: bool = False, fast: bool = False) -> Verdict:
-    """Verify a certificate, or the file at a path, with ``verifier.py``: nothing of the engine is used.
+    """Verify a certificate, or the file at a path, with a verifier that uses nothing of the engine.
 
-    With ``rebuild``, the fields are also made anew from the model's description, by the engine, and compared.
-    With ``fast``, ranks are computed by FLINT instead of the verifier's own elimination; all else is the same.
+    With ``rebuild``, the fields or the program are also made anew from the model's description, by the engine, and
+    compared. With ``fast``, ranks are computed by FLINT, not by the verifier's own elimination; all else is the same.
     OSError if the file cannot be read.
     """
-    if isinstance(source, Certificate):
-        text = source.to_json()
+    data = source.to_bytes() if isinstance(source, Certificate) else _opened(source)
+    if _holds_program(data):
+        status, sentences = program_verifier.verify_bytes(data, flint_rank if fast else None)
+        again = _rebuilt_program
     else:
         try:
-            text = Path(source).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            return Verdict(VerdictStatus.NOT_A_CERTIFICATE, ("not a certificate: not a text file in UTF-8",))
-    status, sentences = verifier.verify_text(text, flint_rank if fast else verifier.rank)
+            text = _text(data)
+        except verifier.NotACertificate as error:
+            return Verdict(VerdictStatus.NOT_A_CERTIFICATE, (f"not a certificate: {error}",))
+        status, sentences = verifier.verify_text(text, flint_rank if fast else verifier.rank)
+        again = _rebuilt
     if status == 0 and rebuild:
-        status, sentence = _rebuilt(json.loads(text))
+        status, sentence = again(program_verifier.read(data))
         sentences.append(sentence)
     return Verdict(VerdictStatus(status), tuple(sentences))
 
 
-def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
-    """Whether the fields are those of the model described."""
+def _rebuilt_flow(document: Mapping[str, Any]) -> tuple[Flow, str]:
+    """The flow of the model described, and the description; ValueError if there is none."""
     recipe = dict(document["model"])
     description, options = recipe.pop("description", None), {key: recipe.pop(key) for key in FLOW_KEYS if key in recipe}
     try:
         _check_small(recipe, document["dimension"])
         flow = rebuild_flow(models.rebuild(recipe), options)
     except (TypeError, ValueError) as error:
-        return 1, f"FALSE: the model cannot be rebuilt: {error}"
+        raise ValueError(f"FALSE: the model cannot be rebuilt: {error}") from None
+    return flow, description
+
+
+def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
+    """Whether the fields are those of the model described."""
+    try:
+        flow, description = _rebuilt_flow(document)
+    except ValueError as error:
+        return 1, str(error)
     if flow.dimension != document["dimension"] or flow.expanded_size > MAX_TERMS:
         return 1, f"FALSE: not the {flow.description}: that has D = {flow.dimension} and {flow.expanded_size} terms"
     same = _written_fields(flow.fields.in_lowest_terms()) == document["fields"]
     same = same and [description, list(flow.assumptions)] == [flow.description, document["assumptions"]]
     return (0, f"the fields are those of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
+
+
+def _rebuilt_program(document: Mapping[str, Any]) -> tuple[int, str]:
+    """Whether the program is that of the model described."""
+    try:
+        flow, description = _rebuilt_flow(document)
+    except ValueError as error:
+        return 1, str(error)
+    same = [description, document["assumptions"]] == [flow.description, list(flow.assumptions)]
+    if isinstance(flow, GradientFlow):
+        same = same and all(document[key] == value for key, value in program_certificate.written_model(flow).items())
+    else:
+        same = False
+    return (0, f"the program is that of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
 
 
 def _check_small(recipe: Mapping[str, Any], dimension: int) -> None:
@@ -144,12 +214,12 @@ def _check_small(recipe: Mapping[str, Any], dimension: int) -> None:
             raise ValueError(f"{option} = {value} is more than is rebuilt.")
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the file, flush to the disk and rename."""
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(part).replace(path)
@@ -165,19 +235,21 @@ def check_folder(path: Path) -> None:
 
 
 def check_listable(flow: Flow) -> None:
-    """ValueError if the fields of a flow have too many terms to be listed in a certificate."""
-    if flow.expanded_size > MAX_TERMS:
+    """ValueError if the fields of a flow have too many terms to be listed, and no program stands for them."""
+    if flow.expanded_size > MAX_TERMS and not isinstance(flow, GradientFlow):
         raise ValueError(
             f"the certificate of {flow.description} would list {flow.expanded_size} terms, over {MAX_TERMS}."
         )
 
 
 def certificate_of(count: LawCount) -> Certificate:
-    """The certificate of a count.
+    """The certificate of a count: by its program where its witnesses are sparse or its fields too many to be listed.
 
-    ValueError if the fields would have too many terms when expanded, or if no short recipes of the brackets were found.
+    ValueError if neither does: a lower bound by closure needs the fields, and short recipes of the brackets.
     """
     check_listable(count.flow)
+    if not count.closure.generic or count.flow.expanded_size > MAX_TERMS:
+        return Certificate(program_certificate.of_count(count))
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
     written = _written_fields(fields)
     recipes = find_recipes(fields, closure.point, closure.prime, closure.dims, count.seed)

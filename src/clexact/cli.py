@@ -311,7 +311,7 @@ def _reproduce(arguments: argparse.Namespace) -> None:
                 bar.advance(task)
     elapsed = time.perf_counter() - started
     data = {"seed": arguments.seed, "version": __version__, "seconds": elapsed, "rows": [row.to_dict() for row in rows]}
-    write_atomically(Path(arguments.out), json.dumps(data, indent=1) + "\n")
+    write_atomically(Path(arguments.out), (json.dumps(data, indent=1) + "\n").encode())
     if arguments.json:
         print(json.dumps(data))
         return

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import gcd, prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import flint
 import numpy as np
 
 from clexact import program_verifier as verifier
+from clexact.echelon import Echelon
 from clexact.flow import GradientFlow
-from clexact.linalg import Echelon
+from clexact.lie import SparseWitness, Witness
 from clexact.polynomial import written
 from clexact.symmetry import FactorClass, Law
 from clexact.version import __version__
@@ -79,7 +77,7 @@ def document(
     Where what is left of the members' matrix after peeling is large, solutions of challenges are included. Nothing is
     checked here: ``verify_bytes`` of ``program_verifier`` does.
     """
-    model, D = flow.model, flow.dimension
+    D = flow.dimension
     data: dict[str, Any] = {
         "format": verifier.FORMAT,
         "version": __version__,
@@ -87,9 +85,7 @@ def document(
         "model": {"description": flow.description, **flow.recipe},
         "assumptions": list(flow.assumptions),
         "dimension": D,
-        "parameters": {name: list(shape) for name, shape in model.parameters.items()},
-        "probes": {name: list(shape) for name, shape in model.probes.items()},
-        "program": written_program(flow),
+        **written_model(flow),
         "laws": list(families),
         "independence": {**shown.written(), "laws": ranges(numbers), "rank": len(numbers)},
         "lie": members.written(),
@@ -119,12 +115,20 @@ def of_count(count: LawCount) -> dict[str, Any]:
     numbers = independent_laws(flow, families, shown)
     if len(numbers) != count.lower:
         families, numbers = [{"polynomials": [str(h) for h in count.laws]}], list(count.shown.laws)
-    seeds = [
-        [_sparse(seed) for seed in seeds]
-        for witness in closure.witnesses
-        for seeds in witness.seeds.swapaxes(0, 1).tolist()
-    ]
+    seeds = [member for witness in closure.witnesses for member in seeds_of(witness)]
     return document(flow, families, numbers, shown, Members(_place(closure.point, closure.prime), seeds))
+
+
+def seeds_of(witness: Witness | SparseWitness) -> list[list[Sparse]]:
+    """For each member of a witness, the sparse seeds of X_0, X_1, ..."""
+    if isinstance(witness, Witness):
+        return [[_sparse(seed) for seed in seeds] for seeds in witness.seeds.swapaxes(0, 1).tolist()]
+    count = int(witness.seeds[0].rows.max(initial=-1)) + 1
+    members: list[list[Sparse]] = [[{} for _ in witness.seeds] for _ in range(count)]
+    for level, part in enumerate(witness.seeds):
+        for row, place, value in zip(part.rows.tolist(), part.place.tolist(), part.value.tolist(), strict=True):
+            members[row][level][place] = value
+    return members
 
 
 def _place(point: Iterable[Any], prime: int) -> Place:
@@ -133,6 +137,16 @@ def _place(point: Iterable[Any], prime: int) -> Place:
 
 def _sparse(values: Iterable[Any]) -> Sparse:
     return {j: int(x) for j, x in enumerate(values) if x}
+
+
+def written_model(flow: GradientFlow) -> dict[str, Any]:
+    """Parameters, probes and program."""
+    model = flow.model
+    return {
+        "parameters": {name: list(shape) for name, shape in model.parameters.items()},
+        "probes": {name: list(shape) for name, shape in model.probes.items()},
+        "program": written_program(flow),
+    }
 
 
 def written_program(flow: GradientFlow) -> dict[str, Any]:
@@ -262,12 +276,7 @@ def _shown(flow: GradientFlow, family: Family) -> bool:
 
 def _program(flow: GradientFlow) -> verifier.Program:
     """As the verifier reads it."""
-    model = flow.model
-    leaves = {
-        "parameters": {name: list(shape) for name, shape in model.parameters.items()},
-        "probes": {name: list(shape) for name, shape in model.probes.items()},
-    }
-    return verifier.Program({**leaves, "program": written_program(flow)})
+    return verifier.Program(written_model(flow))
 
 
 def polynomial_text(flow: GradientFlow, law: Law) -> str:
@@ -340,30 +349,3 @@ def to_bytes(data: Mapping[str, Any], compressed: bool = True) -> bytes:
     """The document as bytes: the same certificate gives the same bytes."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
     return gzip.compress(text, mtime=0) if compressed else text
-
-
-def save(data: Mapping[str, Any], path: str | Path) -> None:
-    """Write the document, compressed unless the name ends in .json; a crash leaves the old file or none."""
-    path = Path(path)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(to_bytes(data, compressed=path.suffix != ".json"))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-
-
-def load(path: str | Path) -> dict[str, Any]:
-    """Read a document. ValueError if it has not the form of one; whether it is true, ``verify_bytes`` says."""
-    try:
-        data = verifier.read(Path(path).read_bytes())
-        verifier.Checker(data)
-    except verifier.NotACertificate as error:
-        raise ValueError(f"{path}: not a certificate: {error}.") from None
-    except verifier.Untrue as error:
-        raise ValueError(f"{path}: not a sound certificate: {error}.") from None
-    return dict(data)

@@ -3,8 +3,8 @@
     python program_verifier.py FILE...      exit status 0: all verified; 1: something is false; 2: not a certificate
 
 The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Checked, in order:
-1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo random
-   primes (error <= 2^-100);
+1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo
+   random primes (error <= 2^-100);
 2. the gradients of the laws listed are independent modulo a prime at an integer point, and
 3. so are the values of the fields and brackets listed: by elimination (a proof), or, where that is too much work, by
    solutions of M y = b for challenges b derived from the document (error <= 2^-100);

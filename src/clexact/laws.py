@@ -22,9 +22,10 @@ from clexact.basis import Vector, short_basis
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields, packed_derivatives
-from clexact.flow import Flow, as_flow, pack_laws
+from clexact.flow import Flow, GradientFlow, as_flow, pack_laws
 from clexact.grading import grading
 from clexact.jets import Jets
+from clexact.lawsearch import all_quadratic_laws
 from clexact.linalg import SparseRows, Words, primitive, reconstruct, residues
 from clexact.polynomial import Polynomial, latex_name
 from clexact.sparsejets import Part, collected, compressed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import sympy
 
 MAX_FIELD_TERMS = 5 * 10**6  # of expanded fields; beyond it only laws of the program's shape are given
+SAMPLED_FROM = 400  # dimension from which samples are tried before the monomial system of degree 2
 MAX_MONOMIALS = 2 * 10**7
 CHUNK = 2 * 10**6  # entries of the monomial system held at a time
 LAW_BLOCK = 256  # laws whose gradients are reduced at a time
@@ -156,8 +158,9 @@ def polynomial_laws(
 
     Proved: each law, by an exact identity; that there is no other, since the nullity mod p is never smaller than the
     nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list; then the
-    laws are those that the shape of the program proves (``symmetry.py``). In a phase space the degree counts positions
-    and velocities, not the clock t or $s = e^{rt}$: every power of it that a law can have is searched, or those up to a
+    laws are those that the shape of the program proves (``symmetry.py``). That a large network has no other quadratic
+    laws is proved by samples, without expansion (``lawsearch.py``). In a phase space the degree counts positions and
+    velocities, not the clock t or $s = e^{rt}$: every power of it that a law can have is searched, or those up to a
     bound (POWERS, for weight decay with a metric, with Nesterov's damping, or negative).
 
     Raises TypeError for a flow or degree of another type, ValueError for degree < 1.
@@ -169,6 +172,10 @@ def polynomial_laws(
     flow = as_flow(flow)
     check_degree(degree)
     degrees = [degree] if homogeneous else list(range(degree, 0, -1))
+    if degree == 2 and isinstance(flow, GradientFlow) and not flow.truncated and flow.dimension >= SAMPLED_FROM:
+        laws = _quadratic_laws_of_shape(flow, homogeneous, seed)
+        if laws.complete:
+            return laws
     if flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
         terms = flow.proposed_terms()
         foreign = ~np.isin(flow.law_degrees(terms), degrees)
@@ -178,6 +185,21 @@ def polynomial_laws(
     vectors = _nullspace(flow.fields, monomials, preferred, Draws(seed))
     terms, known = _pack(vectors, monomials), _completeness(flow)
     return ConservationLaws(flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials))
+
+
+def _quadratic_laws_of_shape(flow: GradientFlow, homogeneous: bool, seed: int) -> ConservationLaws:
+    """The linearly independent laws of degree 2 that the shape of the program proves, complete if samples show it."""
+    terms = flow.proposed_terms()
+    foreign = terms.degrees() != 2 if homogeneous else terms.degrees() > 2
+    terms = _arranged(_positive(_without(terms, terms.owner[foreign])))
+    monomials, column = np.unique(terms.hashes(), return_inverse=True)
+    count, draws = int(terms.owner.max(initial=-1)) + 1, Draws(seed)
+    prime = draws.prime(61)
+    rows = Part((len(monomials),), terms.owner, column.astype(np.int64), residues(terms.coef, prime))
+    fresh = SparseForm(len(monomials), prime).add(*compressed(rows, count), MOST_ENTRIES)
+    terms = _arranged(_without(terms, np.flatnonzero(~fresh)))
+    known = Completeness.PROVED if all_quadratic_laws(flow, terms, homogeneous, draws) else Completeness.OPEN
+    return ConservationLaws(flow.variables, 2, homogeneous, known, seed, terms, dict(flow.exponentials))
 
 
 def _completeness(flow: Flow) -> Completeness:

@@ -46,6 +46,16 @@ cdef class SparseForm:
         """(rank,) pivot column of each row of the form."""
         return self._pivot[: self.rank].copy()
 
+    def rows(self):
+        """(start, columns, values) of the rows of the form, compressed."""
+        columns, values = np.empty(self.entries, dtype=np.int64), np.empty(self.entries, dtype=np.uint64)
+        cdef int64_t[::1] column = columns
+        cdef uint64_t[::1] value = values
+        cdef Py_ssize_t e
+        for e in range(self.entries):
+            column[e], value[e] = self.column_of[e], self.value_of[e]
+        return self._start[: self.rank + 1].copy(), columns, values
+
     def add(self, const int64_t[::1] start, const int64_t[::1] column, const uint64_t[::1] value,
             const int64_t[::1] order, int64_t most):
         """Add rows start[i]:start[i + 1] in this order; for each row, whether it was independent of those before.

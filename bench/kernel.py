@@ -7,7 +7,6 @@ Reading is not timed; FLINT's conversion is. Ranks must agree.
 from __future__ import annotations
 
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from peers import MissingPeerError, fflas, flint_peer
-from timing import MEMORY, FailedRunError, fresh, median_limited
+from timing import MEMORY, fresh, median_limited
 
 Row = dict[str, Any]
 Residues = NDArray[np.uint64]
@@ -52,6 +51,10 @@ for _ in range(repeats):
     runs.append([time.perf_counter() - start, int(found)])
 print(json.dumps({{"runs": runs, "memory": used}}))
 """
+
+
+CELLS = ("rank", "clexact, s", "FFLAS, s", "FLINT, s", "x FFLAS", "x FLINT", "GFLOP/s", "memory", "missed", "right",
+         "FFLAS method", "spread of clexact")  # fmt: skip
 
 
 class Matrix(NamedTuple):
@@ -121,16 +124,7 @@ def _row(matrix: Matrix, file: Path, seed: int, repeats: int) -> Row:
     entries = KINDS[matrix.kind](np.random.default_rng(seed), matrix.n, matrix.prime)
     entries.tofile(file)
     row: Row = {"matrix": matrix.kind, "n": matrix.n, "p": matrix.prime, "threads": matrix.threads}
-    row |= dict.fromkeys(("rank", "clexact, s", "FFLAS, s", "FLINT, s", "x FFLAS", "x FLINT", "GFLOP/s", "memory"))
-    row |= {
-        "missed": None,
-        "right": None,
-        "FFLAS method": None,
-        "spread of clexact": None,
-        "ranks": {},
-        "missing": {},
-        "failures": {},
-    }
+    row |= dict.fromkeys(CELLS) | {"ranks": {}, "missing": {}, "failures": {}}
     _measure(row, "clexact", partial(_ours, matrix, file, repeats))
     _measure(row, "FFLAS", partial(_fflas, matrix, file, repeats))
     _measure(row, "FLINT", partial(_flint, matrix, entries, 1 if matrix.n >= ONE_RUN else repeats))
@@ -146,8 +140,8 @@ def _measure(row: Row, tool: str, measure: Callable[[], Row]) -> None:
         row |= found
     except MissingPeerError as error:
         row["missing"][f"{tool}, s"] = str(error)
-    except (FailedRunError, subprocess.SubprocessError) as error:
-        row["failures"][tool] = f"{type(error).__name__}: {error}"
+    except Exception as error:  # whatever it is, the row shows it
+        row["failures"][tool] = f"{type(error).__name__}: {error} {getattr(error, 'stderr', None) or ''}".strip()
 
 
 def _ours(matrix: Matrix, file: Path, repeats: int) -> Row:

@@ -238,10 +238,14 @@ def test_a_missing_peer_is_a_dash_with_its_package(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     fflas.program.cache_clear()
     row = kernel._row(kernel.Matrix("half rank", 40, 3, 1), tmp_path / "matrix", 0, 1)
-    assert row["right"] is True and row["rank"] == row["ranks"]["FLINT"][0] and row["missing"] == {"FFLAS, s": "g++"}
+    assert (
+        row["right"] is True
+        and row["rank"] == row["ranks"]["FLINT"][0]
+        and row["missing"] == {"FFLAS, s": "fflas-ffpack"}
+    )
     with open(tmp_path / "table", "w", encoding="utf-8") as file:
         run.print_table(Console(width=run.WIDTH, file=file), "kernel", [row])
-    assert "- g++" in (tmp_path / "table").read_text(encoding="utf-8")
+    assert "- fflas-ffpack" in (tmp_path / "table").read_text(encoding="utf-8")
 
 
 def test_ranks_that_differ_are_wrong(tmp_path, monkeypatch):

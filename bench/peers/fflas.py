@@ -11,8 +11,7 @@ from pathlib import Path
 
 from peers import MissingPeerError, Ranked
 
-PACKAGE = "fflas-ffpack"  # the Debian packages that have all of it
-BLAS = "libopenblas-dev"
+PACKAGE, BLAS = "fflas-ffpack", "libopenblas-dev"  # of Debian
 HERE = Path(__file__).parent
 SOURCE, PROGRAM = HERE / "fflas_rank.cpp", HERE / "build" / "fflas_rank"
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-fopenmp", "-w"]
@@ -21,10 +20,10 @@ FLAGS = ["-std=c++17", "-O3", "-march=native", "-fopenmp", "-w"]
 @cache
 def program() -> Path:
     """The program, compiled if it is older than its source; MissingPeerError without FFLAS-FFPACK or OpenBLAS."""
+    library, blas = _flags("fflas-ffpack", PACKAGE, "--cflags"), _flags("openblas", BLAS, "--cflags", "--libs")
     compiler = shutil.which("g++")
     if not compiler:
         raise MissingPeerError("g++")
-    library, blas = _flags("fflas-ffpack", PACKAGE, "--cflags"), _flags("openblas", BLAS, "--cflags", "--libs")
     if not PROGRAM.exists() or PROGRAM.stat().st_mtime < SOURCE.stat().st_mtime:
         PROGRAM.parent.mkdir(exist_ok=True)
         command = [compiler, *FLAGS, *library, str(SOURCE), "-o", str(PROGRAM), *blas, "-lgivaro", "-lgmpxx", "-lgmp"]
@@ -34,10 +33,9 @@ def program() -> Path:
 
 def _flags(name: str, package: str, *kinds: str) -> list[str]:
     """What pkg-config says of a library. FFLAS-FFPACK's own --libs name the reference BLAS: they are not asked for."""
-    if not shutil.which("pkg-config"):
-        raise MissingPeerError("pkg-config")
-    found = subprocess.run(["pkg-config", *kinds, name], capture_output=True, text=True, check=False)
-    if found.returncode:
+    asked = shutil.which("pkg-config")
+    found = subprocess.run([asked, *kinds, name], capture_output=True, text=True, check=False) if asked else None
+    if not found or found.returncode:
         raise MissingPeerError(package)
     return found.stdout.split()
 

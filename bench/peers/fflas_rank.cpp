@@ -22,7 +22,7 @@
 
 #include <fflas-ffpack/ffpack/ffpack.h>
 
-static const size_t TRIAL = 2000;
+static const size_t TRIAL = 4000;
 
 extern "C" {
 void openblas_set_num_threads(int);

@@ -46,8 +46,9 @@ NOT_SHOWN = {  # in the JSON only
 SEARCH = f"""{MEMORY}
 import json, sys, time
 from clexact import gradient_flow, models, polynomial_laws
-family, *sizes = sys.argv[1].split()
-model = models.rebuild({{"family": family, "sizes": [int(n) for n in sizes]}})
+family, *sizes = sys.argv[1].replace(" --bias", "").split()
+bias = {{"bias": True}} if "--bias" in sys.argv[1] else {{}}
+model = models.rebuild({{"family": family, "sizes": [int(n) for n in sizes], **bias}})
 start = time.perf_counter()
 laws = polynomial_laws(gradient_flow(model), int(sys.argv[2]), seed=int(sys.argv[3]))
 seconds = time.perf_counter() - start

@@ -7,8 +7,9 @@ because sums of ``PANEL`` products stay below 2^53 (2^24 in single precision, fo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ Rows = NDArray[Any]
 Elimination = tuple[NDArray[np.bool_], Ints, Rows]  # (which rows are independent of those before, pivots, reduced rows)
 
 BLOCK = 16  # rows eliminated at a time by the scalar kernel
-TILE = 1024  # columns of a matrix product, which so stays in the cache
+TILE = 2048  # columns of a matrix product, which so stays in the cache
 MANY = 2**14  # entries of the left factor from which tiles go to several threads
 SPARE = 32  # columns more than rows among which the pivots of a block are sought first
 SINGLE_PRIME = 2**8  # PANEL * ((p + 1) / 2)^2 + p < 2^24
@@ -65,7 +66,11 @@ class Balanced:
         """a <- a - b @ c, for at most ``PANEL`` rows c."""
 
         def work(tile: slice) -> None:
-            balanced.subtract(a[:, tile], b @ np.asarray(c[:, tile], dtype=self.type), self.prime)
+            right, out = c[:, tile], _workspace("product", (len(a), c[:, tile].shape[1]), self.type)
+            if right.dtype != self.type:
+                right = _workspace("right", right.shape, self.type)
+                right[...] = c[:, tile]
+            balanced.subtract(a[:, tile], np.matmul(b, right, out=out), self.prime)
 
         b = np.ascontiguousarray(b)
         if b.any():
@@ -86,6 +91,18 @@ class Balanced:
         """Reduced echelon form of a few rows, in place; the pivot of each, -1 for a dependent one."""
         pivots: Ints = balanced.echelon(rows, self.prime)
         return pivots
+
+
+_local = threading.local()
+
+
+def _workspace(name: str, shape: tuple[int, int], kind: type) -> Rows:
+    """An array of this thread to write to, kept from one tile to the next: fresh memory costs as much as the work."""
+    size, kept = shape[0] * shape[1], getattr(_local, name, np.empty(0))
+    if kept.dtype != kind or kept.size < size:
+        kept = np.empty(size, dtype=kind)
+        setattr(_local, name, kept)
+    return np.asarray(kept[:size].reshape(shape))
 
 
 class Word:
@@ -123,11 +140,19 @@ def tiles(columns: int) -> list[slice]:
     return [slice(first, first + TILE) for first in range(0, columns, TILE)]
 
 
+class Block(NamedTuple):
+    """Rows on the columns after their pivots; on the pivots they are the unit matrix, or what ``inverse`` inverts."""
+
+    rows: Rows
+    inverse: Rows | None = None
+
+
 class Echelon:
     """A growing echelon form mod p: add rows, learn which of them raised the rank.
 
     The columns are kept in an order in which the pivots come first, row by row. The form is a list of blocks of rows; a
-    block is a unit matrix on its own pivots, zero before them, and what is stored of it are the columns after them.
+    block is zero before its own pivots and regular on them, and what is stored of it are the columns after them. A full
+    one is not multiplied by its inverse: rows to be reduced take their coefficients times that instead.
     """
 
     def __init__(self, columns: int, prime: int) -> None:
@@ -135,12 +160,12 @@ class Echelon:
         self._ring: Ring = Balanced(prime) if prime < BLAS_PRIME else Word(prime)
         self._panel = min(PANEL, 64 + columns // 20)  # rows of a block, at most: where the time was least
         self._order = np.arange(columns)
-        self._blocks: list[Rows] = []
+        self._blocks: list[Block] = []
 
     @property
     def rank(self) -> int:
         """Number of independent rows so far."""
-        return sum(map(len, self._blocks))
+        return sum(len(block.rows) for block in self._blocks)
 
     @property
     def pivots(self) -> Ints:
@@ -164,21 +189,28 @@ class Echelon:
         """On the columns after all pivots."""
         moved = self._ring.enter(rows if self._in_order() else rows[:, self._order])
         for block in self._blocks:
-            moved, coefficients = moved[:, len(block) :], moved[:, : len(block)]
-            self._ring.subtract_product(moved, coefficients, block)
+            moved, coefficients = moved[:, len(block.rows) :], moved[:, : len(block.rows)]
+            if block.inverse is not None:
+                coefficients = self._ring.product(np.ascontiguousarray(coefficients), block.inverse)
+            self._ring.subtract_product(moved, coefficients, block.rows)
         return moved
 
     def _in_order(self) -> bool:
         return bool((self._order == np.arange(len(self._order))).all())
 
     def _add_panel(self, rows: Words) -> NDArray[np.bool_]:
-        fresh, pivots, reduced = self._eliminated(self._reduced(rows))
+        moved = self._reduced(rows)
+        if len(rows) == self._panel and (found := self._pivot_columns(moved)):
+            self._pivots_first(found[0], moved)
+            self._blocks.append(Block(self._ring.stored(moved[:, len(rows) :]), found[1]))
+            return np.ones(len(rows), dtype=bool)
+        fresh, pivots, reduced = self._eliminated(moved)
         if len(pivots):
-            reduced = self._pivots_first(pivots, reduced)
+            self._pivots_first(pivots, reduced)
             self._append(reduced[:, len(pivots) :])
         return fresh
 
-    def _pivots_first(self, pivots: Ints, reduced: Rows) -> Rows:
+    def _pivots_first(self, pivots: Ints, reduced: Rows) -> None:
         """Exchange columns after all pivots, here and in all blocks, so that the new pivots come first."""
         width, k = reduced.shape[1], len(pivots)
         place = np.arange(width)  # which column comes to each place
@@ -186,19 +218,18 @@ class Echelon:
         place[np.setdiff1d(pivots, np.arange(k))] = np.setdiff1d(np.arange(k), pivots)
         moved = np.flatnonzero(place != np.arange(width))
         if len(moved):
-            for columns in (self._order[None], *self._blocks, reduced):
+            for columns in (self._order[None], *(block.rows for block in self._blocks), reduced):
                 tail = columns[:, columns.shape[1] - width :]
                 tail[:, moved] = tail[:, place[moved]]
-        return reduced
 
     def _append(self, rows: Rows) -> None:
         """Add rows, without their pivots; if they fit into the last block, that is made zero on their pivots first."""
-        if self._blocks and len(self._blocks[-1]) + len(rows) <= self._panel:
-            above = np.asarray(self._blocks.pop(), dtype=rows.dtype)
+        if self._blocks and len(self._blocks[-1].rows) + len(rows) <= self._panel:
+            above = np.asarray(self._blocks.pop().rows, dtype=rows.dtype)
             coefficients, above = above[:, : len(rows)], above[:, len(rows) :]
             self._ring.subtract_product(above, coefficients, rows)
             rows = np.concatenate([above, rows])
-        self._blocks.append(self._ring.stored(rows))
+        self._blocks.append(Block(self._ring.stored(rows)))
 
     def _eliminated(self, rows: Rows) -> Elimination:
         """The rows are overwritten."""
@@ -218,8 +249,8 @@ class Echelon:
         fresh = pivots >= 0
         return fresh, pivots[fresh], rows[fresh]
 
-    def _by_pivot_columns(self, rows: Rows) -> Elimination | None:
-        """Where a few columns show that all rows are independent: invert there, and multiply the rows once."""
+    def _pivot_columns(self, rows: Rows) -> tuple[Ints, Rows] | None:
+        """Where a few columns show that all rows are independent: such columns, and the inverse of the rows there."""
         k = len(rows)
         columns = np.flatnonzero(rows.any(axis=0))[: k + SPARE]
         if len(columns) < k:
@@ -228,7 +259,12 @@ class Echelon:
         fresh, pivots, reduced = self._by_halves(beside, self._only_halves)
         if not fresh.all() or pivots.max() >= len(columns):
             return None
-        return fresh, columns[pivots], self._ring.product(reduced[:, len(columns) :], rows)
+        return columns[pivots], np.ascontiguousarray(reduced[:, len(columns) :])
+
+    def _by_pivot_columns(self, rows: Rows) -> Elimination | None:
+        """Invert where few columns do, and multiply the rows once."""
+        found = self._pivot_columns(rows)
+        return found and (np.ones(len(rows), dtype=bool), found[0], self._ring.product(found[1], rows))
 
     def _only_halves(self, rows: Rows) -> Elimination:
         return self._few(rows) if len(rows) <= BLOCK else self._by_halves(rows, self._only_halves)

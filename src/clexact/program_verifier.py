@@ -3,8 +3,8 @@
     python program_verifier.py FILE...      exit status 0: all verified; 1: something is false; 2: not a certificate
 
 The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Checked, in order:
-1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo random
-   primes (error <= 2^-100);
+1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo
+   random primes (error <= 2^-100);
 2. the gradients of the laws listed are independent modulo a prime at an integer point, and
 3. so are the values of the fields and brackets listed: by elimination (a proof), or, where that is too much work, by
    solutions of M y = b for challenges b derived from the document (error <= 2^-100);
@@ -244,14 +244,13 @@ class Node:
                 return leaves[self.op][self.data]
             case "constant":
                 flat = typed(self.data, list, what)
-                places = sparse([x for i in flat[::2] for x in (i, 0)], prod(self.shape), what)
-                self.constants = dict(zip(places, (rational(c, what) for c in flat[1::2]), strict=False))
+                given = sparse([x for i in flat[::2] for x in (i, 0)], prod(self.shape), what)
+                self.constants = dict(zip(given, (rational(c, what) for c in flat[1::2]), strict=False))
                 form(2 * len(self.constants) == len(flat), f"{what} must list places and values")
                 return self.shape
             case "take":
-                form(
-                    all(0 <= i < prod(theirs[0]) for i in integers(self.data, what)), f"{what} takes what is not there"
-                )
+                places, size = integers(self.data, what), prod(theirs[0])
+                form(all(0 <= i < size for i in places), f"{what} takes what is not there")
                 return self.shape if len(self.data) == prod(self.shape) else (-1,)
             case "transpose":
                 form(sorted(integers(self.data, what)) == list(range(len(theirs[0]))), f"{what} permutes no axes")
@@ -259,7 +258,7 @@ class Node:
             case "sum" | "concatenate":
                 form(type(self.data) is int and 0 <= self.data < len(theirs[0]), f"{what} has no such axis")
                 rest = [s[: self.data] + s[self.data + 1 :] for s in theirs]
-                form(all(r == rest[0] for r in rest), f"{what} joins shapes that do not match")
+                form(len(set(map(len, theirs))) == len(set(rest)) == 1, f"{what} joins shapes that do not match")
                 total = (sum(s[self.data] for s in theirs),) if self.op == "concatenate" else ()
                 return rest[0][: self.data] + total + rest[0][self.data :]
         form(self.data is None, f"{what} has data")
@@ -837,7 +836,7 @@ class Polynomials:
 
     def gradients(self, theta: Part, p: int, budget: Budget) -> list[Part]:
         """Gradients at a point."""
-        budget.spend(20 * self.entries)
+        budget.spend(20 * sum(len(m) ** 2 for law in self.laws for m in law))
         out = []
         for law in self.laws:
             row: Part = {}

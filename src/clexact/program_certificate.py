@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,12 +73,19 @@ def flat(part: Sparse) -> list[int]:
 
 
 def document(
-    flow: GradientFlow, families: Sequence[Family], numbers: Sequence[int], shown: Place, members: Members
+    flow: GradientFlow,
+    families: Sequence[Family],
+    numbers: Sequence[int],
+    shown: Place,
+    members: Members,
+    *,
+    solve: bool = True,
 ) -> dict[str, Any]:
     """The certificate: laws, the numbers of those that are independent at ``shown``, and independent members.
 
-    Where what is left of the members' matrix after peeling is large, solutions of challenges are included. Nothing is
-    checked here: ``verify_bytes`` of ``program_verifier`` does.
+    With ``solve``, the members are evaluated and solutions of challenges are included if what peeling leaves of their
+    matrix is large; ValueError if they turn out to be dependent. Whether the whole is true, ``verify_bytes`` of
+    ``program_verifier`` says.
     """
     model, D = flow.model, flow.dimension
     data: dict[str, Any] = {
@@ -101,7 +109,7 @@ def document(
         },
     }
     data["sha256"] = verifier.program_hash(data)
-    return with_solutions(data)
+    return with_solutions(data) if solve else data
 
 
 def of_count(count: LawCount) -> dict[str, Any]:
@@ -306,8 +314,11 @@ def dense(rows: Sequence[Sparse], columns: int) -> np.ndarray[Any, np.dtype[np.u
 
 def with_solutions(data: dict[str, Any]) -> dict[str, Any]:
     """The document, with solutions of the challenges that it gives rise to if the core of its members is large."""
-    rows, p = verifier.Checker(data).members()
-    left = verifier.core(rows, verifier.Budget(verifier.MAX_WORK))
+    try:
+        rows, p = verifier.Checker(data).members()
+        left = verifier.core(rows, verifier.Budget(verifier.MAX_WORK))
+    except (verifier.NotACertificate, verifier.Untrue) as error:
+        raise ValueError(f"the members have no certificate: {error}.") from None
     if len(left) <= SOLVED or len(left) * len({c for row in left for c in row}) > MAX_SOLVED:
         return data
     found = solutions(left, verifier.challenges(data, len(left), p), p)
@@ -355,6 +366,20 @@ def save(data: Mapping[str, Any], path: str | Path) -> None:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+def is_program_certificate(data: bytes) -> bool:
+    """Whether bytes, compressed or not, are to be read as a program-level certificate."""
+    return data[:2] == b"\x1f\x8b" or re.search(rb'"format"\s*:\s*"clexact-program-', data) is not None
+
+
+def same_program(data: Mapping[str, Any], flow: GradientFlow) -> bool:
+    """Whether a document is about the program, the description and the assumptions of a flow."""
+    keys = ("parameters", "probes")
+    shapes = [{name: list(shape) for name, shape in getattr(flow.model, key).items()} for key in keys]
+    same = all(list(data[key].items()) == list(given.items()) for key, given in zip(keys, shapes, strict=True))
+    words = [data["model"].get("description"), data["assumptions"]] == [flow.description, list(flow.assumptions)]
+    return same and words and data["program"] == written_program(flow)
 
 
 def load(path: str | Path) -> dict[str, Any]:

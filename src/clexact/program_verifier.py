@@ -36,7 +36,7 @@ KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "par
 LINEAR = ("add", "transpose", "reshape", "take", "concatenate", "sum")
 MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
 MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
-MAX_WORK, MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 5 * 10**8, 10**7, 3 * 10**7, 3 * 10**7
+MAX_WORK, MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 3 * 10**8, 10**7, 3 * 10**7, 3 * 10**7
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
 NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
 POWER = rf"({NAME})(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
@@ -875,6 +875,7 @@ class Checker:
             typed(document[key], kind, key)
         self.rank, self.said, self.budget = rank, list[str](), Budget(MAX_WORK)
         self.random = random.SystemRandom()
+        self.lower = self.upper = "proved"  # how this verifier has shown the bounds
         self.program = Program(document)
         self.D = self.program.theta.starts[-1]
         self.families = [
@@ -909,7 +910,7 @@ class Checker:
             truth(error < Fraction(1, 2**16), "the degrees are too large for a test of the laws")
             self.check_at_random_point(listed)
             points, total = points + 1, total * error
-        count = sum(family.count for family in listed)
+        count, self.lower = sum(family.count for family in listed), f"error <= 2^-{ERROR_BITS}"
         self.said.append(f"{count} polynomials are laws: tested at {points} random points, error <= 2^-{ERROR_BITS}")
 
     def check_at_random_point(self, families: list[Polynomials]) -> None:
@@ -1005,7 +1006,8 @@ class Checker:
             except TooMuch:
                 if "solutions" not in data:
                     raise
-                return f"error <= 2^-{ERROR_BITS} (challenges derived from the document)"
+                self.upper = f"error <= 2^-{ERROR_BITS}"
+                return f"{self.upper} (challenges derived from the document)"
         except Untrue as error:
             raise type(error)(f"the fields and brackets: {error}") from None
         return "recomputed, a proof"
@@ -1030,7 +1032,7 @@ class Checker:
         truth(
             claim["lower_evidence"] == claim["upper_evidence"] == "proved", "the evidence of both bounds must be proved"
         )
-        self.said.append(f"at least {lower} independent laws, at most {upper}")
+        self.said.append(f"at least {lower} independent laws ({self.lower}), at most {upper} ({self.upper})")
 
 
 def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:

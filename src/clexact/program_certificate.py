@@ -385,7 +385,7 @@ def same_program(data: Mapping[str, Any], flow: GradientFlow) -> bool:
 def load(path: str | Path) -> dict[str, Any]:
     """Read a document. ValueError if it has not the form of one; whether it is true, ``verify_bytes`` says."""
     try:
-        data = verifier.read(Path(path).read_bytes())
+        data = verifier.read(verifier.unpacked(Path(path).read_bytes()))
         verifier.Checker(data)
     except verifier.NotACertificate as error:
         raise ValueError(f"{path}: not a certificate: {error}.") from None

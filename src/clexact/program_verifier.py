@@ -36,7 +36,8 @@ KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "par
 LINEAR = ("add", "transpose", "reshape", "take", "concatenate", "sum")
 MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
 MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
-MAX_WORK, MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 3 * 10**8, 10**7, 3 * 10**7, 3 * 10**7
+MAX_WORK, MIN_WORK, WORK_PER_BYTE = 3 * 10**8, 3 * 10**7, 300  # steps; those of a document grow with its length
+MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 10**7, 3 * 10**7, 3 * 10**7
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
 NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
 POWER = rf"({NAME})(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
@@ -85,8 +86,22 @@ class Budget:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read(data: bytes) -> Any:
-    """The document in JSON, compressed or not; duplicate keys, floats and what is no JSON are refused."""
+def unpacked(data: bytes) -> bytes:
+    """The text of a document, compressed or not."""
+    if data[:2] == b"\x1f\x8b":
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            data = stream.decompress(data, MAX_BYTES + 1)
+        except zlib.error:
+            raise NotACertificate("the compressed data are damaged") from None
+        form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes when decompressed")
+        form(stream.eof and not stream.unused_data, "the compressed data are cut off, or more follows them")
+    form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes")
+    return data
+
+
+def read(text: bytes) -> Any:
+    """The document in JSON; duplicate keys, floats and what is no JSON are refused."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         form(len(dict(pairs)) == len(pairs), "a key stands twice")
@@ -96,14 +111,8 @@ def read(data: bytes) -> Any:
         raise NotACertificate(f"{word[:20]} is not a number of a certificate")
 
     try:
-        if data[:2] == b"\x1f\x8b":
-            stream = zlib.decompressobj(wbits=31)
-            data = stream.decompress(data, MAX_BYTES + 1)
-            form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes when decompressed")
-            form(stream.eof and not stream.unused_data, "the compressed data are cut off, or more follows them")
-        form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes")
-        return json.loads(data.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse)
-    except (ValueError, RecursionError, zlib.error) as error:
+        return json.loads(text.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse)
+    except (ValueError, RecursionError) as error:
         raise NotACertificate(f"not JSON ({type(error).__name__})") from None
 
 
@@ -867,13 +876,13 @@ def laws_of(data: Any, program: Program, what: str, budget: Budget) -> Gram | Po
 class Checker:
     """One certificate under examination; ``said`` collects what is verified, in words."""
 
-    def __init__(self, document: Any, rank: Any = None) -> None:
+    def __init__(self, document: Any, rank: Any = None, work: int = MAX_WORK) -> None:
         self.doc: dict[str, Any] = typed(document, dict, "a certificate")
         form(self.doc.get("format") == FORMAT, f"the format must be {FORMAT}")
         typed(document, dict, "a certificate", KEYS)
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             typed(document[key], kind, key)
-        self.rank, self.said, self.budget = rank, list[str](), Budget(MAX_WORK)
+        self.rank, self.said, self.budget = rank, list[str](), Budget(work)
         self.random = random.SystemRandom()
         self.lower = self.upper = "proved"  # how this verifier has shown the bounds
         self.program = Program(document)
@@ -1039,7 +1048,8 @@ def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:
     """(exit status, sentences) for the bytes of a certificate; ``rank(rows, p)`` of dense rows may be a faster one."""
     checker = None
     try:
-        checker = Checker(read(data), rank)
+        text = unpacked(data)
+        checker = Checker(read(text), rank, min(MAX_WORK, MIN_WORK + WORK_PER_BYTE * len(text)))
         checker.run()
         return 0, checker.said
     except NotACertificate as error:

@@ -676,20 +676,20 @@ def long_documents():
     text = "*".join(f"U1[{i % 3},{i % 2}]^{i + 1}" for i in range(5000))
     yield "long product", {"laws": [{"polynomials": [text]}]}
     yield "long sum", {"laws": [{"polynomials": ["+".join([text[:2000].rpartition("*")[0]] * 2000)]}]}
-    takes = [["parameter", [], [2] * 18, "U1"], *(["take", [k], [2] * 18, list(range(2**18))] for k in range(8))]
-    axes = {"parts": [["U1", axis, 1] for axis in range(18)]}
+    takes = [["parameter", [], [2] * 15, "U1"], *(["take", [k], [2] * 15, list(range(2**15))] for k in range(8))]
+    axes = {"parts": [["U1", axis, 1] for axis in range(15)]}
     program = {"nodes": takes, "output": 8}
     yield (
         "axes",
         {
-            "dimension": 2**18,
-            "parameters": {"U1": [2] * 18},
+            "dimension": 2**15,
+            "parameters": {"U1": [2] * 15},
             "probes": {},
             "program": program,
             "laws": [{"gram": axes}],
         },
     )
-    yield "families", {"laws": [{"gram": base["laws"][0]["gram"]}] * 50_000}
+    yield "families", {"laws": [{"gram": base["laws"][0]["gram"]}] * 20_000}
 
 
 @pytest.mark.parametrize(("name", "change"), list(long_documents()), ids=lambda x: x if isinstance(x, str) else "")

@@ -30,6 +30,7 @@ from clexact.fields import lie_derivatives
 from clexact.lie import values_at
 from clexact.linalg import Echelon, flint_rank
 from clexact.polynomial import Polynomial
+from clexact.program import Degrees
 
 PRIME = 4194301
 MODELS = {
@@ -148,6 +149,17 @@ def assert_same_values(flow, draws, density):
         found = at.bracket([program.seed.split(pv.reduced(seed, PRIME)) for seed in seeds], {})
         assert found.keys() <= {0}
         assert jets(found, flow.dimension).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_bounds_are_those_of_the_engine_or_larger(name):
+    """Degree and size of a field, denominators cleared: what the error of a test of laws rests on."""
+    flow = flow_of(name)
+    degree, bits = pc._program(flow).bounds()
+    clearing = flow.denominator ** flow._run_degrees(Degrees(of_constant=1))  # more than the verifier's
+    assert degree == flow.degree and 2**bits >= flow.magnitude // clearing
+    coefs, owners = np.abs(flow.fields.terms.coef.astype(object)), flow.fields.terms.owner
+    assert flow.truncated or 2**bits >= max(coefs[owners == owner].sum() for owner in np.unique(owners))
 
 
 @pytest.mark.parametrize("sizes", [[3, 2, 4], [5, 5, 5], [4, 3, 2], [9, 8, 9]])

@@ -310,6 +310,18 @@ class Node:
         steps = [step if size == n else 0 for step, size, n in zip(strides(theirs), theirs, wide, strict=True)]
         return None if wide == theirs else Link(positions(wide, steps), False)
 
+    @property
+    def summed(self) -> int:
+        """How many terms make an entry."""
+        match self.op:
+            case "add":
+                return 2
+            case "matmul":
+                return int(self.matrix[1])
+            case "sum":
+                return int(self.theirs[0][self.data])
+        return 1
+
     def signs(self, types: list[list[int] | None], r: int, diagonal: bool, budget: Budget) -> list[int] | None:
         """How a matrix g acts on each axis: 1, its inverse transposed: -1, nothing: 0; diagonal ones: the power of g.
 
@@ -440,8 +452,7 @@ class Program:
                 constants, bits = 1, int(max((abs(c) for c in node.constants.values()), default=0)).bit_length()
             elif node.op in ("multiply", "matmul"):
                 degree, constants, bits = (sum(x[k] for x in inputs) for k in range(3))
-            terms = {"add": 2, "matmul": node.theirs[-1][-2] if node.op == "matmul" else 1, "sum": prod(node.shape)}
-            bits += (prod(node.theirs[0]) if node.op == "sum" else terms.get(node.op, 1)).bit_length()
+            bits += (node.summed - 1).bit_length()
             truth(max(degree, constants, bits) <= MAX_DEGREE, "the degree of the output is too large")
             found.append((degree, constants, bits))
         degree, constants, bits = found[self.output]

@@ -70,12 +70,19 @@ def flat(part: Sparse) -> list[int]:
 
 
 def document(
-    flow: GradientFlow, families: Sequence[Family], numbers: Sequence[int], shown: Place, members: Members
+    flow: GradientFlow,
+    families: Sequence[Family],
+    numbers: Sequence[int],
+    shown: Place,
+    members: Members,
+    *,
+    solve: bool = True,
 ) -> dict[str, Any]:
     """The certificate: laws, the numbers of those that are independent at ``shown``, and independent members.
 
-    Where what is left of the members' matrix after peeling is large, solutions of challenges are included. Nothing is
-    checked here: ``verify_bytes`` of ``program_verifier`` does.
+    With ``solve``, the members are evaluated and solutions of challenges are included if what peeling leaves of their
+    matrix is large; ValueError if they turn out to be dependent. Whether the whole is true, ``verify_bytes`` of
+    ``program_verifier`` says.
     """
     D = flow.dimension
     data: dict[str, Any] = {
@@ -97,7 +104,7 @@ def document(
         },
     }
     data["sha256"] = verifier.program_hash(data)
-    return with_solutions(data)
+    return with_solutions(data) if solve else data
 
 
 def of_count(count: LawCount) -> dict[str, Any]:
@@ -315,8 +322,11 @@ def dense(rows: Sequence[Sparse], columns: int) -> np.ndarray[Any, np.dtype[np.u
 
 def with_solutions(data: dict[str, Any]) -> dict[str, Any]:
     """The document, with solutions of the challenges that it gives rise to if the core of its members is large."""
-    rows, p = verifier.Checker(data).members()
-    left = verifier.core(rows, verifier.Budget(verifier.MAX_WORK))
+    try:
+        rows, p = verifier.Checker(data).members()
+        left = verifier.core(rows, verifier.Budget(verifier.MAX_WORK))
+    except (verifier.NotACertificate, verifier.Untrue) as error:
+        raise ValueError(f"the members have no certificate: {error}.") from None
     if len(left) <= SOLVED or len(left) * len({c for row in left for c in row}) > MAX_SOLVED:
         return data
     found = solutions(left, verifier.challenges(data, len(left), p), p)
@@ -349,3 +359,11 @@ def to_bytes(data: Mapping[str, Any], compressed: bool = True) -> bytes:
     """The document as bytes: the same certificate gives the same bytes."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
     return gzip.compress(text, mtime=0) if compressed else text
+
+
+def same_program(data: Mapping[str, Any], flow: GradientFlow) -> bool:
+    """Whether a document is about the program, the description and the assumptions of a flow."""
+    wanted = written_model(flow)
+    same = all(list(data[key].items()) == list(wanted[key].items()) for key in ("parameters", "probes"))
+    words = [data["model"].get("description"), data["assumptions"]] == [flow.description, list(flow.assumptions)]
+    return same and words and data["program"] == wanted["program"]

@@ -36,7 +36,8 @@ KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "par
 LINEAR = ("add", "transpose", "reshape", "take", "concatenate", "sum")
 MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
 MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
-MAX_WORK, MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 5 * 10**8, 10**7, 3 * 10**7, 3 * 10**7
+MAX_WORK, MIN_WORK, WORK_PER_BYTE = 3 * 10**8, 3 * 10**7, 300  # steps; those of a document grow with its length
+MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 10**7, 3 * 10**7, 3 * 10**7
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
 NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
 POWER = rf"({NAME})(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
@@ -85,8 +86,22 @@ class Budget:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read(data: bytes) -> Any:
-    """The document in JSON, compressed or not; duplicate keys, floats and what is no JSON are refused."""
+def unpacked(data: bytes) -> bytes:
+    """The text of a document, compressed or not."""
+    if data[:2] == b"\x1f\x8b":
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            data = stream.decompress(data, MAX_BYTES + 1)
+        except zlib.error:
+            raise NotACertificate("the compressed data are damaged") from None
+        form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes when decompressed")
+        form(stream.eof and not stream.unused_data, "the compressed data are cut off, or more follows them")
+    form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes")
+    return data
+
+
+def read(text: bytes) -> Any:
+    """The document in JSON; duplicate keys, floats and what is no JSON are refused."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         form(len(dict(pairs)) == len(pairs), "a key stands twice")
@@ -96,14 +111,8 @@ def read(data: bytes) -> Any:
         raise NotACertificate(f"{word[:20]} is not a number of a certificate")
 
     try:
-        if data[:2] == b"\x1f\x8b":
-            stream = zlib.decompressobj(wbits=31)
-            data = stream.decompress(data, MAX_BYTES + 1)
-            form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes when decompressed")
-            form(stream.eof and not stream.unused_data, "the compressed data are cut off, or more follows them")
-        form(len(data) <= MAX_BYTES, f"over {MAX_BYTES} bytes")
-        return json.loads(data.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse)
-    except (ValueError, RecursionError, zlib.error) as error:
+        return json.loads(text.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=refuse)
+    except (ValueError, RecursionError) as error:
         raise NotACertificate(f"not JSON ({type(error).__name__})") from None
 
 
@@ -244,14 +253,13 @@ class Node:
                 return leaves[self.op][self.data]
             case "constant":
                 flat = typed(self.data, list, what)
-                places = sparse([x for i in flat[::2] for x in (i, 0)], prod(self.shape), what)
-                self.constants = dict(zip(places, (rational(c, what) for c in flat[1::2]), strict=False))
+                given = sparse([x for i in flat[::2] for x in (i, 0)], prod(self.shape), what)
+                self.constants = dict(zip(given, (rational(c, what) for c in flat[1::2]), strict=False))
                 form(2 * len(self.constants) == len(flat), f"{what} must list places and values")
                 return self.shape
             case "take":
-                form(
-                    all(0 <= i < prod(theirs[0]) for i in integers(self.data, what)), f"{what} takes what is not there"
-                )
+                places, size = integers(self.data, what), prod(theirs[0])
+                form(all(0 <= i < size for i in places), f"{what} takes what is not there")
                 return self.shape if len(self.data) == prod(self.shape) else (-1,)
             case "transpose":
                 form(sorted(integers(self.data, what)) == list(range(len(theirs[0]))), f"{what} permutes no axes")
@@ -259,7 +267,7 @@ class Node:
             case "sum" | "concatenate":
                 form(type(self.data) is int and 0 <= self.data < len(theirs[0]), f"{what} has no such axis")
                 rest = [s[: self.data] + s[self.data + 1 :] for s in theirs]
-                form(all(r == rest[0] for r in rest), f"{what} joins shapes that do not match")
+                form(len(set(map(len, theirs))) == len(set(rest)) == 1, f"{what} joins shapes that do not match")
                 total = (sum(s[self.data] for s in theirs),) if self.op == "concatenate" else ()
                 return rest[0][: self.data] + total + rest[0][self.data :]
         form(self.data is None, f"{what} has data")
@@ -301,6 +309,18 @@ class Node:
         wide = self.shape[:-2] + theirs[-2:] if self.op == "matmul" else self.shape
         steps = [step if size == n else 0 for step, size, n in zip(strides(theirs), theirs, wide, strict=True)]
         return None if wide == theirs else Link(positions(wide, steps), False)
+
+    @property
+    def summed(self) -> int:
+        """How many terms make an entry."""
+        match self.op:
+            case "add":
+                return 2
+            case "matmul":
+                return int(self.matrix[1])
+            case "sum":
+                return int(self.theirs[0][self.data])
+        return 1
 
     def signs(self, types: list[list[int] | None], r: int, diagonal: bool, budget: Budget) -> list[int] | None:
         """How a matrix g acts on each axis: 1, its inverse transposed: -1, nothing: 0; diagonal ones: the power of g.
@@ -432,8 +452,7 @@ class Program:
                 constants, bits = 1, int(max((abs(c) for c in node.constants.values()), default=0)).bit_length()
             elif node.op in ("multiply", "matmul"):
                 degree, constants, bits = (sum(x[k] for x in inputs) for k in range(3))
-            terms = {"add": 2, "matmul": node.theirs[-1][-2] if node.op == "matmul" else 1, "sum": prod(node.shape)}
-            bits += (prod(node.theirs[0]) if node.op == "sum" else terms.get(node.op, 1)).bit_length()
+            bits += (node.summed - 1).bit_length()
             truth(max(degree, constants, bits) <= MAX_DEGREE, "the degree of the output is too large")
             found.append((degree, constants, bits))
         degree, constants, bits = found[self.output]
@@ -837,7 +856,7 @@ class Polynomials:
 
     def gradients(self, theta: Part, p: int, budget: Budget) -> list[Part]:
         """Gradients at a point."""
-        budget.spend(20 * self.entries)
+        budget.spend(20 * sum(len(m) ** 2 for law in self.laws for m in law))
         out = []
         for law in self.laws:
             row: Part = {}
@@ -868,14 +887,15 @@ def laws_of(data: Any, program: Program, what: str, budget: Budget) -> Gram | Po
 class Checker:
     """One certificate under examination; ``said`` collects what is verified, in words."""
 
-    def __init__(self, document: Any, rank: Any = None) -> None:
+    def __init__(self, document: Any, rank: Any = None, work: int = MAX_WORK) -> None:
         self.doc: dict[str, Any] = typed(document, dict, "a certificate")
         form(self.doc.get("format") == FORMAT, f"the format must be {FORMAT}")
         typed(document, dict, "a certificate", KEYS)
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             typed(document[key], kind, key)
-        self.rank, self.said, self.budget = rank, list[str](), Budget(MAX_WORK)
+        self.rank, self.said, self.budget = rank, list[str](), Budget(work)
         self.random = random.SystemRandom()
+        self.lower = self.upper = "proved"  # how this verifier has shown the bounds
         self.program = Program(document)
         self.D = self.program.theta.starts[-1]
         self.families = [
@@ -910,7 +930,7 @@ class Checker:
             truth(error < Fraction(1, 2**16), "the degrees are too large for a test of the laws")
             self.check_at_random_point(listed)
             points, total = points + 1, total * error
-        count = sum(family.count for family in listed)
+        count, self.lower = sum(family.count for family in listed), f"error <= 2^-{ERROR_BITS}"
         self.said.append(f"{count} polynomials are laws: tested at {points} random points, error <= 2^-{ERROR_BITS}")
 
     def check_at_random_point(self, families: list[Polynomials]) -> None:
@@ -1006,7 +1026,8 @@ class Checker:
             except TooMuch:
                 if "solutions" not in data:
                     raise
-                return f"error <= 2^-{ERROR_BITS} (challenges derived from the document)"
+                self.upper = f"error <= 2^-{ERROR_BITS}"
+                return f"{self.upper} (challenges derived from the document)"
         except Untrue as error:
             raise type(error)(f"the fields and brackets: {error}") from None
         return "recomputed, a proof"
@@ -1031,14 +1052,15 @@ class Checker:
         truth(
             claim["lower_evidence"] == claim["upper_evidence"] == "proved", "the evidence of both bounds must be proved"
         )
-        self.said.append(f"at least {lower} independent laws, at most {upper}")
+        self.said.append(f"at least {lower} independent laws ({self.lower}), at most {upper} ({self.upper})")
 
 
 def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:
     """(exit status, sentences) for the bytes of a certificate; ``rank(rows, p)`` of dense rows may be a faster one."""
     checker = None
     try:
-        checker = Checker(read(data), rank)
+        text = unpacked(data)
+        checker = Checker(read(text), rank, min(MAX_WORK, MIN_WORK + WORK_PER_BYTE * len(text)))
         checker.run()
         return 0, checker.said
     except NotACertificate as error:

@@ -778,9 +778,11 @@ def test_the_command_verifies_and_rebuilds(tmp_path, capsys):
     described = {**BASES["linear"], "model": {**BASES["linear"]["model"], "sizes": [3, 2, 4]}}
     Certificate(described).save(tmp_path / "other.json")
     assert cli.run(["verify", str(tmp_path / "other.json")]) == 0
-    assert cli.run(["verify", "--rebuild", str(tmp_path / "other.json")]) == 1
+    with pytest.raises(SystemExit, match="1"):
+        cli.run(["verify", "--rebuild", str(tmp_path / "other.json")])
     (tmp_path / "cut.json.gz").write_bytes((tmp_path / "program.json.gz").read_bytes()[:-9])
-    assert cli.run(["verify", str(tmp_path / "cut.json.gz")]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        cli.run(["verify", str(tmp_path / "cut.json.gz")])
     assert "not a certificate" in capsys.readouterr().out
 
 

@@ -28,7 +28,7 @@ from reference import (
     words,
 )
 
-from clexact._kernels import balanced, modular, monomials, system
+from clexact._kernels import balanced, bits, modular, monomials, system
 
 MAX_POWER = 2**31 - 1
 EDGES = [(), ((0, 1),), ((0, MAX_POWER),), ((3, 1), (2**31 - 1, MAX_POWER)), ((2**31 - 1, 1),)]
@@ -381,3 +381,34 @@ def test_balanced_kernels_refuse_rows_that_are_not_contiguous():
         balanced.reduce(np.zeros((4, 3)).T, 7)
     with pytest.raises(ValueError, match="same shape"):
         balanced.subtract(np.zeros((4, 3)), np.zeros((4, 2)), 7)
+
+
+# --- bits ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [2, 3])
+@pytest.mark.parametrize("shape", [*SHAPES, (5, 63), (63, 64), (65, 64), (70, 65), (40, 129), (129, 40)])
+@pytest.mark.parametrize("least", [0, 1])
+def test_rank_by_bits(p, shape, least):
+    """Dense matrices, matrices of low rank and all columns at the edges of words."""
+    n, m = shape
+    rng = random.Random(n * m + least)
+    inner = max(1, min(n, m) // 2) if least else max(n, m)
+    rows = naive_matmul(random_matrix(rng, n, inner, p), random_matrix(rng, inner, m, p), p) if n and m else []
+    assert bits.rank(words(rows, m).reshape(n, m), p) == naive_rank(rows, p)
+
+
+@pytest.mark.parametrize("p", [2, 3])
+def test_packed_bits(p):
+    rows = np.array([[(i * j) % p for j in range(70)] for i in range(3)], dtype=np.uint64)
+    packed = bits.packed(rows[:, ::-1], p)  # not contiguous
+    assert packed.shape == (p - 1, 3, 2)
+    for i, j in np.ndindex(3, 70):
+        found = [v for v in range(1, p) if int(packed[v - 1, i, j // 64]) >> (j % 64) & 1]
+        assert found == [v for v in [int(rows[i, 69 - j])] if v]
+
+
+@pytest.mark.parametrize("p", [2, 3])
+def test_bits_refuse_what_is_no_residue(p):
+    with pytest.raises(ValueError, match=f"below {p}, not {p}"):
+        bits.rank(np.array([[0, p]], dtype=np.uint64), p)

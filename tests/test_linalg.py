@@ -146,6 +146,20 @@ def test_rank_past_the_chunks_of_512(p):
     assert echelon.rank(rows, p) == flint_rank(rows, p) == 560
 
 
+@pytest.mark.parametrize("p", PRIMES)
+def test_rank_leaves_out_columns_of_zeros(p):
+    rows = np.random.default_rng(2).integers(0, p, (90, 150), dtype=np.uint64)
+    rows[:, ::3] = rows[:, 140:] = 0
+    assert echelon.rank(rows, p) == flint_rank(rows, p)
+    assert echelon.rank(np.zeros_like(rows), p) == 0
+
+
+@pytest.mark.parametrize("p", [0, 1, 4, 2**22, 2**31 * 3, 2**62 + 135, 2**64])
+def test_rank_refuses_what_is_no_prime_below_2_62(p):
+    with pytest.raises(ValueError, match=rf"prime below 2\^62, not {p}"):
+        echelon.rank(np.ones((2, 2), dtype=np.uint64), p)
+
+
 def check_echelon(form, rows, fresh, p):
     """Fresh rows are the first independent ones, regular on the pivots; what is reduced is zero there, and no more."""
     ranks = [naive_rank(rows[:i], p) for i in range(len(rows) + 1)]

@@ -21,12 +21,19 @@ from clexact.terms import Ints
 Words = NDArray[np.uint64]
 
 PANEL = 512  # products in a sum of a matrix product in floating point, at most
+LARGEST = 2**62  # primes are below: sums of two products of residues fit 128 bits
 BLAS_PRIME = 2**22  # below it, 512 products of residues sum below 2^53: float64 matrix products are exact
 
 
 def is_prime(n: int) -> bool:
     """Return whether n is prime (proved, by FLINT)."""
     return bool(n >= 2 and flint.fmpz(n).is_prime())
+
+
+def check_prime(p: int) -> None:
+    """ValueError unless p is a prime below ``LARGEST``, with which words are reduced."""
+    if not (p < LARGEST and is_prime(p)):
+        raise ValueError(f"p must be a prime below 2^62, not {p}.")
 
 
 def add(a: Words, b: Words, p: int) -> Words:

@@ -1,0 +1,97 @@
+"""How claims are checked at one size: by a certified count, by exact identities, by dimensions of the Lie algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from clexact.certify import LawCount, certify
+from clexact.claims.claim import Check
+from clexact.draws import Draws
+from clexact.flow import Flow, as_flow
+from clexact.fields import VectorFields
+from clexact.lawcheck import check_law
+from clexact.laws import ConservationLaws, polynomial_laws
+from clexact.lie import LieClosure, lie_closure
+from clexact.linalg import rational_rank
+from clexact.polynomial import Polynomial
+
+SHOWN = 6  # laws that a check carries
+
+
+def counted(flow: Flow | VectorFields, stated: int, seed: int, degree: int = 2) -> Check:
+    """The certified number of independent laws beside the number stated."""
+    count = certify(flow, degree, seed)
+    holds = count.lower == stated if count.exact else (None if count.lower <= stated <= count.upper else False)
+    return of_count(count, holds, str(stated))
+
+
+def of_count(count: LawCount, holds: bool | None, stated: str) -> Check:
+    """A check of what a certified count says."""
+    found = str(count.lower) if count.exact else f"{count.lower} to {count.upper}"
+    return Check(
+        holds, stated, found, f"at least: {count.evidence.lower}; at most: {count.evidence.upper}", count.dimension,
+        count=count.lower if count.exact else None, laws=tuple(count.laws.to_latex()[:SHOWN]),
+        certificate=certificate_or_none(count),
+    )  # fmt: skip
+
+
+def certificate_or_none(count: LawCount) -> object:
+    """The certificate; None where the fields are too many to be listed."""
+    try:
+        return count.certificate
+    except ValueError:
+        return None
+
+
+def lawful(flow: Flow | VectorFields, laws: Iterable[Polynomial | str], seed: int) -> Check:
+    """Whether all the given polynomials are laws, by exact identities where the fields can be listed."""
+    flow, given = as_flow(flow), list(laws)
+    outcomes = [check_law(flow, law, seed=seed) for law in given]
+    wrong = [outcome for outcome in outcomes if not outcome]
+    stated = f"{len(given)} polynomial{'s' * (len(given) != 1)} conserved"
+    found = f"{len(given) - len(wrong)} of {len(given)} conserved"
+    said = dict.fromkeys(str(outcome) for outcome in outcomes)
+    return Check(
+        not wrong, stated, found, "; ".join(said) or "nothing to check", flow.dimension,
+        laws=tuple(outcome.law.to_latex() for outcome in (wrong or outcomes)[:SHOWN]),
+    )  # fmt: skip
+
+
+def spanned(flow: Flow | VectorFields, laws: Sequence[Polynomial], degree: int, seed: int) -> Check:
+    """Whether every polynomial law of at most this degree is a linear combination of the given laws."""
+    found = polynomial_laws(flow, degree, seed=seed)
+    inside = _dimension([*laws, *found]) == _dimension(laws)
+    holds = None if not found.complete and inside else inside
+    return Check(
+        holds, f"a span of dimension {_dimension(laws)}", f"{len(found)} linearly independent laws of degree <= {degree}",
+        f"exact identities; {found.completeness.value}", len(found.variables), laws=tuple(found.to_latex()[:SHOWN]),
+    )  # fmt: skip
+
+
+def _dimension(laws: Sequence[Polynomial] | ConservationLaws) -> int:
+    """Of the linear span over Q."""
+    rows = [dict(law.items()) for law in laws]
+    columns = {monomial: k for k, monomial in enumerate(dict.fromkeys(m for row in rows for m in row))}
+    dense = []
+    for row in rows:
+        dense.append([0] * len(columns))
+        for monomial, coefficient in row.items():
+            dense[-1][columns[monomial]] = coefficient
+    return rational_rank(dense)
+
+
+def filtered(flow: Flow | VectorFields, stated: str, holds: Callable[[LieClosure], bool | None], seed: int) -> Check:
+    """What the dimensions of W_0, W_1, ... at a generic point say of a statement."""
+    closure = lie_closure(flow, seed=seed)
+    dims = " -> ".join(map(str, closure.dims))
+    return Check(holds(closure), stated, f"dim W = {dims}", closure.status.value, closure.dimension)
+
+
+def identity(true: bool, stated: str, found: str, evidence: str, dimension: int) -> Check:
+    """The outcome of an exact computation."""
+    return Check(bool(true), stated, found, evidence, dimension)
+
+
+def drawn_point(dimension: int, seed: int, bound: int = 9) -> tuple[int, ...]:
+    """An integer point with entries in -bound..bound, none of them 0."""
+    return tuple(entry or bound for entry in Draws(seed).integers(-bound, bound, dimension))

@@ -1,0 +1,87 @@
+"""``Grid``: the sizes on which a claim is checked, all up to a budget and the edges always."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+Size = tuple[int, ...]
+
+
+class Budget(Enum):
+    """How far a grid reaches; the value is the word on the command line."""
+
+    QUICK = "quick"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All sizes with entries >= 1 (at most ``most``) whose ``dimension`` is within the budget, and the ``edges``.
+
+    ``names`` names the entries of a size. A grid of layered networks has sizes of several ``lengths``: the widths from
+    output to input, named by one name that ends in "...". ``dimension`` must not fall when an entry grows.
+    """
+
+    names: tuple[str, ...]
+    dimension: Callable[[Size], int]
+    quick: int
+    full: int
+    edges: tuple[Size, ...] = ()
+    most: tuple[int, ...] | int | None = None  # the largest entry: of each place, or of all
+    lengths: tuple[int, ...] = ()
+
+    def sizes(self, budget: Budget) -> list[Size]:
+        """Smallest dimension first."""
+        limit = self.quick if budget is Budget.QUICK else self.full
+        found = {size for length in self.lengths or (len(self.names),) for size in self._grown((), length, limit)}
+        return sorted(found | set(self.edges), key=lambda size: (self.dimension(size), len(size), size))
+
+    def written(self, size: Size) -> str:
+        """A size as text: "n = 2, r = 1", or "2 x 3 x 1" for the widths of a network."""
+        if self.lengths:
+            return " x ".join(map(str, size))
+        return ", ".join(f"{name} = {entry}" for name, entry in zip(self.names, size, strict=True))
+
+    def _grown(self, start: Size, length: int, limit: int) -> Iterator[Size]:
+        place = len(start)
+        if place == length:
+            yield start
+            return
+        entry, last = 1, self._most(place)
+        while (last is None or entry <= last) and self._least((*start, entry), length) <= limit:
+            yield from self._grown((*start, entry), length, limit)
+            entry += 1
+
+    def _most(self, place: int) -> int | None:
+        return self.most[place] if isinstance(self.most, tuple) else self.most
+
+    def _least(self, start: Size, length: int) -> int:
+        return self.dimension(start + (1,) * (length - len(start)))
+
+
+def single(note: str = "case") -> Grid:
+    """A claim without sizes."""
+    return Grid((note,), lambda size: 1, 1, 1, most=1)
+
+
+def cases(name: str, count: int, dimension: Callable[[Size], int] = lambda size: 1) -> Grid:
+    """A claim on a list of cases, numbered from 1."""
+    return Grid((name,), dimension, count, count, edges=tuple((k,) for k in range(1, count + 1)), most=count)
+
+
+def layers(
+    dimension: Callable[[Size], int],
+    quick: int,
+    full: int,
+    depths: tuple[int, ...] = (2, 3, 4, 5),
+    edges: tuple[Size, ...] = (),
+) -> Grid:
+    """Widths of layered networks of these depths, output first."""
+    return Grid(("widths...",), dimension, quick, full, edges, lengths=tuple(depth + 1 for depth in depths))
+
+
+def weights(widths: Size) -> int:
+    """Number of weights of a layered network."""
+    return sum(a * b for a, b in zip(widths, widths[1:], strict=False))

@@ -1,0 +1,172 @@
+"""``judge``: the verdict on one claim, with all that was certified on its grid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from clexact.boundary import boundary
+from clexact.claims.claim import Check, Claim, Statement
+from clexact.claims.grid import Budget, Size
+from clexact.fit import Formula, fit
+
+LISTED = 8  # sizes named in a sentence where no condition describes them
+Progress = Callable[[str, int, int], None]  # (claim, sizes done, sizes in all)
+Keep = Callable[[Claim, Size, object], str | None]  # saves a certificate, returns where
+
+
+class Verdict(Enum):
+    """What the certified numbers say of a statement; the value is the word a reader sees."""
+
+    CONFIRMED = "confirmed"
+    PARTLY = "holds on a part"
+    MISPRINT = "misprint"
+    REFUTED = "refuted"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The check at one size."""
+
+    size: Size
+    check: Check
+    seconds: float
+    certificate: str | None = None  # where it is saved
+
+    @property
+    def holds(self) -> bool | None:
+        return self.check.holds
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A statement with its outcomes on the grid."""
+
+    statement: Statement
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether it holds at every size of the grid."""
+        return all(outcome.holds for outcome in self.outcomes)
+
+    def sizes(self, holds: bool | None) -> list[Size]:
+        """Where it holds (True), fails (False) or is open (None)."""
+        return [outcome.size for outcome in self.outcomes if outcome.holds is holds]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim with its verdict. ``sentence`` says where it holds and fails; ``truth`` what holds on all of the grid."""
+
+    claim: Claim
+    verdict: Verdict
+    sentence: str
+    written: Trial  # the statement as the source writes it
+    nearby: Trial | None  # what was meant, or what is true instead
+    formula: Formula | None  # that fits all certified counts, tested on sizes held out
+    budget: Budget
+    seed: int
+
+    @property
+    def seconds(self) -> float:
+        """Total time of the checks."""
+        trials = [self.written, *([self.nearby] if self.nearby else [])]
+        return sum(outcome.seconds for trial in trials for outcome in trial.outcomes)
+
+    @property
+    def command(self) -> str:
+        """What repeats it."""
+        return f"clexact reproduce --claims {self.claim.id} --budget {self.budget.value} --seed {self.seed}"
+
+
+def judge(
+    claim: Claim, budget: Budget, seed: int = 0, *, progress: Progress | None = None, keep: Keep | None = None
+) -> Finding:
+    """Check the statement at every size of its grid, and what was meant or holds instead where it fails.
+
+    CONFIRMED: it holds on all of the grid. MISPRINT: refuted as written, and what was meant holds on all of the grid.
+    PARTLY: it fails at some sizes, or REFUTED at all; the sentence has the exact condition where one is found. OPEN:
+    nothing fails, but somewhere the bounds do not meet.
+    """
+    sizes = claim.grid.sizes(budget)
+    written = _tried(claim, claim.statement, sizes, seed, progress, keep)
+    failing = bool(written.sizes(False))
+    other = claim.meant or claim.instead
+    nearby = _tried(claim, other, sizes, seed, progress, None) if failing and other else None
+    verdict = _verdict(claim, written, nearby)
+    return Finding(claim, verdict, _sentence(claim, verdict, written, nearby), written, nearby,
+                   _formula(claim, written, seed), budget, seed)  # fmt: skip
+
+
+def _tried(
+    claim: Claim, statement: Statement, sizes: list[Size], seed: int, progress: Progress | None, keep: Keep | None
+) -> Trial:
+    outcomes = []
+    for done, size in enumerate(sizes):
+        if progress:
+            progress(claim.id, done, len(sizes))
+        start = time.perf_counter()
+        check = statement.check(size, seed)
+        seconds = time.perf_counter() - start
+        where = keep(claim, size, check.certificate) if keep and check.certificate is not None else None
+        outcomes.append(Outcome(size, check.without_certificate(), seconds, where))
+    return Trial(statement, tuple(outcomes))
+
+
+def _verdict(claim: Claim, written: Trial, nearby: Trial | None) -> Verdict:
+    if written.confirmed:
+        return Verdict.CONFIRMED
+    if not written.sizes(False):
+        return Verdict.OPEN
+    if claim.meant and nearby and nearby.confirmed:
+        return Verdict.MISPRINT
+    return Verdict.PARTLY if written.sizes(True) else Verdict.REFUTED
+
+
+def _sentence(claim: Claim, verdict: Verdict, written: Trial, nearby: Trial | None) -> str:
+    """Where it holds, fails and is open, in words."""
+    count = len(written.outcomes)
+    on = f"all {count} sizes" if count > 1 else "the case"
+    fails = f"fails {where(claim, written)}"
+    parts = {
+        Verdict.CONFIRMED: f"holds on {on}",
+        Verdict.OPEN: f"open at {listed(claim, written.sizes(None))}: the bounds do not meet there",
+        Verdict.MISPRINT: f"as written it {fails}; what was meant holds on {on}",
+        Verdict.PARTLY: f"holds on {len(written.sizes(True))} of {on}; {fails}",
+        Verdict.REFUTED: f"fails on {on}",
+    }
+    said = [parts[verdict]]
+    if verdict in (Verdict.PARTLY, Verdict.MISPRINT, Verdict.REFUTED) and written.sizes(None):
+        said.append(f"open at {listed(claim, written.sizes(None))}")
+    if nearby and verdict is not Verdict.MISPRINT:
+        said.append("instead, on all of the grid: " + nearby.statement.words if nearby.confirmed
+                    else f"what was tried instead fails at {listed(claim, nearby.sizes(False))}")  # fmt: skip
+    return "; ".join(said)
+
+
+def where(claim: Claim, trial: Trial) -> str:
+    """The exact condition on the sizes at which a statement fails, or a list of them."""
+    fails, holds = trial.sizes(False), trial.sizes(True)
+    if not holds:
+        return "everywhere"
+    condition = boundary(holds, fails, claim.grid.names)
+    return f"exactly where {condition}" if condition else f"at {listed(claim, fails)}"
+
+
+def listed(claim: Claim, sizes: list[Size]) -> str:
+    """Some sizes, and how many more."""
+    shown = "; ".join(claim.grid.written(size) for size in sizes[:LISTED])
+    return shown + (f"; and {len(sizes) - LISTED} more" if len(sizes) > LISTED else "")
+
+
+def _formula(claim: Claim, trial: Trial, seed: int) -> Formula | None:
+    """A formula for the certified counts, where every size has one."""
+    counts = {outcome.size: outcome.check.count for outcome in trial.outcomes}
+    known = {size: count for size, count in counts.items() if count is not None}
+    if len(known) < len(counts) or claim.grid.lengths or len(counts) < 2:
+        return None
+    return fit(known, claim.grid.names, seed=seed)

@@ -1,0 +1,132 @@
+r"""Two-layer linear networks, $\varphi = U V^\top$, U n x r, V m x r: talk, slides 6, 8, 27 and 28; arXiv 2307.00144."""
+
+from __future__ import annotations
+
+from clexact import models
+from clexact.claims.checks import counted, filtered, lawful, spanned
+from clexact.claims.claim import Check, Claim, Statement
+from clexact.claims.grid import Grid, Size
+from clexact.dynamics import gradient_flow
+from clexact.flow import Flow
+from clexact.lie import LieClosure
+from clexact.polynomial import Polynomial
+
+GRID = Grid(
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=14, full=48,
+    edges=((1, 5, 1), (1, 6, 2), (2, 5, 2), (1, 1, 5), (5, 1, 1), (4, 3, 5), (2, 7, 3)),
+)  # fmt: skip
+
+
+def flow(size: Size) -> Flow:
+    """Of U V^T."""
+    return gradient_flow(models.nmf(*size))
+
+
+def gram(size: Size) -> list[Polynomial]:
+    """The h_kk' = <u_k, u_k'> - <v_k, v_k'>, k <= k'."""
+    n, r, m = size
+    names = flow(size).variables
+    texts = [
+        " + ".join(f"U[{i},{k}]*U[{i},{j}]" for i in range(n)) + "".join(f" - V[{i},{k}]*V[{i},{j}]" for i in range(m))
+        for k in range(r)
+        for j in range(k, r)
+    ]
+    return [Polynomial.from_string(text, names) for text in texts]
+
+
+def rank(size: Size) -> int:
+    """Of (U; V) at a generic point."""
+    n, r, m = size
+    return min(r, n + m)
+
+
+def independent(size: Size) -> int:
+    """k (2 r + 1 - k) / 2 with k = rank(U; V)."""
+    r, k = size[1], rank(size)
+    return k * (2 * r + 1 - k) // 2
+
+
+def _dimension_of(stated: int, size: Size, seed: int) -> Check:
+    """The last dimension of the Lie algebra beside the one stated."""
+    return filtered(
+        flow(size), f"dim W_infinity = {stated}", lambda closure: closure.rank == stated, seed,
+    )  # fmt: skip
+
+
+def _strict_then_constant(closure: LieClosure) -> bool:
+    """W_0 smaller than W_1, and W_1 the last: exactly two dimensions where the laws leave no more."""
+    dims = closure.dims
+    return len(dims) >= 2 and dims[0] < dims[1] and dims[-1] == dims[1]
+
+
+CLAIMS = [
+    Claim(
+        "linear.laws",
+        "The laws of a two-layer linear network",
+        "talk, slide 6; arXiv 2307.00144",
+        Statement(
+            "every h_kk' = <u_k, u_k'> - <v_k, v_k'> is conserved",
+            r"h_{k,k'}(U, V) = \langle u_k, u_{k'}\rangle - \langle v_k, v_{k'}\rangle",
+            lambda size, seed: lawful(flow(size), gram(size), seed),
+        ),
+        GRID,
+    ),
+    Claim(
+        "linear.count",
+        "How many of them are independent",
+        "talk, slide 28, proposition",
+        Statement(
+            "the h_kk' define r(r + 1)/2 independent conservation laws, r the number of columns",
+            r"h_{k,k'} \text{ define } r(r+1)/2 \text{ independent conservation laws}",
+            lambda size, seed: counted(flow(size), size[1] * (size[1] + 1) // 2, seed),
+        ),
+        GRID,
+        instead=Statement(
+            "there are k(2r + 1 - k)/2, k = min(r, n + m) being the rank of (U; V)",
+            r"k(2r+1-k)/2, \quad k = \operatorname{rank}(U; V) = \min(r, n+m)",
+            lambda size, seed: counted(flow(size), independent(size), seed),
+        ),
+        note="The slide's r is rank(U; V), at most n + m: with that r the formula r(r + 1)/2 also fails where r > n + m.",
+    ),
+    Claim(
+        "linear.no-others",
+        "No other laws of degree 2",
+        "talk, slide 28, corollary",
+        Statement(
+            "every quadratic law is a linear combination of the h_kk'",
+            r"\text{no other conservation laws}",
+            lambda size, seed: spanned(flow(size), gram(size), 2, seed),
+        ),
+        GRID,
+        note="Read strictly, of linear combinations. Of functions of the h_kk' see linear.count: the number is that of the "
+        "independent laws in all.",
+    ),
+    Claim(
+        "linear.filtration",
+        "One bracket is enough",
+        "talk, slide 27, proposition",
+        Statement(
+            "W_0 is smaller than W_1, and W_1 = W_2 = ... = W_infinity",
+            r"W_0 \subsetneq W_1 = W_2 = W_3 = \dots = W_\infty",
+            lambda size, seed: filtered(flow(size), "W_0 < W_1 = W_2", _strict_then_constant, seed),
+        ),
+        GRID,
+        note="Of the traces at a generic point: as spaces of vector fields they keep growing.",
+    ),
+    Claim(
+        "linear.dimension",
+        "The dimension of the Lie algebra",
+        "talk, slide 27, explicit formula",
+        Statement(
+            "dim W_infinity = (n + m) r - r(r + 1)/2 with r = rank(U; V), except for r = 1",
+            r"\dim W_\infty = (n+m)r - r(r+1)/2, \quad r := \operatorname{rank}(U; V)",
+            lambda size, seed: _dimension_of((size[0] + size[2]) * rank(size) - rank(size) * (rank(size) + 1) // 2, size, seed),
+        ),
+        GRID,
+        instead=Statement(
+            "dim W_infinity = (n + m) r - k(2r + 1 - k)/2 with k = min(r, n + m), r the number of columns, r = 1 included",
+            r"\dim W_\infty = (n+m)r - k(2r+1-k)/2, \quad k = \min(r, n+m)",
+            lambda size, seed: _dimension_of((size[0] + size[2]) * size[1] - independent(size), size, seed),
+        ),
+    ),
+]

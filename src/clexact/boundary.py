@@ -1,4 +1,4 @@
-"""The exact boundary: the simplest condition that separates the sizes where something fails from those where it holds."""
+"""The exact boundary: the simplest condition that tells the sizes where something fails from those where it holds."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _phrases(clause: Sequence[Relation | Fact], latex: bool) -> list[str]:
 
 
 def boundary(holds: Iterable[Sizes], fails: Iterable[Sizes], names: Sequence[str] | None = None) -> Condition | None:
-    """Return the simplest condition that is true on all of ``fails`` and false on all of ``holds``, None if there is none.
+    """Return the simplest condition that is true on all ``fails`` and false on all ``holds``, None if there is none.
 
     Conditions are unions of at most three conjunctions of at most three atoms: a size compared with a constant, with
     another size or with the sum of two (once or twice), equal sizes, minima and maxima of sizes, and, for the widths of
@@ -230,8 +230,9 @@ class _Clauses:
     cover: Bits
 
     def __add__(self, other: _Clauses) -> _Clauses:
-        pairs = ((self.members, other.members), (self.cost, other.cost), (self.cover, other.cover))
-        return _Clauses(*(np.concatenate(pair) for pair in pairs))
+        members = np.concatenate([self.members, other.members])
+        cost = np.concatenate([self.cost, other.cost])
+        return _Clauses(members, cost, np.concatenate([self.cover, other.cover]))
 
     def __getitem__(self, chosen: NDArray[Any]) -> _Clauses:
         return _Clauses(self.members[chosen], self.cost[chosen], self.cover[chosen])
@@ -267,7 +268,7 @@ class _Search:
     def pure(self, chosen: NDArray[np.int64]) -> _Clauses:
         """The conjunctions of one or two of the chosen atoms."""
         alone = ~self.hit[chosen].any(axis=1)
-        members = [(i,) for i in chosen[alone].tolist()]
+        members: list[tuple[int, ...]] = [(i,) for i in chosen[alone].tolist()]
         mixed = chosen[~alone]
         for n, i in enumerate(mixed.tolist()):
             others = mixed[n + 1 :]

@@ -9,12 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import prod
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clexact.polynomial import latex_name
+
+if TYPE_CHECKING:
+    import sympy
 
 Columns = Mapping[str, Any]  # integers, or int64 arrays of one shape, by name
 Sizes = tuple[int, ...]
@@ -40,6 +43,10 @@ class Sum:
     def value(self, columns: Columns) -> Any:
         """The sum of c * x over the parts, plus the constant."""
         return sum((c * columns[x] for x, c in self.parts), start=self.constant)
+
+    def to_sympy(self) -> sympy.Expr:
+        """As a SymPy expression in symbols of the same names."""
+        return self.value(_Symbols())
 
     def __str__(self) -> str:
         return self._written("*", str)
@@ -72,6 +79,10 @@ class Product:
         """The product."""
         return prod(columns[x] for x in self.names)
 
+    def to_sympy(self) -> sympy.Expr:
+        """As a SymPy expression in symbols of the same names."""
+        return self.value(_Symbols())
+
     def __str__(self) -> str:
         return "*".join(self.names)
 
@@ -92,6 +103,12 @@ class Extreme:
         choose = np.minimum if self.kind == "min" else np.maximum
         return reduce(choose, [amount.value(columns) for amount in self.amounts])
 
+    def to_sympy(self) -> sympy.Expr:
+        """As a SymPy expression in symbols of the same names."""
+        import sympy
+
+        return (sympy.Min if self.kind == "min" else sympy.Max)(*(amount.to_sympy() for amount in self.amounts))
+
     def __str__(self) -> str:
         return f"{self.kind}({', '.join(map(str, self.amounts))})"
 
@@ -101,6 +118,15 @@ class Extreme:
 
 
 Amount = Sum | Product | Extreme
+
+
+class _Symbols(dict[str, Any]):
+    """Symbols by their names."""
+
+    def __missing__(self, name: str) -> Any:
+        import sympy
+
+        return sympy.Symbol(name)
 
 
 class Written(Protocol):
@@ -121,6 +147,12 @@ class Relation:
     def value(self, columns: Columns) -> Any:
         """Where it is true."""
         return COMPARE[self.sign](self.left.value(columns), self.right.value(columns))
+
+    def to_sympy(self) -> sympy.Basic:
+        """As a SymPy relation in symbols of the same names."""
+        import sympy
+
+        return sympy.Rel(self.left.to_sympy(), self.right.to_sympy(), "==" if self.sign == "=" else self.sign)
 
     def __str__(self) -> str:
         return f"{self.left} {self.sign} {self.right}"
@@ -158,12 +190,21 @@ class Indicator:
         """One or zero."""
         return np.logical_and.reduce([relation.value(columns) for relation in self.relations]).astype(np.int64)
 
+    def to_sympy(self) -> sympy.Expr:
+        """As a SymPy expression in symbols of the same names."""
+        import sympy
+
+        return sympy.Piecewise((1, sympy.And(*(relation.to_sympy() for relation in self.relations))), (0, True))
+
     def __str__(self) -> str:
         return f"[{_chain(self.relations, latex=False)}]"
 
     def to_latex(self) -> str:
         """As LaTeX."""
         return f"[{_chain(self.relations, latex=True)}]"
+
+
+Quantity = Sum | Product | Extreme | Indicator
 
 
 def _chain(relations: Sequence[Relation], latex: bool) -> str:

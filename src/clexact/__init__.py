@@ -7,12 +7,15 @@ exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
 from clexact import functions, models
+from clexact.boundary import Condition, boundary
 from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.certify import Evidence, LawCount, certify
 from clexact.data import DataFields, Minimality, MinimalityStatus, data_fields, minimality
 from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields, bracket, lie_derivative
+from clexact.fit import fit
 from clexact.flow import Flow
+from clexact.formula import Formula
 from clexact.grading import Grading, grading
 from clexact.lawcheck import LawCheck, LawStatus, check_law
 from clexact.laws import Completeness, ConservationLaws, polynomial_laws
@@ -30,10 +33,12 @@ __all__ = [
     "Certificate",
     "ClosureStatus",
     "Completeness",
+    "Condition",
     "ConservationLaws",
     "DataFields",
     "Evidence",
     "Flow",
+    "Formula",
     "Grading",
     "HeavyBall",
     "LawCheck",
@@ -52,11 +57,13 @@ __all__ = [
     "Verdict",
     "VerdictStatus",
     "__version__",
+    "boundary",
     "bracket",
     "certify",
     "check_law",
     "concatenate",
     "data_fields",
+    "fit",
     "functions",
     "gradient_flow",
     "grading",

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from clexact import reproduce
+from clexact import fit_command, reproduce
 from clexact.certificate import check_folder, check_listable, verify, write_atomically
 from clexact.certify import LawCount, certify
 from clexact.inputs import add_input, read_flow
@@ -43,6 +43,14 @@ examples:
   clexact certify linear 4 3 5 --flow momentum --damping heavy-ball --tau 1/2
   clexact certify --system lorenz.ode --degree 3
   clexact certify mymodel.py:net               a Model, Flow or VectorFields called net
+"""
+
+FIT_EPILOG = """\
+examples:
+  clexact fit linear --grid "n=1..5,m=1..5,r=1..6"       U of n x r, V of m x r: sizes n r m
+  clexact fit linear --grid "depth=2..5,width=1..4"      all layers equally wide
+  clexact fit relu --grid "a=1..4,b=1|3|5,c=2" --sizes "a b b c"
+  clexact fit nmf --grid "n=1..4,r=1..5,m=1..4" --flow mirror
 """
 
 
@@ -94,7 +102,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, orbit, models, verify, reproduce."""
+    """The command line: certify, laws, orbit, fit, models, verify, reproduce."""
     parser = Parser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -103,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"clexact {__version__}")
     commands = parser.add_subparsers(
-        dest="name", required=True, metavar="certify | laws | orbit | models | verify | reproduce"
+        dest="name", required=True, metavar="certify | laws | orbit | fit | models | verify | reproduce"
     )
     for name, command, summary in (
         ("certify", _certify, "count the independent laws, with bounds that are proved"),
@@ -122,7 +130,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-depth", type=int, default=MAX_DEPTH, metavar="K", help=f"depth of nested brackets (default {MAX_DEPTH})"
     )
     certifier.add_argument("--laws", action="store_true", help="print the laws too")
-    for sub in (certifier, lister):
+    fitter = _add_fit(commands)
+    for sub in (certifier, lister, fitter):
         sub.add_argument("--time-limit", type=float, metavar="S", help="stop after S seconds with the best bounds")
         sub.add_argument("--memory-limit", type=int, metavar="MIB", help="do not start, or stop, above so much memory")
     certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
@@ -147,6 +156,22 @@ def build_parser() -> argparse.ArgumentParser:
     _add_output(again)
     again.set_defaults(command=_reproduce)
     return parser
+
+
+def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
+    summary, raw = "certify a family on a grid and find a formula for the counts", argparse.RawDescriptionHelpFormatter
+    fitter = commands.add_parser(
+        "fit",
+        help=summary,
+        description=summary,
+        epilog=FIT_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_input(fitter)
+    fit_command.add_arguments(fitter)
+    _add_output(fitter)
+    fitter.set_defaults(command=_fit)
+    return fitter
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -256,6 +281,12 @@ def _models(arguments: argparse.Namespace) -> None:
         options = " ".join(f"--{option}" for option in family.options)
         table.add_row(f"{name} {family.sizes}".replace("[", r"\["), family.formula, options)
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    interrupted, limited = fit_command.run(arguments)
+    if interrupted:  # the counts so far are printed
+        _stop(limited)
 
 
 def _verify(arguments: argparse.Namespace) -> None:

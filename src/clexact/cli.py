@@ -159,7 +159,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
-    summary, raw = "certify a family on a grid and find a formula for the counts", argparse.RawDescriptionHelpFormatter
+    summary = "certify a family on a grid and find a formula for the counts"
     fitter = commands.add_parser(
         "fit",
         help=summary,

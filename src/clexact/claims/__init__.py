@@ -1,4 +1,11 @@
-"""The statements of the sources, each with the sizes on which it is checked: ``CLAIMS``, by topic.
+"""The statements of the sources, each with the sizes on which it is checked: ``TOPICS``.
 
 A file for each topic lists its claims; ``judge`` finds the verdict of one.
 """
+
+from clexact.claims import linear
+from clexact.claims.claim import Claim
+
+TOPICS: dict[str, list[Claim]] = {
+    "Two-layer linear networks": linear.CLAIMS,
+}

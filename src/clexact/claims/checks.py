@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 
 from clexact.certify import LawCount, certify
 from clexact.claims.claim import Check
 from clexact.draws import Draws
-from clexact.flow import Flow, as_flow
 from clexact.fields import VectorFields
+from clexact.flow import Flow, as_flow
 from clexact.lawcheck import check_law
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import LieClosure, lie_closure
@@ -61,18 +62,21 @@ def spanned(flow: Flow | VectorFields, laws: Sequence[Polynomial], degree: int, 
     """Whether every polynomial law of at most this degree is a linear combination of the given laws."""
     found = polynomial_laws(flow, degree, seed=seed)
     inside = _dimension([*laws, *found]) == _dimension(laws)
-    holds = None if not found.complete and inside else inside
     return Check(
-        holds, f"a span of dimension {_dimension(laws)}", f"{len(found)} linearly independent laws of degree <= {degree}",
-        f"exact identities; {found.completeness.value}", len(found.variables), laws=tuple(found.to_latex()[:SHOWN]),
-    )  # fmt: skip
+        None if not found.complete and inside else inside,
+        f"a span of dimension {_dimension(laws)}",
+        f"{len(found)} linearly independent laws of degree <= {degree}",
+        f"exact identities; {found.completeness.value}",
+        len(found.variables),
+        laws=tuple(found.to_latex()[:SHOWN]),
+    )
 
 
 def _dimension(laws: Sequence[Polynomial] | ConservationLaws) -> int:
     """Of the linear span over Q."""
     rows = [dict(law.items()) for law in laws]
     columns = {monomial: k for k, monomial in enumerate(dict.fromkeys(m for row in rows for m in row))}
-    dense = []
+    dense: list[list[int | Fraction]] = []
     for row in rows:
         dense.append([0] * len(columns))
         for monomial, coefficient in row.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 Size = tuple[int, ...]
 
@@ -84,4 +85,4 @@ def layers(
 
 def weights(widths: Size) -> int:
     """Number of weights of a layered network."""
-    return sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+    return sum(a * b for a, b in pairwise(widths))

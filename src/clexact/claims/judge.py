@@ -10,7 +10,8 @@ from enum import Enum
 from clexact.boundary import boundary
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Budget, Size
-from clexact.fit import Formula, fit
+from clexact.fit import fit
+from clexact.formula import Formula
 
 LISTED = 8  # sizes named in a sentence where no condition describes them
 Progress = Callable[[str, int, int], None]  # (claim, sizes done, sizes in all)

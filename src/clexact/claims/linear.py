@@ -1,4 +1,4 @@
-r"""Two-layer linear networks, $\varphi = U V^\top$, U n x r, V m x r: talk, slides 6, 8, 27 and 28; arXiv 2307.00144."""
+r"""Two-layer linear networks, $\varphi = U V^\top$, U n x r, V m x r (arXiv 2307.00144)."""
 
 from __future__ import annotations
 
@@ -46,11 +46,15 @@ def independent(size: Size) -> int:
     return k * (2 * r + 1 - k) // 2
 
 
+def _slide_27(n: int, r: int, m: int) -> int:
+    """(n + m) k - k (k + 1) / 2 with k = rank(U; V)."""
+    k = rank((n, r, m))
+    return (n + m) * k - k * (k + 1) // 2
+
+
 def _dimension_of(stated: int, size: Size, seed: int) -> Check:
     """The last dimension of the Lie algebra beside the one stated."""
-    return filtered(
-        flow(size), f"dim W_infinity = {stated}", lambda closure: closure.rank == stated, seed,
-    )  # fmt: skip
+    return filtered(flow(size), f"dim W_infinity = {stated}", lambda closure: closure.rank == stated, seed)
 
 
 def _strict_then_constant(closure: LieClosure) -> bool:
@@ -86,7 +90,7 @@ CLAIMS = [
             r"k(2r+1-k)/2, \quad k = \operatorname{rank}(U; V) = \min(r, n+m)",
             lambda size, seed: counted(flow(size), independent(size), seed),
         ),
-        note="The slide's r is rank(U; V), at most n + m: with that r the formula r(r + 1)/2 also fails where r > n + m.",
+        note="The slide's r is rank(U; V), at most n + m; with that r, r(r + 1)/2 fails too where r > n + m.",
     ),
     Claim(
         "linear.no-others",
@@ -98,8 +102,7 @@ CLAIMS = [
             lambda size, seed: spanned(flow(size), gram(size), 2, seed),
         ),
         GRID,
-        note="Read strictly, of linear combinations. Of functions of the h_kk' see linear.count: the number is that of the "
-        "independent laws in all.",
+        note="Of linear combinations. Of functions of the h_kk', linear.count decides: it counts all independent laws.",
     ),
     Claim(
         "linear.filtration",
@@ -120,13 +123,14 @@ CLAIMS = [
         Statement(
             "dim W_infinity = (n + m) r - r(r + 1)/2 with r = rank(U; V), except for r = 1",
             r"\dim W_\infty = (n+m)r - r(r+1)/2, \quad r := \operatorname{rank}(U; V)",
-            lambda size, seed: _dimension_of((size[0] + size[2]) * rank(size) - rank(size) * (rank(size) + 1) // 2, size, seed),
+            lambda size, seed: _dimension_of(_slide_27(*size), size, seed),
         ),
         GRID,
         instead=Statement(
-            "dim W_infinity = (n + m) r - k(2r + 1 - k)/2 with k = min(r, n + m), r the number of columns, r = 1 included",
+            "dim W_infinity = (n + m) r - k(2r + 1 - k)/2 with k = min(r, n + m), r being the number of columns",
             r"\dim W_\infty = (n+m)r - k(2r+1-k)/2, \quad k = \min(r, n+m)",
             lambda size, seed: _dimension_of((size[0] + size[2]) * size[1] - independent(size), size, seed),
         ),
+        note="The slide's r is rank(U; V) in both places. At r = 1 the formula holds; what fails is that W_0 < W_1.",
     ),
 ]

@@ -6,6 +6,7 @@ genericity is needed. Linear fields, such as those of two-layer networks, always
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from clexact.fields import VectorFields, bracket
@@ -20,7 +21,7 @@ def finite_algebra(fields: VectorFields) -> VectorFields | None:
     """A basis, over Q, of the algebra that the fields generate; None where it is not shown to be finite and small."""
     if len(fields) > MAX_FIELDS or len(fields.terms) > MAX_TERMS:
         return None
-    span = _Span()
+    span = Span()
     found = [X for X in fields if span.add(X)]
     n = 0
     while n < len(found):
@@ -37,7 +38,13 @@ def finite_algebra(fields: VectorFields) -> VectorFields | None:
     return basis
 
 
-class _Span:
+def span_dimension(fields: Iterable[VectorFields]) -> int:
+    """Dimension of the span over Q of all these fields, as fields."""
+    span = Span()
+    return sum(span.add(X) for family in fields for X in family)
+
+
+class Span:
     """Independent fields over Q, by exact elimination on their sparse coefficient vectors."""
 
     def __init__(self) -> None:

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from clexact import fit_command, reproduce
+from clexact import fit_command
+from clexact.claims import batches as reproduce
 from clexact.certificate import check_folder, check_listable, verify, write_atomically
 from clexact.certify import LawCount, certify
 from clexact.inputs import add_input, read_flow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from clexact.certify import LawCount, certify
@@ -14,7 +15,7 @@ from clexact.lawcheck import check_law
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import LieClosure, lie_closure
 from clexact.linalg import rational_rank
-from clexact.polynomial import Polynomial
+from clexact.polynomial import Number, Polynomial
 
 SHOWN = 6  # laws that a check carries
 
@@ -99,3 +100,29 @@ def identity(true: bool, stated: str, found: str, evidence: str, dimension: int)
 def drawn_point(dimension: int, seed: int, bound: int = 9) -> tuple[int, ...]:
     """An integer point with entries in -bound..bound, none of them 0."""
     return tuple(entry or bound for entry in Draws(seed).integers(-bound, bound, dimension))
+
+
+def together(checks: Sequence[Check]) -> Check:
+    """One check of several: it holds where all do. Numbers, laws and the certificate are those of the first."""
+    outcomes = [check.holds for check in checks]
+    holds = False if False in outcomes else None if None in outcomes else True
+
+    def joined(texts: Iterable[str]) -> str:
+        return "; ".join(dict.fromkeys(text for text in texts if text))
+
+    return replace(
+        checks[0], holds=holds, stated=joined(check.stated for check in checks),
+        found=joined(check.found for check in checks), evidence=joined(check.evidence for check in checks),
+        more=joined(check.more for check in checks),
+    )  # fmt: skip
+
+
+def gradient_rank(laws: Sequence[Polynomial], point: Sequence[Number]) -> int:
+    """Rank over Q of the gradients at a rational point."""
+    return VectorFields(laws[0].variables, [h.gradient for h in laws]).rank_at(point) if laws else 0
+
+
+def orthogonal(h: Polynomial, direction: Sequence[Polynomial]) -> bool:
+    r"""Whether $\langle\nabla h, X\rangle = 0$, as polynomials."""
+    products = (a * b for a, b in zip(h.gradient, direction, strict=True) if a and b)
+    return sum(products, Polynomial(h.variables, {})).is_zero

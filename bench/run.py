@@ -38,6 +38,7 @@ Row = dict[str, Any]  # cells by column; "right" is None where there is no answe
 SEED = 0
 WIDTH = 160  # of the tables when piped
 PEER_LIMIT = 60.0  # seconds a peer may take
+FITTED = 5  # sizes of which an exponent is fitted, at least
 GRADIENT_TARGET, FLOWS_TARGET = 1.0, 10.0  # seconds, for all batches of gradient flows, of mirror and momentum flows
 IMPORT_TARGET, MEMORY_TARGET = 0.5, 1024.0  # seconds, MiB
 NOT_SHOWN = {  # in the JSON only
@@ -259,11 +260,11 @@ def _searched(case: cases.Case, flow: Callable[[clexact.Model], clexact.Flow]) -
 
 
 def exponents(rows: list[Row]) -> list[Row]:
-    """Slope of log seconds against log D over the upper half of the sizes, least squares."""
+    """Slope of log seconds against log D over the upper half of the sizes, five at least: least squares."""
     out, theory = [], {family.name: family.theory for family in (*cases.GROWTH, cases.SEARCH_GROWTH)}
     for family in dict.fromkeys(row["family"] for row in rows):
         mine = [row for row in rows if row["family"] == family and row["seconds"] is not None]
-        half = mine[len(mine) // 2 :]
+        half = mine[-max(FITTED, len(mine) // 2) :]
         x, y = [log(row["D"]) for row in half], [log(row["seconds"]) for row in half]
         slope = statistics.linear_regression(x, y).slope if len(half) > 1 else None
         last: Row = mine[-1] if mine else {}

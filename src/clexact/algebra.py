@@ -21,8 +21,8 @@ def finite_algebra(fields: VectorFields) -> VectorFields | None:
     """A basis, over Q, of the algebra that the fields generate; None where it is not shown to be finite and small."""
     if len(fields) > MAX_FIELDS or len(fields.terms) > MAX_TERMS:
         return None
-    span = Span()
-    found = [X for X in fields if span.add(X)]
+    span = _Span()
+    found = span.extended(fields)
     n = 0
     while n < len(found):
         for X in found[:n]:
@@ -38,17 +38,26 @@ def finite_algebra(fields: VectorFields) -> VectorFields | None:
     return basis
 
 
-def span_dimension(fields: Iterable[VectorFields]) -> int:
-    """Dimension of the span over Q of all these fields, as fields."""
-    span = Span()
-    return sum(span.add(X) for family in fields for X in family)
+def independent_fields(fields: Iterable[VectorFields]) -> list[VectorFields]:
+    """Those of these fields that are independent over Q of the ones before them: a basis of their span, as fields."""
+    return _Span().extended(fields)
 
 
-class Span:
+def span_dimensions(*families: Iterable[VectorFields]) -> list[int]:
+    """Dimensions over Q of the span of each family, as fields, and of all together."""
+    listed = [list(family) for family in families]
+    return [len(independent_fields(family)) for family in [*listed, [X for family in listed for X in family]]]
+
+
+class _Span:
     """Independent fields over Q, by exact elimination on their sparse coefficient vectors."""
 
     def __init__(self) -> None:
         self._rows: dict[Key, dict[Key, Fraction]] = {}
+
+    def extended(self, fields: Iterable[VectorFields]) -> list[VectorFields]:
+        """Add all, and return those that were independent of the ones before."""
+        return [X for X in fields if self.add(X)]
 
     def add(self, X: VectorFields) -> bool:
         """Whether the one field X is independent of those before; it is kept if so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,11 @@ WIDER = "a hidden layer is wider than its two neighbours together"
 PEAK = "a hidden layer is wider than each of its neighbours"
 VALLEY = "a hidden layer is narrower than each of its neighbours"
 EVEN = "all hidden layers are equally wide"
+ALONE = "a hidden layer of two units or more has neighbours of one unit"
+PAIR = "two hidden layers in a row have two units or more"
 DEPTH = "depth"  # is compared with constants only
 WIDTHS = (DEPTH, "outputs", "inputs", "narrowest", "widest")
-FACTS = (WIDER, PEAK, VALLEY, EVEN)
+FACTS = (WIDER, PEAK, VALLEY, EVEN, ALONE, PAIR)
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ def _described(widths: Sizes) -> Sizes:
         any(w > max(left, right) for left, w, right in around),
         any(w < min(left, right) for left, w, right in around),
         len(set(hidden)) == 1,
+        any(left == right == 1 < w for left, w, right in around),
+        any(min(pair) > 1 for pair in pairwise(hidden)),
     )
     return len(widths) - 1, widths[0], widths[-1], min(hidden, default=0), max(hidden, default=0), *map(int, facts)
 

@@ -17,9 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clexact import fit_command
-from clexact.claims import batches as reproduce
 from clexact.certificate import check_folder, check_listable, verify, write_atomically
 from clexact.certify import LawCount, certify
+from clexact.claims import batches as reproduce
 from clexact.inputs import add_input, read_flow
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import MAX_DEPTH

@@ -282,9 +282,7 @@ def _checked(name: str, size: Size, seed: int) -> Check:
     exact = row.lower == row.upper
     found = f"{row.network}: {row.lower if exact else f'{row.lower} to {row.upper}'}"
     holds = None if row.verdict == "open" else row.verdict == "confirmed"
-    return Check(
-        holds, str(row.stated), found, row.evidence, row.dimension, count=row.lower if exact else None
-    )
+    return Check(holds, str(row.stated), found, row.evidence, row.dimension, count=row.lower if exact else None)
 
 
 def _claim(id: str, name: str, count: int, source: str, latex: str, published: str = "") -> Claim:
@@ -307,7 +305,8 @@ CLAIMS = [
     _claim("relu-search", "law search, 10 ReLU networks", 10, _GRADIENT,
            r"\text{one law of degree } 2 \text{ for each hidden unit}", _SAGE.format(44)),
     _claim("product", "x_1 ... x_D, D = 2..8", 7, _GRADIENT, r"D - 1 \text{ laws}"),
-    _claim("fields", "random fields, 5 variables, degree 3", 5, _GRADIENT, r"D - 1 \text{ laws for one field, else } 0"),
+    _claim("fields", "random fields, 5 variables, degree 3", 5, _GRADIENT,
+           r"D - 1 \text{ laws for one field, else } 0"),
     *(
         _claim(id, batch.name, 20, _OTHER, latex, _SAGE.format(batch.published))
         for (id, latex), batch in zip(

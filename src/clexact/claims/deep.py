@@ -13,10 +13,12 @@ from clexact.flow import Flow
 from clexact.polynomial import Polynomial
 
 EDGES = (
-    (1, 1, 1, 1, 1, 1), (1, 2, 2, 1), (1, 4, 1), (1, 3, 1, 2), (2, 2, 2, 2), (2, 1, 3, 1, 2), (1, 2, 4, 1), (1, 5, 2, 1),
+    (2, 3, 1), (1, 3, 2), (2, 3, 2), (1, 4, 2, 1), (1, 2, 2, 1, 1), (1, 2, 1, 2, 1),
+    (1, 1, 1, 1, 1, 1), (1, 2, 2, 1), (1, 4, 1), (1, 3, 1, 2), (2, 2, 2, 2),
+    (2, 1, 3, 1, 2), (1, 2, 4, 1), (1, 5, 2, 1), (1, 2, 3, 2),
     (2, 2, 2, 1), (1, 2, 2, 2),
 )  # fmt: skip
-GRID = layers(weights, quick=6, full=14, edges=EDGES)
+GRID = layers(weights, quick=5, full=13, edges=EDGES)
 
 
 def flow(widths: Size) -> Flow:
@@ -36,6 +38,19 @@ def entries(widths: Size) -> tuple[Polynomial, ...]:
                 right = "".join(f" - U{layer + 1}[{k},{i}]*U{layer + 1}[{j},{i}]" for i in range(columns))
                 texts.append(left + right)
     return tuple(Polynomial.from_string(text, names) for text in texts)
+
+
+def crossed(widths: Size) -> list[Polynomial]:
+    """u_i v_j - u_j v_i for hidden layers with neighbours of one unit, u being the weights out and v those in."""
+    names = flow(widths).variables
+    texts = [
+        f"U{layer}[0,{i}]*U{layer + 1}[{j},0] - U{layer}[0,{j}]*U{layer + 1}[{i},0]"
+        for layer, (rows, width, columns) in enumerate(zip(widths, widths[1:], widths[2:], strict=False), start=1)
+        if rows == columns == 1
+        for i in range(width)
+        for j in range(i + 1, width)
+    ]
+    return [Polynomial.from_string(text, names) for text in texts]
 
 
 def written(widths: Size) -> int:
@@ -115,7 +130,8 @@ CLAIMS = [
             r"\sum_l r_l(r_l+1)/2 - s_l(s_l+1)/2; \quad D - 1 \text{ if } n = m = 1",
             lambda size, seed: counted(flow(size), all_laws(size), seed),
         ),
-        note="With one input and one output there is one field only, so there are D - 1 laws.",
+        note="With one input and one output there is one field only, so there are D - 1 laws; those that are no "
+        "functions of the entries are no polynomials of degree 2.",
     ),
     Claim(
         "deep.span",
@@ -127,5 +143,13 @@ CLAIMS = [
             lambda size, seed: spanned(flow(size), entries(size), 2, seed),
         ),
         GRID,
+        instead=Statement(
+            "it is one of these entries and of u_i v_j - u_j v_i, for every hidden layer between layers of one unit, u "
+            "being its weights out and v its weights in",
+            r"U_l^\top U_l - U_{l+1} U_{l+1}^\top \text{ and } u_i v_j - u_j v_i \text{ where } r_{l-1} = r_{l+1} = 1",
+            lambda size, seed: spanned(flow(size), [*entries(size), *crossed(size)], 2, seed),
+        ),
+        note="With one unit before and after, u + v grows and u - v falls at the same rate: u_i v_j - u_j v_i is "
+        "conserved. Its square is a function of the entries, so it is not independent of them.",
     ),
 ]

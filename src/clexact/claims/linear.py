@@ -2,9 +2,11 @@ r"""Two-layer linear networks, $\varphi = U V^\top$, U n x r, V m x r (arXiv 230
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from clexact import models
 from clexact.algebra import finite_algebra
-from clexact.claims.checks import counted, filtered, identity, lawful, spanned
+from clexact.claims.checks import counted, filtered, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.draws import Draws
@@ -15,13 +17,14 @@ from clexact.linalg import rational_rank
 from clexact.polynomial import Polynomial
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=14, full=48,
-    edges=((1, 5, 1), (1, 6, 2), (2, 5, 2), (1, 1, 5), (5, 1, 1), (4, 3, 5), (2, 7, 3)),
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=7, full=40,
+    edges=((1, 5, 1), (1, 6, 2), (2, 5, 2), (1, 1, 5), (5, 1, 1), (4, 3, 5), (2, 7, 3),
+           (1, 3, 2), (2, 3, 1), (2, 5, 1), (2, 2, 2)),
 )  # fmt: skip
 
 STARTS = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=20,
-    edges=((1, 5, 1), (1, 4, 2), (1, 1, 5), (5, 1, 1), (2, 2, 2), (2, 5, 1)),
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=5, full=18,
+    edges=((1, 5, 1), (1, 4, 2), (1, 1, 5), (5, 1, 1), (2, 2, 2)),
 )  # fmt: skip
 
 
@@ -40,6 +43,14 @@ def gram(size: Size) -> list[Polynomial]:
         for j in range(k, r)
     ]
     return [Polynomial.from_string(text, names) for text in texts]
+
+
+def crossed(size: Size) -> list[Polynomial]:
+    """The u_k v_k' - u_k' v_k, k < k', where n = m = 1."""
+    n, r, m = size
+    names = flow(size).variables
+    pairs = combinations(range(r), 2) if n == m == 1 else ()
+    return [Polynomial.from_string(f"U[0,{k}]*V[0,{j}] - U[0,{j}]*V[0,{k}]", names) for k, j in pairs]
 
 
 def rank(size: Size) -> int:
@@ -92,7 +103,7 @@ def orbits(size: Size, seed: int) -> list[int] | None:
 
 def _everywhere(size: Size, seed: int) -> Check:
     """The slide's formula, at points of every rank k."""
-    n, r, m = size
+    n, _, m = size
     found = orbits(size, seed)
     stated = [(n + m) * k - k * (k + 1) // 2 for k in range(rank(size) + 1)]
     return _of_orbits(size, found, found == stated, f"dimensions {', '.join(map(str, stated))}")
@@ -160,6 +171,11 @@ CLAIMS = [
             lambda size, seed: spanned(flow(size), gram(size), 2, seed),
         ),
         GRID,
+        instead=Statement(
+            "it is one of the h_kk' and, where n = m = 1, of the u_k v_k' - u_k' v_k",
+            r"h_{k,k'} \text{ and, where } n = m = 1, \ u_k v_{k'} - u_{k'} v_k",
+            lambda size, seed: spanned(flow(size), [*gram(size), *crossed(size)], 2, seed),
+        ),
         note="Of linear combinations. Of functions of the h_kk', linear.count decides: it counts all independent laws.",
     ),
     Claim(

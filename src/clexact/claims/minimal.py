@@ -13,15 +13,14 @@ from clexact.claims.grid import Grid, Size, layers
 from clexact.claims.relu import hidden, with_biases
 from clexact.data import Minimality, MinimalityStatus, data_fields, minimality
 from clexact.draws import Draws
-from clexact.linalg import rational_rank
 from clexact.model import Model
 from clexact.reverse import Exact
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=7, full=24,
-    edges=((1, 5, 1), (5, 1, 1), (1, 1, 5), (2, 3, 2)),
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=24,
+    edges=((1, 5, 1), (5, 1, 1), (1, 1, 5), (2, 3, 2), (1, 4, 2)),
 )  # fmt: skip
-DEEPER = layers(with_biases, quick=10, full=18, depths=(3, 4, 5), edges=((1, 2, 2, 1), (2, 2, 2, 2), (1, 1, 1, 1, 1, 1)))
+DEEPER = layers(with_biases, quick=8, full=16, depths=(3, 4, 5), edges=((1, 2, 2, 1), (2, 2, 2, 2), (1, 1, 1, 1, 1, 1)))
 TRIES = 12  # points at which a large W_g is looked for
 
 
@@ -63,7 +62,7 @@ def _of_minimality(found: list[Minimality], model: Model) -> Check:
 
 
 def pulled_back(U: Exact, V: Exact, active: Exact, x: Exact) -> Iterator[list[int]]:
-    r"""$\partial\varphi^\top$ of the gradients of $\sum_k a_k u_k v_k^\top x$: the units' (M v_k, M^T u_k), M = e_i x^T."""
+    r"""$\partial\varphi^\top$ of the gradients of f: the units' (M v_k, M^T u_k) with M = a_k e_i x^T."""
     n, r = U.shape
     for i in range(n):
         dU = np.zeros((n, r), dtype=object)
@@ -88,7 +87,8 @@ def _chain_rule(size: Size, seed: int) -> Check:
     wrong = [
         name
         for name, (model, active) in gates.items()
-        if data_fields(model, inputs, point).rows.tolist() != [row for x in inputs for row in pulled_back(U, V, active(x), x)]
+        for rows in [[row for x in inputs for row in pulled_back(U, V, active(x), x)]]
+        if data_fields(model, inputs, point).rows.tolist() != rows
     ]
     shown = f"not equal: {', '.join(wrong)}" if wrong else f"equal at {len(inputs)} drawn inputs"
     return identity(not wrong, "the same rows", shown, "exact arithmetic at a drawn integer point", dimension)
@@ -137,8 +137,8 @@ def _two_dimensions(widths: Size, seed: int) -> Check:
         consistent and (large > most or None), "dim W_g differs between open sets",
         f"at most {most} where a unit is dead ({small.rank} found), at least {large} on another open set; "
         f"dim W_phi = {small.phi_rank[1]}",
-        "a unit of the last hidden layer with negative weights and bias is off for all inputs, on an open set: there W_g "
-        "lies in W_phi of the network without it; exact ranks of gradients at rational inputs elsewhere",
+        "a unit of the last hidden layer with negative weights and bias is off for all inputs, on an open set: there "
+        "W_g lies in W_phi of the network without it; exact ranks of gradients at rational inputs elsewhere",
         model.dimension,
     )  # fmt: skip
 
@@ -182,8 +182,8 @@ CLAIMS = [
             r"\varphi(U, V, b) = (u_i v_i^\top, u_i b_i)_i",
             lambda size, seed: _relu(size, seed, True),
         ),
-        note="A scalar input without biases has two regions only, x > 0 and x < 0, so two units with v of the same sign "
-        "are on together: on an open set W_g is smaller, and there are more laws than h_k.",
+        note="A scalar input without biases has two regions only, x > 0 and x < 0, so two units with v of the same "
+        "sign are on together: on an open set W_g is smaller, and there are more laws than the h_k.",
     ),
     Claim(
         "minimal.deeper",
@@ -195,7 +195,7 @@ CLAIMS = [
             _two_dimensions,
         ),
         DEEPER,
-        note="ReLU networks with biases. Shown for analytic phi: the rank of the gradients of such a phi is the same at "
-        "almost all theta, while dim W_g takes two values on open sets.",
+        note="ReLU networks with biases. Shown for analytic phi: the rank of the gradients of such a phi is the same "
+        "at almost all theta, while dim W_g takes two values on open sets.",
     ),
 ]

@@ -12,14 +12,15 @@ from clexact.lie import LieClosure
 from clexact.polynomial import Polynomial
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=9, full=30,
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=30,
     edges=((1, 6, 1), (1, 1, 6), (6, 1, 1), (4, 3, 5)),
 )  # fmt: skip
 BIASED = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2] + 1) * size[1], quick=9, full=30,
+    ("n", "r", "m"), lambda size: (size[0] + size[2] + 1) * size[1], quick=7, full=30,
     edges=((1, 6, 1), (1, 1, 6), (6, 1, 1), (4, 3, 5)),
 )  # fmt: skip
-DEEP = layers(weights, quick=6, full=14, edges=((1, 1, 1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 1, 2), (2, 2, 2, 2), (1, 5, 1, 1)))
+EDGES = ((1, 1, 1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 1, 2), (2, 2, 2, 2), (1, 5, 1, 1))
+DEEP = layers(weights, quick=5, full=14, edges=EDGES)
 
 
 def with_biases(widths: Size) -> int:
@@ -27,7 +28,7 @@ def with_biases(widths: Size) -> int:
     return weights(widths) + sum(widths[1:-1])
 
 
-BIASED_DEEP = layers(with_biases, quick=8, full=16, edges=((1, 1, 1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 1, 2), (2, 2, 2, 2)))
+BIASED_DEEP = layers(with_biases, quick=7, full=16, edges=EDGES)
 
 
 def flow(widths: Size, bias: bool = False) -> GradientFlow:
@@ -109,7 +110,9 @@ CLAIMS = [
         "No other laws of degree 2",
         "talk, slide 28, corollary",
         Statement(
-            "every law of degree at most 2 is a linear combination of the h_k", r"\text{no other conservation laws}", _span
+            "every law of degree at most 2 is a linear combination of the h_k",
+            r"\text{no other conservation laws}",
+            _span,
         ),
         GRID,
     ),
@@ -190,7 +193,7 @@ CLAIMS = [
             lambda size, seed: counted(flow(size), hidden(size), seed),
         ),
         DEEP,
-        note="Of the flow of all path products. The network's own fields can be fewer on open sets: see minimal.deeper.",
+        note="Of the flow of all path products. The network's own fields are fewer on open sets: see minimal.deeper.",
     ),
     Claim(
         "relu.deep-bias-count",

@@ -27,7 +27,7 @@ from clexact.symmetry import Law
 from clexact.terms import Terms, monomials_of_degree
 
 FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields
-QUICK = 5  # networks of each batch under the quick budget
+QUICK = 3  # networks of each batch under the quick budget
 
 
 @dataclass(frozen=True)

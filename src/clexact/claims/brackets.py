@@ -158,6 +158,11 @@ def _relu_alive(size: Size, seed: int) -> Check:
     return _left(relu.flow(size).fields, points, "all brackets in W(theta) where no u_i is 0", False)
 
 
+def _separate(size: Size, seed: int) -> Check:
+    n, r, m = size
+    return filtered(relu.flow(size), f"dim W_infinity = {r} x {n + m - 1}", lambda c: c.rank == r * (n + m - 1), seed)
+
+
 def _one_column(size: Size, seed: int) -> Check:
     n, m = size
     return filtered(linear.flow((n, 1, m)), "W_infinity = W_0", lambda c: c.dims[0] == c.rank == n + m - 1, seed)
@@ -353,6 +358,17 @@ CLAIMS = [
             _one_column,
         ),
         VECTORS,
+    ),
+    Claim(
+        "brackets.separate",
+        "ReLU units are separate",
+        "talk, slide 26, separability",
+        Statement(
+            "for ReLU networks W_infinity is that of r separate units u v^T: of dimension r(n + m - 1)",
+            r"\text{ReLu networks: separability, sub-case } r = 1",
+            _separate,
+        ),
+        GRID,
     ),
     Claim(
         "brackets.number",

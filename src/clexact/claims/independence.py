@@ -23,7 +23,7 @@ from clexact.polynomial import Polynomial
 from clexact.reverse import Exact
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=4, full=10,
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=3, full=7,
     edges=((1, 3, 1), (1, 1, 4), (4, 1, 1), (2, 2, 2)),
 )  # fmt: skip
 NEURONS = Grid(("m",), lambda size: size[0] + 1, quick=8, full=20)

@@ -10,7 +10,6 @@ from clexact.claims.checks import counted, filtered, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
 from clexact.flow import GradientFlow
 from clexact.lie import LieClosure
 from clexact.linalg import rational_rank
@@ -30,7 +29,7 @@ STARTS = Grid(
 
 def flow(size: Size) -> GradientFlow:
     """Of U V^T."""
-    return gradient_flow(models.nmf(*size))
+    return GradientFlow(models.nmf(*size))
 
 
 def gram(size: Size) -> list[Polynomial]:

@@ -71,7 +71,7 @@ def _law_and_no_other(size: Size, seed: int, divisor: int) -> Check:
 
 def vectors(size: Size) -> GradientFlow:
     """Of u v^T, u in R^n and v in R^m."""
-    return gradient_flow(models.nmf(size[0], 1, size[1]))
+    return GradientFlow(models.nmf(size[0], 1, size[1]))
 
 
 def squares(size: Size) -> Polynomial:

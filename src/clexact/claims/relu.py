@@ -6,7 +6,6 @@ from clexact import models
 from clexact.claims.checks import counted, drawn_point, filtered, gradient_rank, identity, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, layers, weights
-from clexact.dynamics import gradient_flow
 from clexact.flow import GradientFlow
 from clexact.lie import LieClosure
 from clexact.polynomial import Polynomial
@@ -33,7 +32,7 @@ BIASED_DEEP = layers(with_biases, quick=7, full=16, edges=EDGES)
 
 def flow(widths: Size, bias: bool = False) -> GradientFlow:
     """Of a ReLU network of these widths, outputs first; (n, r, m) has two layers."""
-    return gradient_flow(models.relu(list(widths), bias=bias))
+    return GradientFlow(models.relu(list(widths), bias=bias))
 
 
 def norms(widths: Size, bias: bool = False) -> list[Polynomial]:

@@ -188,7 +188,7 @@ def test_planted_orbits():
     def with_columns(size, seed):
         n, r, m = size
         found = linear.orbits(size, seed)
-        stated = [(n + m) * r - r * (r + 1) // 2] * (linear.rank(size) + 1)
+        stated = ((n + m) * r - r * (r + 1) // 2,) * (linear.rank(size) + 1)
         return linear._of_orbits(size, found, found == stated, "planted")
 
     assert planted("linear.everywhere", with_columns).verdict is Verdict.REFUTED

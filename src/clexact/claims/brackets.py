@@ -22,15 +22,15 @@ from clexact.polynomial import Number, Polynomial
 
 RANDOM = Grid(("D", "degree"), lambda size: size[0] + size[1] - 1, quick=4, full=6)
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=18,
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=14,
     edges=((1, 5, 1), (1, 1, 5), (5, 1, 1), (2, 2, 3), (2, 2, 2), (1, 3, 2), (2, 3, 1)),
 )  # fmt: skip
-VECTORS = Grid(("n", "m"), sum, quick=7, full=14, edges=((1, 9), (9, 1)))
+VECTORS = Grid(("n", "m"), sum, quick=7, full=12, edges=((1, 9), (9, 1)))
 DEEP = layers(
-    weights, quick=5, full=9,
+    weights, quick=4, full=8,
     edges=(
         (1, 2, 2, 1), (1, 1, 1, 1, 1, 1), (2, 1, 1, 1, 1, 1), (2, 2, 2, 1), (1, 3, 1, 2), (2, 2, 2, 2),
-        (1, 2, 1, 2), (1, 2, 2, 2),
+        (1, 2, 1, 2), (1, 2, 2, 2), (1, 2, 1, 1), (2, 1, 1, 2),
     ),
 )  # fmt: skip
 MODELS: tuple[Callable[[], Model], ...] = (

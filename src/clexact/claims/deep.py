@@ -18,7 +18,7 @@ EDGES = (
     (2, 1, 3, 1, 2), (1, 2, 4, 1), (1, 5, 2, 1), (1, 2, 3, 2),
     (2, 2, 2, 1), (1, 2, 2, 2),
 )  # fmt: skip
-GRID = layers(weights, quick=5, full=13, edges=EDGES)
+GRID = layers(weights, quick=5, full=11, edges=EDGES)
 
 
 def flow(widths: Size) -> Flow:

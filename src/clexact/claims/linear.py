@@ -2,6 +2,8 @@ r"""Two-layer linear networks, $\varphi = U V^\top$, U n x r, V m x r (arXiv 230
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 
 from clexact import models
@@ -16,13 +18,13 @@ from clexact.linalg import rational_rank
 from clexact.polynomial import Polynomial
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=7, full=40,
-    edges=((1, 5, 1), (1, 6, 2), (2, 5, 2), (1, 1, 5), (5, 1, 1), (4, 3, 5), (2, 7, 3),
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=20,
+    edges=((1, 5, 1), (1, 6, 2), (2, 5, 2), (1, 1, 5), (5, 1, 1), (4, 3, 5),
            (1, 3, 2), (2, 3, 1), (2, 5, 1), (2, 2, 2)),
 )  # fmt: skip
 
 STARTS = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=5, full=18,
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=4, full=12,
     edges=((1, 5, 1), (1, 4, 2), (1, 1, 5), (5, 1, 1), (2, 2, 2)),
 )  # fmt: skip
 
@@ -92,19 +94,20 @@ def point_of_rank(size: Size, k: int, seed: int) -> tuple[int, ...]:
             return tuple(entry for row in rows for entry in row)
 
 
-def orbits(size: Size, seed: int) -> list[int] | None:
+@lru_cache(maxsize=512)
+def orbits(size: Size, seed: int) -> tuple[int, ...] | None:
     """Dimensions of W_infinity at points where (U; V) has rank 0, 1, ...; the algebra is finite, so they are exact."""
     algebra = finite_algebra(flow(size).fields)
     if algebra is None:
         return None
-    return [algebra.rank_at(point_of_rank(size, k, seed)) for k in range(rank(size) + 1)]
+    return tuple(algebra.rank_at(point_of_rank(size, k, seed)) for k in range(rank(size) + 1))
 
 
 def _everywhere(size: Size, seed: int) -> Check:
     """The slide's formula, at points of every rank k."""
     n, _, m = size
     found = orbits(size, seed)
-    stated = [(n + m) * k - k * (k + 1) // 2 for k in range(rank(size) + 1)]
+    stated = tuple((n + m) * k - k * (k + 1) // 2 for k in range(rank(size) + 1))
     return _of_orbits(size, found, found == stated, f"dimensions {', '.join(map(str, stated))}")
 
 
@@ -122,7 +125,7 @@ def _new_laws_exactly(size: Size, seed: int) -> Check:
     return _of_orbits(size, found, right, f"smaller exactly at rank < {min(r, n + m - 1)}")
 
 
-def _of_orbits(size: Size, found: list[int] | None, holds: bool, stated: str) -> Check:
+def _of_orbits(size: Size, found: Sequence[int] | None, holds: bool, stated: str) -> Check:
     dimension = (size[0] + size[2]) * size[1]
     if found is None:
         return Check(None, stated, "the algebra was not found", "too many fields", dimension)

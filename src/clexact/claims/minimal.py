@@ -17,10 +17,10 @@ from clexact.model import Model
 from clexact.reverse import Exact
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=24,
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=16,
     edges=((1, 5, 1), (5, 1, 1), (1, 1, 5), (2, 3, 2), (1, 4, 2)),
 )  # fmt: skip
-DEEPER = layers(with_biases, quick=8, full=16, depths=(3, 4, 5), edges=((1, 2, 2, 1), (2, 2, 2, 2), (1, 1, 1, 1, 1, 1)))
+DEEPER = layers(with_biases, quick=8, full=12, depths=(3, 4, 5), edges=((1, 2, 2, 1), (2, 2, 2, 2), (1, 1, 1, 1, 1, 1)))
 TRIES = 12  # points at which a large W_g is looked for
 
 

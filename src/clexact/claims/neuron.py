@@ -16,7 +16,7 @@ from clexact.polynomial import Polynomial
 
 POWERS = Grid(("k",), lambda size: size[0], quick=6, full=12)
 PAIRS = Grid(("i", "j"), max, quick=4, full=10, edges=((1, 6), (6, 1), (6, 6)))
-VECTORS = Grid(("n", "m"), sum, quick=5, full=14, edges=((1, 9), (9, 1)))
+VECTORS = Grid(("n", "m"), sum, quick=5, full=10, edges=((1, 9), (9, 1)))
 ANALYTIC = {
     "tanh": functions.tanh, "gelu": functions.gelu, "silu": functions.silu,
     "sigmoid": functions.sigmoid, "exp": functions.exp,

@@ -11,15 +11,15 @@ from clexact.lie import LieClosure
 from clexact.polynomial import Polynomial
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=30,
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=16,
     edges=((1, 6, 1), (1, 1, 6), (6, 1, 1), (4, 3, 5)),
 )  # fmt: skip
 BIASED = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2] + 1) * size[1], quick=7, full=30,
+    ("n", "r", "m"), lambda size: (size[0] + size[2] + 1) * size[1], quick=7, full=16,
     edges=((1, 6, 1), (1, 1, 6), (6, 1, 1), (4, 3, 5)),
 )  # fmt: skip
 EDGES = ((1, 1, 1, 1, 1, 1), (1, 2, 2, 1), (1, 3, 1, 2), (2, 2, 2, 2), (1, 5, 1, 1))
-DEEP = layers(weights, quick=5, full=14, edges=EDGES)
+DEEP = layers(weights, quick=5, full=11, edges=EDGES)
 
 
 def with_biases(widths: Size) -> int:
@@ -27,7 +27,7 @@ def with_biases(widths: Size) -> int:
     return weights(widths) + sum(widths[1:-1])
 
 
-BIASED_DEEP = layers(with_biases, quick=7, full=16, edges=EDGES)
+BIASED_DEEP = layers(with_biases, quick=7, full=13, edges=EDGES)
 
 
 def flow(widths: Size, bias: bool = False) -> GradientFlow:

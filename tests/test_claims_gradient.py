@@ -40,7 +40,8 @@ PARTLY = {
     "brackets.infinite": "fails exactly where depth = 2, or outputs = inputs = 1;",
     "brackets.infinite-relu": "fails exactly where depth = 2, or outputs = inputs = widest = 1;",
     "deep.independent": "fails exactly where a hidden layer is wider than its two neighbours together;",
-    "deep.no-others": "fails exactly where outputs = inputs = 1 and two hidden layers in a row have two units or more;",
+    "deep.no-others": "fails exactly where two or more hidden layers in a row, of two units or more each, "
+    "stand between layers of one unit;",
     "deep.span": "fails exactly where a hidden layer of two units or more has neighbours of one unit;",
     "fields.no-surface": "fails exactly where fields = 1 or fields >= D",
 }
@@ -224,9 +225,9 @@ def test_planted_bracket_formula(monkeypatch):
 def test_planted_minimality(monkeypatch):
     """If the bound were no smaller, nothing would be shown; if it were too small, the dead unit would contradict it."""
     assert minimal._two_dimensions((1, 2, 2, 1), 0).holds
-    monkeypatch.setattr(minimal, "without_unit", lambda widths: 99)
+    monkeypatch.setattr(minimal, "without", lambda widths, dead: 99)
     assert minimal._two_dimensions((1, 2, 2, 1), 0).holds is None
-    monkeypatch.setattr(minimal, "without_unit", lambda widths: 0)
+    monkeypatch.setattr(minimal, "without", lambda widths, dead: 0)
     assert minimal._two_dimensions((1, 2, 2, 1), 0).holds is False
 
 

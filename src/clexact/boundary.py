@@ -39,10 +39,10 @@ PEAK = "a hidden layer is wider than each of its neighbours"
 VALLEY = "a hidden layer is narrower than each of its neighbours"
 EVEN = "all hidden layers are equally wide"
 ALONE = "a hidden layer of two units or more has neighbours of one unit"
-PAIR = "two hidden layers in a row have two units or more"
+RUN = "two or more hidden layers in a row, of two units or more each, stand between layers of one unit"
 DEPTH = "depth"  # is compared with constants only
 WIDTHS = (DEPTH, "outputs", "inputs", "narrowest", "widest")
-FACTS = (WIDER, PEAK, VALLEY, EVEN, ALONE, PAIR)
+FACTS = (WIDER, PEAK, VALLEY, EVEN, ALONE, RUN)
 
 
 @dataclass(frozen=True)
@@ -153,13 +153,14 @@ def _described(widths: Sizes) -> Sizes:
     """The numbers WIDTHS and the facts FACTS about a network; one without hidden layers has hidden widths 0."""
     hidden = widths[1:-1]
     around = list(zip(widths, hidden, widths[2:], strict=False))
+    single = [place for place, w in enumerate(widths) if w == 1]
     facts = (
         any(w > left + right for left, w, right in around),
         any(w > max(left, right) for left, w, right in around),
         any(w < min(left, right) for left, w, right in around),
         len(set(hidden)) == 1,
         any(left == right == 1 < w for left, w, right in around),
-        any(min(pair) > 1 for pair in pairwise(hidden)),
+        any(after - before > 2 for before, after in pairwise(single)),
     )
     return len(widths) - 1, widths[0], widths[-1], min(hidden, default=0), max(hidden, default=0), *map(int, facts)
 

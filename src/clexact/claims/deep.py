@@ -3,6 +3,7 @@ r"""Linear networks of any depth, $\varphi = U_1 U_2 \cdots U_q$ (arXiv 2307.001
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 from clexact import models
 from clexact.claims.checks import counted, drawn_point, gradient_rank, identity, lawful, spanned
@@ -15,7 +16,7 @@ from clexact.polynomial import Polynomial
 EDGES = (
     (2, 3, 1), (1, 3, 2), (2, 3, 2), (1, 4, 2, 1), (1, 2, 2, 1, 1), (1, 2, 1, 2, 1),
     (1, 1, 1, 1, 1, 1), (1, 2, 2, 1), (1, 4, 1), (1, 3, 1, 2), (2, 2, 2, 2),
-    (2, 1, 3, 1, 2), (1, 2, 4, 1), (1, 5, 2, 1), (1, 2, 3, 2),
+    (2, 1, 3, 1, 2), (1, 2, 4, 1), (1, 5, 2, 1), (1, 2, 3, 2), (1, 2, 2, 1, 2),
     (2, 2, 2, 1), (1, 2, 2, 2),
 )  # fmt: skip
 GRID = layers(weights, quick=5, full=11, edges=EDGES)
@@ -68,9 +69,15 @@ def independent(widths: Size) -> int:
     return written(widths) - sum(s * (s + 1) // 2 for s in excess(widths))
 
 
+def parts(widths: Size) -> list[Size]:
+    """The networks between one layer of one unit and the next."""
+    single = [place for place, width in enumerate(widths) if width == 1]
+    return [widths[first : last + 1] for first, last in pairwise(single)]
+
+
 def all_laws(widths: Size) -> int:
-    """The independent entries; D - 1 for one input and one output."""
-    return weights(widths) - 1 if widths[0] == widths[-1] == 1 else independent(widths)
+    """The independent entries, but D' - 1 laws within each part between layers of one unit that has D' weights."""
+    return independent(widths) + sum(weights(part) - 1 - independent(part) for part in parts(widths))
 
 
 def entries_rank(widths: Size, seed: int) -> int:
@@ -126,12 +133,13 @@ CLAIMS = [
         ),
         GRID,
         instead=Statement(
-            "there are as many laws as independent entries, but D - 1 for one input and one output",
-            r"\sum_l r_l(r_l+1)/2 - s_l(s_l+1)/2; \quad D - 1 \text{ if } n = m = 1",
+            "there are as many laws as independent entries, but D' - 1 within each part between two layers of one unit "
+            "that has D' weights",
+            r"\sum_l r_l(r_l+1)/2 - s_l(s_l+1)/2; \ D' - 1 \text{ for each part between layers of one unit}",
             lambda size, seed: counted(flow(size), all_laws(size), seed),
         ),
-        note="With one input and one output there is one field only, so there are D - 1 laws; those that are no "
-        "functions of the entries are no polynomials of degree 2.",
+        note="A part between layers of one unit computes one number, so it moves along one field, and has D' - 1 laws. "
+        "Where the entries are fewer, the other laws are no polynomials of degree 2.",
     ),
     Claim(
         "deep.span",

@@ -97,19 +97,18 @@ def _chain_rule(size: Size, seed: int) -> Check:
 # --- deeper networks -------------------------------------------------------------------------------------------------
 
 
-def dead_unit(widths: Size, seed: int) -> tuple[int, ...]:
-    """A point at which unit 0 of the last hidden layer, which receives numbers >= 0, receives negative weights only."""
+def with_dead(widths: Size, dead: int, seed: int) -> tuple[int, ...]:
+    """A point where so many units of the last hidden layer, which receive numbers >= 0, have negative weights only."""
     model = models.relu(list(widths), bias=True)
-    unit = [name.startswith("U2[0,") or name == "b2[0]" for name in model.variables]
-    return tuple(-abs(c) if dead else c for c, dead in zip(drawn_point(model.dimension, seed, 99), unit, strict=True))
+    names = tuple(start for k in range(dead) for start in (f"U2[{k},", f"b2[{k}]"))
+    off = [name.startswith(names) for name in model.variables]
+    return tuple(-abs(c) if dark else c for c, dark in zip(drawn_point(model.dimension, seed, 99), off, strict=True))
 
 
-def without_unit(widths: Size) -> int:
-    """At most the dimension of W_phi of the network without that unit: parameters less laws."""
-    if widths[1] == 1:
-        return 0
-    smaller = (widths[0], widths[1] - 1, *widths[2:])
-    return with_biases(smaller) - hidden(smaller)
+def without(widths: Size, dead: int) -> int:
+    """At least the dimension of W_phi of the network without these units: parameters less laws; 0 without a layer."""
+    smaller = (widths[0], widths[1] - dead, *widths[2:])
+    return with_biases(smaller) - hidden(smaller) if smaller[1] else 0
 
 
 def largest(widths: Size, seed: int, goal: int) -> int:
@@ -128,15 +127,18 @@ def largest(widths: Size, seed: int, goal: int) -> int:
 
 def _two_dimensions(widths: Size, seed: int) -> Check:
     """dim W_g takes two values on open sets, so it is not the rank of one analytic family almost everywhere."""
-    most = without_unit(widths)
     model = models.relu(list(widths), bias=True)
-    small = minimality(model, dead_unit(widths, seed), seed=seed, patience=20)
-    large = largest(widths, seed, most)
+    for dead in (1, widths[1]):
+        most = without(widths, dead)
+        large = largest(widths, seed, most)
+        if large > most:
+            break
+    small = minimality(model, with_dead(widths, dead, seed), seed=seed, patience=20)
     consistent = small.rank <= most and small.status is not MinimalityStatus.EQUAL
     return Check(
         consistent and (large > most or None), "dim W_g differs between open sets",
-        f"at most {most} where a unit is dead ({small.rank} found), at least {large} on another open set; "
-        f"dim W_phi = {small.phi_rank[1]}",
+        f"at most {most} where {dead} unit{'s are' if dead > 1 else ' is'} dead ({small.rank} found), at least {large} "
+        f"on another open set; dim W_phi = {small.phi_rank[1]}",
         "a unit of the last hidden layer with negative weights and bias is off for all inputs, on an open set: there "
         "W_g lies in W_phi of the network without it; exact ranks of gradients at rational inputs elsewhere",
         model.dimension,

@@ -12,6 +12,7 @@ from clexact.claims.checks import counted, filtered, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.draws import Draws
+from clexact.fields import VectorFields
 from clexact.flow import GradientFlow
 from clexact.lie import LieClosure
 from clexact.linalg import rational_rank
@@ -94,21 +95,36 @@ def point_of_rank(size: Size, k: int, seed: int) -> tuple[int, ...]:
             return tuple(entry for row in rows for entry in row)
 
 
+def balanced_point(size: Size, k: int) -> tuple[int, ...]:
+    """U and V with 1, ..., k on the diagonal: rank(U; V) = k and all h_kk' are 0; k at most n, r and m."""
+    n, r, m = size
+    return tuple(i + 1 if i == j < k else 0 for rows in (n, m) for i in range(rows) for j in range(r))
+
+
 @lru_cache(maxsize=512)
-def orbits(size: Size, seed: int) -> tuple[int, ...] | None:
-    """Dimensions of W_infinity at points where (U; V) has rank 0, 1, ...; the algebra is finite, so they are exact."""
-    algebra = finite_algebra(flow(size).fields)
-    if algebra is None:
+def orbits(size: Size, seed: int, balanced: bool = False) -> tuple[int, ...] | None:
+    """Dimensions of W_infinity at drawn or balanced points where (U; V) has rank 0, 1, ...: exact, as it is finite."""
+    fields = algebra(size)
+    if fields is None:
         return None
-    return tuple(algebra.rank_at(point_of_rank(size, k, seed)) for k in range(rank(size) + 1))
+    if balanced:
+        return tuple(fields.rank_at(balanced_point(size, k)) for k in range(min(size) + 1))
+    return tuple(fields.rank_at(point_of_rank(size, k, seed)) for k in range(rank(size) + 1))
+
+
+@lru_cache(maxsize=4)
+def algebra(size: Size) -> VectorFields | None:
+    """That the fields generate, over Q."""
+    return finite_algebra(flow(size).fields)
 
 
 def _everywhere(size: Size, seed: int) -> Check:
-    """The slide's formula, at points of every rank k."""
+    """The slide's formula, at drawn points of every rank k, and at balanced ones."""
     n, _, m = size
-    found = orbits(size, seed)
+    found, balanced = orbits(size, seed), orbits(size, seed, balanced=True)
     stated = tuple((n + m) * k - k * (k + 1) // 2 for k in range(rank(size) + 1))
-    return _of_orbits(size, found, found == stated, f"dimensions {', '.join(map(str, stated))}")
+    holds = found == stated and balanced == stated[: min(size) + 1]
+    return _of_orbits(size, found, holds, f"dimensions {', '.join(map(str, stated))}", balanced or ())
 
 
 def _new_laws(size: Size, seed: int) -> Check:
@@ -125,11 +141,14 @@ def _new_laws_exactly(size: Size, seed: int) -> Check:
     return _of_orbits(size, found, right, f"smaller exactly at rank < {min(r, n + m - 1)}")
 
 
-def _of_orbits(size: Size, found: Sequence[int] | None, holds: bool, stated: str) -> Check:
+def _of_orbits(
+    size: Size, found: Sequence[int] | None, holds: bool, stated: str, balanced: Sequence[int] = ()
+) -> Check:
     dimension = (size[0] + size[2]) * size[1]
     if found is None:
         return Check(None, stated, "the algebra was not found", "too many fields", dimension)
     shown = f"at rank 0, ..., {len(found) - 1} of (U; V): dimensions {', '.join(map(str, found))}"
+    shown += f"; balanced: {', '.join(map(str, balanced))}" if balanced else ""
     evidence = "the algebra is finite, closed over Q; exact ranks at a drawn point for each rank of (U; V)"
     return Check(holds, stated, shown, evidence, dimension)
 

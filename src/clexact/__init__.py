@@ -9,10 +9,12 @@ exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 from clexact import functions, models
 from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.certify import Evidence, LawCount, certify
+from clexact.darboux import DarbouxPolynomials, darboux_polynomials
 from clexact.data import DataFields, Minimality, MinimalityStatus, data_fields, minimality
 from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields, bracket, lie_derivative
 from clexact.flow import Flow
+from clexact.forms import Form, GeneralLaws, Law, general_laws
 from clexact.grading import Grading, grading
 from clexact.lawcheck import LawCheck, LawStatus, check_law
 from clexact.laws import Completeness, ConservationLaws, polynomial_laws
@@ -31,11 +33,15 @@ __all__ = [
     "ClosureStatus",
     "Completeness",
     "ConservationLaws",
+    "DarbouxPolynomials",
     "DataFields",
     "Evidence",
     "Flow",
+    "Form",
+    "GeneralLaws",
     "Grading",
     "HeavyBall",
+    "Law",
     "LawCheck",
     "LawCount",
     "LawStatus",
@@ -56,8 +62,10 @@ __all__ = [
     "certify",
     "check_law",
     "concatenate",
+    "darboux_polynomials",
     "data_fields",
     "functions",
+    "general_laws",
     "gradient_flow",
     "grading",
     "lie_closure",

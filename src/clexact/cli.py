@@ -19,6 +19,7 @@ from rich.table import Table
 from clexact import reproduce
 from clexact.certificate import check_folder, check_listable, verify, write_atomically
 from clexact.certify import LawCount, certify
+from clexact.darboux import check_listable_fields
 from clexact.forms import Law, further_than
 from clexact.inputs import add_input, read_flow
 from clexact.laws import ConservationLaws, polynomial_laws
@@ -275,6 +276,8 @@ def _laws(arguments: argparse.Namespace) -> None:
     if arguments.forms and arguments.homogeneous:
         raise ValueError("give either --forms or --homogeneous: rational and logarithmic laws are not homogeneous.")
     flow, further = read_flow(arguments), list[Law]()
+    if arguments.forms:
+        check_listable_fields(flow)
     with _shown_progress(arguments.quiet), _limited(arguments) as limited:
         try:
             laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)

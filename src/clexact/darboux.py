@@ -26,7 +26,7 @@ MOST_FIELD_TERMS = 20_000  # of expanded fields
 MOST_MONOMIALS = 3000  # of the degree asked for; beyond, lower degrees only
 MOST_IN_CLASS = 64  # monomials of an ansatz
 LINES = (6, 24)  # along which special points are looked for, at least and at most
-LINE_WORK = 10**8  # multiplications for which more than the least number of lines are tried
+LINE_WORK = 5 * 10**7  # multiplications for which more than the least number of lines are tried
 MOST_TERMS = 400  # of a component that is factored
 
 
@@ -84,21 +84,21 @@ def darboux_polynomials(flow: Flow | VectorFields, degree: int, *, seed: int = 0
     """
     flow = as_flow(flow)
     check_degree(degree)
-    search = _Search(listed_fields(flow), Draws(seed), degree)
+    check_listable_fields(flow)
+    search = _Search(flow.fields, Draws(seed), degree)
     search.run()
     polynomials = sorted(search.found, key=lambda p: (p.degree, _order(p)))
     cofactors = tuple(search.found[p] for p in polynomials)
     return DarbouxPolynomials(tuple(polynomials), cofactors, degree, search.skipped, seed)
 
 
-def listed_fields(flow: Flow) -> VectorFields:
-    """The fields of a flow; ValueError if they are too large for this search."""
+def check_listable_fields(flow: Flow) -> None:
+    """ValueError if the fields of a flow are too large for this search."""
     if flow.expanded_size > MOST_FIELD_TERMS:
         raise ValueError(
             f"laws that are not polynomials are looked for in fields of at most {MOST_FIELD_TERMS} terms, "
             f"but {flow.description} may have {flow.expanded_size}."
         )
-    return flow.fields
 
 
 def _order(p: Polynomial) -> list[tuple[tuple[int, int], ...]]:

@@ -137,8 +137,9 @@ class Extactic:
 
     @property
     def line_work(self) -> int:
-        """Multiplications for one line, about."""
-        return (self.minor_degree + 1) * self._curves.work
+        """Multiplications for one line, about: the matrices, and the roots of a minor."""
+        points = self.minor_degree + 1
+        return points * (self._curves.work + 2 * PRIME_BITS * points)
 
     def _at_random(self, count: int) -> Words:
         return self._curves.matrices(self._draws.residues((count, self._curves.dimension), self.prime))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from clexact.basis import Vector, short_basis
-from clexact.darboux import DarbouxPolynomials, cofactors, darboux_polynomials, listed_fields, value_mod
+from clexact.darboux import DarbouxPolynomials, check_listable_fields, cofactors, darboux_polynomials, value_mod
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields, lie_derivative
@@ -63,7 +63,7 @@ class Law:
         $X_i c_j = 0$, $X_i p_j = \lambda_{ji} p_j$ and $\sum_j c_j \lambda_{ji} + X_i q = 0$ for every field.
         """
         fields = as_flow(flow).fields
-        if not all(w.degree <= 0 and w.denominator == 1 for w in self.weights) and self.form is Form.RATIONAL:
+        if not self._well_formed:
             return False
         sums = lie_derivative(self.rest, fields)
         for p, weight in zip(self.factors, self.weights, strict=True):
@@ -72,6 +72,14 @@ class Law:
                 return False
             sums = [total + weight * c for total, c in zip(sums, cofactor, strict=True)]
         return all(total.is_zero for total in sums)
+
+    @property
+    def _well_formed(self) -> bool:
+        """A polynomial has no factors, a product has integers for weights and no rest."""
+        if self.form is Form.POLYNOMIAL:
+            return not self.factors
+        whole = all(w.degree <= 0 and w.denominator == 1 for w in self.weights)
+        return self.form is Form.LOGARITHMIC or (whole and self.rest.is_zero)
 
     @property
     def gradient(self) -> list[Polynomial]:
@@ -208,14 +216,14 @@ def general_laws(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> Ge
     log(x) + log(y) - x - y logarithmic
     """
     flow = as_flow(flow)
-    listed_fields(flow)
+    check_listable_fields(flow)
     return further_than(flow, polynomial_laws(flow, degree, seed=seed), degree, seed)
 
 
 def further_than(flow: Flow, known: ConservationLaws, degree: int, seed: int) -> GeneralLaws:
     """As ``general_laws``, with the polynomial laws that are known."""
-    fields, draws = listed_fields(flow), Draws(seed)
-    darboux = darboux_polynomials(flow, degree, seed=seed)
+    darboux, draws = darboux_polynomials(flow, degree, seed=seed), Draws(seed)
+    fields = flow.fields
     moved = [j for j, cofactor in enumerate(darboux.cofactors) if any(not c.is_zero for c in cofactor)]
     search = _Relations(fields, [darboux[j] for j in moved], [darboux.cofactors[j] for j in moved], degree, draws)
     rank = _Independence(known, draws)

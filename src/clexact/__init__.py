@@ -14,7 +14,7 @@ from clexact.data import DataFields, Minimality, MinimalityStatus, data_fields, 
 from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields, bracket, lie_derivative
 from clexact.flow import Flow
-from clexact.forms import Form, GeneralLaws, Law, general_laws
+from clexact.forms import Form, Law
 from clexact.grading import Grading, grading
 from clexact.lawcheck import LawCheck, LawStatus, check_law
 from clexact.laws import Completeness, ConservationLaws, polynomial_laws
@@ -25,6 +25,7 @@ from clexact.orbit import Orbit, orbit_dimension
 from clexact.polynomial import Polynomial
 from clexact.program import concatenate
 from clexact.regions import TieError
+from clexact.relations import GeneralLaws, general_laws
 from clexact.threads import set_threads
 from clexact.version import __version__
 

@@ -17,7 +17,7 @@ import numpy as np
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import Flow, GradientFlow, as_flow
-from clexact.forms import Law, further_than
+from clexact.forms import Law
 from clexact.laws import (
     Completeness,
     ConservationLaws,
@@ -43,6 +43,7 @@ from clexact.lie import (
     settle,
 )
 from clexact.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
+from clexact.relations import further_than
 from clexact.sparse import SPARSE_FROM, SparseGrowth, supports
 
 if TYPE_CHECKING:
@@ -134,11 +135,12 @@ class LawCount:
         """Where ``lower`` exceeds ``exhibited``: rational and logarithmic laws independent of the laws shown, if found.
 
         They are made of Darboux polynomials of degree at most ``degree`` (default: that of the search). Each is proved;
-        none is looked for where all laws counted are shown. Errors as ``general_laws``.
+        none is looked for where all laws counted are shown, or where the fields are only Taylor coefficients of
+        the true ones. Errors as ``general_laws``.
         """
         degree = self.degree if degree is None else degree
         check_degree(degree)
-        if self.lower == self.exhibited:
+        if self.lower == self.exhibited or self.flow.truncated:
             return ()
         return further_than(self.flow, self.laws, degree, self.seed).further
 

@@ -20,7 +20,7 @@ from clexact import reproduce
 from clexact.certificate import check_folder, check_listable, verify, write_atomically
 from clexact.certify import LawCount, certify
 from clexact.darboux import check_listable_fields
-from clexact.forms import Law, further_than
+from clexact.forms import Law
 from clexact.inputs import add_input, read_flow
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import MAX_DEPTH
@@ -29,6 +29,7 @@ from clexact.limits import Limits, limits
 from clexact.memory import MemoryLimitError
 from clexact.models import FAMILIES
 from clexact.orbit import STARTS, orbit_dimension
+from clexact.relations import further_than
 from clexact.threads import set_threads
 from clexact.version import __version__
 

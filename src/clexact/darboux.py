@@ -1,7 +1,7 @@
 r"""``darboux_polynomials``: invariant hypersurfaces of a family of polynomial fields, exactly.
 
 p is a Darboux polynomial when $X_i p = \lambda_i p$ for every field, with polynomials $\lambda_i$, its cofactors.
-Cofactors add where polynomials multiply, so relations between cofactors are laws (``forms.py``).
+Cofactors add where polynomials multiply, so relations between cofactors are laws (``relations.py``).
 """
 
 from __future__ import annotations

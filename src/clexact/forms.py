@@ -112,21 +112,22 @@ class Law:
     def __str__(self) -> str:
         if self.form is Form.RATIONAL:
             above, below = self._product(latex=False)
-            return f"{above}/({below})" if "*" in below else f"{above}/{below}"
+            return f"{above}/{below}"
         return self._sum("log({})", "*", latex=False)
 
     def _product(self, latex: bool) -> tuple[str, str]:
-        """Numerator and denominator as text."""
+        """Numerator and denominator as text, the denominator in parentheses if it has several factors."""
+        powers = [constant(weight) for weight in self.weights]
         sides: tuple[list[str], list[str]] = [], []
-        for p, weight in zip(self.factors, self.weights, strict=True):
-            power = abs(c := constant(weight))
+        for p, c in zip(self.factors, powers, strict=True):
+            alone = latex and abs(c) == 1 and sum((other < 0) == (c < 0) for other in powers) == 1
             text = p.to_latex() if latex else str(p)
-            if len(p) > 1:
+            if len(p) > 1 and not alone:
                 text = rf"\left({text}\right)" if latex else f"({text})"
-            raised = f"^{{{power}}}" if latex else f"^{power}"
-            sides[c < 0].append(text + (raised if power > 1 else ""))
+            raised = f"^{{{abs(c)}}}" if latex else f"^{abs(c)}"
+            sides[c < 0].append(text + (raised if abs(c) > 1 else ""))
         above, below = ((" " if latex else "*").join(side) or "1" for side in sides)
-        return above, below
+        return above, f"({below})" if len(sides[1]) > 1 and not latex else below
 
     def _sum(self, log: str, times: str, latex: bool) -> str:
         """Terms c log p and q, joined by signs."""

@@ -28,6 +28,7 @@ from clexact.terms import concatenate, monomials_of_degree
 
 MOST_UNKNOWNS = 400  # of one linear system
 MOST_EQUATIONS = 20_000
+MOST_PRODUCTS = 50_000  # of polynomials, to write it down
 MOST_EXPONENT = 60  # degree of a product that is multiplied out
 
 
@@ -71,8 +72,8 @@ def general_laws(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> Ge
     Rational: $\prod_j p_j^{c_j}$ with integers c_j and $\sum_j c_j \lambda_{ji} = 0$ for every field, p_j irreducible
     over Q of degree at most ``degree``; a polynomial where no c_j is negative. Logarithmic: $\sum_j c_j \log p_j + q$
     with $\sum_j c_j \lambda_{ji} + X_i q = 0$, q of degree at most ``degree``, c_j rational, or else polynomial laws of
-    degree at most ``degree``. Both are null spaces of exact linear systems. Of each kind those are kept that are
-    independent of the ones before.
+    degree at most ``degree``. Both are null spaces of exact linear systems, left out where they have more than 400
+    unknowns. Of each kind those are kept that are independent of the ones before.
 
     Proved: each law (``Law.check``); that ``independent`` of them are independent. Not proved: that there are no
     others, as ``darboux_polynomials`` says. ``truncated`` is set where the fields are Taylor coefficients: then the
@@ -172,10 +173,11 @@ class _Relations:
 
     def _solutions(self, weights: list[Polynomial], additions: list[Polynomial]) -> list[Vector]:
         """A readable basis of the relations; unknowns are pairs (factor, weight), then the monomials of q."""
+        unknowns = len(self.factors) * len(weights) + len(additions)
+        if not self.factors or unknowns > MOST_UNKNOWNS or unknowns * len(self.fields) > MOST_PRODUCTS:
+            return []
         columns = [[w * c for c in cofactor] for cofactor in self.cofactors for w in weights]
         columns += [lie_derivative(monomial, self.fields) for monomial in additions]
-        if not self.factors or len(columns) > MOST_UNKNOWNS:
-            return []
         equations: dict[tuple[object, ...], dict[int, Fraction]] = {}
         for x, column in enumerate(columns):
             for i, p in enumerate(column):

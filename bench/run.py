@@ -1,6 +1,6 @@
 """Time clexact: published batches, law searches, counts, import, the rank kernel and other peers, growth with D.
 
-    python bench/run.py [--repeats N] [--quick] [--out FILE]
+    python bench/run.py [--repeats N] [--quick] [--only TABLES] [--out FILE]
 
 Medians of N repeats after a warm-up; ratios come from one run. BLAS has one thread unless OPENBLAS_NUM_THREADS is set:
 a second thread makes the figures depend on what else runs. What failed or took too long is shown as '-'. Exit status 1
@@ -305,6 +305,16 @@ MEASURES: dict[str, Callable[[int, bool], list[Row]]] = {
 }  # fmt: skip
 
 
+def kept(file: str) -> dict[str, list[Row]]:
+    """The tables of a result file, none if there is no such file."""
+    try:
+        with open(file, encoding="utf-8") as old:
+            tables: dict[str, list[Row]] = json.load(old)["tables"]
+    except FileNotFoundError:
+        return {}
+    return tables
+
+
 def main() -> None:
     """Run all tables, print and store them."""
     if "OPENBLAS_NUM_THREADS" not in os.environ:  # it is read when NumPy loads: start again with it
@@ -312,17 +322,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="small sizes only")
+    parser.add_argument("--only", metavar="TABLES", help="measure these, joined by commas; FILE keeps its other tables")
     parser.add_argument("--out", default="bench-results.json", metavar="FILE")
     arguments = parser.parse_args()
     if arguments.repeats < 1:
         parser.error(f"--repeats must be at least 1, not {arguments.repeats}.")
-    console, tables = Console(width=None if sys.stdout.isatty() else WIDTH), dict[str, list[Row]]()
-    for name, measure in MEASURES.items():
-        tables[name] = measure(arguments.repeats, arguments.quick)
+    names = list(MEASURES) if arguments.only is None else arguments.only.split(",")
+    if unknown := [name for name in names if name not in MEASURES]:
+        parser.error(f"--only takes some of {', '.join(MEASURES)}, not {unknown[0]!r}.")
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    tables = kept(arguments.out) if arguments.only is not None else dict[str, list[Row]]()
+    for name in names:
+        tables[name] = MEASURES[name](arguments.repeats, arguments.quick)
         print_table(console, name, tables[name])
+    tables = {name: tables[name] for name in MEASURES if name in tables}
     wrong = [row for rows in tables.values() for row in rows if row["right"] is False]
-    tables["exponents"] = exponents(tables["growth"])
-    print_table(console, "exponents", tables["exponents"])
+    if "growth" in tables:
+        tables["exponents"] = exponents(tables["growth"])
+        print_table(console, "exponents", tables["exponents"])
     record = machine.environment() | {
         "seed": SEED,
         "repeats": arguments.repeats,

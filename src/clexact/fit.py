@@ -147,11 +147,15 @@ class _Grid:
         key = first, min(degree, self.max_degree)
         if key not in self.spaces:
             self.spaces[key] = _monomials(self._columns(range(len(self.names)), first), key[1], self.prime)[1]
-        rows = np.concatenate([self.spaces[key], self.target[None, :]])[:, inside]
-        if len(group) == 2 and rows.shape[0] > rows.shape[1]:
+        space, where = self.spaces[key], np.flatnonzero(inside)
+        if len(group) == 2 and len(space) >= len(where):
             return False  # too few sizes to rule anything out
-        few = np.linspace(0, max(0, rows.shape[1] - 1), min(rows.shape[1], rows.shape[0] + 8)).astype(int)
-        return all(not row_reduce(rows[:, part], self.prime)[-1].any() for part in (few, slice(None)))
+        few = where[np.linspace(0, len(where) - 1, min(len(where), len(space) + 8)).astype(int)]
+        return self._spans(space[:, few], few) and self._spans(space[:, where], where)
+
+    def _spans(self, rows: Words, where: NDArray[np.int64]) -> bool:
+        """Whether the counts at those sizes are a combination of the rows."""
+        return not row_reduce(np.concatenate([rows, self.target[None, where]]), self.prime)[-1].any()
 
     def _fits(self, group: Sequence[Sequence[int]], degree: int, inside: Mask) -> Iterator[_Found]:
         """Polynomials of that degree, for each choice of quantities in the classes and of some of the sizes."""
@@ -223,6 +227,8 @@ class _Grid:
         """The formula with at most one quantity that holds at the most sizes, if the others are simply described."""
         tried: dict[bytes, tuple[_Found, Mask]] = {}
         for core in self._cores():
+            if any(not (core & ~right).any() for _, right in tried.values()):
+                continue  # a formula that holds at more is there
             found = self.simplest(core, 1)
             if found is not None:
                 right = self.right(found)

@@ -94,7 +94,7 @@ def test_degenerate_collections():
             lambda *w: any(w[i] > w[i - 1] + w[i + 1] for i in range(1, len(w) - 1)),
             "a hidden layer is wider than its two neighbours together",
         ),
-        (lambda *w: len(w) >= 4 and w[0] == 1, "outputs = 1 and depth >= 3"),
+        (lambda *w: len(w) == 4 and w[0] == 1, "depth = 3 and outputs = 1"),
         (lambda *w: len(w) == 2, "depth = 1"),
         (lambda *w: len(w) > 2 and min(w[1:-1]) == 1, "narrowest = 1"),
         (lambda *w: len(w) > 2 and max(w[1:-1]) > w[-1], "widest > inputs"),

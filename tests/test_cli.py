@@ -285,7 +285,7 @@ def test_fit_lists_what_is_open_excluded_and_skipped(capsys):
     """No size disappears silently."""
     grid = ["--grid", "n=1..2,m=1..2,r=1..6"]
     text = output(capsys, "fit", "linear", *grid, "--max-depth", "0")
-    assert "open, left out since their bounds do not meet: (1, 1, 2): 2..3" in text or "(2, 2, 2): 3..4" in text
+    assert re.search(r"open, left out since their bounds do not meet: \(\d, \d, \d\): \d+\.\.\d+", text)
     data = json.loads(output(capsys, "fit", "linear", *grid, "--max-dimension", "12", "--json"))
     assert {row["dimension"] for row in data["skipped"]} == {15, 16, 18, 20, 24}
     assert len(data["skipped"]) + len(data["counts"]) == 24

@@ -22,6 +22,7 @@ Mask = NDArray[np.bool_]
 
 DEGREES = (4, 3, 2)  # largest degrees with no, one and two quantities
 HELD_OUT = 4  # one size of so many is held out
+SPARE = 2  # values of a size beyond its degree, at least
 LEAST_TESTED = 2  # sizes held out, at least, for a formula to be presented
 PER_COEFFICIENT = 2  # sizes fitted for each coefficient that is searched for, at least
 PAIRED = 60  # classes of quantities of which two are used at a time
@@ -41,8 +42,9 @@ def fit(
     A seed chooses the sizes held out: at least a quarter, both of those at the boundary of the grid and of those
     inside. The others alone determine the coefficients. There are at least twice as many of them as coefficients to
     choose (of all monomials searched, not only of those that remain), so no polynomial that merely interpolates is
-    presented. A formula that misses one size held out is refused. So is one that rests on a single size: every count
-    must be implied by the others.
+    presented; along an axis of v values, the degree in that size is at most v - 2, for the same reason. A formula that
+    misses one size held out is refused. So is one that rests on a single size: every count must be implied by the
+    others.
 
     When nothing fits the whole grid, formulas of a part of it are extended as far as they hold. The one that holds at
     the most sizes is returned with a condition that describes the others, if that takes at most three relations, or
@@ -173,7 +175,9 @@ class _Grid:
     def _fit(self, used: Sequence[int], extras: Sequence[int], degree: int, inside: Mask) -> _Found | None:
         """The polynomial in these sizes and quantities that fits the counts that are not held out, or None."""
         fitted = inside & ~self.held
-        exponents, rows = _monomials(self._columns(used, extras)[:, fitted], degree, self.prime)
+        columns = self._columns(used, extras)[:, fitted]
+        caps = [max(int(i >= len(used)), _checkable(column)) for i, column in enumerate(columns)]  # indicators: 1
+        exponents, rows = _monomials(columns, degree, self.prime, caps)
         reduced = row_reduce(np.concatenate([rows, self.target[None, fitted]]), self.prime)
         independent = np.flatnonzero(reduced[:-1].any(axis=1))
         if reduced[-1].any() or PER_COEFFICIENT * len(independent) > fitted.sum():
@@ -276,10 +280,9 @@ def _equals(sizes: Sizes, names: Sequence[str]) -> Iterator[Relation]:
     return (Relation(size(x), "=", number(v)) for x, v in zip(names, sizes, strict=True))
 
 
-def _exponents(variables: int, degree: int) -> list[Exponents]:
-    """All exponents of total degree at most the degree, by degree."""
-    found = [e for e in product(range(degree + 1), repeat=variables) if sum(e) <= degree]
-    return sorted(found, key=lambda e: (sum(e), [-k for k in e]))
+def _checkable(column: Words) -> int:
+    """The largest degree in a size or a quantity that its values leave something to test."""
+    return max(0, len(np.unique(column)) - SPARE)
 
 
 def _monomial(columns: Words, exponents: Exponents, prime: int) -> Words:
@@ -287,9 +290,12 @@ def _monomial(columns: Words, exponents: Exponents, prime: int) -> Words:
     return reduce(lambda a, b: multiply(a, b, prime), factors, np.ones(columns.shape[1], dtype=np.uint64))
 
 
-def _monomials(columns: Words, degree: int, prime: int) -> tuple[list[Exponents], Words]:
-    """The monomials of degree at most the degree, and their values modulo the prime, a row for each."""
-    exponents = _exponents(len(columns), degree)
+def _monomials(
+    columns: Words, degree: int, prime: int, caps: Sequence[int] | None = None
+) -> tuple[list[Exponents], Words]:
+    """The monomials up to a degree, and up to one in each variable, and a row of values modulo the prime for each."""
+    choices = [range(min(degree, cap) + 1) for cap in (caps or [degree] * len(columns))]
+    exponents = sorted((e for e in product(*choices) if sum(e) <= degree), key=lambda e: (sum(e), [-k for k in e]))
     return exponents, np.array([_monomial(columns, e, prime) for e in exponents], dtype=np.uint64)
 
 

@@ -51,7 +51,9 @@ def test_certify_save_verify_in_a_fresh_process(tmp_path, monkeypatch, capsys):
 
 def test_the_readme_names_the_commands():
     """The list above is not empty: it holds each of the verbs."""
-    assert {command.split()[0] for command in COMMANDS} == {"certify", "laws", "models", "orbit", "reproduce", "verify"}
+    assert {command.split()[0] for command in COMMANDS} == {
+        "certify", "fit", "laws", "models", "orbit", "reproduce", "verify"
+    }  # fmt: skip
 
 
 def test_models_page_is_what_its_script_writes():

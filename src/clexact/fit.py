@@ -15,7 +15,7 @@ from clexact.boundary import Condition, atoms, boundary
 from clexact.draws import Draws
 from clexact.formula import Exponents, Formula, values
 from clexact.linalg import Words, multiply, rational_nullspace, residues, row_reduce
-from clexact.quantities import Quantity, Relation, Sizes, check_names, check_sizes, columns_of, number, size
+from clexact.quantities import Indicator, Quantity, Relation, Sizes, check_names, check_sizes, columns_of, number, size
 from clexact.vocabulary import vocabulary
 
 Mask = NDArray[np.bool_]
@@ -42,9 +42,8 @@ def fit(
     A seed chooses the sizes held out: at least a quarter, both of those at the boundary of the grid and of those
     inside. The others alone determine the coefficients. There are at least twice as many of them as coefficients to
     choose (of all monomials searched, not only of those that remain), so no polynomial that merely interpolates is
-    presented; along an axis of v values, the degree in that size is at most v - 2, for the same reason. A formula that
-    misses one size held out is refused. So is one that rests on a single size: every count must be implied by the
-    others.
+    presented. For the same reason the degree in a size, or in a minimum or maximum, of v values is at most v - 2. What
+    misses one size held out is refused. So is what rests on a single size: every count must be implied by the others.
 
     When nothing fits the whole grid, formulas of a part of it are extended as far as they hold. The one that holds at
     the most sizes is returned with a condition that describes the others, if that takes at most three relations, or
@@ -176,7 +175,8 @@ class _Grid:
         """The polynomial in these sizes and quantities that fits the counts that are not held out, or None."""
         fitted = inside & ~self.held
         columns = self._columns(used, extras)[:, fitted]
-        caps = [max(int(i >= len(used)), _checkable(column)) for i, column in enumerate(columns)]  # indicators: 1
+        least = [0] * len(used) + [int(isinstance(self.words[i][0], Indicator)) for i in extras]
+        caps = [max(_checkable(column), low) for column, low in zip(columns, least, strict=True)]
         exponents, rows = _monomials(columns, degree, self.prime, caps)
         reduced = row_reduce(np.concatenate([rows, self.target[None, fitted]]), self.prime)
         independent = np.flatnonzero(reduced[:-1].any(axis=1))

@@ -268,6 +268,7 @@ def test_fit_prints_counts_and_formula(capsys):
     latex = output(capsys, "fit", "linear", "--grid", "n=1..4,m=1..4,r=1..5", "--latex", "--quiet")
     assert latex.strip() == r"\frac{k (2 r + 1 - k)}{2}\text{ with }k = \min(r, n + m)"
     rows = output(capsys, "fit", "product", "--grid", "d=2..9", "--table").split("\n")
+    assert "  at m = 2 only\n" in output(capsys, "fit", "relu", "--grid", "n=1..3,r=1..6,m=2", "--sizes", "n r m")
     assert any(re.fullmatch(r"\W*9\W+9\W+8\W+8\W*", row) for row in rows) and "d - 1" in rows
 
 

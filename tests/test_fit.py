@@ -134,12 +134,20 @@ def test_noise_has_no_formula(seed):
     assert fit(noisy, NAMES, seed=seed) is None
 
 
+def test_a_size_that_does_not_vary_is_not_spoken_of():
+    """min(r, n) for n = 3 could be min(r, 3) as well."""
+    formula = fit({(3, r): max(0, r - 3) for r in range(1, 13)}, ("n", "r"))
+    assert str(formula) == "k with k = max(0, r - 3)"
+
+
 def test_interpolation_is_not_a_finding():
     """A polynomial goes through any few points: none is presented, also where it is true."""
     assert fit({(d,): d**2 for d in range(1, 6)}, ("d",)) is None
     assert fit({(1, 1): 1, (2, 2): 2}, ("n", "r")) is None
     assert fit({(3,): 5}, ("d",)) is None
     assert str(fit({(d,): d - 1 for d in range(1, 9)}, ("d",))) == "d - 1"
+    quadratic_in_n = {s: s[0] ** 2 + s[2] for s in product(range(1, 4), range(1, 5), range(1, 7))}
+    assert fit(quadratic_in_n, NAMES) is None
 
 
 def test_the_sizes_held_out():

@@ -175,9 +175,7 @@ class _Grid:
         """The polynomial in these sizes and quantities that fits the counts that are not held out, or None."""
         fitted = inside & ~self.held
         columns = self._columns(used, extras)[:, fitted]
-        least = [0] * len(used) + [int(isinstance(self.words[i][0], Indicator)) for i in extras]
-        caps = [max(_checkable(column), low) for column, low in zip(columns, least, strict=True)]
-        exponents, rows = _monomials(columns, degree, self.prime, caps)
+        exponents, rows = _monomials(columns, degree, self.prime, self._caps(columns, used, extras))
         reduced = row_reduce(np.concatenate([rows, self.target[None, fitted]]), self.prime)
         independent = np.flatnonzero(reduced[:-1].any(axis=1))
         if reduced[-1].any() or PER_COEFFICIENT * len(independent) > fitted.sum():
@@ -188,6 +186,18 @@ class _Grid:
         if terms is None or any(all(not e[len(self.names) + j] for e, _ in terms) for j in range(len(extras))):
             return None
         return _Found(terms, quantities, sum(self.words[i][1] for i in extras))
+
+    def _caps(self, columns: Words, used: Sequence[int], extras: Sequence[int]) -> list[int]:
+        """The largest degrees for which the values of each size and quantity leave something to test.
+
+        With [x = c], one value of x is spoken for. An indicator is of degree 1.
+        """
+        indicators = [self.words[i][0] for i in extras if isinstance(self.words[i][0], Indicator)]
+        single = [str(q.relations[0].left) for q in indicators if isinstance(q, Indicator) and q.one_value]
+        caps = [len(np.unique(column)) - SPARE for column in columns]
+        caps = [cap - single.count(self.names[used[i]]) if i < len(used) else cap for i, cap in enumerate(caps)]
+        least = [0] * len(used) + [int(isinstance(self.words[i][0], Indicator)) for i in extras]
+        return list(map(max, caps, least))
 
     def _solved(
         self, independent: list[Exponents], every: list[Exponents], quantities: tuple[Quantity, ...], fitted: Mask
@@ -278,11 +288,6 @@ class _Grid:
 
 def _equals(sizes: Sizes, names: Sequence[str]) -> Iterator[Relation]:
     return (Relation(size(x), "=", number(v)) for x, v in zip(names, sizes, strict=True))
-
-
-def _checkable(column: Words) -> int:
-    """The largest degree in a size or a quantity that its values leave something to test."""
-    return max(0, len(np.unique(column)) - SPARE)
 
 
 def _monomial(columns: Words, exponents: Exponents, prime: int) -> Words:

@@ -127,7 +127,9 @@ def boundary(holds: Iterable[Sizes], fails: Iterable[Sizes], names: Sequence[str
 
     Raises TypeError or ValueError for sizes that are not tuples of integers, one for each name, or are in both.
 
-    >>> print(boundary([(1, 2, 3), (2, 1, 4), (1, 1, 1), (2, 2, 2)], [(1, 1, 2), (1, 1, 4)], ("n", "m", "r")))
+    >>> sizes = [(n, m, r) for n in (1, 2, 3) for m in (1, 2, 3) for r in (1, 2, 3, 4)]
+    >>> fails = [(1, 1, 2), (1, 1, 3), (1, 1, 4)]
+    >>> print(boundary([at for at in sizes if at not in fails], fails, ("n", "m", "r")))
     n = m = 1 and r >= 2
     """
     names = None if names is None else check_names(names)

@@ -164,14 +164,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
-    summary = "certify a family on a grid and find a formula for the counts"
-    fitter = commands.add_parser(
-        "fit",
-        help=summary,
-        description=summary,
-        epilog=FIT_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    summary = "certify a family on a grid of sizes and find a formula for the counts"
+    shape = argparse.RawDescriptionHelpFormatter
+    fitter = commands.add_parser("fit", help=summary, description=summary, epilog=FIT_EPILOG, formatter_class=shape)
     add_input(fitter)
     fit_command.add_arguments(fitter)
     _add_output(fitter)

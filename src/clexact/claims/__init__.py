@@ -3,9 +3,13 @@
 A file for each topic lists its claims; ``judge`` finds the verdict of one.
 """
 
-from clexact.claims import linear
+from clexact.claims import discrete, linear, mirror, momentum, starts
 from clexact.claims.claim import Claim
 
 TOPICS: dict[str, list[Claim]] = {
     "Two-layer linear networks": linear.CLAIMS,
+    "Momentum flows": momentum.CLAIMS,
+    "Mirror flows and other metrics": mirror.CLAIMS,
+    "Special starts": starts.CLAIMS,
+    "Discrete steps": discrete.CLAIMS,
 }

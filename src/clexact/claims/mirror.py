@@ -21,9 +21,9 @@ PAPER = "arXiv 2405.12888"
 FACTORS = ["U", "V"]
 
 
-EDGES = ((1, 3, 1), (1, 2, 2), (1, 3, 2), (2, 1, 2), (2, 2, 1), (2, 3, 1), (1, 1, 5), (5, 1, 1), (2, 2, 2), (2, 3, 2))
-GRID = Grid(("n", "r", "m"), factored, quick=4, full=24, edges=EDGES)
-HEAVY = Grid(("n", "r", "m"), factored, quick=3, full=12, edges=((1, 2, 1), (1, 2, 2), (2, 2, 1), (2, 1, 2)))
+EDGES = ((1, 3, 1), (1, 2, 2), (1, 4, 2), (2, 1, 2), (2, 2, 1), (2, 4, 1), (1, 1, 5), (5, 1, 1), (2, 2, 2), (2, 4, 2))
+GRID = Grid(("n", "r", "m"), factored, quick=4, full=14, edges=EDGES)
+HEAVY = Grid(("n", "r", "m"), factored, quick=2, full=8, edges=((1, 1, 2), (2, 1, 1), (1, 2, 1), (1, 2, 2)))
 
 
 def nmf(size: Size) -> Flow:
@@ -234,6 +234,7 @@ CLAIMS = [
             _scalar(lambda size: sum(2 * k - 1 if size[0] == 1 else k for k in size[1:])),
         ),
         note="Units of one sign share their gate for every input, so only the sum of their u v is seen.",
+        fitted=False,
     ),
     Claim(
         "mirror.icnn-momentum",

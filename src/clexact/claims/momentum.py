@@ -25,10 +25,11 @@ DAMPINGS: tuple[Damping, ...] = (None, HeavyBall(1), Nesterov())
 MORE_DAMPINGS: tuple[Damping, ...] = (None, HeavyBall(1), HeavyBall(Fraction(1, 2)), HeavyBall(3), Nesterov())
 
 
-OVER = ((1, 4, 1), (1, 5, 1), (1, 6, 1), (2, 3, 1), (1, 5, 2), (2, 2, 2), (2, 3, 2), (1, 1, 5), (5, 1, 1))
-GRID = Grid(("n", "r", "m"), factored, quick=6, full=18, edges=OVER)
-# r - 2(n + m) >= 2 first at 1, 8, 2
-WIDE = Grid(("n", "r", "m"), factored, quick=6, full=27, edges=(*OVER, (1, 8, 2)), most=(3, 12, 3))
+OVER = ((1, 3, 1), (1, 6, 1), (1, 4, 2), (2, 4, 1), (2, 4, 2), (1, 1, 5), (5, 1, 1), (2, 1, 2), (3, 1, 2))
+GRID = Grid(("n", "r", "m"), factored, quick=4, full=12, edges=OVER)
+WIDE = Grid(
+    ("n", "r", "m"), factored, quick=4, full=24, edges=OVER, most=(3, 12, 3)
+)  # r >= 2(n + m) + 2: from 1, 8, 2 on
 
 
 def flow(size: Size, damping: Damping = None) -> Flow:
@@ -309,16 +310,19 @@ def _quartic(names: list[str], D: int, draws: Draws) -> Polynomial:
     return Polynomial(names, terms)
 
 
-SMALL = Grid(("n", "r", "m"), factored, quick=4, full=12, edges=((1, 3, 1), (1, 2, 2), (2, 2, 1), (2, 1, 2), (2, 2, 2)))
+SMALL = Grid(
+    ("n", "r", "m"), factored, quick=3, full=10,
+    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 3, 2), (2, 3, 1), (2, 1, 2), (2, 2, 2)),
+)  # fmt: skip
 LIFTED = Grid(("n", "r", "m"), factored, quick=3, full=10, edges=((1, 2, 1), (1, 2, 2)))
-RELU = layers(weights, quick=3, full=18, edges=((1, 1, 1, 1, 1), (1, 3, 1), (1, 2, 2), (2, 2, 1), (1, 2, 2, 1)))
+RELU = layers(weights, quick=3, full=9, edges=((1, 3, 1), (1, 2, 2), (2, 2, 1), (1, 2, 2, 1)))
 DEEP = layers(
-    weights, quick=3, full=14, depths=(3, 4, 5),
+    weights, quick=3, full=9, depths=(3, 4, 5),
     edges=((1, 2, 1, 1), (1, 1, 2, 1), (1, 2, 1, 2), (2, 2, 2, 1), (2, 2, 2, 2), (2, 3, 2, 2)),
 )  # fmt: skip
 SCALAR = Grid(
-    ("n", "p", "q"), lambda size: (size[0] + 1) * (size[1] + size[2]), quick=4, full=16,
-    edges=((1, 2, 1), (1, 1, 2), (1, 3, 1), (2, 1, 3), (2, 2, 1), (2, 1, 2)),
+    ("n", "p", "q"), lambda size: (size[0] + 1) * (size[1] + size[2]), quick=4, full=14,
+    edges=((1, 2, 1), (1, 1, 2), (1, 3, 1), (2, 3, 1), (2, 1, 3), (2, 2, 1), (2, 1, 2)),
 )  # fmt: skip
 MOTIONS = Grid(("D", "damping"), lambda size: size[0], quick=2, full=3, most=(3, len(MORE_DAMPINGS)))
 
@@ -381,6 +385,7 @@ CLAIMS = [
         note="The slide's number fails exactly where r >= 2(n + m) + 2, from 1, 8, 2 on, and at n = m = 1 for r >= 2. "
         "There phi is one quadratic form of signature (r, r), which O(r) x O(r) leaves alone, not O(r) only.",
         pictures=("momentum",),
+        fitted=False,
     ),
     Claim(
         "momentum.number",
@@ -398,6 +403,7 @@ CLAIMS = [
             lambda size, seed: compared(count_at(flow, (size,), seed), number(*size)),
         ),
         note="s counts the directions of R^r that neither the positions nor the velocities reach.",
+        fitted=False,
     ),
     Claim(
         "momentum.fewer",
@@ -416,6 +422,7 @@ CLAIMS = [
         ),
         note="Where it fails is the over-parameterized regime of the abstract, with its boundary: "
         "r >= n + m + (1 + sqrt(1 + 8(n + m)))/2, but at n = m = 1.",
+        fitted=False,
     ),
     Claim(
         "momentum.time",
@@ -476,6 +483,7 @@ CLAIMS = [
         ),
         note="Units of one sign share their gate for every input, so only the sum of their u v is seen. The fields are "
         "compared with the true gradients of the network at x = 1 and x = -1.",
+        fitted=False,
     ),
     Claim(
         "momentum.deep",

@@ -41,7 +41,7 @@ def _more(orbit: Orbit, stated: int | None = None) -> Check:
     extra = orbit.extra_laws if orbit.closed else None
     holds = None if extra is None else extra > 0 if stated is None else extra == stated
     words = "new laws" if stated is None else f"{stated} more"
-    return Check(holds, words, str(orbit), orbit.evidence, orbit.dimension, count=extra)
+    return Check(holds, words, str(orbit), orbit.evidence, orbit.dimension)
 
 
 # --- two-layer linear networks ---------------------------------------------------------------------------------------
@@ -156,8 +156,14 @@ def _number_at(families: Sequence[str], start: str) -> Callable[[Size, int], Che
     return check
 
 
-EDGES = ((1, 3, 1), (1, 2, 2), (2, 2, 1), (2, 1, 2), (2, 2, 2), (2, 3, 2), (2, 3, 1))
-GRID = Grid(("n", "r", "m"), factored, quick=3, full=14, edges=EDGES)
+GRID = Grid(
+    ("n", "r", "m"), factored, quick=2, full=12,
+    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 3, 2), (2, 2, 1), (2, 3, 1), (2, 1, 2), (3, 2, 2), (3, 4, 2)),
+)  # fmt: skip
+RELU = Grid(
+    ("n", "r", "m"), factored, quick=2, full=8,
+    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (2, 2, 1), (2, 1, 2), (2, 3, 2)),
+)  # fmt: skip
 
 LINEAR_NUMBER = Statement(
     "there are f(min(r, n + m)) - f(k) more, k the rank of (U; V) at the start, f(k) = k(n + m) - k(k + 1)/2",
@@ -199,7 +205,7 @@ def _relu_claim(start: str) -> Claim:
             r"\text{For some } \theta(0) \text{, there exist new conservation laws}",
             _new_at(RELUS, start),
         ),
-        GRID,
+        RELU,
         instead=Statement(
             "there are n + m - 1 more (with biases n + m) for each hidden unit of zero weights, and no others",
             r"(n+m-1)\,\#\{k: u_k = 0, v_k = 0\}",
@@ -230,7 +236,7 @@ CLAIMS = [
             r"\text{For some } \theta(0) \text{, there exist new conservation laws}",
             _exists(RELUS),
         ),
-        GRID,
+        RELU,
         note=GATES,
     ),
     Claim(
@@ -242,7 +248,7 @@ CLAIMS = [
             r"\text{For some } \theta(0) \text{, there exist new conservation laws}",
             _deep_exists,
         ),
-        layers(weights, quick=3, full=8, depths=(3, 4), edges=((2, 1, 1, 2),)),
+        layers(weights, quick=3, full=6, depths=(3, 4), edges=((1, 2, 1, 1),)),
         note=GATES,
     ),
     Claim(
@@ -254,7 +260,7 @@ CLAIMS = [
             r"\dim W_\infty(\theta_0) = kN - k(k+1)/2, \quad k = \text{rank}(U_0; V_0), \quad N = n + m",
             _ranks,
         ),
-        Grid(("n", "r", "m"), factored, quick=3, full=12, edges=((1, 3, 1), (2, 2, 2), (1, 3, 2))),
+        Grid(("n", "r", "m"), factored, quick=3, full=10, edges=((1, 3, 1), (2, 2, 2), (1, 3, 2))),
         note="At starts of every rank, drawn and balanced (columns (e_k; e_k)). W_infinity is so(n, m) acting on the "
         "columns, and by Witt's theorem its orbits are those of the Gram matrix U^T U - V^T V.",
     ),

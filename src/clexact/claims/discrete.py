@@ -431,7 +431,7 @@ CLAIMS = [
         "arXiv 2506.06194, proposition 5.1",
         Statement(
             "|h(theta_k) - h(theta_0)| <= (C_h C_L / 2) sum_{i<k} tau_i^2, C_h bounding the Hessian, C_L |grad|^2",
-            r"\mathbb{E}|h(\theta_k) - h(\theta_0)| \le \frac{C_h C_L}{2} \sum_{i<k} \tau_i^2",
+            r"\mathbb{E}|h(\theta_k) - h(\theta_0)| \leq \frac{C_h C_L}{2} \sum_{i<k} \tau_i^2",
             _bounded(Fraction(1, 2)),
         ),
         RUNS,
@@ -463,7 +463,7 @@ CLAIMS = [
         SIGNS,
         instead=Statement(
             "there are m(r - 1) laws at n = 1, n(r - 1) at m = 1, and 2r - 1 at n = m = 1; none where n, m >= 2",
-            r"n = 1: \; m(r-1); \quad m = 1: \; n(r-1); \quad n = m = 1: \; 2r - 1; \quad n, m \ge 2: \; 0",
+            r"n = 1: \; m(r-1); \quad m = 1: \; n(r-1); \quad n = m = 1: \; 2r - 1; \quad n, m \geq 2: \; 0",
             _signs(lambda size: sign_number(*size)),
         ),
         note="Near a point where no component vanishes. At n = 1 the gradient of V_jk is c_j u_k, so its signs are "

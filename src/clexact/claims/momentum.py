@@ -247,6 +247,20 @@ def _cubed(power: int) -> CheckAt:
     return lambda size, seed: lawful(damped(size, power), [str(h) for h in noether(size, Nesterov())], seed)
 
 
+def factored_law(rate: int) -> CheckAt:
+    """Whether s (<U', U A> + <V', V A>), s' = rate/t^3 s, is conserved under the damping 3/t^3."""
+
+    def check(size: Size, seed: int) -> Check:
+        plain = damped(size, 3)
+        names = ["t", "s", *plain.variables[1:]]
+        rows = [[str(p) for p in plain.components(i)] for i in range(len(plain))]
+        rows = [[row[0], f"{rate}*s" if i == 0 else "0", *row[1:]] for i, row in enumerate(rows)]
+        laws = [str(h) for h in noether(size, HeavyBall(1))]  # s stands for the factor there as well
+        return lawful(VectorFields.from_strings(names, rows), laws, seed)
+
+    return check
+
+
 def _scheme(power: int) -> CheckAt:
     r"""Nesterov's step in the time t = k e, e = sqrt(eta), on x(t): its limit beside x'' + (3/t^p) x'.
 
@@ -417,7 +431,7 @@ CLAIMS = [
         WIDE,
         instead=Statement(
             "they are less numerous exactly where r <= n + m or (r - n - m)^2 < r + n + m; at n = m = 1, where r <= 2",
-            r"r \le n + m \text{ or } (r-n-m)^2 < r+n+m; \quad n = m = 1: \; r \le 2",
+            r"r \leq n + m \text{ or } (r-n-m)^2 < r+n+m; \quad n = m = 1: \; r \leq 2",
             _fewer(_still_fewer),
         ),
         note="Where it fails is the over-parameterized regime of the abstract, with its boundary: "
@@ -536,6 +550,18 @@ CLAIMS = [
         SMALL,
         meant=Statement("with tau = 3/t it is", r"\tau(t) = 3/t: \; e^{\int \tau} = t^3", _cubed(1)),
         note="With 3/t^3 the factor would be exp(-3/(2 t^2)). At r = 1 there is no law to check.",
+    ),
+    Claim(
+        "momentum.nesterov-factor",
+        "The laws under the damping as printed",
+        "talk, slides 29 to 32",
+        Statement(
+            "with tau = 3/t^3, e^(integral of tau) (<U', U A> + <V', V A>) is conserved, with the factor exp(-3/(2t^2))",
+            r"\tau(t) = 3/t^3: \; e^{-3/(2t^2)}(\langle \dot U, U A\rangle + \langle \dot V, V A\rangle)",
+            factored_law(3),
+        ),
+        SMALL,
+        note="So the formula of slide 31 fits any damping; what is misprinted is the damping called Nesterov's.",
     ),
     Claim(
         "momentum.lagrangian",

@@ -16,6 +16,7 @@ from clexact.orbit import STARTS, Orbit, named_start, orbit_dimension
 from clexact.polynomial import Number
 
 SLIDE = "talk, slide 33"
+SLIDE_LATEX = r"\text{For some } \theta(0) \text{, there exist new conservation laws}"
 GATES = "The gates are free, as near a generic point; at a dead unit the true network has a kink."
 
 
@@ -165,11 +166,6 @@ RELU = Grid(
     edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (2, 2, 1), (2, 1, 2), (2, 3, 2)),
 )  # fmt: skip
 
-LINEAR_NUMBER = Statement(
-    "there are f(min(r, n + m)) - f(k) more, k the rank of (U; V) at the start, f(k) = k(n + m) - k(k + 1)/2",
-    r"f(\min(r, n+m)) - f(k), \quad k = \text{rank}(U; V), \quad f(k) = k(n+m) - k(k+1)/2",
-    _number_at(["linear"], "zero"),
-)
 WORDS = {
     "zero": "U = V = 0",
     "identity": "U and V of ones on the diagonal",
@@ -179,39 +175,32 @@ WORDS = {
 }
 
 
-def _linear_claim(start: str) -> Claim:
-    return Claim(
-        f"starts.linear-{start}",
-        f"Linear networks from the start {start}",
-        f"{SLIDE}, which names no start",
-        Statement(
-            f"there are new laws at {WORDS[start]}",
-            r"\text{For some } \theta(0) \text{, there exist new conservation laws}",
-            _new_at(["linear"], start),
-        ),
-        GRID,
-        instead=Statement(LINEAR_NUMBER.words, LINEAR_NUMBER.latex, _number_at(["linear"], start)),
-        note="f(N - 1) = f(N), N = n + m: a rank of N - 1 has no new law, nor has a balanced start of full rank.",
-    )
+NUMBERS = {
+    "linear": (
+        "there are f(min(r, n + m)) - f(k) more, k the rank of (U; V) at the start, f(k) = k(n + m) - k(k + 1)/2",
+        r"f(\min(r, n+m)) - f(k), \quad k = \text{rank}(U; V), \quad f(k) = k(n+m) - k(k+1)/2",
+        "f(N - 1) = f(N), N = n + m: a rank of N - 1 has no new law, nor has a balanced start of full rank.",
+    ),
+    "relu": (
+        "there are n + m - 1 more (with biases n + m) for each hidden unit of zero weights, and no others",
+        r"(n+m-1)\,\#\{k: u_k = 0, v_k = 0\}",
+        f"With and without biases. {GATES}",
+    ),
+}
 
 
-def _relu_claim(start: str) -> Claim:
+def _claim(kind: str, start: str) -> Claim:
+    """New laws of linear or ReLU networks at a start of this name."""
+    families, grid, title = (["linear"], GRID, "Linear") if kind == "linear" else (RELUS, RELU, "ReLU")
+    words, latex, note = NUMBERS[kind]
     return Claim(
-        f"starts.relu-{start}",
-        f"ReLU networks from the start {start}",
+        f"starts.{kind}-{start}",
+        f"{title} networks from the start {start}",
         f"{SLIDE}, which names no start",
-        Statement(
-            f"there are new laws at {WORDS[start]}, with and without biases",
-            r"\text{For some } \theta(0) \text{, there exist new conservation laws}",
-            _new_at(RELUS, start),
-        ),
-        RELU,
-        instead=Statement(
-            "there are n + m - 1 more (with biases n + m) for each hidden unit of zero weights, and no others",
-            r"(n+m-1)\,\#\{k: u_k = 0, v_k = 0\}",
-            _number_at(RELUS, start),
-        ),
-        note=GATES,
+        Statement(f"there are new laws at {WORDS[start]}", SLIDE_LATEX, _new_at(families, start)),
+        grid,
+        instead=Statement(words, latex, _number_at(families, start)),
+        note=note,
     )
 
 
@@ -222,7 +211,7 @@ CLAIMS = [
         SLIDE,
         Statement(
             "for some theta(0) there exist new conservation laws",
-            r"\text{For some } \theta(0) \text{, there exist new conservation laws}",
+            SLIDE_LATEX,
             _exists(["linear"]),
         ),
         GRID,
@@ -233,7 +222,7 @@ CLAIMS = [
         SLIDE,
         Statement(
             "for some theta(0) there exist new conservation laws, with and without biases",
-            r"\text{For some } \theta(0) \text{, there exist new conservation laws}",
+            SLIDE_LATEX,
             _exists(RELUS),
         ),
         RELU,
@@ -245,7 +234,7 @@ CLAIMS = [
         SLIDE,
         Statement(
             "for some theta(0) there exist new conservation laws: linear and ReLU, zero or a dead unit",
-            r"\text{For some } \theta(0) \text{, there exist new conservation laws}",
+            SLIDE_LATEX,
             _deep_exists,
         ),
         layers(weights, quick=3, full=6, depths=(3, 4), edges=((1, 2, 1, 1),)),
@@ -264,6 +253,5 @@ CLAIMS = [
         note="At starts of every rank, drawn and balanced (columns (e_k; e_k)). W_infinity is so(n, m) acting on the "
         "columns, and by Witt's theorem its orbits are those of the Gram matrix U^T U - V^T V.",
     ),
-    *(_linear_claim(start) for start in STARTS),
-    *(_relu_claim(start) for start in STARTS),
+    *(_claim(kind, start) for kind in NUMBERS for start in STARTS),
 ]

@@ -21,9 +21,9 @@ PAPER = "arXiv 2405.12888"
 FACTORS = ["U", "V"]
 
 
-EDGES = ((1, 3, 1), (1, 2, 2), (1, 4, 2), (2, 1, 2), (2, 2, 1), (2, 4, 1), (1, 1, 5), (5, 1, 1), (2, 2, 2), (2, 4, 2))
+EDGES = ((1, 5, 1), (1, 2, 2), (1, 4, 2), (2, 1, 2), (2, 2, 1), (2, 4, 1), (1, 1, 5), (5, 1, 1), (2, 2, 2), (2, 4, 2))
 GRID = Grid(("n", "r", "m"), factored, quick=4, full=14, edges=EDGES)
-HEAVY = Grid(("n", "r", "m"), factored, quick=2, full=8, edges=((1, 1, 2), (2, 1, 1), (1, 2, 1), (1, 2, 2)))
+HEAVY = Grid(("n", "r", "m"), factored, quick=2, full=8, edges=((1, 1, 2), (2, 1, 1), (1, 2, 1)))
 
 
 def nmf(size: Size) -> Flow:

@@ -24,12 +24,11 @@ SLIDE = "talk, slide 31; arXiv 2405.12888"
 DAMPINGS: tuple[Damping, ...] = (None, HeavyBall(1), Nesterov())
 MORE_DAMPINGS: tuple[Damping, ...] = (None, HeavyBall(1), HeavyBall(Fraction(1, 2)), HeavyBall(3), Nesterov())
 
-
-OVER = ((1, 3, 1), (1, 6, 1), (1, 4, 2), (2, 4, 1), (2, 4, 2), (1, 1, 5), (5, 1, 1), (2, 1, 2), (3, 1, 2), (2, 1, 3))
-GRID = Grid(("n", "r", "m"), factored, quick=4, full=12, edges=OVER)
-WIDE = Grid(
-    ("n", "r", "m"), factored, quick=4, full=24, edges=OVER, most=(3, 12, 3)
-)  # r >= 2(n + m) + 2: from 1, 8, 2 on
+OVER = ((1, 3, 1), (1, 6, 1), (1, 4, 2), (2, 4, 1), (2, 4, 2))  # r >= n + m
+EDGES = (*OVER, (1, 1, 5), (5, 1, 1), (2, 1, 2), (3, 1, 2), (2, 1, 3), (2, 2, 2))
+GRID = Grid(("n", "r", "m"), factored, quick=4, full=12, edges=EDGES)
+# r >= 2(n + m) + 2 from 1, 8, 2 on
+WIDE = Grid(("n", "r", "m"), factored, quick=4, full=24, edges=EDGES, most=(3, 12, 3))
 
 
 def flow(size: Size, damping: Damping = None) -> Flow:
@@ -326,7 +325,7 @@ def _quartic(names: list[str], D: int, draws: Draws) -> Polynomial:
 
 SMALL = Grid(
     ("n", "r", "m"), factored, quick=3, full=10,
-    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 3, 2), (2, 3, 1), (2, 1, 2), (2, 3, 2)),
+    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 4, 2), (2, 3, 1), (2, 1, 2), (2, 3, 2)),
 )  # fmt: skip
 LIFTED = Grid(("n", "r", "m"), factored, quick=3, full=10, edges=((1, 2, 1), (1, 2, 2)))
 RELU = layers(weights, quick=3, full=9, edges=((1, 2, 1), (2, 1, 2), (1, 2, 2)))
@@ -336,7 +335,7 @@ DEEP = layers(
 )  # fmt: skip
 SCALAR = Grid(
     ("n", "p", "q"), lambda size: (size[0] + 1) * (size[1] + size[2]), quick=4, full=14,
-    edges=((1, 2, 1), (1, 1, 2), (1, 3, 1), (2, 2, 1), (2, 1, 2)),
+    edges=((1, 2, 1), (1, 1, 2), (1, 3, 1), (2, 1, 3), (2, 2, 1), (2, 1, 2)),
 )  # fmt: skip
 MOTIONS = Grid(("D", "damping"), lambda size: size[0], quick=2, full=3, most=(3, len(MORE_DAMPINGS)))
 

@@ -159,7 +159,9 @@ def _number_at(families: Sequence[str], start: str) -> Callable[[Size, int], Che
 
 GRID = Grid(
     ("n", "r", "m"), factored, quick=2, full=12,
-    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 3, 2), (2, 2, 1), (2, 3, 1), (2, 1, 2), (2, 3, 2), (3, 3, 2)),
+    edges=(
+        (1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 3, 2), (2, 2, 1), (2, 3, 1), (2, 1, 2), (2, 2, 2), (2, 3, 2), (3, 3, 2),
+    ),
 )  # fmt: skip
 RELU = Grid(
     ("n", "r", "m"), factored, quick=2, full=8,

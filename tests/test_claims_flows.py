@@ -15,6 +15,7 @@ from clexact.claims.judge import Finding, Verdict, judge
 from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow
 from clexact.orbit import STARTS
 from clexact.polynomial import Polynomial
+from clexact.regions import TieError
 
 ALL = {claim.id: claim for topic in (momentum, mirror, starts, discrete) for claim in topic.CLAIMS}
 
@@ -271,6 +272,22 @@ def test_a_run_descends_along_the_true_gradient():
 
     assert gradient[0] == (loss(point[0] + 1, point[1]) - loss(point[0] - 1, point[1])) / 2
     assert gradient[1] == (loss(point[0], point[1] + 1) - loss(point[0], point[1] - 1)) / 2
+
+
+def test_ties_are_drawn_again(monkeypatch):
+    net, tried = models.relu([1, 1, 1]), []
+
+    def sometimes(model, rates, seed, batch):
+        tried.append(seed)
+        if seed < 2:
+            raise TieError("a tie")
+        return seed
+
+    monkeypatch.setattr(discrete, "Run", sometimes)
+    assert discrete.drawn_run(net, [], 0, 1) == 2 and tried == [0, 1, 2]
+    monkeypatch.setattr(discrete, "DRAWS", 2)
+    with pytest.raises(TieError, match="each of 2 runs"):
+        discrete.drawn_run(net, [], 0, 1)
 
 
 # --- grids -----------------------------------------------------------------------------------------------------------

@@ -325,7 +325,7 @@ def _quartic(names: list[str], D: int, draws: Draws) -> Polynomial:
 
 SMALL = Grid(
     ("n", "r", "m"), factored, quick=3, full=10,
-    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 4, 2), (2, 3, 1), (2, 1, 2), (2, 3, 2)),
+    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 4, 2), (2, 4, 1), (2, 1, 2), (2, 3, 2)),
 )  # fmt: skip
 LIFTED = Grid(("n", "r", "m"), factored, quick=3, full=10, edges=((1, 2, 1), (1, 2, 2)))
 RELU = layers(weights, quick=3, full=9, edges=((1, 2, 1), (2, 1, 2), (1, 2, 2)))

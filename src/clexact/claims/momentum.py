@@ -28,7 +28,7 @@ OVER = ((1, 3, 1), (1, 6, 1), (1, 4, 2), (2, 4, 1), (2, 4, 2))  # r >= n + m
 EDGES = (*OVER, (1, 1, 5), (5, 1, 1), (2, 1, 2), (3, 1, 2), (2, 1, 3), (2, 2, 2))
 GRID = Grid(("n", "r", "m"), factored, quick=4, full=12, edges=EDGES)
 # r >= 2(n + m) + 2 from 1, 8, 2 on
-WIDE = Grid(("n", "r", "m"), factored, quick=4, full=24, edges=EDGES, most=(3, 12, 3))
+WIDE = Grid(("n", "r", "m"), factored, quick=4, full=27, edges=EDGES, most=(3, 12, 3))
 
 
 def flow(size: Size, damping: Damping = None) -> Flow:
@@ -328,9 +328,9 @@ SMALL = Grid(
     edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 4, 2), (2, 4, 1), (2, 1, 2), (2, 3, 2)),
 )  # fmt: skip
 LIFTED = Grid(("n", "r", "m"), factored, quick=3, full=10, edges=((1, 2, 1), (1, 2, 2)))
-RELU = layers(weights, quick=3, full=9, edges=((1, 2, 1), (2, 1, 2), (1, 2, 2)))
+RELU = layers(weights, quick=3, full=7, edges=((1, 2, 1), (2, 1, 2), (1, 2, 2)))
 DEEP = layers(
-    weights, quick=3, full=9, depths=(3, 4, 5),
+    weights, quick=3, full=7, depths=(3, 4, 5),
     edges=((1, 2, 1, 1), (1, 1, 2, 1), (1, 2, 1, 2), (2, 2, 2, 2), (2, 3, 2, 2)),
 )  # fmt: skip
 SCALAR = Grid(

@@ -158,7 +158,7 @@ def _number_at(families: Sequence[str], start: str) -> Callable[[Size, int], Che
 
 
 GRID = Grid(
-    ("n", "r", "m"), factored, quick=2, full=12,
+    ("n", "r", "m"), factored, quick=2, full=10,
     edges=(
         (1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 3, 2), (2, 2, 1), (2, 3, 1), (2, 1, 2), (2, 2, 2), (2, 3, 2), (3, 3, 2),
     ),
@@ -181,7 +181,8 @@ NUMBERS = {
     "linear": (
         "there are f(min(r, n + m)) - f(k) more, k the rank of (U; V) at the start, f(k) = k(n + m) - k(k + 1)/2",
         r"f(\min(r, n+m)) - f(k), \quad k = \text{rank}(U; V), \quad f(k) = k(n+m) - k(k+1)/2",
-        "f(N - 1) = f(N), N = n + m: a rank of N - 1 has no new law, nor has a balanced start of full rank.",
+        "f(N - 1) = f(N), N = n + m: a rank of N - 1 has no new law, nor has a balanced start of full rank; U and V of "
+        "deficient ranks have new laws only if (U; V) is of deficient rank too.",
     ),
     "relu": (
         "there are n + m - 1 more (with biases n + m) for each hidden unit of zero weights, and no others",

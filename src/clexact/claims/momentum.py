@@ -325,7 +325,7 @@ def _quartic(names: list[str], D: int, draws: Draws) -> Polynomial:
 
 SMALL = Grid(
     ("n", "r", "m"), factored, quick=3, full=10,
-    edges=((1, 2, 1), (1, 3, 1), (1, 2, 2), (1, 4, 2), (2, 4, 1), (2, 1, 2), (2, 3, 2)),
+    edges=((1, 2, 1), (1, 4, 1), (1, 2, 2), (1, 4, 2), (2, 4, 1), (2, 1, 2), (2, 3, 2)),
 )  # fmt: skip
 LIFTED = Grid(("n", "r", "m"), factored, quick=3, full=10, edges=((1, 2, 1), (1, 2, 2)))
 RELU = layers(weights, quick=3, full=7, edges=((1, 2, 1), (2, 1, 2), (1, 2, 2)))
@@ -527,6 +527,7 @@ CLAIMS = [
         LIFTED,
         note="The fields are written here from the slide, tau = 0 and 1/2. In t the laws of tau = 1/2 are no "
         "polynomials, since they have the factor e^(t/2): their number exceeds the polynomial laws found.",
+        fitted=False,
     ),
     Claim(
         "momentum.nesterov",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 from clexact.algebra import span_dimensions
 from clexact.certify import LawCount, certify
@@ -23,9 +23,7 @@ SHOWN = 6  # laws that a check carries
 
 def counted(flow: Flow | VectorFields, stated: int, seed: int, degree: int = 2) -> Check:
     """The certified number of independent laws beside the number stated."""
-    count = certify(flow, degree, seed)
-    holds = count.lower == stated if count.exact else (None if count.lower <= stated <= count.upper else False)
-    return of_count(count, holds, str(stated))
+    return compared(certify(flow, degree, seed), stated)
 
 
 def of_count(count: LawCount, holds: bool | None, stated: str) -> Check:
@@ -77,14 +75,7 @@ def spanned(flow: Flow | VectorFields, laws: Sequence[Polynomial], degree: int, 
 
 def _dimension(laws: Sequence[Polynomial] | ConservationLaws) -> int:
     """Of the linear span over Q."""
-    rows = [dict(law.items()) for law in laws]
-    columns = {monomial: k for k, monomial in enumerate(dict.fromkeys(m for row in rows for m in row))}
-    dense: list[list[int | Fraction]] = []
-    for row in rows:
-        dense.append([0] * len(columns))
-        for monomial, coefficient in row.items():
-            dense[-1][columns[monomial]] = coefficient
-    return rational_rank(dense)
+    return dimension_of([dict(law.items()) for law in laws])
 
 
 def filtered(flow: Flow | VectorFields, stated: str, holds: Callable[[LieClosure], bool | None], seed: int) -> Check:
@@ -106,18 +97,44 @@ def drawn_point(dimension: int, seed: int, bound: int = 9) -> tuple[int, ...]:
 
 
 def together(checks: Sequence[Check]) -> Check:
-    """One check of several: it holds where all do. Numbers, laws and the certificate are those of the first."""
+    """Several checks of one statement at one size: it holds where all do."""
     outcomes = [check.holds for check in checks]
-    holds = False if False in outcomes else None if None in outcomes else True
-
-    def joined(texts: Iterable[str]) -> str:
-        return "; ".join(dict.fromkeys(text for text in texts if text))
-
-    return replace(
-        checks[0], holds=holds, stated=joined(check.stated for check in checks),
-        found=joined(check.found for check in checks), evidence=joined(check.evidence for check in checks),
-        more=joined(check.more for check in checks),
+    counts = {check.count for check in checks} - {None}
+    wrong = [check for check in checks if not check.holds] or checks
+    return Check(
+        False if False in outcomes else (None if None in outcomes else True),
+        "; ".join(dict.fromkeys(check.stated for check in checks)),
+        "; ".join(dict.fromkeys(check.found for check in wrong)),
+        "; ".join(dict.fromkeys(check.evidence for check in wrong)),
+        max(check.dimension for check in checks),
+        count=counts.pop() if len(counts) == 1 else None,
+        laws=wrong[0].laws,
+        more="; ".join(dict.fromkeys(check.more for check in checks if check.more)),
+        certificate=checks[0].certificate,
     )  # fmt: skip
+
+
+def dimension_of(rows: Sequence[Mapping[Any, Number]]) -> int:
+    """Of the linear span over Q of sparse vectors {place: coefficient}."""
+    columns = {place: k for k, place in enumerate(dict.fromkeys(place for row in rows for place in row))}
+    dense: list[list[Number]] = []
+    for row in rows:
+        dense.append([0] * len(columns))
+        for place, coefficient in row.items():
+            dense[-1][columns[place]] = coefficient
+    return rational_rank(dense)
+
+
+def compared(count: LawCount, stated: int) -> Check:
+    """A certified number beside the number stated."""
+    holds = count.lower == stated if count.exact else (None if count.lower <= stated <= count.upper else False)
+    return of_count(count, holds, str(stated))
+
+
+@cache
+def count_at(make: Callable[..., Flow | VectorFields], args: tuple[Any, ...], seed: int, degree: int = 2) -> LawCount:
+    """``certify(make(*args))``, once for all statements about that flow."""
+    return certify(make(*args), degree, seed)
 
 
 def gradient_rank(laws: Sequence[Polynomial], point: Sequence[Number]) -> int:

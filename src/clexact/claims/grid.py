@@ -85,6 +85,12 @@ def layers(
     return Grid(("widths...",), dimension, quick, full, edges, lengths=tuple(depth + 1 for depth in depths))
 
 
+def factored(size: Size) -> int:
+    """Number of parameters (n + m) r of U V^T, of size n, r, m."""
+    n, r, m = size
+    return (n + m) * r
+
+
 def weights(widths: Size) -> int:
     """Number of weights of a layered network."""
     return sum(a * b for a, b in pairwise(widths))

@@ -169,6 +169,7 @@ def _formula(claim: Claim, trial: Trial, seed: int) -> Formula | None:
     """A formula for the certified counts, where every size has one."""
     counts = {outcome.size: outcome.check.count for outcome in trial.outcomes}
     known = {size: count for size, count in counts.items() if count is not None}
-    if len(known) < len(counts) or claim.grid.lengths or claim.grid.numbered or len(counts) < 2:
+    layered = claim.grid.lengths or claim.grid.numbered
+    if not claim.fitted or layered or len(known) < len(counts) or len(counts) < 2:
         return None
     return fit(known, claim.grid.names, seed=seed)

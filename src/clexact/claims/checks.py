@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from math import comb
 from typing import Any
 
 from clexact.algebra import span_dimensions
@@ -12,6 +13,7 @@ from clexact.claims.claim import Check
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import Flow, as_flow
+from clexact.forms import Law
 from clexact.lawcheck import check_law
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import ClosureStatus, LieClosure, lie_closure
@@ -19,6 +21,8 @@ from clexact.linalg import rational_rank
 from clexact.polynomial import Number, Polynomial
 
 SHOWN = 6  # laws that a check carries
+HIGHEST, MOST_MONOMIALS = 4, 500  # degree and monomials up to which laws that are missing are searched
+MOST_FOR_FORMS = 4  # dimension up to which they are sought among rational and logarithmic laws
 
 
 def counted(flow: Flow | VectorFields, stated: int, seed: int, degree: int = 2) -> Check:
@@ -29,12 +33,42 @@ def counted(flow: Flow | VectorFields, stated: int, seed: int, degree: int = 2) 
 def of_count(count: LawCount, holds: bool | None, stated: str) -> Check:
     """A check of what a certified count says."""
     found = str(count.lower) if count.exact else f"{count.lower} to {count.upper}"
-    beyond = f"{count.exhibited} of them are polynomials of degree <= {count.degree}; the others exist by Frobenius"
+    further = others(count)
     return Check(
         holds, stated, found, f"at least: {count.evidence.lower}; at most: {count.evidence.upper}", count.dimension,
-        count=count.lower if count.exact else None, laws=tuple(count.laws.to_latex()[:SHOWN]),
-        more=beyond if count.lower > count.exhibited else "", certificate=certificate_or_none(count),
+        count=count.lower if count.exact else None,
+        laws=(*count.laws.to_latex()[:SHOWN], *(law.to_latex() for law in further)),
+        more=beyond(count, further), certificate=certificate_or_none(count),
     )  # fmt: skip
+
+
+def others(count: LawCount) -> tuple[Law, ...]:
+    """Rational and logarithmic laws where a count exceeds the polynomial laws shown, sought in small dimensions."""
+    return count.further_laws() if count.dimension <= MOST_FOR_FORMS else ()
+
+
+def beyond(count: LawCount, further: Sequence[Law]) -> str:
+    """Where a count exceeds the polynomial laws shown, what was tried to find the others, and what was found."""
+    missing = count.lower - count.exhibited
+    if not missing:
+        return ""
+    degree, polynomials = _raised(count)
+    said = f"{polynomials} of {count.lower} are polynomials (searched up to degree {degree})"
+    if further:
+        forms = " and ".join(dict.fromkeys(law.form.value for law in further))
+        said += f", {len(further)} more found: {forms}"
+    left = count.lower - polynomials - len(further)
+    tried = "none found" if count.dimension <= MOST_FOR_FORMS else "not sought at this size"
+    return said + (f"; {left} by Frobenius' theorem (rational or logarithmic: {tried})" if left > 0 else "")
+
+
+def _raised(count: LawCount) -> tuple[int, int]:
+    """The largest degree searched, and how many independent polynomial laws there are up to it."""
+    degree, found = count.degree, count.exhibited
+    while found < count.lower and degree < HIGHEST and comb(count.dimension + degree + 1, degree + 1) <= MOST_MONOMIALS:
+        degree += 1
+        found = len(polynomial_laws(count.flow, degree, seed=count.seed).independent)
+    return degree, found
 
 
 def certificate_or_none(count: LawCount) -> object:

@@ -1,0 +1,168 @@
+r"""Convolutions and pooling (arXiv 2506.06194, theorem 3.6; talk, slide 34, extensions)."""
+
+from __future__ import annotations
+
+from clexact import models
+from clexact.claims.checks import complete, gram_laws, matrix
+from clexact.claims.claim import Claim, Statement
+from clexact.claims.grid import Grid, Size
+from clexact.claims.pieces import Activation, local_count, relu
+from clexact.dynamics import gradient_flow
+from clexact.flow import Flow
+from clexact.model import Model
+from clexact.polynomial import Polynomial
+
+
+def flow(size: Size, axes: int = 1, rectified: bool = False) -> Flow:
+    """Of two convolutions of a size (channels in, hidden, out, kernel, stride), in one or two dimensions."""
+    a, b, c, kernel, stride = size
+    family = models.conv1d if axes == 1 else models.conv2d
+    return gradient_flow(family([a, b, c], kernel, stride, relu=rectified))
+
+
+def channel_laws(size: Size, axes: int = 1, rectified: bool = False) -> list[Polynomial]:
+    """Inner products of what leaves hidden channels minus those of what enters; of each with itself for ReLU."""
+    a, b, c, kernel, _ = size
+    offsets = (kernel,) * axes
+    leaving, entering = matrix("W2", (c, b, *offsets), axis=1), matrix("W1", (b, a, *offsets), axis=0)
+    return gram_laws(flow(size, axes, rectified), leaving, entering, diagonal=rectified)
+
+
+def dimension(size: Size, axes: int = 1) -> int:
+    """Number of weights."""
+    a, b, c, kernel, _ = size
+    return b * (a + c) * kernel**axes
+
+
+def pooled(size: Size, mean: bool = False) -> Flow:
+    """Of U pool(V^T x), a size being (inputs, pools, outputs, units in a pool)."""
+    m, r, n, p = size
+    return gradient_flow((models.avgpool if mean else models.maxpool)(m, r, n, pool=p))
+
+
+def pool_laws(size: Size, mean: bool = False) -> list[Polynomial]:
+    """The squared norm of what leaves a pool minus that of all that enters it."""
+    m, r, n, p = size
+    entering = matrix("V", (m, r * p)).reshape(m, r, p).swapaxes(1, 2).reshape(m * p, r)
+    return gram_laws(pooled(size, mean), matrix("U", (n, r)), entering, diagonal=True)
+
+
+def pool_dimension(size: Size) -> int:
+    """Number of weights."""
+    m, r, n, p = size
+    return r * (n + m * p)
+
+
+def _pool_network(size: Size, activation: Activation) -> Model:
+    m, r, n, p = size
+    return Model({"U": (n, r), "V": (m, r * p)}, {"x": (m,)}, lambda U, V, x: U @ activation((V.T @ x).reshape((r, p))))
+
+
+NAMES = ("a", "b", "c", "K", "s")
+WRITTEN = "a, b, c: channels in, hidden, out; K: kernel; s: stride."
+POOLS = Grid(
+    ("m", "r", "n", "p"), pool_dimension, quick=9, full=24,
+    edges=((1, 1, 1, 4), (1, 3, 1, 2), (2, 2, 1, 4), (3, 2, 2, 2), (2, 2, 2, 1)),
+)  # fmt: skip
+
+CLAIMS = [
+    Claim(
+        "convolution.relu",
+        "The laws of a convolutional ReLU network",
+        "arXiv 2506.06194, theorem 3.6",
+        Statement(
+            "one law for each hidden channel, sum_k ||u_kj||^2 - sum_i ||v_ji||^2, and no others",
+            r"\sum_k \|u_{kj}\|^2 - \sum_i \|v_{ji}\|^2, \quad j = 1, \dots, c_1",
+            lambda size, seed: complete(flow(size, rectified=True), channel_laws(size, rectified=True), seed),
+        ),
+        Grid(
+            NAMES,
+            dimension,
+            quick=8,
+            full=24,
+            edges=((1, 3, 1, 2, 1), (1, 2, 1, 3, 2), (2, 1, 1, 2, 3), (1, 2, 1, 1, 1)),
+            most=(5, 6, 5, 5, 3),
+        ),
+        note=WRITTEN + " Gates are free: where a = K = 1 a unit sees one number, and data span less without biases.",
+    ),
+    Claim(
+        "convolution.relu-2d",
+        "The same on images",
+        "arXiv 2506.06194, theorem 3.6",
+        Statement(
+            "one law for each hidden channel, sum_k ||u_kj||^2 - sum_i ||v_ji||^2, and no others",
+            r"\sum_k \|u_{kj}\|^2 - \sum_i \|v_{ji}\|^2, \quad j = 1, \dots, c_1",
+            lambda size, seed: complete(flow(size, 2, rectified=True), channel_laws(size, 2, rectified=True), seed),
+        ),
+        Grid(
+            NAMES,
+            lambda size: dimension(size, 2),
+            quick=8,
+            full=24,
+            edges=((1, 2, 1, 2, 1), (1, 1, 2, 2, 2)),
+            most=(3, 4, 3, 3, 2),
+        ),
+        note=WRITTEN,
+    ),
+    Claim(
+        "convolution.linear",
+        "The laws of a linear convolutional network",
+        "arXiv 2506.06194, abstract (linear networks, with or without convolution); talk, slide 34",
+        Statement(
+            "all laws are functions of the inner products of what leaves hidden channels minus those of what enters",
+            r"\langle u_j, u_{j'}\rangle - \langle v_j, v_{j'}\rangle \text{ and no others}",
+            lambda size, seed: complete(flow(size), channel_laws(size), seed),
+        ),
+        Grid(
+            NAMES,
+            dimension,
+            quick=8,
+            full=24,
+            edges=((1, 2, 1, 2, 1), (1, 2, 1, 3, 1), (1, 2, 1, 2, 2), (2, 2, 1, 2, 1), (1, 3, 1, 2, 1)),
+            most=(5, 6, 5, 5, 3),
+        ),
+        note=WRITTEN,
+    ),
+    Claim(
+        "pooling.max",
+        "The laws of a max-pooling network",
+        "talk, slide 34, extensions; max-pooling is 1-homogeneous",
+        Statement(
+            "one law for each pool, ||u_k||^2 - sum_j ||v_kj||^2, and no others",
+            r"\|u_k\|^2 - \sum_j \|v_{kj}\|^2, \quad k = 1, \dots, r",
+            lambda size, seed: complete(pooled(size), pool_laws(size), seed),
+        ),
+        POOLS,
+        note="m inputs, r pools of p units, n outputs. Which is the largest is free: pooling.max-data has true maxima.",
+    ),
+    Claim(
+        "pooling.max-data",
+        "The same with true maxima",
+        "talk, slide 34, extensions",
+        Statement(
+            "r laws near a parameter that is drawn",
+            r"\|u_k\|^2 - \sum_j \|v_{kj}\|^2, \quad k = 1, \dots, r",
+            lambda size, seed: local_count(lambda f: _pool_network(size, f), relu, size[1], seed),
+        ),
+        Grid(
+            ("m", "r", "n", "p"),
+            pool_dimension,
+            quick=8,
+            full=16,
+            edges=((1, 1, 1, 3), (1, 2, 1, 2), (2, 1, 1, 3), (2, 1, 1, 4), (2, 2, 2, 2)),
+            most=(2, 3, 3, 5),
+        ),
+        note="m <= 2, where all linear regions of the input are visited.",
+    ),
+    Claim(
+        "pooling.mean",
+        "The laws of a network that averages ReLU units",
+        "talk, slide 34, extensions",
+        Statement(
+            "one law for each pool, ||u_k||^2 - sum_j ||v_kj||^2, and no others",
+            r"\|u_k\|^2 - \sum_j \|v_{kj}\|^2, \quad k = 1, \dots, r",
+            lambda size, seed: complete(pooled(size, mean=True), pool_laws(size, mean=True), seed),
+        ),
+        POOLS,
+    ),
+]

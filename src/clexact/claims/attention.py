@@ -162,8 +162,8 @@ def _weights(size: Size) -> int:
 
 HEADS = r"Q_i Q_i^\top - K_i K_i^\top, \quad V_i V_i^\top - O_i O_i^\top"
 TRUE = (
-    "d: width of a token, h: of a head, H heads, T tokens. The softmax enters by Taylor coefficients, which span a part "
-    "of the fields: the upper bound is a proof. The laws hold by the shape of the head."
+    "d: width of a token, h: of a head, H heads, T tokens. The softmax enters by Taylor coefficients, which span a "
+    "part of the fields: the upper bound is a proof. The laws hold by the shape of the head."
 )
 TRUE_EDGES = ((1, 1, 1, 1), (1, 1, 1, 2), (1, 3, 1, 2), (1, 1, 2, 2), (1, 2, 2, 2), (2, 1, 2, 1), (2, 1, 1, 3))
 

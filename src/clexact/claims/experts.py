@@ -23,10 +23,10 @@ def gate_laws(flow: Flow, experts: int, m: int) -> list[Polynomial]:
     return sum_laws(flow, matrix("W", (experts, m)))
 
 
-def _dense(size: Size, seed: int, gate: str = "softmax", **options: int) -> Check:
+def _dense(size: Size, seed: int) -> Check:
     m, experts, n = size
     return refined(
-        lambda k: gradient_flow(models.moe(m, experts, n, gate, order=k, **options)), ORDERS,
+        lambda k: gradient_flow(models.moe(m, experts, n, order=k)), ORDERS,
         lambda flow: complete(flow, gate_laws(flow, experts, m), seed),
     )  # fmt: skip
 
@@ -34,15 +34,24 @@ def _dense(size: Size, seed: int, gate: str = "softmax", **options: int) -> Chec
 def _sigmoid(size: Size, seed: int, with_sums: bool) -> Check:
     """With normalised sigmoid gates: the sums, or nothing where there are two experts or more."""
     m, experts, n = size
+    gate = "sigmoid" if experts > 1 else "softmax"  # of one expert, both gates are 1
     return refined(
-        lambda k: gradient_flow(models.moe(m, experts, n, "sigmoid", order=k)), ORDERS,
+        lambda k: gradient_flow(models.moe(m, experts, n, gate, order=k)), ORDERS[1:],
         lambda flow: complete(flow, gate_laws(flow, experts, m) if with_sums or experts == 1 else [], seed),
     )  # fmt: skip
 
 
-def _top(size: Size, seed: int) -> Check:
+def _top(size: Size, seed: int, single: bool = False) -> Check:
+    """Sizes (m, experts, k); with ``single``, all entries of W are laws where one expert is chosen."""
     m, experts, k = size
-    return _dense((m, experts, 1), seed, "topk", k=k)
+
+    def check(flow: Flow) -> Check:
+        laws = gate_laws(flow, experts, m)
+        if single and k == 1:
+            laws = sum_laws(flow, matrix("W", (experts, m)).reshape(1, -1))
+        return complete(flow, laws, seed)
+
+    return refined(lambda order: gradient_flow(models.moe(m, experts, 1, "topk", k, order)), ORDERS, check)
 
 
 def rectified_experts(m: int, experts: int, r: int, n: int, order: int) -> Model:
@@ -74,7 +83,8 @@ def _rectified(size: Size, seed: int) -> Check:
     return refined(lambda k: gradient_flow(rectified_experts(m, experts, r, n, k)), ORDERS[:4], check)
 
 
-TOP = tuple((m, e, k) for m, e, k in product((1, 2, 3), repeat=3) if k <= e <= m + 1)
+TOP = tuple((m, e, k) for m, e, k in product((1, 2, 3), repeat=3) if 2 <= k <= e <= m + 1)
+TOP_ONE = tuple((m, e) for m, e in product((1, 2, 3), repeat=2) if e <= m + 1)
 GRID = Grid(("m", "E", "n"), lambda size: size[0] * size[1] * (1 + size[2]), quick=8, full=24,
             edges=((1, 1, 1), (1, 3, 1), (1, 1, 3), (3, 2, 1), (2, 3, 2)), most=(5, 4, 5))  # fmt: skip
 SUMS = r"\sum_i W_{ij}, \quad j = 1, \dots, m"
@@ -112,6 +122,23 @@ CLAIMS = [
         Statement("sum_i W_ij for each input j, and no others but those of the experts", SUMS, _top),
         Grid(("m", "E", "k"), lambda size: size[0] * size[1] * 2, 0, 0, edges=TOP),
         note="E <= m + 1 experts, each set of k of which is selected by some input. One output.",
+    ),
+    Claim(
+        "experts.top-1",
+        "What the theorem leaves out: top-1 gates",
+        "arXiv 2606.17816, theorem 4.6 takes k > 1",
+        Statement(
+            "for k = 1 too, sum_i W_ij for each input j, and no others",
+            SUMS,
+            lambda size, seed: _top((*size, 1), seed),
+        ),
+        Grid(("m", "E"), lambda size: size[0] * size[1] * 2, 0, 0, edges=TOP_ONE),
+        instead=Statement(
+            "all entries of W: the gate of the one expert chosen is 1",
+            r"W_{ij}, \quad i = 1, \dots, E, \ j = 1, \dots, m",
+            lambda size, seed: _top((*size, 1), seed, single=True),
+        ),
+        note="E <= m + 1, as above.",
     ),
     Claim(
         "experts.sigmoid",

@@ -40,11 +40,15 @@ def _bilinear(size: Size, seed: int) -> Check:
     return complete(flow, unit_laws(flow, size, "A") + unit_laws(flow, size, "B"), seed)
 
 
+def _bilinear_count(m: int, r: int, n: int) -> int:
+    return 3 * r - 1 if m == n == 1 else 2 * r
+
+
 NAMES = ("m", "r", "n")
 TWO_LAYER = Grid(NAMES, lambda size: (size[0] + size[2]) * size[1], quick=8, full=24,
                  edges=((1, 4, 1), (1, 1, 4), (4, 1, 1), (2, 3, 2)))  # fmt: skip
 GATED = Grid(NAMES, lambda size: (2 * size[0] + size[2]) * size[1], quick=9, full=24,
-             edges=((1, 3, 1), (1, 1, 4), (3, 1, 1), (2, 2, 2)))  # fmt: skip
+             edges=((1, 3, 1), (1, 3, 2), (2, 2, 1), (3, 1, 1), (2, 2, 2)))  # fmt: skip
 
 
 def _activation(name: str, family: Callable[..., Model], source: str) -> Claim:
@@ -88,5 +92,10 @@ CLAIMS = [
             _bilinear,
         ),
         GATED,
+        instead=Statement(
+            "2r laws; but 3r - 1 where m = n = 1: one field on 3r parameters",
+            r"2r, \quad \text{or } 3r - 1 \text{ if } m = n = 1",
+            lambda size, seed: counted(gradient_flow(models.glu(*size)), _bilinear_count(*size), seed),
+        ),
     ),
 ]

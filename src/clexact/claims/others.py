@@ -286,7 +286,7 @@ CLAIMS = [
         "arXiv 2508.07370 (intrinsic dynamics, criterion by kernels)",
         Statement(
             "where U^T U - V^T V is a multiple of I, ker dphi and ker dh meet inside ker dM",
-            r"\ker \partialarphi \cap \ker \partial h \subset \ker \partial M, \quad U^	op U - V^	op V = \lambda I",
+            r"\ker \partial\varphi \cap \ker \partial h \subset \ker \partial M, \quad U^\top U - V^\top V = \lambda I",
             lambda size, seed: _intrinsic(*relaxed_balanced(size, seed)),
         ),
         INTRINSIC,
@@ -298,7 +298,7 @@ CLAIMS = [
         "arXiv 2508.07370 (intrinsic dynamics, criterion by kernels)",
         Statement(
             "ker dphi and ker dh meet inside ker dM at a point that is drawn",
-            r"\ker \partialarphi \cap \ker \partial h \subset \ker \partial M",
+            r"\ker \partial\varphi \cap \ker \partial h \subset \ker \partial M",
             _intrinsic_drawn,
         ),
         INTRINSIC,
@@ -310,7 +310,7 @@ CLAIMS = [
         SYMMETRIC,
         Statement(
             "as many laws on data that x -> -x leaves alone as on all data",
-            r"\ell(z, y) = \sum_c e^{y_c z_c}: \ 	ext{no other conservation laws}",
+            r"\ell(z, y) = \sum_c e^{y_c z_c}: \ \text{no other conservation laws}",
             lambda size, seed: _with_symmetry(size, seed, True, 0),
         ),
         LINEAR,
@@ -322,13 +322,13 @@ CLAIMS = [
         SYMMETRIC,
         Statement(
             "more laws on data that x -> -x leaves alone than on all data",
-            r"\ell(z, y) = \|z - y\|^2: \ 	ext{more conservation laws}",
+            r"\ell(z, y) = \|z - y\|^2: \ \text{more conservation laws}",
             _extra,
         ),
         LINEAR,
         instead=Statement(
             "r(n - r) more where r < n, else none: the column space of U does not move",
-            r"N_{	ext{symmetric}} = N + r \max(0, n - r)",
+            r"N_{\text{symmetric}} = N + r \max(0, n - r)",
             lambda size, seed: _with_symmetry(size, seed, False, size[1] * max(0, size[0] - size[1])),
         ),
         note="Two-layer linear networks, the labels of x and -x being equal: they drop out of the gradient.",
@@ -339,7 +339,7 @@ CLAIMS = [
         REACTIONS,
         Statement(
             "the left nullspace of the stoichiometric matrix is all that is conserved for all rate constants",
-            r"c^	op N = 0 \iff c^	op x 	ext{ is conserved}",
+            r"c^\top N = 0 \iff c^\top x \text{ is conserved}",
             _all_rates,
         ),
         cases("network", len(NETWORKS)),
@@ -351,13 +351,13 @@ CLAIMS = [
         REACTIONS,
         Statement(
             "the left nullspace of the stoichiometric matrix has all linear laws",
-            r"c^	op N = 0 \iff c^	op x 	ext{ is conserved}",
+            r"c^\top N = 0 \iff c^\top x \text{ is conserved}",
             lambda size, seed: _fixed_rates(size, seed, stoichiometry),
         ),
         cases("network", len(NETWORKS)),
         instead=Statement(
             "the left nullspace of the changes that each complex undergoes by all its reactions together",
-            r"c^	op \sum_{r: 	ext{ complex}} k_r N_r = 0 	ext{ for each complex}",
+            r"c^\top \sum_{r: \text{ complex}} k_r N_r = 0 \text{ for each complex}",
             lambda size, seed: _fixed_rates(size, seed, kinetic),
         ),
         note="Rates 2, 3, 5, 7, ... The networks are those of others.reactions.",
@@ -368,7 +368,7 @@ CLAIMS = [
         "scale invariance (weight normalisation, batch normalisation without affine map)",
         Statement(
             "||w_k||^2 for each unit u_k relu(<w_k, x>/||w_k||), and no others",
-            r"\|w_k\|^2 	ext{ alone}",
+            r"\|w_k\|^2 \text{ alone}",
             lambda size, seed: _norms(size, seed, False),
         ),
         UNITS,

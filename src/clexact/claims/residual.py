@@ -111,7 +111,7 @@ CLAIMS = [
             _block_dimension,
             quick=4,
             full=10,
-            edges=((1, 3, 1, 1), (1, 3, 1, 2), (2, 5, 1, 1), (1, 5, 2, 2)),
+            edges=((1, 3, 1, 1), (1, 3, 1, 2), (1, 5, 2, 2), (2, 2, 1, 1)),
             most=(6, 6, 2, 2),
         ),
         note="sigma: 1 the identity, 2 ReLU; l: the block. Those of the other block are free, as the input is.",
@@ -150,8 +150,14 @@ CLAIMS = [
             lambda size, seed: _scalar(3, size, seed),
         ),
         Grid(("v1", "v2", "gain"), lambda size: 4, 4, 4, most=2),
+        instead=Statement(
+            "three where v_1 and v_2 have the same sign, else two",
+            r"v_1 v_2 > 0: \ \text{three}, \quad v_1 v_2 < 0: \ \text{two}",
+            lambda size, seed: _scalar(3 if size[0] == size[1] else 2, size, seed),
+        ),
         note="v1, v2, gain: signs of v_1, v_2 and 1 + u_1 v_1, 1 for plus and 2 for minus. All linear regions of the "
-        "input are visited, so the count is exact.",
+        "input are visited, so the count is exact. With v_1 v_2 > 0, both units see the same inputs: one function of the four "
+        "weights is learned, (1 + u_1 v_1)(1 + u_2 v_2), or 1 + u_1 v_1 where that is negative and the second is off.",
     ),
     Claim(
         "residual.wider",

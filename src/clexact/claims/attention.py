@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 
 from clexact import functions, models
-from clexact.claims.checks import complete, counted, drawn_point, gram_laws, matrix, refined, same_span
+from clexact.claims.checks import complete, counted, drawn_point, gram_laws, matrix, refined, same_span, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.dynamics import HeavyBall, gradient_flow, momentum_flow
@@ -25,17 +25,24 @@ def head_laws(flow: Flow, d: int, h: int, heads: int = 1, keys: int | None = Non
     """The entries of Q^T Q - K^T K and of O^T O - V^T V, Q and O summed over the heads that share K and V."""
     groups = keys or heads
     found: list[Polynomial] = []
-    for g, (many, one) in product(range(groups), ("QK", "OV")):
+    for g, (many, one) in product(range(groups), (("Q", "K"), ("O", "V"))):
         sharing = range(g * heads // groups + 1, (g + 1) * heads // groups + 1)
         stacked = np.concatenate([matrix(f"{many}{i}", (d, h)) for i in sharing])
         found += gram_laws(flow, stacked, matrix(f"{one}{g + 1}", (d, h)))
     return found
 
 
+def constant_softmax_laws(flow: Flow, d: int, h: int, heads: int) -> list[Polynomial]:
+    """Where scores do not matter: the entries of Q and K, and the laws of [V_1 V_2 ...] [O_1 O_2 ...]^T."""
+    outward, values = (np.concatenate([matrix(f"{x}{i + 1}", (d, h)) for i in range(heads)], axis=1) for x in "OV")
+    fixed = np.array([[name for name in flow.variables if name[0] in "QK"]], dtype=object)
+    return sum_laws(flow, fixed) + gram_laws(flow, outward, values)
+
+
 def plane_laws(flow: Flow, d: int, planes: int) -> list[Polynomial]:
     """The differences of the squared norms of Q and K in each plane."""
-    q, k = (matrix(f"{name}1", (d, 2 * planes)).reshape(d, planes, 2) for name in "QK")
-    q, k = (entries.swapaxes(1, 2).reshape(2 * d, planes) for entries in (q, k))
+    entries = [matrix(f"{name}1", (d, 2 * planes)).reshape(d, planes, 2) for name in "QK"]
+    q, k = (each.swapaxes(1, 2).reshape(2 * d, planes) for each in entries)
     return gram_laws(flow, q, k, diagonal=True)
 
 
@@ -50,9 +57,7 @@ def _softmax(size: Size, seed: int, causal: bool = False, single: bool = False) 
     d, h, heads, tokens = size
 
     def check(flow: Flow) -> Check:
-        laws = head_laws(flow, d, h, heads)
-        if single and tokens == 1:
-            laws += [Polynomial.from_string(name, flow.variables) for name in flow.variables if name[0] in "QK"]
+        laws = constant_softmax_laws(flow, d, h, heads) if single and tokens == 1 else head_laws(flow, d, h, heads)
         return complete(flow, laws, seed)
 
     return refined(
@@ -117,10 +122,12 @@ def _power(a: int, b: int, exponent: int) -> tuple[int, int]:
     return re, im
 
 
-def _distances(size: Size, seed: int) -> Check:
+def _distances(size: Size, seed: int, single: bool = False) -> Check:
+    """Sizes (d, planes, tokens); with ``single``, the whole Gram matrices where there is one token."""
     d, planes, tokens = size
     flow = gradient_flow(scores(d, planes, tokens))
-    return complete(flow, plane_laws(flow, d, planes), seed)
+    whole = gram_laws(flow, matrix("Q1", (d, 2 * planes)), matrix("K1", (d, 2 * planes)))
+    return complete(flow, whole if single and tokens == 1 else plane_laws(flow, d, planes), seed)
 
 
 def planes_only(d: int, planes: int) -> Model:
@@ -146,11 +153,16 @@ def _shared(size: Size, seed: int) -> Check:
     return complete(flow, head_laws(flow, d, h, heads, 1), seed)
 
 
-def _relu_attention(size: Size, seed: int) -> Check:
+def relu_attention(size: Size) -> Flow:
+    """Of relu(X W X^T) X w."""
     d, tokens = size
     parameters = {"W": (d, d), "w": (d,)}
     model = Model(parameters, {"X": (tokens, d)}, lambda W, w, X: functions.relu(X @ W @ X.T) @ (X @ w))
-    flow = gradient_flow(model)
+    return gradient_flow(model)
+
+
+def _relu_attention(size: Size, seed: int) -> Check:
+    d, flow = size[0], relu_attention(size)
     scores, values = matrix("W", (d, d)).reshape(-1, 1), matrix("w", (d,)).reshape(-1, 1)
     return complete(flow, gram_laws(flow, scores, values), seed)
 
@@ -192,9 +204,10 @@ CLAIMS = [
         "arXiv 2506.06194, corollaries 3.9 and 3.10; arXiv 2606.17816, theorem 4.3",
         Statement("all laws are functions of these matrices of each head", HEADS, _softmax),
         Grid(("d", "h", "H", "T"), _weights, quick=8, full=24, edges=TRUE_EDGES, most=(4, 4, 2, 3)),
+        formula=False,
         instead=Statement(
-            "the same for T >= 2 tokens; the softmax of one token is constant, so Q and K do not move",
-            HEADS + r", \quad \text{and } Q_i, K_i \text{ if } T = 1",
+            "the same for T >= 2 tokens; of one token it is constant: then Q and K, and the laws of sum_i V_i O_i^T",
+            HEADS + r" \text{ if } T \ge 2, \text{ else } Q_i, K_i \text{ and the laws of } \sum_i V_i O_i^\top",
             lambda size, seed: _softmax(size, seed, single=True),
         ),
         note=TRUE,
@@ -209,9 +222,10 @@ CLAIMS = [
             lambda size, seed: _softmax(size, seed, causal=True),
         ),
         Grid(("d", "h", "H", "T"), _weights, quick=4, full=16, edges=TRUE_EDGES, most=(4, 4, 2, 3)),
+        formula=False,
         instead=Statement(
-            "the same for T >= 2 tokens; the softmax of one token is constant, so Q and K do not move",
-            HEADS + r", \quad \text{and } Q_i, K_i \text{ if } T = 1",
+            "the same for T >= 2 tokens; of one token it is constant: then Q and K, and the laws of sum_i V_i O_i^T",
+            HEADS + r" \text{ if } T \ge 2, \text{ else } Q_i, K_i \text{ and the laws of } \sum_i V_i O_i^\top",
             lambda size, seed: _softmax(size, seed, causal=True, single=True),
         ),
         note=TRUE,
@@ -257,6 +271,11 @@ CLAIMS = [
             edges=((1, 4, 1), (1, 4, 2), (2, 3, 2), (1, 4, 3)),
             most=(6, 4, 4),
         ),
+        instead=Statement(
+            "the same for T >= 2 tokens; of one, all entries of Q^T Q - K^T K",
+            r"T = 1: \ Q^\top Q - K^\top K",
+            lambda size, seed: _distances(size, seed, single=True),
+        ),
         note="Scores of tokens at distances up to T - 1, rotations by the angles of the triangles 3-4-5, 5-12-13, ...",
     ),
     Claim(
@@ -298,7 +317,19 @@ CLAIMS = [
             r"\|W_{QK}\|_F^2 - \|w_V\|^2",
             _relu_attention,
         ),
-        Grid(("d", "T"), lambda size: size[0] * (size[0] + 1), quick=12, full=30, edges=((1, 1), (4, 1)), most=(5, 3)),
+        Grid(
+            ("d", "T"),
+            lambda size: size[0] * (size[0] + 1),
+            quick=12,
+            full=30,
+            edges=((1, 1), (4, 1), (4, 2), (3, 3)),
+            most=(5, 3),
+        ),
+        instead=Statement(
+            "with T = 1 there are d(d - 1)/2 more: the antisymmetric part of W_QK does not move",
+            r"1 + [T = 1]\, d(d-1)/2",
+            lambda size, seed: counted(relu_attention(size), 1 + (size[1] == 1) * size[0] * (size[0] - 1) // 2, seed),
+        ),
         note="Gates of the scores are free.",
     ),
 ]

@@ -58,3 +58,4 @@ class Claim:
     instead: Statement | None = None
     note: str = ""  # what a reader should know: assumptions, what is left out
     pictures: tuple[str, ...] = ()  # names of the pictures that show it
+    formula: bool = True  # whether to look for a formula of the counts, which takes long where there are many names

@@ -2,8 +2,10 @@ r"""Convolutions and pooling (arXiv 2506.06194, theorem 3.6; talk, slide 34, ext
 
 from __future__ import annotations
 
+from math import prod
+
 from clexact import models
-from clexact.claims.checks import complete, gram_laws, matrix
+from clexact.claims.checks import complete, counted, gram_laws, matrix
 from clexact.claims.claim import Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.claims.pieces import Activation, local_count, relu
@@ -31,26 +33,33 @@ def channel_laws(size: Size, axes: int = 1, rectified: bool = False) -> list[Pol
 def dimension(size: Size, axes: int = 1) -> int:
     """Number of weights."""
     a, b, c, kernel, _ = size
-    return b * (a + c) * kernel**axes
+    return b * (a + c) * prod([kernel] * axes)
+
+
+def linear_count(size: Size) -> int:
+    """k(2b - k), k = min(b, K), for scalars in and out at stride 1, else that of a Gram matrix."""
+    a, b, c, kernel, stride = size
+    k, every = min(b, kernel), min(b, (a + c) * kernel)
+    return k * (2 * b - k) if a == c == stride == 1 else every * (2 * b + 1 - every) // 2
 
 
 def pooled(size: Size, mean: bool = False) -> Flow:
-    """Of U pool(V^T x), a size being (inputs, pools, outputs, units in a pool)."""
-    m, r, n, p = size
-    return gradient_flow((models.avgpool if mean else models.maxpool)(m, r, n, pool=p))
+    """Of U pool(V^T x), a size being (inputs, pools, outputs, units in a pool but one)."""
+    m, r, n, q = size
+    return gradient_flow((models.avgpool if mean else models.maxpool)(m, r, n, pool=q + 1))
 
 
 def pool_laws(size: Size, mean: bool = False) -> list[Polynomial]:
     """The squared norm of what leaves a pool minus that of all that enters it."""
-    m, r, n, p = size
-    entering = matrix("V", (m, r * p)).reshape(m, r, p).swapaxes(1, 2).reshape(m * p, r)
+    m, r, n, q = size
+    entering = matrix("V", (m, r * (q + 1))).reshape(m, r, q + 1).swapaxes(1, 2).reshape(-1, r)
     return gram_laws(pooled(size, mean), matrix("U", (n, r)), entering, diagonal=True)
 
 
 def pool_dimension(size: Size) -> int:
     """Number of weights."""
-    m, r, n, p = size
-    return r * (n + m * p)
+    m, r, n, q = size
+    return r * (n + m * (q + 1))
 
 
 def _pool_network(size: Size, activation: Activation) -> Model:
@@ -61,9 +70,10 @@ def _pool_network(size: Size, activation: Activation) -> Model:
 NAMES = ("a", "b", "c", "K", "s")
 WRITTEN = "a, b, c: channels in, hidden, out; K: kernel; s: stride."
 POOLS = Grid(
-    ("m", "r", "n", "p"), pool_dimension, quick=9, full=24,
-    edges=((1, 1, 1, 4), (1, 3, 1, 2), (2, 2, 1, 4), (3, 2, 2, 2), (2, 2, 2, 1)),
+    ("m", "r", "n", "q"), pool_dimension, quick=6, full=18,
+    edges=((1, 1, 1, 3), (1, 3, 1, 1), (2, 2, 1, 2), (2, 1, 2, 1), (2, 2, 2, 1)),
 )  # fmt: skip
+POOL_SIZES = "m inputs, r pools of q + 1 units, n outputs."
 
 CLAIMS = [
     Claim(
@@ -78,10 +88,10 @@ CLAIMS = [
         Grid(
             NAMES,
             dimension,
-            quick=8,
-            full=24,
+            quick=4,
+            full=16,
             edges=((1, 3, 1, 2, 1), (1, 2, 1, 3, 2), (2, 1, 1, 2, 3), (1, 2, 1, 1, 1)),
-            most=(5, 6, 5, 5, 3),
+            most=(4, 6, 4, 4, 3),
         ),
         note=WRITTEN + " Gates are free: where a = K = 1 a unit sees one number, and data span less without biases.",
     ),
@@ -97,9 +107,9 @@ CLAIMS = [
         Grid(
             NAMES,
             lambda size: dimension(size, 2),
-            quick=8,
-            full=24,
-            edges=((1, 2, 1, 2, 1), (1, 1, 2, 2, 2)),
+            quick=2,
+            full=18,
+            edges=((1, 1, 1, 2, 1), (1, 2, 1, 2, 1), (1, 1, 2, 2, 2), (2, 1, 1, 2, 1)),
             most=(3, 4, 3, 3, 2),
         ),
         note=WRITTEN,
@@ -116,12 +126,28 @@ CLAIMS = [
         Grid(
             NAMES,
             dimension,
-            quick=8,
-            full=24,
-            edges=((1, 2, 1, 2, 1), (1, 2, 1, 3, 1), (1, 2, 1, 2, 2), (2, 2, 1, 2, 1), (1, 3, 1, 2, 1)),
-            most=(5, 6, 5, 5, 3),
+            quick=4,
+            full=18,
+            edges=(
+                (1, 2, 1, 2, 1),
+                (1, 2, 1, 3, 1),
+                (1, 2, 1, 2, 2),
+                (2, 2, 1, 2, 1),
+                (1, 2, 2, 2, 1),
+                (1, 3, 1, 2, 1),
+                (1, 3, 1, 1, 1),
+                (2, 2, 2, 2, 1),
+            ),
+            most=(3, 4, 3, 4, 3),
         ),
-        note=WRITTEN,
+        instead=Statement(
+            "k(2b - k) of them, k = min(b, K), if a = c = s = 1, else k(2b + 1 - k)/2 with k = min(b, (a + c)K)",
+            r"k(2b - k), \ k = \min(b, K), \text{ if } a = c = s = 1, \text{ else as for matrices}",
+            lambda size, seed: counted(flow(size), linear_count(size), seed),
+        ),
+        note=WRITTEN + " With one channel in and out at stride 1, the kernels of both layers can be exchanged: "
+        "sum_j u_j * v_j is a form of signature (b, b), and its group has b^2 symmetric generators.",
+        formula=False,
     ),
     Claim(
         "pooling.max",
@@ -133,7 +159,7 @@ CLAIMS = [
             lambda size, seed: complete(pooled(size), pool_laws(size), seed),
         ),
         POOLS,
-        note="m inputs, r pools of p units, n outputs. Which is the largest is free: pooling.max-data has true maxima.",
+        note=POOL_SIZES + " Which unit is the largest is free: pooling.max-data has true maxima.",
     ),
     Claim(
         "pooling.max-data",
@@ -145,14 +171,15 @@ CLAIMS = [
             lambda size, seed: local_count(lambda f: _pool_network(size, f), relu, size[1], seed),
         ),
         Grid(
-            ("m", "r", "n", "p"),
+            ("m", "r", "n", "q"),
             pool_dimension,
-            quick=8,
-            full=16,
-            edges=((1, 1, 1, 3), (1, 2, 1, 2), (2, 1, 1, 3), (2, 1, 1, 4), (2, 2, 2, 2)),
-            most=(2, 3, 3, 5),
+            quick=5,
+            full=14,
+            edges=((1, 1, 1, 2), (1, 2, 1, 1), (2, 1, 1, 1), (2, 1, 1, 2), (2, 1, 1, 3), (2, 2, 1, 1)),
+            most=(2, 3, 3, 4),
         ),
-        note="m <= 2, where all linear regions of the input are visited.",
+        formula=False,
+        note=POOL_SIZES + " m <= 2, where all linear regions of the input are visited.",
     ),
     Claim(
         "pooling.mean",

@@ -85,7 +85,7 @@ def _rectified(size: Size, seed: int) -> Check:
 
 TOP = tuple((m, e, k) for m, e, k in product((1, 2, 3), repeat=3) if 2 <= k <= e <= m + 1)
 TOP_ONE = tuple((m, e) for m, e in product((1, 2, 3), repeat=2) if e <= m + 1)
-GRID = Grid(("m", "E", "n"), lambda size: size[0] * size[1] * (1 + size[2]), quick=8, full=24,
+GRID = Grid(("m", "E", "n"), lambda size: size[0] * size[1] * (1 + size[2]), quick=4, full=16,
             edges=((1, 1, 1), (1, 3, 1), (1, 1, 3), (3, 2, 1), (2, 3, 2)), most=(5, 4, 5))  # fmt: skip
 SUMS = r"\sum_i W_{ij}, \quad j = 1, \dots, m"
 
@@ -110,8 +110,8 @@ CLAIMS = [
         Grid(
             ("m", "E", "r", "n"),
             lambda size: size[1] * (size[0] + size[2] * (size[0] + size[3])),
-            quick=7,
-            full=16,
+            quick=5,
+            full=12,
             edges=((1, 2, 1, 1), (2, 2, 1, 1), (1, 1, 2, 1)),
         ),
     ),

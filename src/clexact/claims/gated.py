@@ -30,7 +30,7 @@ def _none(family: Callable[..., Model], size: Size, seed: int) -> Check:
 
 def _swiglu(size: Size, seed: int) -> Check:
     return refined(
-        lambda k: gradient_flow(models.swiglu(*size, order=k)), ORDERS,
+        lambda k: gradient_flow(models.swiglu(size[0], size[1], size[2], order=k)), ORDERS,
         lambda flow: complete(flow, unit_laws(flow, size, "A"), seed),
     )  # fmt: skip
 
@@ -45,9 +45,9 @@ def _bilinear_count(m: int, r: int, n: int) -> int:
 
 
 NAMES = ("m", "r", "n")
-TWO_LAYER = Grid(NAMES, lambda size: (size[0] + size[2]) * size[1], quick=8, full=24,
+TWO_LAYER = Grid(NAMES, lambda size: (size[0] + size[2]) * size[1], quick=5, full=20,
                  edges=((1, 4, 1), (1, 1, 4), (4, 1, 1), (2, 3, 2)))  # fmt: skip
-GATED = Grid(NAMES, lambda size: (2 * size[0] + size[2]) * size[1], quick=9, full=24,
+GATED = Grid(NAMES, lambda size: (2 * size[0] + size[2]) * size[1], quick=6, full=20,
              edges=((1, 3, 1), (1, 3, 2), (2, 2, 1), (3, 1, 1), (2, 2, 2)))  # fmt: skip
 
 

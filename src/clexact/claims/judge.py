@@ -168,6 +168,6 @@ def _formula(claim: Claim, trial: Trial, seed: int) -> Formula | None:
     """A formula for the certified counts, where every size has one."""
     counts = {outcome.size: outcome.check.count for outcome in trial.outcomes}
     known = {size: count for size, count in counts.items() if count is not None}
-    if len(known) < len(counts) or claim.grid.lengths or len(counts) < 2:
+    if len(known) < len(counts) or claim.grid.lengths or len(counts) < 2 or not claim.formula:
         return None
     return fit(known, claim.grid.names, seed=seed)

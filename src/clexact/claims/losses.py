@@ -10,11 +10,23 @@ from clexact.claims.checks import counted, lawful, matrix, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.dynamics import gradient_flow
+from clexact.functions import softmax
 from clexact.model import Model
+
+
+def attention(n: int, r: int, m: int) -> Model:
+    """One head on two tokens of m entries, with scores of width 1, values of width r and n classes."""
+    return Model(
+        {"Q": (m, 1), "K": (m, 1), "V": (m, r), "O": (n, r)},
+        {"X": (2, m)},
+        lambda Q, K, V, O, X: softmax(X @ Q @ K.T @ X.T) @ X @ V @ O.T,  # noqa: E741
+    )
+
 
 Family = Callable[[Size], Model]
 LINEAR: Family = lambda size: models.nmf(*size)  # noqa: E731
 RELU: Family = lambda size: models.relu(list(size))  # noqa: E731
+ATTENTION: Family = lambda size: attention(*size)  # noqa: E731
 REGRESSION: Family = lambda size: models.linear(list(size))  # noqa: E731
 
 
@@ -62,6 +74,7 @@ def _claims(name: str, words: str, family: Family, last: str, grid: Grid) -> lis
                 lambda size, seed: _more(family, size, seed),
             ),
             grid,
+            formula=False,
             instead=Statement(
                 "r, and as many as with squared loss and n - 1 outputs; all D parameters if n = 1",
                 r"N_{\text{cross-entropy}}(n) = r + N_{\text{squared}}(n - 1)",
@@ -74,13 +87,20 @@ def _claims(name: str, words: str, family: Family, last: str, grid: Grid) -> lis
 def _grid(quick: int, full: int) -> Grid:
     return Grid(
         ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick, full,
-        edges=((1, 1, 1), (1, 3, 2), (2, 2, 1), (2, 1, 2), (2, 4, 1), (3, 5, 2)),
+        edges=((1, 1, 1), (1, 3, 2), (1, 4, 3), (2, 2, 1), (2, 1, 2), (2, 3, 1), (2, 4, 1), (2, 3, 2), (2, 4, 2), (3, 3, 1),
+               (2, 1, 4), (2, 1, 5)),
     )  # fmt: skip
 
 
+LISTED = Grid(
+    ("n", "r", "m"), lambda size: 2 * size[2] + (size[0] + size[2]) * size[1], 0, 0,
+    edges=((2, 1, 1), (2, 1, 2), (2, 2, 1), (2, 3, 1), (2, 4, 1), (2, 4, 2), (3, 1, 1), (3, 2, 1), (3, 1, 2)),
+)  # fmt: skip
+
 CLAIMS = [
     *_claims("regression", "softmax regression", REGRESSION, "U1",
-             Grid(("n", "r"), lambda size: size[0] * size[1], 8, 24, edges=((1, 4), (2, 1)))),
-    *_claims("linear", "two-layer linear networks", LINEAR, "U", _grid(10, 36)),
-    *_claims("relu", "two-layer ReLU networks", RELU, "U1", _grid(8, 24)),
+             Grid(("n", "r"), lambda size: size[0] * size[1], 5, 20, edges=((1, 4), (2, 1)))),
+    *_claims("linear", "two-layer linear networks", LINEAR, "U", _grid(6, 24)),
+    *_claims("attention", "attention heads", ATTENTION, "O", LISTED),
+    *_claims("relu", "two-layer ReLU networks", RELU, "U1", _grid(5, 18)),
 ]  # fmt: skip

@@ -109,6 +109,13 @@ def _intrinsic(U: Table, V: Table) -> Check:
     )  # fmt: skip
 
 
+def _unless_between(size: Size, seed: int) -> Check:
+    n, r, m = size
+    check = _intrinsic(*relaxed_balanced(size, seed))
+    between = min(n, m) < r < max(n, m)
+    return replace(check, holds=check.holds is not between, stated=f"{check.stated}{': not so' * between}")
+
+
 def _intrinsic_drawn(size: Size, seed: int) -> Check:
     n, r, m = size
     point = drawn_point((n + m) * r, seed)
@@ -143,6 +150,13 @@ def _extra(size: Size, seed: int) -> Check:
     plain = certify(gradient_flow(models.nmf(*size)), seed=seed)
     check = counted(gradient_flow(symmetric_risk(size, False)), plain.lower, seed)
     return replace(check, holds=None if check.holds is None else not check.holds, stated=f"more than {plain.lower}")
+
+
+def _symmetric_squared(size: Size, seed: int) -> Check:
+    n, r, m = size
+    if m == 1:  # one field: that of ||U v||^2
+        return counted(gradient_flow(symmetric_risk(size, False)), (n + m) * r - 1, seed)
+    return _with_symmetry(size, seed, False, r * max(0, n - r))
 
 
 # --- chemical reactions ----------------------------------------------------------------------------------------------
@@ -271,11 +285,13 @@ def _norms(size: Size, seed: int, gain: bool) -> Check:
     return complete(fields, laws, seed)
 
 
-INTRINSIC = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 12, 30,
+INTRINSIC = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 10, 30,
                  edges=((1, 3, 1), (2, 3, 2), (3, 2, 1), (1, 2, 3)))  # fmt: skip
-LINEAR = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 8, 20,
-              edges=((2, 1, 1), (3, 1, 1), (3, 2, 1), (1, 2, 1), (3, 1, 2)))  # fmt: skip
-UNITS = Grid(("m", "r", "n"), lambda size: (size[0] + size[2]) * size[1], 8, 24, edges=((1, 2, 1), (4, 1, 1)))
+LINEAR = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 5, 14,
+              edges=((2, 1, 1), (3, 2, 1), (2, 2, 1), (1, 2, 2), (3, 1, 2), (2, 2, 2), (3, 2, 2), (2, 3, 1)))  # fmt: skip
+UNITS = Grid(
+    ("m", "r", "n"), lambda size: (size[0] + size[2]) * size[1], 5, 20, edges=((1, 2, 1), (4, 1, 1), (2, 2, 2))
+)
 SYMMETRIC = "arXiv 2606.10913 (data symmetry)"
 REACTIONS = "arXiv 2212.14881 (linear laws of chemical reaction networks)"
 
@@ -290,6 +306,11 @@ CLAIMS = [
             lambda size, seed: _intrinsic(*relaxed_balanced(size, seed)),
         ),
         INTRINSIC,
+        instead=Statement(
+            "it does unless r is between n and m, where V V^T can turn without moving phi",
+            r"r \le \min(n, m) \text{ or } r \ge \max(n, m)",
+            lambda size, seed: _unless_between(size, seed),
+        ),
         note="At one rational point: lambda = 1 if r <= n, -1 if r <= m, else 0. M = dphi dphi^T moves phi.",
     ),
     Claim(
@@ -314,6 +335,7 @@ CLAIMS = [
             lambda size, seed: _with_symmetry(size, seed, True, 0),
         ),
         LINEAR,
+        formula=False,
         note="Two-layer linear networks, the labels of x and -x being equal.",
     ),
     Claim(
@@ -327,10 +349,11 @@ CLAIMS = [
         ),
         LINEAR,
         instead=Statement(
-            "r(n - r) more where r < n, else none: the column space of U does not move",
-            r"N_{\text{symmetric}} = N + r \max(0, n - r)",
-            lambda size, seed: _with_symmetry(size, seed, False, size[1] * max(0, size[0] - size[1])),
+            "r(n - r) more if r < n, where the column space of U does not move, else none; D - 1 in all if m = 1",
+            r"N_{\text{symmetric}} = N + r \max(0, n - r), \quad \text{or } D - 1 \text{ if } m = 1",
+            _symmetric_squared,
         ),
+        formula=False,
         note="Two-layer linear networks, the labels of x and -x being equal: they drop out of the gradient.",
     ),
     Claim(

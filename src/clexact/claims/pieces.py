@@ -40,8 +40,8 @@ def fixed(choices: Iterator[Exact]) -> Activation:
     """
 
     def activation(z: Array) -> Array:
-        choice = next(choices)
-        return choice * z if z.ndim == 1 else (choice * z).sum(-1)
+        chosen = z * next(choices)
+        return chosen if z.ndim == 1 else chosen.sum(-1)
 
     return activation
 

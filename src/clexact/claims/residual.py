@@ -33,7 +33,7 @@ def blocks(
         return x
 
     rest = {name: (n, r) for name in names if name not in parameters}
-    return Model(parameters, {"x": (n,)} | rest, output, name=f"{depth} residual blocks, n = {n}, r = {r}")
+    return Model(parameters, {"x": n, **rest}, output, name=f"{depth} residual blocks, n = {n}, r = {r}")
 
 
 def flow(size: Size, depth: int = 2, moving: Collection[str] = (), skip: bool = True) -> Flow:
@@ -70,7 +70,8 @@ def _scalar(stated: int, size: Size, seed: int) -> Check:
 
 def _drawn(size: Size, seed: int) -> Check:
     """Whether true gates leave 2r laws near the k-th parameter drawn."""
-    n, r, k = size
+    w, r, k = size
+    n = w + 1
     return local_count(lambda f: blocks(n, r, f), relu, 2 * r, 1000 * seed + k)
 
 
@@ -114,6 +115,7 @@ CLAIMS = [
             edges=((1, 3, 1, 1), (1, 3, 1, 2), (1, 5, 2, 2), (2, 2, 1, 1)),
             most=(6, 6, 2, 2),
         ),
+        formula=False,
         note="sigma: 1 the identity, 2 ReLU; l: the block. Those of the other block are free, as the input is.",
     ),
     Claim(
@@ -138,6 +140,14 @@ CLAIMS = [
             lambda size, seed: counted(flow(size), 2 * laws_of_block(size), seed),
         ),
         GRID,
+        instead=Statement(
+            "that, or 4r - 1 for linear blocks on scalars, where there is one field",
+            r"\text{twice that of one, or } 4r - 1 \text{ if } n = 1, \sigma = \mathrm{id}",
+            lambda size, seed: counted(
+                flow(size), 4 * size[1] - 1 if size[::2] == (1, 1) else 2 * laws_of_block(size), seed
+            ),
+        ),
+        formula=False,
         note="sigma: 1 the identity, 2 ReLU with free gates, which is what data span except as in residual.scalar.",
     ),
     Claim(
@@ -156,8 +166,8 @@ CLAIMS = [
             lambda size, seed: _scalar(3 if size[0] == size[1] else 2, size, seed),
         ),
         note="v1, v2, gain: signs of v_1, v_2 and 1 + u_1 v_1, 1 for plus and 2 for minus. All linear regions of the "
-        "input are visited, so the count is exact. With v_1 v_2 > 0, both units see the same inputs: one function of the four "
-        "weights is learned, (1 + u_1 v_1)(1 + u_2 v_2), or 1 + u_1 v_1 where that is negative and the second is off.",
+        "input are visited, so the count is exact. With v_1 v_2 > 0 one function of the four weights is learned: "
+        "(1 + u_1 v_1)(1 + u_2 v_2), or 1 + u_1 v_1 where that is negative and the second unit always off.",
     ),
     Claim(
         "residual.wider",
@@ -169,13 +179,15 @@ CLAIMS = [
             _drawn,
         ),
         Grid(
-            ("n", "r", "draw"),
+            ("w", "r", "draw"),
             lambda size: size[0] * size[1] * size[2],
-            quick=8,
-            full=36,
-            edges=((1, 1, 1), (1, 1, 2), (1, 2, 1), (1, 2, 2), (3, 1, 1)),
-            most=(3, 3, 8),
+            quick=6,
+            full=24,
+            edges=((1, 3, 1), (1, 3, 2), (2, 1, 1), (2, 2, 1)),
+            most=(2, 3, 8),
         ),
-        note="draw: the parameter drawn. For n <= 2 all linear regions of the input are visited.",
+        note="w: entries of x but one; draw: the parameter drawn. For w = 1 all linear regions of the input are visited. "
+        "On scalars with r units in a block there are two fields at most, of x > 0 and of x < 0, and 4r - 2 laws or more.",
+        formula=False,
     ),
 ]

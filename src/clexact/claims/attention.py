@@ -192,9 +192,9 @@ CLAIMS = [
         Grid(
             ("d", "h"),
             lambda size: 4 * size[0] * size[1],
-            quick=40,
-            full=128,
-            edges=((1, 5), (1, 7), (2, 6), (3, 7), (5, 1)),
+            quick=24,
+            full=112,
+            edges=((1, 5), (1, 7), (2, 6), (5, 1)),
         ),
         note="There Q, K, V, O are transposed. The fields are those of (Q K^T, V O^T): attention.softmax has more.",
     ),
@@ -251,8 +251,10 @@ CLAIMS = [
             r"\|Q^{(j)}\|_F^2 - \|K^{(j)}\|_F^2, \quad V V^\top - O O^\top",
             _rotary,
         ),
-        Grid(("d", "p"), lambda size: 8 * size[0] * size[1], quick=32, full=96, edges=((1, 5), (2, 3), (5, 1))),
-        note="p planes, h = 2p. All angles are free in each plane; attention.distances has tokens at fixed places.",
+        Grid(("d", "p"), lambda size: 8 * size[0] * size[1], quick=32, full=80, edges=((1, 3), (2, 2), (4, 1))),
+        note="p planes, h = 2p: p + k(4p + 1 - k)/2 laws, k = min(2p, 2d). All angles are free in each plane; "
+        "attention.distances has tokens at fixed places.",
+        formula=False,
     ),
     Claim(
         "attention.distances",
@@ -266,9 +268,9 @@ CLAIMS = [
         Grid(
             ("d", "p", "T"),
             lambda size: 4 * size[0] * size[1],
-            quick=12,
-            full=32,
-            edges=((1, 4, 1), (1, 4, 2), (2, 3, 2), (1, 4, 3)),
+            quick=8,
+            full=24,
+            edges=((1, 3, 1), (1, 3, 2), (2, 2, 2)),
             most=(6, 4, 4),
         ),
         instead=Statement(
@@ -302,11 +304,12 @@ CLAIMS = [
         Grid(
             ("d", "h", "s"),
             lambda size: 2 * size[0] * size[1] * (size[2] + 1),
-            quick=24,
-            full=80,
-            edges=((1, 5, 2), (1, 4, 3), (2, 7, 2), (1, 1, 5)),
+            quick=10,
+            full=60,
+            edges=((1, 5, 2), (1, 4, 3), (1, 7, 2), (1, 1, 5)),
         ),
-        note="s query heads with one key and value head, factored.",
+        note="s query heads with one key and value head, factored: k(2h + 1 - k) laws, k = min(h, (s + 1)d).",
+        formula=False,
     ),
     Claim(
         "attention.relu",
@@ -331,5 +334,6 @@ CLAIMS = [
             lambda size, seed: counted(relu_attention(size), 1 + (size[1] == 1) * size[0] * (size[0] - 1) // 2, seed),
         ),
         note="Gates of the scores are free.",
+        formula=False,
     ),
 ]

@@ -6,9 +6,10 @@ from math import prod
 
 from clexact import models
 from clexact.claims.checks import complete, counted, gram_laws, matrix
-from clexact.claims.claim import Claim, Statement
+from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.claims.pieces import Activation, local_count, relu
+from clexact.data import data_fields, minimality
 from clexact.dynamics import gradient_flow
 from clexact.flow import Flow
 from clexact.model import Model
@@ -63,8 +64,28 @@ def pool_dimension(size: Size) -> int:
 
 
 def _pool_network(size: Size, activation: Activation) -> Model:
-    m, r, n, p = size
-    return Model({"U": (n, r), "V": (m, r * p)}, {"x": (m,)}, lambda U, V, x: U @ activation((V.T @ x).reshape((r, p))))
+    m, r, n, q = size
+    parameters, shape = {"U": (n, r), "V": (m, r * (q + 1))}, (r, q + 1)
+    return Model(parameters, {"x": (m,)}, lambda U, V, x: U @ activation((V.T @ x).reshape(shape)))
+
+
+def _with_true_maxima(size: Size, seed: int, stated: int) -> Check:
+    return local_count(lambda f: _pool_network(size, f), relu, stated, seed)
+
+
+def _never_largest(size: Size, seed: int) -> int:
+    """The number of units that are the largest of their pool for no input, near the parameter drawn."""
+    network = _pool_network(size, relu)
+    compared = minimality(network, seed=seed)
+    chosen = [gates["choice1"] for gates in data_fields(network, compared.inputs, compared.point).gates]
+    return int((sum(chosen) == 0).sum())
+
+
+def _true_count(size: Size, seed: int) -> int:
+    """r, and the m weights of each unit that is never the largest. Scalars: see the claim."""
+    m, r, n, q = size
+    k = min(r, n + 2)
+    return k * (2 * r + 1 - k) // 2 + r * (q - 1) if m == 1 else r + m * _never_largest(size, seed)
 
 
 NAMES = ("a", "b", "c", "K", "s")
@@ -137,6 +158,8 @@ CLAIMS = [
                 (1, 3, 1, 2, 1),
                 (1, 3, 1, 1, 1),
                 (2, 2, 2, 2, 1),
+                (1, 2, 1, 3, 2),
+                (2, 3, 1, 2, 1),
             ),
             most=(3, 4, 3, 4, 3),
         ),
@@ -168,7 +191,7 @@ CLAIMS = [
         Statement(
             "r laws near a parameter that is drawn",
             r"\|u_k\|^2 - \sum_j \|v_{kj}\|^2, \quad k = 1, \dots, r",
-            lambda size, seed: local_count(lambda f: _pool_network(size, f), relu, size[1], seed),
+            lambda size, seed: _with_true_maxima(size, seed, size[1]),
         ),
         Grid(
             ("m", "r", "n", "q"),
@@ -178,8 +201,16 @@ CLAIMS = [
             edges=((1, 1, 1, 2), (1, 2, 1, 1), (2, 1, 1, 1), (2, 1, 1, 2), (2, 1, 1, 3), (2, 2, 1, 1)),
             most=(2, 3, 3, 4),
         ),
+        instead=Statement(
+            "r laws and the m weights of each unit that is never the largest of its pool; on scalars, r(q - 1) "
+            "weights and the laws of a linear network n, r, 2: k(2r + 1 - k)/2, k = min(r, n + 2)",
+            r"r + m \,\#\{\text{units that are never the largest}\}, \quad m \ge 2",
+            lambda size, seed: _with_true_maxima(size, seed, _true_count(size, seed)),
+        ),
         formula=False,
-        note=POOL_SIZES + " m <= 2, where all linear regions of the input are visited.",
+        note=POOL_SIZES
+        + " A unit in the convex hull of the others of its pool is never the largest: there are such at "
+        "some parameters where q > m. m <= 2, where all linear regions of the input are visited.",
     ),
     Claim(
         "pooling.mean",

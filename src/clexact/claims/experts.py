@@ -114,6 +114,7 @@ CLAIMS = [
             full=12,
             edges=((1, 2, 1, 1), (2, 2, 1, 1), (1, 1, 2, 1)),
         ),
+        formula=False,
     ),
     Claim(
         "experts.top-k",
@@ -155,6 +156,7 @@ CLAIMS = [
             r"E \ge 2: \text{ no conservation law}",
             lambda size, seed: _sigmoid(size, seed, False),
         ),
+        formula=False,
         note="Adding one number to all logits leaves a softmax as it is; it changes sigmoid(z_i) / sum_j sigmoid(z_j).",
     ),
 ]

@@ -92,6 +92,7 @@ CLAIMS = [
             _bilinear,
         ),
         GATED,
+        formula=False,
         instead=Statement(
             "2r laws; but 3r - 1 where m = n = 1: one field on 3r parameters",
             r"2r, \quad \text{or } 3r - 1 \text{ if } m = n = 1",

@@ -87,8 +87,8 @@ def _claims(name: str, words: str, family: Family, last: str, grid: Grid) -> lis
 def _grid(quick: int, full: int) -> Grid:
     return Grid(
         ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick, full,
-        edges=((1, 1, 1), (1, 3, 2), (1, 4, 3), (2, 2, 1), (2, 1, 2), (2, 3, 1), (2, 4, 1), (2, 3, 2), (2, 4, 2), (3, 3, 1),
-               (2, 1, 4), (2, 1, 5)),
+        edges=((1, 1, 1), (1, 3, 2), (1, 4, 3), (2, 2, 1), (2, 1, 2), (2, 3, 1), (2, 4, 1), (2, 3, 2), (2, 4, 2),
+               (3, 3, 1), (2, 1, 4), (2, 1, 5)),
     )  # fmt: skip
 
 

@@ -288,7 +288,7 @@ def _norms(size: Size, seed: int, gain: bool) -> Check:
 INTRINSIC = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 10, 30,
                  edges=((1, 3, 1), (2, 3, 2), (3, 2, 1), (1, 2, 3)))  # fmt: skip
 LINEAR = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 5, 14,
-              edges=((2, 1, 1), (3, 2, 1), (2, 2, 1), (1, 2, 2), (3, 1, 2), (2, 2, 2), (3, 2, 2), (2, 3, 1)))  # fmt: skip
+              edges=((2, 1, 1), (3, 2, 1), (2, 2, 1), (3, 1, 2), (2, 2, 2), (3, 2, 2), (2, 3, 1)))  # fmt: skip
 UNITS = Grid(
     ("m", "r", "n"), lambda size: (size[0] + size[2]) * size[1], 5, 20, edges=((1, 2, 1), (4, 1, 1), (2, 2, 2))
 )

@@ -186,8 +186,8 @@ CLAIMS = [
             edges=((1, 3, 1), (1, 3, 2), (2, 1, 1), (2, 2, 1)),
             most=(2, 3, 8),
         ),
-        note="w: entries of x but one; draw: the parameter drawn. For w = 1 all linear regions of the input are visited. "
-        "On scalars with r units in a block there are two fields at most, of x > 0 and of x < 0, and 4r - 2 laws or more.",
+        note="w: entries of x but one; draw: the parameter drawn. For w = 1 all linear regions of x are visited. On "
+        "scalars, r units in a block have two fields at most, of x > 0 and of x < 0.",
         formula=False,
     ),
 ]

@@ -11,6 +11,7 @@ from clexact.claims.checks import counted, same_span
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.claims.pieces import Activation, local_count, relu
+from clexact.data import data_fields, minimality
 from clexact.dynamics import gradient_flow
 from clexact.flow import Flow
 from clexact.model import Model
@@ -68,11 +69,21 @@ def _scalar(stated: int, size: Size, seed: int) -> Check:
     return local_count(lambda f: blocks(1, 1, f), relu, stated, seed, _scalar_point(size))
 
 
-def _drawn(size: Size, seed: int) -> Check:
-    """Whether true gates leave 2r laws near the k-th parameter drawn."""
+def _drawn(size: Size, seed: int, with_dead: bool = False) -> Check:
+    """Whether true gates leave 2r laws near the k-th parameter drawn; ``with_dead``, 2n - 1 more for each dead unit."""
     w, r, k = size
-    n = w + 1
-    return local_count(lambda f: blocks(n, r, f), relu, 2 * r, 1000 * seed + k)
+    more = (2 * w + 1) * dead_units(w + 1, r, 1000 * seed + k) if with_dead else 0
+    return local_count(lambda f: blocks(w + 1, r, f), relu, 2 * r + more, 1000 * seed + k)
+
+
+def dead_units(n: int, r: int, seed: int) -> int:
+    """The number of units of the second block that are off for all inputs, near the parameter drawn."""
+    network = blocks(n, r, relu)
+    compared = minimality(network, seed=seed)
+    if compared.minimal:
+        return 0
+    gates = [read["gate2"] for read in data_fields(network, compared.inputs, compared.point).gates]
+    return int((sum(gates) == 0).sum())
 
 
 def _block_dimension(size: Size) -> int:
@@ -183,11 +194,16 @@ CLAIMS = [
             lambda size: size[0] * size[1] * size[2],
             quick=6,
             full=24,
-            edges=((1, 3, 1), (1, 3, 2), (2, 1, 1), (2, 2, 1)),
-            most=(2, 3, 8),
+            edges=((1, 3, 1), (1, 3, 2), (2, 1, 1), (2, 2, 1), (1, 2, 21)),
+            most=(2, 3, 24),
         ),
-        note="w: entries of x but one; draw: the parameter drawn. For w = 1 all linear regions of x are visited. On "
-        "scalars, r units in a block have two fields at most, of x > 0 and of x < 0.",
+        instead=Statement(
+            "2r laws, and 2n - 1 more for each unit of the second block that is off for all inputs",
+            r"2r + (2n - 1)\, \#\{\text{units that are off for all inputs}\}",
+            lambda size, seed: _drawn(size, seed, with_dead=True),
+        ),
+        note="n = w + 1; draw: the parameter drawn. For n = 2 all linear regions of x are visited. The first block "
+        "may map all inputs to where a unit of the second is off: so on an open set of parameters.",
         formula=False,
     ),
 ]

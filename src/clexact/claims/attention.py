@@ -278,6 +278,7 @@ CLAIMS = [
             r"T = 1: \ Q^\top Q - K^\top K",
             lambda size, seed: _distances(size, seed, single=True),
         ),
+        formula=False,
         note="Scores of tokens at distances up to T - 1, rotations by the angles of the triangles 3-4-5, 5-12-13, ...",
     ),
     Claim(

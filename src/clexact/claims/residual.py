@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import product
 
+import numpy as np
+
 from clexact import functions
 from clexact.certify import certify
 from clexact.claims.checks import counted, same_span
@@ -83,7 +85,7 @@ def dead_units(n: int, r: int, seed: int) -> int:
     if compared.minimal:
         return 0
     gates = [read["gate2"] for read in data_fields(network, compared.inputs, compared.point).gates]
-    return int((sum(gates) == 0).sum())
+    return int((np.stack(gates) == 0).all(0).sum())
 
 
 def _block_dimension(size: Size) -> int:
@@ -194,7 +196,7 @@ CLAIMS = [
             lambda size: size[0] * size[1] * size[2],
             quick=6,
             full=24,
-            edges=((1, 3, 1), (1, 3, 2), (2, 1, 1), (2, 2, 1), (1, 2, 21)),
+            edges=((1, 3, 1), (1, 3, 2), (2, 1, 1), (1, 2, 21)),
             most=(2, 3, 24),
         ),
         instead=Statement(

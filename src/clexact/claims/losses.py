@@ -100,7 +100,7 @@ LISTED = Grid(
 CLAIMS = [
     *_claims("regression", "softmax regression", REGRESSION, "U1",
              Grid(("n", "r"), lambda size: size[0] * size[1], 5, 20, edges=((1, 4), (2, 1)))),
-    *_claims("linear", "two-layer linear networks", LINEAR, "U", _grid(6, 24)),
+    *_claims("linear", "two-layer linear networks", LINEAR, "U", _grid(6, 18)),
     *_claims("attention", "attention heads", ATTENTION, "O", LISTED),
-    *_claims("relu", "two-layer ReLU networks", RELU, "U1", _grid(5, 18)),
+    *_claims("relu", "two-layer ReLU networks", RELU, "U1", _grid(5, 14)),
 ]  # fmt: skip

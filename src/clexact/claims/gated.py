@@ -48,7 +48,7 @@ NAMES = ("m", "r", "n")
 TWO_LAYER = Grid(NAMES, lambda size: (size[0] + size[2]) * size[1], quick=5, full=14,
                  edges=((1, 4, 1), (1, 1, 4), (4, 1, 1), (2, 3, 2)))  # fmt: skip
 GATED = Grid(NAMES, lambda size: (2 * size[0] + size[2]) * size[1], quick=6, full=16,
-             edges=((1, 3, 1), (1, 3, 2), (2, 2, 1), (2, 3, 2), (1, 4, 2)))  # fmt: skip
+             edges=((1, 3, 1), (1, 3, 2), (2, 3, 1), (2, 3, 2), (1, 4, 2)))  # fmt: skip
 
 
 def _activation(name: str, family: Callable[..., Model], source: str) -> Claim:

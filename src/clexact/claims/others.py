@@ -285,7 +285,7 @@ def _norms(size: Size, seed: int, gain: bool) -> Check:
     return complete(fields, laws, seed)
 
 
-INTRINSIC = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 10, 30,
+INTRINSIC = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 10, 20,
                  edges=((1, 3, 1), (2, 3, 2), (3, 2, 1), (1, 2, 3)))  # fmt: skip
 LINEAR = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 5, 14,
               edges=((2, 1, 1), (3, 2, 1), (2, 2, 1), (3, 1, 2), (2, 2, 2), (3, 2, 2), (2, 3, 1)))  # fmt: skip
@@ -307,7 +307,7 @@ CLAIMS = [
         ),
         INTRINSIC,
         instead=Statement(
-            "it does unless r is between n and m, where V V^T can turn without moving phi",
+            "they do unless r is between n and m: then directions that one factor does not see turn the other's",
             r"r \le \min(n, m) \text{ or } r \ge \max(n, m)",
             lambda size, seed: _unless_between(size, seed),
         ),

@@ -290,7 +290,7 @@ INTRINSIC = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 10
 LINEAR = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 5, 14,
               edges=((2, 1, 1), (3, 2, 1), (2, 2, 1), (3, 1, 2), (2, 2, 2), (3, 2, 2), (2, 3, 1)))  # fmt: skip
 UNITS = Grid(
-    ("m", "r", "n"), lambda size: (size[0] + size[2]) * size[1], 5, 20, edges=((1, 2, 1), (4, 1, 1), (2, 2, 2))
+    ("m", "r", "n"), lambda size: (size[0] + size[2]) * size[1], 5, 12, edges=((1, 2, 1), (4, 1, 1), (2, 2, 2))
 )
 SYMMETRIC = "arXiv 2606.10913 (data symmetry)"
 REACTIONS = "arXiv 2212.14881 (linear laws of chemical reaction networks)"

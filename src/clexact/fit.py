@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import reduce
-from itertools import chain, combinations, product
+from functools import cache
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +118,7 @@ class _Grid:
         self.extra = [residues(np.asarray(q.value(columns), dtype=np.int64), self.prime) for q, _ in self.words]
         self.target = residues(np.array(counts, dtype=object), self.prime)
         self.classes = self._classes()
+        self.distinct: dict[tuple[bool, int, bytes], int] = {}
         self.spaces: dict[tuple[tuple[int, ...], int], Words] = {}
 
     def _classes(self) -> list[list[int]]:
@@ -165,20 +166,27 @@ class _Grid:
         """Polynomials of that degree, for each choice of quantities in the classes and of some of the sizes."""
         if not self._possible(group, degree, inside):
             return
+        fitted, everything = inside & ~self.held, range(len(self.names))
         for extras in product(*group):
+            if not self._spans(self._space(everything, extras, degree, fitted)[1], np.flatnonzero(fitted)):
+                continue
             for count in range(len(self.names) + 1):
-                found = [
-                    self._fit(used, extras, degree, inside) for used in combinations(range(len(self.names)), count)
-                ]
+                found = [self._fit(used, extras, degree, inside) for used in combinations(everything, count)]
                 if some := [f for f in found if f is not None]:
                     yield min(some, key=lambda f: f.description)
                     break
 
+    def _space(
+        self, used: Sequence[int], extras: Sequence[int], degree: int, fitted: Mask
+    ) -> tuple[list[Exponents], Words]:
+        """The monomials searched: up to a degree, and in each variable as far as its values leave something to test."""
+        columns = self._columns(used, extras)[:, fitted]
+        return _monomials(columns, degree, self.prime, self._caps(used, extras, fitted))
+
     def _fit(self, used: Sequence[int], extras: Sequence[int], degree: int, inside: Mask) -> _Found | None:
         """The polynomial in these sizes and quantities that fits the counts that are not held out, or None."""
         fitted = inside & ~self.held
-        columns = self._columns(used, extras)[:, fitted]
-        exponents, rows = _monomials(columns, degree, self.prime, self._caps(columns, used, extras))
+        exponents, rows = self._space(used, extras, degree, fitted)
         reduced = row_reduce(np.concatenate([rows, self.target[None, fitted]]), self.prime)
         independent = np.flatnonzero(reduced[:-1].any(axis=1))
         if reduced[-1].any() or PER_COEFFICIENT * len(independent) > fitted.sum():
@@ -197,17 +205,22 @@ class _Grid:
         """Whether it has few terms for its quantities and what it leaves out."""
         return len(found.terms) <= MOST_TERMS.get(len(found.quantities) + (not inside.all()), len(found.terms))
 
-    def _caps(self, columns: Words, used: Sequence[int], extras: Sequence[int]) -> list[int]:
-        """The largest degrees for which the values of each size and quantity leave something to test.
+    def _caps(self, used: Sequence[int], extras: Sequence[int], fitted: Mask) -> list[int]:
+        """The largest degrees in each size and quantity. With [x = c], one value of x is spoken for."""
+        indicators = [q for q in (self.words[i][0] for i in extras) if isinstance(q, Indicator)]
+        single = [str(q.relations[0].left) for q in indicators if q.one_value]
+        caps = [self._distinct(self.base, i, fitted) - SPARE - single.count(self.names[i]) for i in used]
+        for i in extras:
+            least = int(isinstance(self.words[i][0], Indicator))
+            caps.append(max(least, self._distinct(self.extra, i, fitted) - SPARE))
+        return [max(0, cap) for cap in caps]
 
-        With [x = c], one value of x is spoken for. An indicator is of degree 1.
-        """
-        indicators = [self.words[i][0] for i in extras if isinstance(self.words[i][0], Indicator)]
-        single = [str(q.relations[0].left) for q in indicators if isinstance(q, Indicator) and q.one_value]
-        caps = [len(np.unique(column)) - SPARE for column in columns]
-        caps = [cap - single.count(self.names[used[i]]) if i < len(used) else cap for i, cap in enumerate(caps)]
-        least = [0] * len(used) + [int(isinstance(self.words[i][0], Indicator)) for i in extras]
-        return list(map(max, caps, least))
+    def _distinct(self, columns: list[Words], i: int, fitted: Mask) -> int:
+        """How many values a size or a quantity has."""
+        key = columns is self.base, i, fitted.tobytes()
+        if key not in self.distinct:
+            self.distinct[key] = len(np.unique(columns[i][fitted]))
+        return self.distinct[key]
 
     def _solved(
         self, independent: list[Exponents], every: list[Exponents], quantities: tuple[Quantity, ...], fitted: Mask
@@ -234,8 +247,8 @@ class _Grid:
             return False
         words = [q for q, _ in self.words]
         columns = self._columns(range(len(self.names)), [words.index(q) for q in found.quantities])[:, inside]
-        rows = np.array([_monomial(columns, e, self.prime) for e, _ in found.terms], dtype=np.uint64)
-        rows = rows.reshape(len(rows), int(inside.sum()))
+        exponents, rows = _monomials(columns, max((sum(e) for e, _ in found.terms), default=0), self.prime)
+        rows = rows[[exponents.index(e) for e, _ in found.terms]]
         return not ((row_reduce(rows, self.prime) != 0).sum(axis=1) == 1).any()
 
     def _interpolates(self, rows: Words, column: Words) -> bool:
@@ -306,18 +319,23 @@ def _equals(sizes: Sizes, names: Sequence[str]) -> Iterator[Relation]:
     return (Relation(size(x), "=", number(v)) for x, v in zip(names, sizes, strict=True))
 
 
-def _monomial(columns: Words, exponents: Exponents, prime: int) -> Words:
-    factors = chain.from_iterable([column] * k for column, k in zip(columns, exponents, strict=True))
-    return reduce(lambda a, b: multiply(a, b, prime), factors, np.ones(columns.shape[1], dtype=np.uint64))
-
-
 def _monomials(
     columns: Words, degree: int, prime: int, caps: Sequence[int] | None = None
 ) -> tuple[list[Exponents], Words]:
     """The monomials up to a degree, and up to one in each variable, and a row of values modulo the prime for each."""
-    choices = [range(min(degree, cap) + 1) for cap in (caps or [degree] * len(columns))]
-    exponents = sorted((e for e in product(*choices) if sum(e) <= degree), key=lambda e: (sum(e), [-k for k in e]))
-    return exponents, np.array([_monomial(columns, e, prime) for e in exponents], dtype=np.uint64)
+    exponents = _exponents(tuple(min(degree, cap) for cap in (caps or [degree] * len(columns))), degree)
+    rows = {(0,) * len(columns): np.ones(columns.shape[1], dtype=np.uint64)}
+    for e in exponents[1:]:
+        i = next(i for i, k in enumerate(e) if k)
+        rows[e] = multiply(rows[(*e[:i], e[i] - 1, *e[i + 1 :])], columns[i], prime)
+    return list(exponents), np.array(list(rows.values()), dtype=np.uint64)
+
+
+@cache
+def _exponents(caps: tuple[int, ...], degree: int) -> tuple[Exponents, ...]:
+    """All exponents up to a degree, and up to one for each variable, by degree."""
+    found = (e for e in product(*(range(cap + 1) for cap in caps)) if sum(e) <= degree)
+    return tuple(sorted(found, key=lambda e: (sum(e), [-k for k in e])))
 
 
 def _spread(exponents: Exponents, used: Sequence[int], names: int, extras: int) -> Exponents:

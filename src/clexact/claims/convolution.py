@@ -192,6 +192,7 @@ CLAIMS = [
         ),
         POOLS,
         note=POOL_SIZES + " Which unit is the largest is free: pooling.max-data has true maxima.",
+        fitted=False,
     ),
     Claim(
         "pooling.max-data",
@@ -231,5 +232,7 @@ CLAIMS = [
             lambda size, seed: complete(pooled(size, mean=True), pool_laws(size, mean=True), seed),
         ),
         POOLS,
+        note=POOL_SIZES,
+        fitted=False,
     ),
 ]

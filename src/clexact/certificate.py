@@ -44,6 +44,7 @@ MAX_TERMS = 10**6  # of the expanded fields
 MAX_OPTION, MAX_OPTIONS = 64, {"length": 1024}  # integers of a recipe that is rebuilt: tokens, steps, ...
 BATCH = 64  # recipes tried at a time
 WIDTHS = (1, 1, 2, 4, 16, 64)  # fields combined in each member, tried in turn
+LARGEST_WEIGHT = 9  # of a field in a combination
 IDLE = 3  # batches without progress before members get wider
 
 Recipe = tuple[tuple[tuple[int, int], ...], ...]  # for each member X_0, X_1, ...: ((field, coefficient), ...)
@@ -311,11 +312,16 @@ def find_recipes(
 
 
 def _draw_recipes(draws: Draws, count: int, depth: int, width: int) -> list[Recipe]:
-    def member() -> tuple[tuple[int, int], ...]:
-        combined = dict(zip(draws.integers(0, count - 1, width), draws.integers(1, 9, width), strict=True))
-        return tuple(sorted(combined.items())) if width > 1 else ((next(iter(combined)), 1),)
+    shape = BATCH, depth + 1, width
+    chosen = draws.residues(shape, count).tolist()
+    weights = (
+        (draws.residues(shape, LARGEST_WEIGHT) + np.uint64(1)).tolist() if width > 1 else np.ones(shape, int).tolist()
+    )
 
-    return [tuple(member() for _ in range(depth + 1)) for _ in range(BATCH)]
+    def member(fields: list[int], coefficients: list[int]) -> tuple[tuple[int, int], ...]:
+        return tuple(sorted(dict(zip(fields, coefficients, strict=True)).items()))
+
+    return [tuple(map(member, *pair)) for pair in zip(chosen, weights, strict=True)]
 
 
 def _recipe_values(fields: VectorFields, recipes: list[Recipe], point: Words, prime: int) -> Words:

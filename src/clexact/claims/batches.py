@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from clexact import models
 from clexact.certify import LawCount, certify
-from clexact.claims.checks import certificate_or_none
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Size, cases
 from clexact.draws import Draws
@@ -281,10 +280,9 @@ def _checked(name: str, size: Size, seed: int) -> Check:
     found = f"{row.network}: {row.lower if exact else f'{row.lower} to {row.upper}'}"
     holds = None if row.verdict == "open" else row.verdict == "confirmed"
     small = row.count is not None and row.count.flow.expanded_size <= MOST_LISTED
-    certificate = certificate_or_none(row.count) if row.count is not None and small else None
     return Check(
         holds, str(row.stated), found, row.evidence, row.dimension, count=row.lower if exact else None,
-        certificate=certificate,
+        proof=row.count if small else None,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from clexact.algebra import finite_algebra, independent_fields
 from clexact.certify import certify
 from clexact.claims import linear, relu
 from clexact.claims.batches import random_fields
-from clexact.claims.checks import certificate_or_none, drawn_point, filtered, identity
+from clexact.claims.checks import drawn_point, filtered, identity
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases, layers, weights
 from clexact.draws import Draws
@@ -263,7 +263,7 @@ def _dimension_less_rank(size: Size, seed: int) -> Check:
         count.exhibited == count.dimension - K, stated, f"{count.exhibited} independent laws exhibited",
         f"at least: {count.evidence.lower}; at most: {count.evidence.upper}", count.dimension,
         count=count.lower if count.exact else None, laws=tuple(count.laws.to_latex()[:6]),
-        certificate=certificate_or_none(count),
+        proof=count,
     )  # fmt: skip
 
 

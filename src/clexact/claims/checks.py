@@ -45,7 +45,7 @@ def of_count(count: LawCount, holds: bool | None, stated: str) -> Check:
         holds, stated, found, f"at least: {count.evidence.lower}; at most: {count.evidence.upper}", count.dimension,
         count=count.lower if count.exact else None,
         laws=(*count.laws.to_latex()[:SHOWN], *(law.to_latex() for law in further)),
-        more=beyond(count, further), certificate=certificate_or_none(count),
+        more=beyond(count, further), proof=count,
     )  # fmt: skip
 
 
@@ -76,14 +76,6 @@ def _raised(count: LawCount) -> tuple[int, int]:
         degree += 1
         found = len(polynomial_laws(count.flow, degree, seed=count.seed).independent)
     return degree, found
-
-
-def certificate_or_none(count: LawCount) -> object:
-    """The certificate; None where the fields are too many to be listed."""
-    try:
-        return count.certificate
-    except ValueError:
-        return None
 
 
 def lawful(flow: Flow | VectorFields, laws: Iterable[Polynomial | str], seed: int) -> Check:
@@ -151,7 +143,7 @@ def together(checks: Sequence[Check]) -> Check:
         count=counts.pop() if len(counts) == 1 else None,
         laws=wrong[0].laws,
         more="; ".join(dict.fromkeys(check.more for check in checks if check.more)),
-        certificate=checks[0].certificate,
+        proof=checks[0].proof,
     )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from clexact.certify import LawCount
 from clexact.claims.grid import Grid, Size
 
 
@@ -21,15 +21,15 @@ class Check:
     count: int | None = None  # the certified number of independent laws, where it is known exactly
     laws: tuple[str, ...] = ()  # some of the laws found, as LaTeX
     more: str = ""  # what is known of laws that are no polynomials of the degree searched
-    certificate: Any = field(default=None, compare=False, repr=False)  # a Certificate or ProgramCertificate to be saved
+    proof: LawCount | None = field(default=None, compare=False, repr=False)  # what its certificate is made of
 
     def __post_init__(self) -> None:
         if not self.evidence:
             raise ValueError("a check needs its evidence, in words.")
 
-    def without_certificate(self) -> Check:
+    def without_proof(self) -> Check:
         """The same, of plain data only."""
-        return replace(self, certificate=None)
+        return replace(self, proof=None)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from clexact.boundary import boundary
+from clexact.certificate import Certificate
+from clexact.certify import LawCount
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Budget, Size
 from clexact.fit import fit
@@ -15,7 +17,7 @@ from clexact.formula import Formula
 
 LISTED = 8  # sizes named in a sentence where no condition describes them
 Progress = Callable[[str, int, int], None]  # (claim, sizes done, sizes in all)
-Keep = Callable[[Claim, Size, object], str | None]  # saves a certificate, returns where
+Keep = Callable[[Claim, Size, Certificate], str | None]  # saves a certificate, returns where
 
 
 class Verdict(Enum):
@@ -113,9 +115,18 @@ def _tried(
         start = time.perf_counter()
         check = statement.check(size, seed)
         seconds = time.perf_counter() - start
-        where = keep(claim, size, check.certificate) if keep and check.certificate is not None else None
-        outcomes.append(Outcome(size, check.without_certificate(), seconds, where))
+        certificate = _certificate(check.proof) if keep and check.proof else None
+        where = keep(claim, size, certificate) if keep and certificate else None
+        outcomes.append(Outcome(size, check.without_proof(), seconds, where))
     return Trial(statement, tuple(outcomes))
+
+
+def _certificate(count: LawCount) -> Certificate | None:
+    """None where the fields are too many to be listed."""
+    try:
+        return count.certificate
+    except ValueError:
+        return None
 
 
 def _verdict(claim: Claim, written: Trial, nearby: Trial | None) -> Verdict:

@@ -1,6 +1,6 @@
 """Time clexact: published batches, law searches, counts, import, the rank kernel and other peers, growth with D.
 
-    python bench/run.py [--repeats N] [--quick] [--out FILE]
+    python bench/run.py [--repeats N] [--quick] [--only TABLES] [--out FILE]
 
 Medians of N repeats after a warm-up; ratios come from one run. BLAS has one thread unless OPENBLAS_NUM_THREADS is set:
 a second thread makes the figures depend on what else runs. What failed or took too long is shown as '-'. Exit status 1
@@ -38,6 +38,7 @@ Row = dict[str, Any]  # cells by column; "right" is None where there is no answe
 SEED = 0
 WIDTH = 160  # of the tables when piped
 PEER_LIMIT = 60.0  # seconds a peer may take
+FITTED = 5  # sizes of which an exponent is fitted, at least
 GRADIENT_TARGET, FLOWS_TARGET = 1.0, 10.0  # seconds, for all batches of gradient flows, of mirror and momentum flows
 IMPORT_TARGET, MEMORY_TARGET = 0.5, 1024.0  # seconds, MiB
 NOT_SHOWN = {  # in the JSON only
@@ -259,11 +260,11 @@ def _searched(case: cases.Case, flow: Callable[[clexact.Model], clexact.Flow]) -
 
 
 def exponents(rows: list[Row]) -> list[Row]:
-    """Slope of log seconds against log D over the upper half of the sizes, least squares."""
+    """Slope of log seconds against log D over the upper half of the sizes, five at least: least squares."""
     out, theory = [], {family.name: family.theory for family in (*cases.GROWTH, cases.SEARCH_GROWTH)}
     for family in dict.fromkeys(row["family"] for row in rows):
         mine = [row for row in rows if row["family"] == family and row["seconds"] is not None]
-        half = mine[len(mine) // 2 :]
+        half = mine[-max(FITTED, len(mine) // 2) :]
         x, y = [log(row["D"]) for row in half], [log(row["seconds"]) for row in half]
         slope = statistics.linear_regression(x, y).slope if len(half) > 1 else None
         last: Row = mine[-1] if mine else {}
@@ -304,6 +305,16 @@ MEASURES: dict[str, Callable[[int, bool], list[Row]]] = {
 }  # fmt: skip
 
 
+def kept(file: str) -> dict[str, list[Row]]:
+    """The tables of a result file, none if there is no such file."""
+    try:
+        with open(file, encoding="utf-8") as old:
+            tables: dict[str, list[Row]] = json.load(old)["tables"]
+    except FileNotFoundError:
+        return {}
+    return tables
+
+
 def main() -> None:
     """Run all tables, print and store them."""
     if "OPENBLAS_NUM_THREADS" not in os.environ:  # it is read when NumPy loads: start again with it
@@ -311,17 +322,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="small sizes only")
+    parser.add_argument("--only", metavar="TABLES", help="measure these, joined by commas; FILE keeps its other tables")
     parser.add_argument("--out", default="bench-results.json", metavar="FILE")
     arguments = parser.parse_args()
     if arguments.repeats < 1:
         parser.error(f"--repeats must be at least 1, not {arguments.repeats}.")
-    console, tables = Console(width=None if sys.stdout.isatty() else WIDTH), dict[str, list[Row]]()
-    for name, measure in MEASURES.items():
-        tables[name] = measure(arguments.repeats, arguments.quick)
+    names = list(MEASURES) if arguments.only is None else arguments.only.split(",")
+    if unknown := [name for name in names if name not in MEASURES]:
+        parser.error(f"--only takes some of {', '.join(MEASURES)}, not {unknown[0]!r}.")
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    tables = kept(arguments.out) if arguments.only is not None else dict[str, list[Row]]()
+    for name in names:
+        tables[name] = MEASURES[name](arguments.repeats, arguments.quick)
         print_table(console, name, tables[name])
+    tables = {name: tables[name] for name in MEASURES if name in tables}
     wrong = [row for rows in tables.values() for row in rows if row["right"] is False]
-    tables["exponents"] = exponents(tables["growth"])
-    print_table(console, "exponents", tables["exponents"])
+    if "growth" in tables:
+        tables["exponents"] = exponents(tables["growth"])
+        print_table(console, "exponents", tables["exponents"])
     record = machine.environment() | {
         "seed": SEED,
         "repeats": arguments.repeats,

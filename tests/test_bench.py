@@ -306,3 +306,26 @@ def test_exponents_stand_beside_theory():
     rows = [{"family": "product n", "D": D, "seconds": D**2 / 1e4} for D in (10, 20, 40, 80)]
     (found,) = run.exponents(rows)
     assert found["exponent"] == pytest.approx(2) and found["theory"].startswith("2: ")
+
+
+def test_a_table_measured_anew_replaces_that_table_alone(tmp_path, monkeypatch):
+    """``--only``: the other tables of the file stay, and the exponents follow the growth."""
+    out = tmp_path / "results.json"
+    rows = [{"family": "linear n n n", "D": n, "seconds": n**2 / 1e3, "right": True} for n in (4, 8, 16, 32, 64)]
+    out.write_text(json.dumps({"tables": {"laws": [{"search": "old", "right": True}], "growth": []}}))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.setitem(run.MEASURES, "growth", lambda repeats, quick: rows)
+    monkeypatch.setattr(sys, "argv", ["run.py", "--only", "growth", "--out", str(out)])
+    with pytest.raises(SystemExit, match="0"):
+        run.main()
+    tables = json.loads(out.read_text())["tables"]
+    assert tables["laws"] == [{"search": "old", "right": True}] and tables["growth"] == rows
+    assert [round(row["exponent"], 6) for row in tables["exponents"]] == [2.0]
+
+
+def test_an_unknown_table_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    monkeypatch.setattr(sys, "argv", ["run.py", "--only", "growth,speed"])
+    with pytest.raises(SystemExit, match="2"):
+        run.main()
+    assert "not 'speed'" in capsys.readouterr().err

@@ -154,7 +154,7 @@ def where(claim: Claim, trial: Trial) -> str:
     fails, holds = trial.sizes(False), trial.sizes(True)
     if not holds:
         return "everywhere"
-    condition = boundary(holds, fails, claim.grid.names)
+    condition = boundary(holds, fails, None if claim.grid.lengths else claim.grid.names)
     return f"exactly where {condition}" if condition else f"at {listed(claim, fails)}"
 
 

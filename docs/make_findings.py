@@ -82,7 +82,7 @@ MORE = "More independent laws are certified at these sizes than are polynomials 
 def _section(
     title: str, meaning: str, records: Iterable[Record], written: Callable[[Record], Iterator[str]]
 ) -> list[str]:
-    entries = [line for record in records for line in (*written(record), "")]
+    entries = ["\\\n".join(written(record)) + "\n" for record in records]  # each line stays a line
     return [f"## {title}\n", f"{meaning}\n", *entries] if entries else []
 
 

@@ -363,8 +363,14 @@ def test_on_a_terminal_the_table_grows(planted, capsys, monkeypatch):
     )
     out = run(capsys, "--claims", "planted.right,planted.misprint")[1]
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
-    assert re.search(r"Planted\s+planted\.right +confirmed +holds on all", shown)
-    assert re.search(r"More & more\s+planted\.misprint +misprint +as written", shown)
+    rows = (
+        r"Planted\s",
+        r"planted\.right +confirmed +holds on all",
+        r"More & more\s",
+        r"planted\.misprint +misprint +as",
+    )
+    places = [re.search(row, shown).start() for row in rows]
+    assert places == sorted(places) and re.search(r"claims .*2/2", shown)
     assert out.startswith("2 claims: 1 confirmed, 1 misprint")
 
 
@@ -535,6 +541,13 @@ def test_pictures_are_the_same_bytes_each_time(name):
     assert set(pictures.DRAWN) == set(pictures.CAPTIONS) == set(pictures.FORMATS)
 
 
+def test_pictures_that_claims_name_are_there():
+    """Every name."""
+    assert {name for topic in claims.TOPICS.values() for claim in topic for name in claim.pictures} <= set(
+        pictures.DRAWN
+    )
+
+
 def test_pictures_show_what_they_say():
     """Lines lie on level sets, drifts have their slopes and the exact prediction, Noether's law stays."""
     for level in (-1, 0, 1):
@@ -545,6 +558,10 @@ def test_pictures_show_what_they_say():
         measured, predicted = pictures.drifts(steps, until)
         assert np.allclose(measured, predicted, rtol=1e-6, atol=0)
         assert abs(pictures.slope(steps, measured) - expected) < 0.1
+    for state in np.random.default_rng(1).normal(size=(5, 3)):
+        u, v1, v2 = state
+        gradient = 2 * np.array([-u, v1, v2])
+        assert np.allclose([gradient @ [v1, u, 0], gradient @ [v2, 0, u]], 0)
     network = pictures.SmallNetwork()
     states, velocities = pictures.heavy_ball(network, 0.4, 2.0, 800)
     kept = np.exp(0.4 * np.linspace(0, 2, 801)) * [network.noether(*p) for p in zip(states, velocities, strict=True)]
@@ -577,7 +594,7 @@ def test_findings_page_of_the_planted_claims(whole, tmp_path, monkeypatch, capsy
     for record in records.values():
         section = sections[headings.get(record.verdict.value, "Fails at some sizes")]
         assert f"`{record.command}`" in section and maths.plain(record.title) in section
-    assert "planted.part" in sections["New"] and "planted laws & more" in sections["Beyond the polynomial laws"]
+    assert "planted.part" in sections["New"] and "Planted laws & more." in sections["Beyond the polynomial laws"]
     assert "8 statements: 2 confirmed, 3 hold on a part, 1 misprint, 1 refuted, 1 open" in page
     copy = tmp_path / "copy"
     shutil.copytree(results, copy)

@@ -137,7 +137,7 @@ def _sentence(claim: Claim, verdict: Verdict, written: Trial, nearby: Trial | No
         Verdict.CONFIRMED: f"holds on {on}",
         Verdict.OPEN: f"open at {listed(claim, written.sizes(None))}: the bounds do not meet there",
         Verdict.MISPRINT: f"as written it {fails}; what was meant holds on {on}",
-        Verdict.PARTLY: f"holds on {len(written.sizes(True))} of {on}; {fails}",
+        Verdict.PARTLY: f"holds on {len(written.sizes(True))} of {count} sizes; {fails}",
         Verdict.REFUTED: f"fails on {on}",
     }
     said = [parts[verdict]]

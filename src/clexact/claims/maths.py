@@ -11,6 +11,7 @@ TOKEN = re.compile(r"\\text\s*\{([^{}]*)\}|\\(?:[a-zA-Z]+|.)|.", re.DOTALL)
 OPENING, CLOSING = {"{", "(", "[", r"\{", r"\left"}, {"}", ")", "]", r"\}", r"\right"}
 BARS = {"|", r"\|"}  # open and close
 SPACES = {r"\quad", r"\qquad"}
+PRIME = re.compile(r"<msup>(<mi>[^<]*</mi>)<mi>(&#x0203[234];)</mi></msup>")  # a glyph that is raised by itself
 UNARY_AFTER = re.compile(r"([-+=^_,]|\\(?:leq?|geq?|neq?|cdot|times|to|in|pm|subsetneq|subset))$")
 SIGNS = {"+": "+", "-": "−", "=": "="}
 
@@ -29,7 +30,8 @@ def _piece(kind: str, text: str) -> str:
 def _mathml(latex: str) -> str:
     from latex2mathml.converter import convert
 
-    return str(convert(latex, display="inline")).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    found = str(convert(latex, display="inline")).replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    return PRIME.sub(r'<mrow>\1<mo lspace="0" rspace="0">\2</mo></mrow>', found)
 
 
 def _pieces(latex: str, breakable: bool) -> Iterator[tuple[str, str]]:

@@ -20,12 +20,14 @@ BLUE, ORANGE, GREEN, PINK, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "0
 CAPTIONS = {
     "level-sets": "Illustration: the level sets -1, 0 and 1 of h = v1² + v2² - u², and gradient flows of squared losses"
     " of (u v1, u v2), integrated numerically from points on them: each stays on its set.",
+    "fields": "Illustration: the two fields (v1, u, 0) and (v2, 0, u) of (u v1, u v2) at points of the level set h = 1:"
+    " both are tangent to it.",
     "drift": "Illustration: how far gradient descent moves a law h = ⟨u1, u2⟩ - ⟨v1, v2⟩ of U Vᵀ. Left, in one step:"
     " exactly η² gᵀA g. Right, until a fixed time: the sum of these, of first order in η.",
     "momentum": "Illustration: with momentum (heavy ball) the law of the gradient flow moves, left, and the law of"
     " Noether with its factor exp(τ t) stays, right. Integrated numerically.",
 }
-FORMATS = {"level-sets": "png", "drift": "svg", "momentum": "svg"}
+FORMATS = {"level-sets": "png", "fields": "png", "drift": "svg", "momentum": "svg"}
 
 
 def file_name(name: str) -> str:
@@ -49,7 +51,7 @@ def _style() -> Iterator[Any]:
     """pyplot without a display, its settings as they were afterwards."""
     import matplotlib
 
-    settings = {"font.size": 10, "svg.hashsalt": "clexact", "svg.fonttype": "path", "axes.spines.top": False,
+    settings: Any = {"font.size": 10, "svg.hashsalt": "clexact", "svg.fonttype": "path", "axes.spines.top": False,
                 "axes.spines.right": False}  # fmt: skip
     before = matplotlib.get_backend()
     matplotlib.use("agg")
@@ -92,21 +94,42 @@ def cone_flow(target: Floats) -> Field:
 
 def _level_sets(pyplot: Any) -> Any:
     figure = pyplot.figure(figsize=(10, 3.9))
-    figure.subplots_adjust(left=0, right=1, bottom=0.02, top=0.9, wspace=0)
+    figure.subplots_adjust(left=0, right=0.97, bottom=0.04, top=0.93, wspace=0)
     for place, level in enumerate((-1, 0, 1), start=1):
-        axes = figure.add_subplot(1, 3, place, projection="3d", computed_zorder=False)
-        for u, v1, v2 in _sheets(level):
-            axes.plot_surface(v1, v2, u, color=BLUE, alpha=0.22, linewidth=0, antialiased=True, zorder=1)
-            axes.plot_wireframe(v1, v2, u, color=BLUE, alpha=0.25, linewidth=0.4, rcount=8, ccount=16, zorder=1)
+        axes = _space(figure.add_subplot(1, 3, place, projection="3d", computed_zorder=False), level)
         for line in cone_lines(level):
             axes.plot(line[:, 1], line[:, 2], line[:, 0], color=ORANGE, linewidth=1.6, zorder=3)
             axes.plot(*line[-1:, [1, 2, 0]].T, "o", color=ORANGE, markersize=3.5, zorder=4)
-        axes.set_title(f"$h = {level}$")
-        axes.set(xlabel="$v_1$", ylabel="$v_2$", zlabel="$u$", xticks=(-2, 0, 2), yticks=(-2, 0, 2), zticks=(-2, 0, 2))
-        axes.set(xlim=(-2, 2), ylim=(-2, 2), zlim=(-2, 2))
-        axes.view_init(elev=16, azim=-58)
-        axes.set_box_aspect((1, 1, 1), zoom=0.9)
     return figure
+
+
+def _fields(pyplot: Any) -> Any:
+    figure = pyplot.figure(figsize=(5.2, 4.4))
+    figure.subplots_adjust(left=0, right=0.95, bottom=0.04, top=0.93)
+    axes = _space(figure.add_subplot(projection="3d", computed_zorder=False), 1)
+    u, angle = (part.ravel() for part in np.meshgrid((-1.2, 0.0, 1.2), np.linspace(0, 2 * np.pi, 9)[:-1]))
+    v1, v2, zero = np.sqrt(u**2 + 1) * np.cos(angle), np.sqrt(u**2 + 1) * np.sin(angle), np.zeros_like(u)
+    for color, name, (du, dv1, dv2) in (
+        (ORANGE, r"$\nabla\varphi_1 = (v_1, u, 0)$", (v1, u, zero)),
+        (GREEN, r"$\nabla\varphi_2 = (v_2, 0, u)$", (v2, zero, u)),
+    ):
+        axes.quiver(v1, v2, u, dv1, dv2, du, length=0.4, color=color, linewidth=1.3, zorder=3, label=name)
+    axes.legend(frameon=False, loc="upper left", fontsize=9)
+    return figure
+
+
+def _space(axes: Any, level: int) -> Any:
+    """Axes v1, v2, u with a level set of h."""
+    for u, v1, v2 in _sheets(level):
+        axes.plot_surface(v1, v2, u, color=BLUE, alpha=0.22, linewidth=0, antialiased=True, zorder=1)
+        axes.plot_wireframe(v1, v2, u, color=BLUE, alpha=0.25, linewidth=0.4, rcount=8, ccount=16, zorder=1)
+    axes.set_title(f"$h = {level}$", y=0.98)
+    axes.set(xlabel="$v_1$", ylabel="$v_2$", zlabel="$u$", xticks=(-2, 2), yticks=(-2, 2), zticks=(-2, 2))
+    axes.set(xlim=(-2, 2), ylim=(-2, 2), zlim=(-2, 2))
+    axes.xaxis.labelpad = axes.yaxis.labelpad = axes.zaxis.labelpad = -6
+    axes.view_init(elev=16, azim=-58)
+    axes.set_box_aspect((1, 1, 1), zoom=0.92)
+    return axes
 
 
 def _sheets(level: int) -> Iterator[tuple[Floats, Floats, Floats]]:
@@ -234,4 +257,9 @@ def _momentum(pyplot: Any) -> Any:
     return figure
 
 
-DRAWN: dict[str, Callable[[Any], Any]] = {"level-sets": _level_sets, "drift": _drift, "momentum": _momentum}
+DRAWN: dict[str, Callable[[Any], Any]] = {
+    "level-sets": _level_sets,
+    "fields": _fields,
+    "drift": _drift,
+    "momentum": _momentum,
+}

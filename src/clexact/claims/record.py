@@ -97,12 +97,13 @@ class Record:
 
 def record_of(finding: Finding, topic: str) -> Record:
     """A finding as plain data."""
-    claim = finding.claim
+    claim, formula = finding.claim, finding.formula
+    nearby = None if finding.nearby is None else _table(claim, finding.nearby)
+    kind = None if nearby is None else (MEANT if claim.meant else INSTEAD)
     return Record(
         claim.id, topic, claim.title, claim.source, claim.note, claim.pictures, claim.grid.names,
-        bool(claim.grid.lengths), finding.verdict, finding.sentence, _table(claim, finding.written),
-        finding.nearby and _table(claim, finding.nearby), finding.nearby and (MEANT if claim.meant else INSTEAD),
-        finding.formula and finding.formula.to_dict(), finding.budget.value, finding.seed, finding.command,
+        bool(claim.grid.lengths), finding.verdict, finding.sentence, _table(claim, finding.written), nearby, kind,
+        None if formula is None else formula.to_dict(), finding.budget.value, finding.seed, finding.command,
     )  # fmt: skip
 
 

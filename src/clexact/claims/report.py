@@ -98,6 +98,7 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "dollars": maths.to_markdown,
         "plain": maths.plain,
         "anchor": anchor,
+        "signs": lambda text: text.replace("<=", "≤").replace(">=", "≥"),
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
     }
 

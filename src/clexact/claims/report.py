@@ -79,7 +79,8 @@ def _filled(template: str, records: Sequence[Record], drawn: Mapping[str, bytes]
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=escaped, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    shown = {name: _Picture(name, data) for name, data in drawn.items()}
+    first = {name: record.id for record in reversed(records) for name in record.pictures}
+    shown = {name: _Picture(name, data, first[name]) for name, data in drawn.items()}
     environment.filters.update(_filters())
     environment.globals.update(
         topics=_topics(records), totals=_totals(records), records=records, pictures=shown, versions=versions(),
@@ -109,6 +110,7 @@ class _Picture:
 
     name: str
     data: bytes
+    first: str  # the claim that shows it
 
     @property
     def caption(self) -> str:

@@ -64,9 +64,14 @@ def to_markdown(latex: str) -> str:
     return f"$`{latex}`$" if re.search(r"\\[^a-zA-Z\s]", latex) else f"${latex}$"
 
 
+def signs(text: str) -> str:
+    """Text with the signs of comparison."""
+    return text.replace("<=", "≤").replace(">=", "≥")
+
+
 def plain(text: str) -> str:
     """Text in Markdown, its special characters escaped."""
-    return re.sub(r"([\\`*_<>\[\]|#$~])", r"\\\1", text)
+    return re.sub(r"([\\`*_<>\[\]|#$~])", r"\\\1", signs(text))
 
 
 def linked(source: str) -> str:

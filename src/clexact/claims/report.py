@@ -99,7 +99,7 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "dollars": maths.to_markdown,
         "plain": maths.plain,
         "anchor": anchor,
-        "signs": lambda text: text.replace("<=", "≤").replace(">=", "≥"),
+        "signs": maths.signs,
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
     }
 

@@ -31,7 +31,7 @@ from rich.table import Table
 from timing import MEMORY, FailedRunError, fresh, median_limited, median_of, run_python
 
 import clexact
-from clexact import reproduce
+from clexact.claims import batches as reproduce
 
 Count = Callable[[cases.Case], int]
 Row = dict[str, Any]  # cells by column; "right" is None where there is no answer to compare
@@ -66,7 +66,7 @@ print(json.dumps(json.loads(out.getvalue()) | {{"peak": memory("VmHWM") / 2**20}
 """
 ENGINE = """
 import json, re, sys, time
-from clexact import reproduce
+from clexact.claims import batches as reproduce
 out = []
 for batch in reproduce.batches(int(sys.argv[1])):
     begun = time.perf_counter()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -159,6 +160,28 @@ WRONG = [
     ("certify syntax.py:net", "SyntaxError"),
     ("laws linear 2 2 --degree 0", "degree must be at least 1, not 0"),
     ("explain linear 2 2", "invalid choice: 'explain'"),
+    ("fit linear", "--grid"),
+    ("fit linear --grid n=1..2,m", "--grid takes axes such as n=1..5 or n=1|2|5 joined by commas, not 'm'"),
+    ("fit linear --grid n=1..2,n=3", "names the axis 'n' twice"),
+    ("fit linear --grid n=a..3,m=1", "the axis n takes integers a, a..b or a|b|c, not 'a..3'"),
+    ("fit linear --grid n=3..1,m=1", "in increasing order, not '3..1'"),
+    ("fit linear --grid n=0..2,m=1", "sizes of at least 1"),
+    ("fit linear --grid n=1..300,m=1..300", "at most 20000 sizes, not 90000"),
+    ("fit linear --grid n=1..99999999,m=1", "at most 20000 sizes, not '1..99999999'"),
+    ("fit linear --grid n=1..2", "at n = 1: linear takes at least two sizes"),
+    ("fit linear 3 --grid n=1..2", "fit takes one family"),
+    ("fit resnet --grid n=1..2", "not 'resnet'"),
+    ("fit --grid n=1..2", "fit takes one family"),
+    ("fit --system good.ode --grid n=1..2", "not '--system good.ode'"),
+    ("fit nmf --grid a=1..2,r=1,m=1", "nmf takes the sizes n r m, and none is called 'a'"),
+    ("fit nmf --grid n=1..2,r=1", "nmf takes the sizes n r m, not 2 sizes"),
+    ("fit linear --grid n=1,m=1,r=1 --sizes n,m", "--sizes takes axes of the grid (n, m, r) and integers, not 'n,m'"),
+    ("fit linear --grid n=1,m=1,r=1 --sizes n", "the axis m of the grid has no place in the sizes 'n'"),
+    ("fit linear --grid depth=1..2,n=1", "the axis depth needs an axis width"),
+    ("fit linear --grid depth=1..2,width=1,n=1", "besides depth and width, give no axis or two"),
+    ("fit linear --grid n=1,m=1 --max-dimension 0", "--max-dimension must be at least 1, not 0"),
+    ("fit linear --grid n=1,m=1 --bias", "--bias belongs to relu"),
+    ("fit linear --grid n=1,m=1 --degree 0", "degree must be at least 1, not 0"),
     ("reproduce --seed -3", "seed must be at least 0, not -3"),
     ("reproduce --out nowhere/results", "cannot open"),
     ("reproduce --claims linear.cuont", "did you mean linear.count"),
@@ -219,6 +242,77 @@ def test_laws_say_at_least_where_the_number_is_a_bound(capsys):
     text = output(capsys, "laws", "product", "3", "--degree", "4", "--homogeneous")
     assert "3 polynomial laws of degree 4, at least 2 independent" in text
     assert "6 polynomial laws of degree at most 2, 6 independent" in output(capsys, "laws", "linear", "4", "3", "5")
+
+
+def test_fit_prints_counts_and_formula(capsys):
+    """The table, the formula, where it was fitted and tested, and in which order the sizes were taken."""
+    text = output(capsys, "fit", "linear", "--grid", "n=1..4,m=1..4,r=1..5")
+    assert "linear of sizes [n, r, m], gradient flow: 80 counts" in text
+    assert "k*(2*r + 1 - k)/2 with k = min(r, n + m)\n" in text
+    assert "fitted at 60 sizes, tested at 20 others" in text
+    latex = output(capsys, "fit", "linear", "--grid", "n=1..4,m=1..4,r=1..5", "--latex", "--quiet")
+    assert latex.strip() == r"\frac{k (2 r + 1 - k)}{2}\text{ with }k = \min(r, n + m)"
+    rows = output(capsys, "fit", "product", "--grid", "d=2..9", "--table").split("\n")
+    assert "  at m = 2 only\n" in output(capsys, "fit", "relu", "--grid", "n=1..3,r=1..6,m=2", "--sizes", "n r m")
+    assert any(re.fullmatch(r"\W*9\W+9\W+8\W+8\W*", row) for row in rows) and "d - 1" in rows
+
+
+def test_fit_as_json(capsys):
+    """Everything that the text says, as data."""
+    words = ["fit", "nmf", "--grid", "n=1..3,m=1..3,r=1..5", "--flow", "mirror", "--json", "--seed", "2"]
+    data = json.loads(output(capsys, *words))
+    assert data["sizes"] == "n, r, m" and data["names"] == ["n", "m", "r"] and len(data["counts"]) == 45
+    assert data["formula"]["text"] == "r + (r - 1)*[n = m = 1]" and data["seed"] == data["formula"]["seed"] == 2
+    assert len(data["formula"]["fitted"]) + len(data["formula"]["tested"]) == 45
+    assert data["open"] == data["skipped"] == [] and data["error"] == "0" and not data["interrupted"]
+
+
+def test_fit_lists_what_is_open_excluded_and_skipped(capsys):
+    """No size disappears silently."""
+    grid = ["--grid", "n=1..2,m=1..2,r=1..6"]
+    text = output(capsys, "fit", "linear", *grid, "--max-depth", "0")
+    assert re.search(r"open, left out since their bounds do not meet: \(\d, \d, \d\): \d+\.\.\d+", text)
+    data = json.loads(output(capsys, "fit", "linear", *grid, "--max-dimension", "12", "--json"))
+    assert {row["dimension"] for row in data["skipped"]} == {15, 16, 18, 20, 24}
+    assert len(data["skipped"]) + len(data["counts"]) == 24
+    text = output(capsys, "fit", "linear", "--grid", "n=1..2,m=1..2,r=1..5", "--flow", "momentum")
+    assert "r*(r - 1)/2, except where n = m = 1 and r >= 2\n" in text
+    assert "excluded, with their counts: (1, 1, 2): 2, (1, 1, 3): 6, (1, 1, 4): 10, (1, 1, 5): 14" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "order", "formula"),
+    [
+        ("product --grid d=2..9", "d", "d - 1"),
+        ("relu --grid depth=1..4,width=1..4", "width (depth + 1 times)", "width*(depth - 1)"),
+        ("relu --grid depth=2..4,a=1..2,width=1..4,b=1..2", "a, width (depth - 1 times), b", "width*(depth - 1)"),
+        ("relu --grid r=1..8,n=2", "r, n", None),
+        ("relu --sizes 2_r_3 --grid r=1..8", "2, r, 3", "r"),
+        ("relu --grid n=2..3,m=2..3,r=1..4 --bias", "n, r, m", "r"),
+        ("linear --grid a=1..8,b=1", "a, b", "0"),
+    ],
+)
+def test_fit_takes_sizes_in_the_order_said(capsys, words, order, formula):
+    """Names of the family, n r m, depth and width, or as given."""
+    data = json.loads(output(capsys, "fit", *(w.replace("_", " ") for w in words.split()), "--json"))
+    assert data["sizes"] == order
+    assert formula is None or data["formula"]["text"] == formula
+
+
+def test_fit_without_a_formula_is_an_answer(capsys):
+    """Too few sizes for any: status 0, and said."""
+    assert "no formula" in output(capsys, "fit", "linear", "--grid", "n=2,m=2,r=1..3", "--quiet")
+
+
+def test_fit_interrupted_gives_the_counts_so_far(capsys):
+    """By a limit of time: status 3; the table holds what was certified."""
+    grid = "n=1..3,m=1..3,r=1..60"
+    with pytest.raises(SystemExit) as stop:
+        cli.run(["fit", "linear", "--grid", grid, "--flow", "momentum", "--time-limit", "0.5", "--json"])
+    captured = capsys.readouterr()
+    data = json.loads(captured.out)
+    assert stop.value.code == 3 and data["interrupted"] and "time limit" in captured.err
+    assert 0 < len(data["counts"]) < 540
 
 
 def test_python_dash_m():

@@ -55,7 +55,7 @@ def test_certify_save_verify_in_a_fresh_process(session, tmp_path, monkeypatch, 
 
 def test_the_readme_names_the_commands():
     """The list above is not empty: it holds each of the verbs."""
-    assert {command.split()[0] for command in COMMANDS} == {"certify", "laws", "models", "orbit", "reproduce"}
+    assert {command.split()[0] for command in COMMANDS} == {"certify", "fit", "laws", "models", "orbit", "reproduce"}
     assert len(SESSIONS) == 2
 
 

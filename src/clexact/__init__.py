@@ -10,11 +10,13 @@ from clexact import functions, models
 from clexact.boundary import Condition, boundary
 from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.certify import Evidence, LawCount, certify
+from clexact.darboux import DarbouxPolynomials, darboux_polynomials
 from clexact.data import DataFields, Minimality, MinimalityStatus, data_fields, minimality
 from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields, bracket, lie_derivative
 from clexact.fit import fit
 from clexact.flow import Flow
+from clexact.forms import Form, Law
 from clexact.formula import Formula
 from clexact.grading import Grading, grading
 from clexact.lawcheck import LawCheck, LawStatus, check_law
@@ -26,6 +28,7 @@ from clexact.orbit import Orbit, orbit_dimension
 from clexact.polynomial import Polynomial
 from clexact.program import concatenate
 from clexact.regions import TieError
+from clexact.relations import GeneralLaws, general_laws
 from clexact.threads import set_threads
 from clexact.version import __version__
 
@@ -35,12 +38,16 @@ __all__ = [
     "Completeness",
     "Condition",
     "ConservationLaws",
+    "DarbouxPolynomials",
     "DataFields",
     "Evidence",
     "Flow",
+    "Form",
     "Formula",
+    "GeneralLaws",
     "Grading",
     "HeavyBall",
+    "Law",
     "LawCheck",
     "LawCount",
     "LawStatus",
@@ -62,9 +69,11 @@ __all__ = [
     "certify",
     "check_law",
     "concatenate",
+    "darboux_polynomials",
     "data_fields",
     "fit",
     "functions",
+    "general_laws",
     "gradient_flow",
     "grading",
     "lie_closure",

@@ -6,6 +6,7 @@ genericity is needed. Linear fields, such as those of two-layer networks, always
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from clexact.fields import VectorFields, bracket
@@ -21,7 +22,7 @@ def finite_algebra(fields: VectorFields) -> VectorFields | None:
     if len(fields) > MAX_FIELDS or len(fields.terms) > MAX_TERMS:
         return None
     span = _Span()
-    found = [X for X in fields if span.add(X)]
+    found = span.extended(fields)
     n = 0
     while n < len(found):
         for X in found[:n]:
@@ -37,11 +38,26 @@ def finite_algebra(fields: VectorFields) -> VectorFields | None:
     return basis
 
 
+def independent_fields(fields: Iterable[VectorFields]) -> list[VectorFields]:
+    """Those of these fields that are independent over Q of the ones before them: a basis of their span, as fields."""
+    return _Span().extended(fields)
+
+
+def span_dimensions(*families: Iterable[VectorFields]) -> list[int]:
+    """Dimensions over Q of the span of each family, as fields, and of all together."""
+    listed = [list(family) for family in families]
+    return [len(independent_fields(family)) for family in [*listed, [X for family in listed for X in family]]]
+
+
 class _Span:
     """Independent fields over Q, by exact elimination on their sparse coefficient vectors."""
 
     def __init__(self) -> None:
         self._rows: dict[Key, dict[Key, Fraction]] = {}
+
+    def extended(self, fields: Iterable[VectorFields]) -> list[VectorFields]:
+        """Add all, and return those that were independent of the ones before."""
+        return [X for X in fields if self.add(X)]
 
     def add(self, X: VectorFields) -> bool:
         """Whether the one field X is independent of those before; it is kept if so."""

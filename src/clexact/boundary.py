@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,11 @@ WIDER = "a hidden layer is wider than its two neighbours together"
 PEAK = "a hidden layer is wider than each of its neighbours"
 VALLEY = "a hidden layer is narrower than each of its neighbours"
 EVEN = "all hidden layers are equally wide"
+ALONE = "a hidden layer of two units or more has neighbours of one unit"
+RUN = "two or more hidden layers in a row, of two units or more each, stand between layers of one unit"
 DEPTH = "depth"  # is compared with constants only
 WIDTHS = (DEPTH, "outputs", "inputs", "narrowest", "widest")
-FACTS = (WIDER, PEAK, VALLEY, EVEN)
+FACTS = (WIDER, PEAK, VALLEY, EVEN, ALONE, RUN)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ def boundary(holds: Iterable[Sizes], fails: Iterable[Sizes], names: Sequence[str
 
     Raises TypeError or ValueError for sizes that are not tuples of integers, one for each name, or are in both.
 
-    >>> print(boundary([(1, 2, 3), (2, 1, 4), (1, 1, 1), (2, 2, 2)], [(1, 1, 2), (1, 1, 4)], ("n", "m", "r")))
+    >>> sizes = [(n, m, r) for n in (1, 2, 3) for m in (1, 2, 3) for r in (1, 2, 3, 4)]
+    >>> fails = [(1, 1, 2), (1, 1, 3), (1, 1, 4)]
+    >>> print(boundary([at for at in sizes if at not in fails], fails, ("n", "m", "r")))
     n = m = 1 and r >= 2
     """
     names = None if names is None else check_names(names)
@@ -151,11 +155,14 @@ def _described(widths: Sizes) -> Sizes:
     """The numbers WIDTHS and the facts FACTS about a network; one without hidden layers has hidden widths 0."""
     hidden = widths[1:-1]
     around = list(zip(widths, hidden, widths[2:], strict=False))
+    single = [place for place, w in enumerate(widths) if w == 1]
     facts = (
         any(w > left + right for left, w, right in around),
         any(w > max(left, right) for left, w, right in around),
         any(w < min(left, right) for left, w, right in around),
         len(set(hidden)) == 1,
+        any(left == right == 1 < w for left, w, right in around),
+        any(after - before > 2 for before, after in pairwise(single)),
     )
     return len(widths) - 1, widths[0], widths[-1], min(hidden, default=0), max(hidden, default=0), *map(int, facts)
 

@@ -17,6 +17,7 @@ import numpy as np
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import Flow, GradientFlow, as_flow
+from clexact.forms import Law
 from clexact.laws import (
     Completeness,
     ConservationLaws,
@@ -42,6 +43,7 @@ from clexact.lie import (
     settle,
 )
 from clexact.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
+from clexact.relations import further_than
 from clexact.sparse import SPARSE_FROM, SparseGrowth, supports
 
 if TYPE_CHECKING:
@@ -128,6 +130,19 @@ class LawCount:
         from clexact.certificate import certificate_of
 
         return certificate_of(self)
+
+    def further_laws(self, degree: int | None = None) -> tuple[Law, ...]:
+        """Where ``lower`` exceeds ``exhibited``: rational and logarithmic laws independent of the laws shown, if found.
+
+        They are made of Darboux polynomials of degree at most ``degree`` (default: that of the search). Each is proved;
+        none is looked for where all laws counted are shown, or where the fields are only Taylor coefficients of
+        the true ones. Errors as ``general_laws``.
+        """
+        degree = self.degree if degree is None else degree
+        check_degree(degree)
+        if self.lower == self.exhibited or self.flow.truncated:
+            return ()
+        return further_than(self.flow, self.laws, degree, self.seed).further
 
     @property
     def seconds(self) -> float:

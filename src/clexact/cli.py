@@ -17,6 +17,8 @@ from rich.table import Table
 from clexact import fit_command, reproduce_command
 from clexact.certificate import check_folder, check_listable, verify
 from clexact.certify import LawCount, certify
+from clexact.darboux import check_listable_fields
+from clexact.forms import Law
 from clexact.inputs import add_input, read_flow
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import MAX_DEPTH
@@ -25,6 +27,7 @@ from clexact.limits import Limits, limits
 from clexact.memory import MemoryLimitError
 from clexact.models import FAMILIES
 from clexact.orbit import STARTS, orbit_dimension
+from clexact.relations import further_than
 from clexact.threads import set_threads
 from clexact.version import __version__
 
@@ -133,6 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument("--time-limit", type=float, metavar="S", help="stop after S seconds with the best bounds")
         sub.add_argument("--memory-limit", type=int, metavar="MIB", help="do not start, or stop, above so much memory")
     certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
+    lister.add_argument("--forms", action="store_true", help="also rational and logarithmic laws, those found")
     lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
     lister.add_argument("--latex", action="store_true", help="print the laws as LaTeX")
     traveller = commands.add_parser("orbit", help="the dimension of the set that can be reached from a special start")
@@ -157,14 +161,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
-    summary = "certify a family on a grid and find a formula for the counts"
-    fitter = commands.add_parser(
-        "fit",
-        help=summary,
-        description=summary,
-        epilog=FIT_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    summary = "certify a family on a grid of sizes and find a formula for the counts"
+    shape = argparse.RawDescriptionHelpFormatter
+    fitter = commands.add_parser("fit", help=summary, description=summary, epilog=FIT_EPILOG, formatter_class=shape)
     add_input(fitter)
     fit_command.add_arguments(fitter)
     _add_output(fitter)
@@ -299,15 +298,22 @@ def _verify(arguments: argparse.Namespace) -> None:
 
 
 def _laws(arguments: argparse.Namespace) -> None:
-    flow = read_flow(arguments)
+    if arguments.forms and arguments.homogeneous:
+        raise ValueError("give either --forms or --homogeneous: rational and logarithmic laws are not homogeneous.")
+    flow, further = read_flow(arguments), list[Law]()
+    if arguments.forms:
+        check_listable_fields(flow)
     with _shown_progress(arguments.quiet), _limited(arguments) as limited:
         try:
             laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
             independent = len(laws.independent)
+            if arguments.forms:
+                further += further_than(flow, laws, arguments.degree, arguments.seed).further
         except KeyboardInterrupt:
             _stop(limited)
     if arguments.json:
-        print(laws.to_json())
+        shown = [{"form": law.form.value, "law": law.written()} for law in further]
+        print(json.dumps(json.loads(laws.to_json()) | ({"further": shown} if arguments.forms else {})))
         return
     if not arguments.quiet:
         degree = f"degree {laws.degree}" if laws.homogeneous else f"degree at most {laws.degree}"
@@ -316,6 +322,11 @@ def _laws(arguments: argparse.Namespace) -> None:
         print(f"{flow.description}: {len(laws)} {laws_word} of {degree}, {least}{independent} independent")
         print(f"  {laws.completeness.value}")
     _print_laws(laws, latex=arguments.latex)
+    if arguments.forms and not arguments.quiet:
+        taylor = ", of the Taylor coefficients used" if flow.truncated else ""
+        print(f"{len(further)} more found in other forms, independent of these{taylor}")
+    for law in further:
+        print(law.to_latex() if arguments.latex else law.written())
 
 
 def _print_laws(laws: ConservationLaws, latex: bool) -> None:

@@ -15,13 +15,14 @@ from clexact.boundary import Condition, atoms, boundary
 from clexact.draws import Draws
 from clexact.formula import Exponents, Formula, values
 from clexact.linalg import Words, multiply, rational_nullspace, residues, row_reduce
-from clexact.quantities import Quantity, Relation, Sizes, check_names, check_sizes, columns_of, number, size
+from clexact.quantities import Indicator, Quantity, Relation, Sizes, check_names, check_sizes, columns_of, number, size
 from clexact.vocabulary import vocabulary
 
 Mask = NDArray[np.bool_]
 
 DEGREES = (4, 3, 2)  # largest degrees with no, one and two quantities
 HELD_OUT = 4  # one size of so many is held out
+SPARE = 2  # values of a size beyond its degree, at least
 LEAST_TESTED = 2  # sizes held out, at least, for a formula to be presented
 PER_COEFFICIENT = 2  # sizes fitted for each coefficient that is searched for, at least
 PAIRED = 60  # classes of quantities of which two are used at a time
@@ -41,8 +42,8 @@ def fit(
     A seed chooses the sizes held out: at least a quarter, both of those at the boundary of the grid and of those
     inside. The others alone determine the coefficients. There are at least twice as many of them as coefficients to
     choose (of all monomials searched, not only of those that remain), so no polynomial that merely interpolates is
-    presented. A formula that misses one size held out is refused. So is one that rests on a single size: every count
-    must be implied by the others.
+    presented. For the same reason the degree in a size, or in a minimum or maximum, of v values is at most v - 2. What
+    misses one size held out is refused. So is what rests on a single size: every count must be implied by the others.
 
     When nothing fits the whole grid, formulas of a part of it are extended as far as they hold. The one that holds at
     the most sizes is returned with a condition that describes the others, if that takes at most three relations, or
@@ -147,11 +148,15 @@ class _Grid:
         key = first, min(degree, self.max_degree)
         if key not in self.spaces:
             self.spaces[key] = _monomials(self._columns(range(len(self.names)), first), key[1], self.prime)[1]
-        rows = np.concatenate([self.spaces[key], self.target[None, :]])[:, inside]
-        if len(group) == 2 and rows.shape[0] > rows.shape[1]:
+        space, where = self.spaces[key], np.flatnonzero(inside)
+        if len(group) == 2 and len(space) >= len(where):
             return False  # too few sizes to rule anything out
-        few = np.linspace(0, max(0, rows.shape[1] - 1), min(rows.shape[1], rows.shape[0] + 8)).astype(int)
-        return all(not row_reduce(rows[:, part], self.prime)[-1].any() for part in (few, slice(None)))
+        few = where[np.linspace(0, len(where) - 1, min(len(where), len(space) + 8)).astype(int)]
+        return self._spans(space[:, few], few) and self._spans(space[:, where], where)
+
+    def _spans(self, rows: Words, where: NDArray[np.int64]) -> bool:
+        """Whether the counts at those sizes are a combination of the rows."""
+        return not row_reduce(np.concatenate([rows, self.target[None, where]]), self.prime)[-1].any()
 
     def _fits(self, group: Sequence[Sequence[int]], degree: int, inside: Mask) -> Iterator[_Found]:
         """Polynomials of that degree, for each choice of quantities in the classes and of some of the sizes."""
@@ -169,7 +174,8 @@ class _Grid:
     def _fit(self, used: Sequence[int], extras: Sequence[int], degree: int, inside: Mask) -> _Found | None:
         """The polynomial in these sizes and quantities that fits the counts that are not held out, or None."""
         fitted = inside & ~self.held
-        exponents, rows = _monomials(self._columns(used, extras)[:, fitted], degree, self.prime)
+        columns = self._columns(used, extras)[:, fitted]
+        exponents, rows = _monomials(columns, degree, self.prime, self._caps(columns, used, extras))
         reduced = row_reduce(np.concatenate([rows, self.target[None, fitted]]), self.prime)
         independent = np.flatnonzero(reduced[:-1].any(axis=1))
         if reduced[-1].any() or PER_COEFFICIENT * len(independent) > fitted.sum():
@@ -180,6 +186,18 @@ class _Grid:
         if terms is None or any(all(not e[len(self.names) + j] for e, _ in terms) for j in range(len(extras))):
             return None
         return _Found(terms, quantities, sum(self.words[i][1] for i in extras))
+
+    def _caps(self, columns: Words, used: Sequence[int], extras: Sequence[int]) -> list[int]:
+        """The largest degrees for which the values of each size and quantity leave something to test.
+
+        With [x = c], one value of x is spoken for. An indicator is of degree 1.
+        """
+        indicators = [self.words[i][0] for i in extras if isinstance(self.words[i][0], Indicator)]
+        single = [str(q.relations[0].left) for q in indicators if isinstance(q, Indicator) and q.one_value]
+        caps = [len(np.unique(column)) - SPARE for column in columns]
+        caps = [cap - single.count(self.names[used[i]]) if i < len(used) else cap for i, cap in enumerate(caps)]
+        least = [0] * len(used) + [int(isinstance(self.words[i][0], Indicator)) for i in extras]
+        return list(map(max, caps, least))
 
     def _solved(
         self, independent: list[Exponents], every: list[Exponents], quantities: tuple[Quantity, ...], fitted: Mask
@@ -223,6 +241,8 @@ class _Grid:
         """The formula with at most one quantity that holds at the most sizes, if the others are simply described."""
         tried: dict[bytes, tuple[_Found, Mask]] = {}
         for core in self._cores():
+            if any(not (core & ~right).any() for _, right in tried.values()):
+                continue  # a formula that holds at more is there
             found = self.simplest(core, 1)
             if found is not None:
                 right = self.right(found)
@@ -270,20 +290,17 @@ def _equals(sizes: Sizes, names: Sequence[str]) -> Iterator[Relation]:
     return (Relation(size(x), "=", number(v)) for x, v in zip(names, sizes, strict=True))
 
 
-def _exponents(variables: int, degree: int) -> list[Exponents]:
-    """All exponents of total degree at most the degree, by degree."""
-    found = [e for e in product(range(degree + 1), repeat=variables) if sum(e) <= degree]
-    return sorted(found, key=lambda e: (sum(e), [-k for k in e]))
-
-
 def _monomial(columns: Words, exponents: Exponents, prime: int) -> Words:
     factors = chain.from_iterable([column] * k for column, k in zip(columns, exponents, strict=True))
     return reduce(lambda a, b: multiply(a, b, prime), factors, np.ones(columns.shape[1], dtype=np.uint64))
 
 
-def _monomials(columns: Words, degree: int, prime: int) -> tuple[list[Exponents], Words]:
-    """The monomials of degree at most the degree, and their values modulo the prime, a row for each."""
-    exponents = _exponents(len(columns), degree)
+def _monomials(
+    columns: Words, degree: int, prime: int, caps: Sequence[int] | None = None
+) -> tuple[list[Exponents], Words]:
+    """The monomials up to a degree, and up to one in each variable, and a row of values modulo the prime for each."""
+    choices = [range(min(degree, cap) + 1) for cap in (caps or [degree] * len(columns))]
+    exponents = sorted((e for e in product(*choices) if sum(e) <= degree), key=lambda e: (sum(e), [-k for k in e]))
     return exponents, np.array([_monomial(columns, e, prime) for e in exponents], dtype=np.uint64)
 
 

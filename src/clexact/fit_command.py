@@ -254,7 +254,7 @@ def _print(
         table = _long_table(found) if arguments.table else _table(axes, found)
         Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
     if formula is None:
-        print("no formula: none that was tried fits these counts and holds at those held out")
+        print("no formula: none fits some of these counts and holds at those held out; more sizes allow more terms")
     else:
         print(formula.to_latex() if arguments.latex else formula)
     if not arguments.quiet:
@@ -268,6 +268,8 @@ def _remarks(found: Survey, formula: Formula | None) -> Iterator[str]:
             f"fitted at {len(formula.fitted)} sizes, tested at {len(formula.tested)} others: right at all of them "
             f"(seed {formula.seed}); nothing is proved at further sizes"
         )
+        if fixed := {x: v for x, v in zip(formula.names, formula.fitted[0], strict=True) if _fixed(formula, x)}:
+            yield f"at {' and '.join(f'{x} = {v}' for x, v in fixed.items())} only"
         if formula.excluded:
             yield f"excluded, with their counts: {_listed({at: str(count) for at, count in formula.excluded})}"
     if found.error:
@@ -279,6 +281,12 @@ def _remarks(found: Survey, formula: Formula | None) -> Iterator[str]:
         yield f"skipped {len(found.skipped)} sizes, of up to {max(found.skipped.values())} coordinates"
     if found.interrupted:
         yield "interrupted: the counts so far"
+
+
+def _fixed(formula: Formula, name: str) -> bool:
+    """Whether a size has one value only where the formula was found."""
+    i = formula.names.index(name)
+    return len({at[i] for at in formula.fitted + formula.tested}) == 1
 
 
 def _listed(rows: Mapping[Sizes, str]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Exponents = tuple[int, ...]
 Terms = Mapping[Exponents, Fraction]
+SUMMAND = 6  # letters that one summand more is worth
 LETTERS = "kljipqst"  # of quantities, those that are not names of sizes
 
 
@@ -101,7 +102,7 @@ class Formula:
 
     @cached_property
     def _layout(self) -> list[_Product]:
-        """Expanded, factored, or factored by the quantities that occur: the shortest, factored if equal."""
+        """Expanded, factored, or factored by the quantities that occur: the shortest, with few summands."""
         symbols = [*self.names, *(self._letters.get(q) or str(q) for q in self.quantities)]
         groups: dict[tuple[int, ...], dict[Exponents, Fraction]] = {}
         for exponents, c in self.terms:
@@ -113,7 +114,9 @@ class Formula:
             [self._factored(group) for group in groups.values()],
             [self._factored({e: c}) for e, c in self.terms],
         ]
-        return min(layouts, key=lambda layout: len(_joined([p.written(symbols, False) for p in layout])))
+        return min(
+            layouts, key=lambda layout: sum(len(product.written(symbols, False)) + SUMMAND for product in layout)
+        )
 
     def _factored(self, terms: Terms) -> _Product:
         """A product over Q; factors are positive on the whole at the sizes fitted, letters first, indicators last."""
@@ -174,7 +177,7 @@ class _Product:
         """With its sign in front, if it is negative."""
         number, divisor = abs(self.content.numerator), self.content.denominator
         pieces = [str(number)] if number != 1 or not self.factors else []
-        alone = latex and divisor > 1 and not pieces and len(self.factors) == 1
+        alone = not pieces and len(self.factors) == 1 and (self.content == 1 or (latex and divisor > 1))
         pieces += [_power(terms, k, symbols, latex, alone and k == 1) for terms, k in self.factors]
         out = (" " if latex else "*").join(pieces)
         if divisor > 1:
@@ -187,7 +190,7 @@ def _joined(products: Sequence[str]) -> str:
 
 
 def _power(terms: Terms, k: int, symbols: Sequence[str], latex: bool, bare: bool) -> str:
-    """A factor to its power; in parentheses if it is a sum, unless it stands alone in a fraction."""
+    """A factor to its power; in parentheses if it is a sum that does not stand alone."""
     single = len(terms) == 1
     base = _sum(terms, symbols, latex)
     base = base if single or bare else f"({base})"

@@ -113,7 +113,7 @@ class ConservationLaws(Sequence[Polynomial]):
 
     def written(self) -> list[str]:
         """The laws as text, with e^(r*t) in place of a variable that stands for it."""
-        return [_with_exponentials(str(h), self.exponentials, r"\^(\d+)", "e^({}*t)") for h in self]
+        return [with_exponentials(str(h), self.exponentials, r"\^(\d+)", "e^({}*t)") for h in self]
 
     def to_sympy(self) -> list[sympy.Expr]:
         """The laws as SymPy expressions."""
@@ -127,7 +127,7 @@ class ConservationLaws(Sequence[Polynomial]):
     def to_latex(self) -> list[str]:
         """The laws as LaTeX, likewise."""
         rates = {latex_name(name): rate for name, rate in self.exponentials.items()}
-        return [_with_exponentials(h.to_latex(), rates, r"\^\{(\d+)\}", r"e^{{{} t}}") for h in self]
+        return [with_exponentials(h.to_latex(), rates, r"\^\{(\d+)\}", r"e^{{{} t}}") for h in self]
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(self.to_latex())
@@ -138,7 +138,7 @@ class ConservationLaws(Sequence[Polynomial]):
         return f"ConservationLaws([{shown}])"
 
 
-def _with_exponentials(text: str, rates: Mapping[str, Fraction], power: str, shown: str) -> str:
+def with_exponentials(text: str, rates: Mapping[str, Fraction], power: str, shown: str) -> str:
     """A law with e^(k*r*t) in place of s^k; ``power`` is the pattern of ^k, ``shown`` has a place for k*r."""
     for name, rate in rates.items():
         for match in reversed(list(re.finditer(rf"(?<![\w'\\]){re.escape(name)}(?:{power})?(?![\w'\[])", text))):

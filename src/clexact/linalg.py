@@ -138,6 +138,73 @@ def rational_nullspace(rows: Sequence[Sequence[int | Fraction]], columns: int) -
     return [[vector.get(i, 0) for i in range(columns)] for vector in vectors]
 
 
+def determinants(matrices: Words, p: int) -> list[int]:
+    """The determinants mod p of a stack (s, n, n), by FLINT."""
+    return [int(flint.nmod_mat(matrix.tolist(), p).det()) for matrix in matrices]
+
+
+def roots_through(values: Sequence[int], p: int) -> list[int]:
+    """The roots in F_p, once each, of the polynomial of degree below len(values) <= p with these values at 0, 1, 2, ...
+
+    By Newton's forward differences. All of F_p are roots of zero, for which nothing is returned.
+    """
+    differences, row = [], np.array(values, dtype=np.uint64)
+    while len(row):
+        differences.append(int(row[0]))
+        row = subtract(row[1:], row[:-1], p)
+    found, factorial, inverses = flint.nmod_poly([0], p), 1, list[int]()
+    for k in range(len(differences)):
+        factorial = factorial * max(1, k) % p
+        inverses.append(pow(factorial, -1, p))
+    for k in reversed(range(len(differences))):
+        found = found * flint.nmod_poly([-k % p, 1], p) + differences[k] * inverses[k] % p
+    if found.degree() < 1:
+        return []
+    simple = found // found.gcd(found.derivative())
+    return sorted(int(root) for root, _ in simple.roots())
+
+
+def short_vectors(basis: Mapping[int, Mapping[int, int]], columns: int, prime: int) -> list[list[int]]:
+    """Integer vectors that lie in a subspace of F_p^columns modulo p, much shorter than a random subspace has any.
+
+    ``basis`` is as ``dense_nullspace`` gives it. Short vectors of the lattice of all integer vectors that reduce into
+    the subspace, by LLL (Lenstra, Lenstra, Lovasz 1982); those at least 2^5 below the scale p^(1 - k / columns) of its
+    determinant. Candidates only: that they mean anything over Q is for the caller to check.
+    """
+    if not basis:
+        return []
+    rows = [[vector.get(j, 0) for j in range(columns)] for vector in basis.values()]
+    rows += [[prime * (i == j) for j in range(columns)] for i in range(columns) if i not in basis]
+    bits = (prime.bit_length() - 1) * (columns - len(basis)) // columns - 5
+    reduced = [[int(c) for c in row] for row in flint.fmpz_mat(rows).lll().tolist()]
+    return sorted(
+        (row for row in reduced if max(map(abs, row)).bit_length() <= bits), key=lambda row: max(map(abs, row))
+    )
+
+
+Whole = dict[tuple[int, ...], int]  # {exponents: integer coefficient}
+
+
+def _flint_polynomial(terms: Whole) -> Any:
+    size = len(next(iter(terms)))
+    return flint.fmpz_mpoly_ctx.get([f"x{i}" for i in range(size)], "lex").from_dict(terms)
+
+
+def _terms(polynomial: Any) -> Whole:
+    return {tuple(map(int, exponents)): int(c) for exponents, c in polynomial.to_dict().items()}
+
+
+def irreducible_factors(terms: Whole) -> list[Whole]:
+    """The factors over Z of a polynomial that is not zero, constants left out, each once, by FLINT."""
+    return [_terms(factor) for factor, _ in _flint_polynomial(terms).factor()[1]]
+
+
+def exact_quotient(dividend: Whole, divisor: Whole) -> Whole | None:
+    """The quotient in Z[x] of polynomials that are not zero, None where the division is not exact, by FLINT."""
+    quotient, remainder = divmod(_flint_polynomial(dividend), _flint_polynomial(divisor))
+    return None if remainder else _terms(quotient)
+
+
 def reconstruct(residue: int, modulus: int) -> Fraction | None:
     """Return n/d with n = d * residue mod m and |n|, d <= sqrt(m / 2), which is unique, or None (Wang 1981)."""
     bound = isqrt(modulus // 2)

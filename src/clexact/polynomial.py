@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clexact import parse
+from clexact.linalg import Whole, exact_quotient, irreducible_factors
 from clexact.terms import EMPTY, Coefs, Monomial, Terms, concatenate, largest
 
 if TYPE_CHECKING:
@@ -201,6 +202,60 @@ class Polynomial:
         if self.degree <= 0:  # a constant equals a number, so it has that number's hash
             return hash(self(*[0] * len(self.variables)))
         return hash((self.variables, tuple(self.items())))
+
+    @property
+    def primitive(self) -> Polynomial:
+        """The multiple with coprime integer coefficients and a positive leading one; zero stays zero."""
+        if self.is_zero:
+            return self
+        leading = next(self.items())[1]
+        common = content(self.terms.coef) * (1 if leading > 0 else -1)
+        return Polynomial._from_checked(self.variables, self.terms, common) if common > 0 else (-self).primitive
+
+    def factors(self) -> list[Polynomial]:
+        """The irreducible factors over Q, primitive, each once, without constants. ValueError for zero.
+
+        >>> Polynomial.from_string("2*x^3 - 2*x", ["x"]).factors()
+        [Polynomial('x'), Polynomial('x + 1'), Polynomial('x - 1')]
+        """
+        if self.is_zero:
+            raise ValueError("the zero polynomial has no factors.")
+        present = np.unique(self.terms.var).tolist()
+        found = [self._from_whole(part, present).primitive for part in irreducible_factors(self._whole(present))]
+        return sorted(found, key=lambda p: (p.degree, len(p), str(p)))
+
+    def quotient(self, divisor: Polynomial) -> Polynomial | None:
+        """The polynomial q with self = q * divisor, None if there is none. ZeroDivisionError for the divisor zero."""
+        if divisor.is_zero:
+            raise ZeroDivisionError("a polynomial is divided by zero.")
+        if self.is_zero:
+            return self
+        present = np.union1d(self.terms.var, divisor.terms.var).tolist()
+        # by Gauss's lemma the quotient by a primitive polynomial has integer coefficients
+        common = content(divisor.terms.coef)
+        primitive = {m: c // common for m, c in divisor._whole(present).items()}
+        found = exact_quotient(self._whole(present), primitive)
+        if found is None:
+            return None
+        return self._from_whole(found, present) * Fraction(divisor.denominator, self.denominator * common)
+
+    def _whole(self, present: list[int]) -> Whole:
+        """{exponents of the variables present: coefficient}, without the denominator."""
+        place, terms = {v: i for i, v in enumerate(present)}, {}
+        for t, c in enumerate(self.terms.coef.tolist()):
+            exponents = [0] * len(present)
+            for v, k in self.terms.monomial(t):
+                exponents[place[v]] = k
+            terms[tuple(exponents)] = c
+        return terms
+
+    def _from_whole(self, terms: Whole, present: list[int]) -> Polynomial:
+        """The reverse of ``_whole``, in the ring of this polynomial."""
+        sparse = {
+            tuple((v, k) for v, k in zip(present, exponents, strict=True) if k): Fraction(c)
+            for exponents, c in terms.items()
+        }
+        return Polynomial.from_sparse(self.variables, sparse)
 
     def index(self, variable: str) -> int:
         """Position of a variable; ValueError if it is not one of this polynomial's ring."""

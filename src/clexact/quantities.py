@@ -190,6 +190,12 @@ class Indicator:
         """One or zero."""
         return np.logical_and.reduce([relation.value(columns) for relation in self.relations]).astype(np.int64)
 
+    @property
+    def one_value(self) -> bool:
+        """Whether it is [x = c]."""
+        first = self.relations[0]
+        return len(self.relations) == 1 and first.sign == "=" and isinstance(first.right, Sum) and not first.right.parts
+
     def to_sympy(self) -> sympy.Expr:
         """As a SymPy expression in symbols of the same names."""
         import sympy

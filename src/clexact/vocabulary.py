@@ -26,10 +26,13 @@ OFFSETS = (1, 2, 3)  # c of max(0, x - c)
 
 
 def vocabulary(columns: dict[str, NDArray[np.int64]]) -> list[tuple[Quantity, int]]:
-    """Quantities with their costs; of those that are the same on the columns the first, and no constants."""
-    names = list(columns)
-    alike = [x for x in names if x != DEPTH]
-    found = [*_minima(alike), *_excesses(names, alike), *_indicators(columns, alike)]
+    """Quantities with their costs; of those that are the same on the columns the first, and no constants.
+
+    Sizes that do not vary enter none: what is said of them could not be tested.
+    """
+    varied = {x: column for x, column in columns.items() if len(np.unique(column)) > 1}
+    alike = [x for x in varied if x != DEPTH]
+    found = [*_minima(alike), *_excesses(list(varied), alike), *_indicators(varied, alike)]
     seen = {column.tobytes() for column in columns.values()}
     kept = []
     for quantity, cost in sorted(found, key=lambda item: item[1]):

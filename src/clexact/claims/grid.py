@@ -32,6 +32,7 @@ class Grid:
     edges: tuple[Size, ...] = ()
     most: tuple[int, ...] | int | None = None  # the largest entry: of each place, or of all
     lengths: tuple[int, ...] = ()
+    numbered: bool = False  # the sizes are numbers of cases: no condition or formula describes them
 
     def sizes(self, budget: Budget) -> list[Size]:
         """Smallest dimension first."""
@@ -69,7 +70,8 @@ def single(note: str = "case") -> Grid:
 
 def cases(name: str, count: int, dimension: Callable[[Size], int] = lambda size: 1) -> Grid:
     """A claim on a list of cases, numbered from 1."""
-    return Grid((name,), dimension, count, count, edges=tuple((k,) for k in range(1, count + 1)), most=count)
+    every = tuple((k,) for k in range(1, count + 1))
+    return Grid((name,), dimension, count, count, every, most=count, numbered=True)
 
 
 def layers(
@@ -81,6 +83,12 @@ def layers(
 ) -> Grid:
     """Widths of layered networks of these depths, output first."""
     return Grid(("widths...",), dimension, quick, full, edges, lengths=tuple(depth + 1 for depth in depths))
+
+
+def factored(size: Size) -> int:
+    """Number of parameters (n + m) r of U V^T, of size n, r, m."""
+    n, r, m = size
+    return (n + m) * r
 
 
 def weights(widths: Size) -> int:

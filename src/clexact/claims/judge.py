@@ -154,7 +154,8 @@ def where(claim: Claim, trial: Trial) -> str:
     fails, holds = trial.sizes(False), trial.sizes(True)
     if not holds:
         return "everywhere"
-    condition = boundary(holds, fails, None if claim.grid.lengths else claim.grid.names)
+    names = None if claim.grid.lengths else claim.grid.names
+    condition = None if claim.grid.numbered else boundary(holds, fails, names)
     return f"exactly where {condition}" if condition else f"at {listed(claim, fails)}"
 
 
@@ -168,6 +169,7 @@ def _formula(claim: Claim, trial: Trial, seed: int) -> Formula | None:
     """A formula for the certified counts, where every size has one."""
     counts = {outcome.size: outcome.check.count for outcome in trial.outcomes}
     known = {size: count for size, count in counts.items() if count is not None}
-    if len(known) < len(counts) or claim.grid.lengths or len(counts) < 2:
+    layered = claim.grid.lengths or claim.grid.numbered
+    if not claim.fitted or layered or len(known) < len(counts) or len(counts) < 2:
         return None
     return fit(known, claim.grid.names, seed=seed)

@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from clexact import models
 from clexact.certify import certify
+from clexact.claims.claim import Check, Claim, Statement
+from clexact.claims.grid import Grid, Size
 from clexact.draws import Draws
 from clexact.dynamics import HeavyBall, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields
@@ -25,6 +27,7 @@ from clexact.symmetry import Law
 from clexact.terms import Terms, monomials_of_degree
 
 FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields
+QUICK = 3  # networks of each batch under the quick budget
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,14 @@ def random_sizes(draws: Draws, depths: tuple[int, int], widths: tuple[int, int])
     return draws.integers(*widths, depth + 1)
 
 
-def random_fields(draws: Draws, count: int) -> VectorFields:
-    """Fields in 5 variables, every coefficient up to degree 3 uniform in -9..9."""
-    names = tuple(f"x{i}" for i in range(1, FIELD_VARIABLES + 1))
+def random_fields(
+    draws: Draws, count: int, variables: int = FIELD_VARIABLES, degree: int = FIELD_DEGREE
+) -> VectorFields:
+    """Fields in x1, x2, ..., every coefficient up to the degree uniform in -9..9."""
+    names = tuple(f"x{i}" for i in range(1, variables + 1))
     monomials = [
         terms.monomial(t)
-        for terms in (monomials_of_degree(FIELD_VARIABLES, k) for k in range(FIELD_DEGREE + 1))
+        for terms in (monomials_of_degree(variables, k) for k in range(degree + 1))
         for t in range(len(terms))
     ]
 
@@ -261,3 +266,60 @@ def run(batch: Batch) -> Iterator[Row]:
     """The rows of a batch, one by one."""
     for case in batch.cases:
         yield case()
+
+
+# --- as claims -------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _drawn(seed: int) -> dict[str, Batch]:
+    return {batch.name: batch for batch in batches(seed)}
+
+
+def _checked(name: str, size: Size, seed: int) -> Check:
+    """One network of a batch, drawn from the seed."""
+    row = _drawn(seed)[name].cases[size[0] - 1]()
+    exact = row.lower == row.upper
+    found = f"{row.network}: {row.lower if exact else f'{row.lower} to {row.upper}'}"
+    holds = None if row.verdict == "open" else row.verdict == "confirmed"
+    return Check(holds, str(row.stated), found, row.evidence, row.dimension, count=row.lower if exact else None)
+
+
+def _claim(id: str, name: str, count: int, source: str, latex: str, published: str = "") -> Claim:
+    """A batch as a claim, a case for each network."""
+    statement = Statement(f"{name}: the stated number of laws", latex, partial(_checked, name))
+    note = "Sizes drawn from the seed in the ranges of the notebook." + f" Published: {published}." * bool(published)
+    grid = Grid(("network",), lambda size: size[0], QUICK, count, most=count, numbered=True)
+    return Claim(f"batch.{id}", name, f"{source}, published notebook", statement, grid, note=note)
+
+
+_GRADIENT, _OTHER = "arXiv 2307.00144", "arXiv 2405.12888"
+_SAGE = "{} s, SageMath on 64 cores"
+
+CLAIMS = [
+    _claim("linear", "50 linear networks", 50, _GRADIENT, r"U_l^\top U_l - U_{l+1} U_{l+1}^\top \text{ and no others}",
+           _SAGE.format(2063)),
+    _claim("relu", "50 ReLU networks", 50, _GRADIENT, r"\text{one law for each hidden unit}", _SAGE.format(6780)),
+    _claim("linear-search", "law search, 10 linear networks", 10, _GRADIENT,
+           r"U_l^\top U_l - U_{l+1} U_{l+1}^\top \text{ are all of degree } 2", _SAGE.format(91)),
+    _claim("relu-search", "law search, 10 ReLU networks", 10, _GRADIENT,
+           r"\text{one law of degree } 2 \text{ for each hidden unit}", _SAGE.format(44)),
+    _claim("product", "x_1 ... x_D, D = 2..8", 7, _GRADIENT, r"D - 1 \text{ laws}"),
+    _claim("fields", "random fields, 5 variables, degree 3", 5, _GRADIENT,
+           r"D - 1 \text{ laws for one field, else } 0"),
+    *(
+        _claim(id, batch.name, 20, _OTHER, latex, _SAGE.format(batch.published))
+        for (id, latex), batch in zip(
+            {
+                "momentum-linear": r"r(r-1)/2 - s(s-1)/2, \quad s = \max(0, r - 2(n+m))",
+                "momentum-relu": r"\text{no law}",
+                "nmf": r"\sum_i U_{ik} - \sum_j V_{jk}",
+                "nmf-momentum": r"\text{no law}",
+                "icnn": r"\sum_i U_{ik} - (\|v_k\|^2 + b_k^2)/2",
+                "icnn-momentum": r"\text{no law}",
+            }.items(),
+            FLOW_BATCHES,
+            strict=True,
+        )
+    ),
+]  # fmt: skip

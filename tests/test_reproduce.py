@@ -160,10 +160,14 @@ def test_records_round_trip_as_plain_data(whole):
     _, records, _ = whole
     for record in records.values():
         assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
-    finding = judge(Planted().claims[0], Budget.QUICK, 2)
+    claim = replace(Planted().claims[0], grid=replace(GRID, quick=10))
+    finding = judge(claim, Budget.QUICK, 2)
     record = record_of(finding, TOPIC)
     assert record.formula == finding.formula.to_dict() and record.seed == 2 and record.seconds > 0
-    assert [cell.count for cell in record.written.cells] == [linear.independent(size) for size in SIZES]
+    assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+    assert [cell.count for cell in record.written.cells] == list(
+        map(linear.independent, claim.grid.sizes(Budget.QUICK))
+    )
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_what_is_no_polynomial_is_said():
     """One input, one output, two wide layers: one field, hence 7 laws on 8 parameters, 6 of them of degree 2."""
     check = CLAIMS["deep.no-others"].statement.check((1, 2, 2, 1), 0)
     assert (check.holds, check.stated, check.found, check.count) == (False, "6", "7", 7)
-    assert check.more.startswith("6 of them are polynomials of degree <= 2;")
+    assert check.more.startswith("6 of 7 are polynomials (searched up to degree 4); 1 by Frobenius")
 
 
 # --- planted errors --------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ SPARE = 2  # values of a size beyond its degree, at least
 LEAST_TESTED = 2  # sizes held out, at least, for a formula to be presented
 PER_COEFFICIENT = 2  # sizes fitted for each coefficient that is searched for, at least
 PAIRED = 60  # classes of quantities of which two are used at a time
+MOST_TERMS = {1: 6, 2: 4}  # with so many quantities; what is excluded counts as one
 CORES = 80  # parts of the grid that are tried when no formula fits all of it
 WORDY = 3  # relations in the description of what is excluded, at most
 LISTED = 2  # sizes that may be excluded by listing them
@@ -43,7 +44,9 @@ def fit(
     inside. The others alone determine the coefficients. There are at least twice as many of them as coefficients to
     choose (of all monomials searched, not only of those that remain), so no polynomial that merely interpolates is
     presented. For the same reason the degree in a size, or in a minimum or maximum, of v values is at most v - 2. What
-    misses one size held out is refused. So is what rests on a single size: every count must be implied by the others.
+    misses one size held out is refused. So is what rests on a single size (every count must be implied by the others),
+    what has more than six terms beside one quantity or four beside two (many quantities are tried, and the more terms,
+    the more of them fit by chance), and what is found among monomials that span all functions of one of the sizes.
 
     When nothing fits the whole grid, formulas of a part of it are extended as far as they hold. The one that holds at
     the most sizes is returned with a condition that describes the others, if that takes at most three relations, or
@@ -180,12 +183,19 @@ class _Grid:
         independent = np.flatnonzero(reduced[:-1].any(axis=1))
         if reduced[-1].any() or PER_COEFFICIENT * len(independent) > fitted.sum():
             return None
+        if any(self._interpolates(rows[independent], column[fitted]) for column in self.base):
+            return None
         quantities = tuple(self.words[i][0] for i in extras)
         full = [_spread(e, used, len(self.names), len(extras)) for e in exponents]
         terms = self._solved([full[i] for i in independent], full, quantities, fitted)
         if terms is None or any(all(not e[len(self.names) + j] for e, _ in terms) for j in range(len(extras))):
             return None
-        return _Found(terms, quantities, sum(self.words[i][1] for i in extras))
+        found = _Found(terms, quantities, sum(self.words[i][1] for i in extras))
+        return found if self._short(found, inside) else None
+
+    def _short(self, found: _Found, inside: Mask) -> bool:
+        """Whether it has few terms for its quantities and what it leaves out."""
+        return len(found.terms) <= MOST_TERMS.get(len(found.quantities) + (not inside.all()), len(found.terms))
 
     def _caps(self, columns: Words, used: Sequence[int], extras: Sequence[int]) -> list[int]:
         """The largest degrees for which the values of each size and quantity leave something to test.
@@ -225,7 +235,13 @@ class _Grid:
         words = [q for q, _ in self.words]
         columns = self._columns(range(len(self.names)), [words.index(q) for q in found.quantities])[:, inside]
         rows = np.array([_monomial(columns, e, self.prime) for e, _ in found.terms], dtype=np.uint64)
-        return not len(rows) or not ((row_reduce(rows, self.prime) != 0).sum(axis=1) == 1).any()
+        rows = rows.reshape(len(rows), int(inside.sum()))
+        return not ((row_reduce(rows, self.prime) != 0).sum(axis=1) == 1).any()
+
+    def _interpolates(self, rows: Words, column: Words) -> bool:
+        """Whether the rows span all functions of a size that varies: then its values are no test."""
+        slices = np.array([column == v for v in np.unique(column)], dtype=np.uint64)
+        return len(slices) > 1 and not row_reduce(np.concatenate([rows, slices]), self.prime)[len(rows) :].any()
 
     def _columns(self, used: Sequence[int], extras: Sequence[int]) -> Words:
         """Some of the sizes and of the quantities, a row for each."""

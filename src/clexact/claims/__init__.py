@@ -4,18 +4,25 @@ A file for each topic lists its claims; ``judge`` finds the verdict of one.
 """
 
 from clexact.claims import (
+    attention,
     batches,
     brackets,
+    convolution,
     deep,
     discrete,
+    experts,
+    gated,
     independence,
     linear,
+    losses,
     minimal,
     mirror,
     momentum,
     neuron,
+    others,
     product,
     relu,
+    residual,
     starts,
 )
 from clexact.claims.claim import Claim
@@ -33,5 +40,12 @@ TOPICS: dict[str, list[Claim]] = {
     "Mirror flows and other metrics": mirror.CLAIMS,
     "Special starts": starts.CLAIMS,
     "Discrete steps": discrete.CLAIMS,
+    "Convolution and pooling": convolution.CLAIMS,
+    "Residual networks": residual.CLAIMS,
+    "Attention": attention.CLAIMS,
+    "Cross-entropy": losses.CLAIMS,
+    "Analytic activations and gated units": gated.CLAIMS,
+    "Mixtures of experts": experts.CLAIMS,
+    "Other sources": others.CLAIMS,
     "Published batches": batches.CLAIMS,
 }

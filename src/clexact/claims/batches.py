@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from clexact import models
-from clexact.certify import certify
+from clexact.certify import LawCount, certify
+from clexact.claims.checks import certificate_or_none
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size
+from clexact.claims.grid import Size, cases
 from clexact.draws import Draws
 from clexact.dynamics import HeavyBall, gradient_flow, mirror_flow, momentum_flow
 from clexact.fields import VectorFields
@@ -27,7 +28,7 @@ from clexact.symmetry import Law
 from clexact.terms import Terms, monomials_of_degree
 
 FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields
-QUICK = 3  # networks of each batch under the quick budget
+MOST_LISTED = 10_000  # terms of the fields that a certificate lists; a larger network has none here
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,7 @@ class Row:
     verdict: str
     evidence: str
     seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+    count: LawCount | None = field(default=None, compare=False, repr=False)  # None for a search
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ def _counted(batch: str, name: str, stated: int, flow: Any, seed: int, start: fl
     seconds = time.perf_counter() - start
     outcome = verdict(count.lower, count.upper, stated)
     evidence = f"lower {count.evidence.lower}; upper {count.evidence.upper}"
-    return Row(batch, name, count.dimension, count.lower, count.upper, stated, outcome, evidence, seconds)
+    return Row(batch, name, count.dimension, count.lower, count.upper, stated, outcome, evidence, seconds, count)
 
 
 def _linear_case(batch: str, sizes: list[int], seed: int) -> Row:
@@ -282,14 +280,19 @@ def _checked(name: str, size: Size, seed: int) -> Check:
     exact = row.lower == row.upper
     found = f"{row.network}: {row.lower if exact else f'{row.lower} to {row.upper}'}"
     holds = None if row.verdict == "open" else row.verdict == "confirmed"
-    return Check(holds, str(row.stated), found, row.evidence, row.dimension, count=row.lower if exact else None)
+    small = row.count is not None and row.count.flow.expanded_size <= MOST_LISTED
+    certificate = certificate_or_none(row.count) if row.count is not None and small else None
+    return Check(
+        holds, str(row.stated), found, row.evidence, row.dimension, count=row.lower if exact else None,
+        certificate=certificate,
+    )  # fmt: skip
 
 
 def _claim(id: str, name: str, count: int, source: str, latex: str, published: str = "") -> Claim:
     """A batch as a claim, a case for each network."""
     statement = Statement(f"{name}: the stated number of laws", latex, partial(_checked, name))
     note = "Sizes drawn from the seed in the ranges of the notebook." + f" Published: {published}." * bool(published)
-    grid = Grid(("network",), lambda size: size[0], QUICK, count, most=count, numbered=True)
+    grid = cases("network", count)
     return Claim(f"batch.{id}", name, f"{source}, published notebook", statement, grid, note=note)
 
 

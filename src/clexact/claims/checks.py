@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from math import comb
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from clexact.algebra import span_dimensions
 from clexact.certify import LawCount, certify
@@ -12,13 +17,19 @@ from clexact.claims.claim import Check
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import Flow, as_flow
+from clexact.forms import Law
 from clexact.lawcheck import check_law
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import ClosureStatus, LieClosure, lie_closure
 from clexact.linalg import rational_rank
+from clexact.model import entry_names
 from clexact.polynomial import Number, Polynomial
 
 SHOWN = 6  # laws that a check carries
+HIGHEST, MOST_MONOMIALS = 4, 500  # degree and monomials up to which laws that are missing are searched
+MOST_FOR_FORMS = 4  # dimension up to which they are sought among rational and logarithmic laws
+POINT = 10**15  # largest entry of a point at which gradients of laws are compared: none that is special by chance
+Names = NDArray[np.object_]  # a matrix of names of entries
 
 
 def counted(flow: Flow | VectorFields, stated: int, seed: int, degree: int = 2) -> Check:
@@ -29,12 +40,42 @@ def counted(flow: Flow | VectorFields, stated: int, seed: int, degree: int = 2) 
 def of_count(count: LawCount, holds: bool | None, stated: str) -> Check:
     """A check of what a certified count says."""
     found = str(count.lower) if count.exact else f"{count.lower} to {count.upper}"
-    beyond = f"{count.exhibited} of them are polynomials of degree <= {count.degree}; the others exist by Frobenius"
+    further = others(count)
     return Check(
         holds, stated, found, f"at least: {count.evidence.lower}; at most: {count.evidence.upper}", count.dimension,
-        count=count.lower if count.exact else None, laws=tuple(count.laws.to_latex()[:SHOWN]),
-        more=beyond if count.lower > count.exhibited else "", certificate=certificate_or_none(count),
+        count=count.lower if count.exact else None,
+        laws=(*count.laws.to_latex()[:SHOWN], *(law.to_latex() for law in further)),
+        more=beyond(count, further), certificate=certificate_or_none(count),
     )  # fmt: skip
+
+
+def others(count: LawCount) -> tuple[Law, ...]:
+    """Rational and logarithmic laws where a count exceeds the polynomial laws shown, sought in small dimensions."""
+    return count.further_laws() if count.dimension <= MOST_FOR_FORMS else ()
+
+
+def beyond(count: LawCount, further: Sequence[Law]) -> str:
+    """Where a count exceeds the polynomial laws shown, what was tried to find the others, and what was found."""
+    missing = count.lower - count.exhibited
+    if not missing:
+        return ""
+    degree, polynomials = _raised(count)
+    said = f"{polynomials} of {count.lower} are polynomials (searched up to degree {degree})"
+    if further:
+        forms = " and ".join(dict.fromkeys(law.form.value for law in further))
+        said += f", {len(further)} more found: {forms}"
+    left = count.lower - polynomials - len(further)
+    tried = "none found" if count.dimension <= MOST_FOR_FORMS else "not sought at this size"
+    return said + (f"; {left} by Frobenius' theorem (rational or logarithmic: {tried})" if left > 0 else "")
+
+
+def _raised(count: LawCount) -> tuple[int, int]:
+    """The largest degree searched, and how many independent polynomial laws there are up to it."""
+    degree, found = count.degree, count.exhibited
+    while found < count.lower and degree < HIGHEST and comb(count.dimension + degree + 1, degree + 1) <= MOST_MONOMIALS:
+        degree += 1
+        found = len(polynomial_laws(count.flow, degree, seed=count.seed).independent)
+    return degree, found
 
 
 def certificate_or_none(count: LawCount) -> object:
@@ -153,3 +194,55 @@ def same_span(mine: VectorFields, stated: VectorFields) -> Check:
     first, second, both = span_dimensions(mine, stated)
     found = f"dimensions {first}, {second} and {both} together"
     return identity(first == second == both, "the same span", found, "exact ranks of coefficients", mine.dimension)
+
+
+# --- matrices of entries, and the laws they make ---------------------------------------------------------------------
+
+
+def matrix(name: str, shape: tuple[int, ...], axis: int = -1) -> Names:
+    """The names of the entries of a parameter as a matrix, with a column for each index along the axis."""
+    entries = np.array(entry_names(name, shape), dtype=object).reshape(shape)
+    return np.moveaxis(entries, axis, -1).reshape(-1, shape[axis])
+
+
+def gram_laws(flow: Flow | VectorFields, plus: Names, minus: Names, diagonal: bool = False) -> list[Polynomial]:
+    """The entries k <= l of P^T P - M^T M, or its diagonal alone: squared norms of columns."""
+    columns = range(plus.shape[1])
+    pairs = [(k, k) for k in columns] if diagonal else [(k, j) for k in columns for j in columns if k <= j]
+    texts = [_pairing(plus, k, j, "+") + _pairing(minus, k, j, "-") for k, j in pairs]
+    return [Polynomial.from_string(text, as_flow(flow).variables) for text in texts]
+
+
+def _pairing(entries: Names, k: int, j: int, sign: str) -> str:
+    return "".join(f"{sign} {row[k]}*{row[j]} " for row in entries)
+
+
+def sum_laws(flow: Flow | VectorFields, entries: Names) -> list[Polynomial]:
+    """The sums of the columns."""
+    return [Polynomial.from_string(" + ".join(column), as_flow(flow).variables) for column in entries.T]
+
+
+# --- more checks -----------------------------------------------------------------------------------------------------
+
+
+def complete(flow: Flow | VectorFields, laws: Sequence[Polynomial], seed: int, degree: int = 2) -> Check:
+    """Whether the given polynomials are laws, and all laws are functions of them: as many are independent as exist.
+
+    Of Taylor coefficients, where the bounds meet, the laws are those of the functions: no fewer, and so the same.
+    """
+    count = certify(flow, degree, seed)
+    conserved = all(check_law(flow, law, seed=seed) for law in laws)
+    rank = max(gradient_rank(laws, drawn_point(count.dimension, seed + k, POINT)) for k in range(2))
+    stated = f"{len(laws)} polynomials conserved, {rank} of them independent, and no others"
+    holds = False if not conserved or rank < count.lower else True if count.exact else None
+    check = of_count(count, holds, stated)
+    return check if conserved else replace(check, stated=f"{stated} (not all of them are conserved)")
+
+
+def refined(flow: Callable[[int], Flow], orders: Sequence[int], check: Callable[[Flow], Check]) -> Check:
+    """A check at the first Taylor order at which it is decided, or at the last."""
+    for order in orders:
+        outcome = check(flow(order))
+        if outcome.count is not None:
+            break
+    return outcome

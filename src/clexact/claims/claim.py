@@ -58,4 +58,4 @@ class Claim:
     instead: Statement | None = None
     note: str = ""  # what a reader should know: assumptions, what is left out
     pictures: tuple[str, ...] = ()  # names of the pictures that show it
-    fitted: bool = True  # whether a formula is looked for in the certified counts
+    fitted: bool = True  # whether a formula of the counts is looked for, which takes long where there are many names

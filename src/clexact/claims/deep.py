@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from clexact import models
-from clexact.claims.checks import counted, drawn_point, gradient_rank, identity, lawful, spanned
+from clexact.claims.checks import POINT, counted, drawn_point, gradient_rank, identity, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Size, layers, weights
 from clexact.dynamics import gradient_flow
@@ -82,7 +82,7 @@ def all_laws(widths: Size) -> int:
 
 def entries_rank(widths: Size, seed: int) -> int:
     """Rank over Q of the gradients of the entries at a drawn integer point."""
-    return gradient_rank(entries(widths), drawn_point(weights(widths), seed, 999))
+    return gradient_rank(entries(widths), drawn_point(weights(widths), seed, POINT))
 
 
 def _rank_is(stated: int, widths: Size, seed: int) -> Check:

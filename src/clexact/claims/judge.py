@@ -132,11 +132,11 @@ def _sentence(claim: Claim, verdict: Verdict, written: Trial, nearby: Trial | No
     """Where it holds, fails and is open, in words."""
     count = len(written.outcomes)
     on = f"all {count} sizes" if count > 1 else "the case"
-    fails = f"fails {where(claim, written)}"
+    fails = f"on this grid it fails {where(claim, written)}"
     parts = {
         Verdict.CONFIRMED: f"holds on {on}",
         Verdict.OPEN: f"open at {listed(claim, written.sizes(None))}: the bounds do not meet there",
-        Verdict.MISPRINT: f"as written it {fails}; what was meant holds on {on}",
+        Verdict.MISPRINT: f"as written, {fails}; what was meant holds on {on}",
         Verdict.PARTLY: f"holds on {len(written.sizes(True))} of {count} sizes; {fails}",
         Verdict.REFUTED: f"fails on {on}",
     }

@@ -19,7 +19,7 @@ from clexact.linalg import rational_rank
 from clexact.polynomial import Polynomial
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=20,
+    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=14, full=30,
     edges=((1, 5, 1), (1, 6, 2), (2, 5, 2), (1, 1, 5), (5, 1, 1), (4, 3, 5),
            (1, 3, 2), (2, 3, 1), (2, 5, 1), (2, 2, 2)),
 )  # fmt: skip

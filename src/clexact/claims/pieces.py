@@ -1,0 +1,76 @@
+"""Laws of piecewise linear networks near one parameter: the fields of the pieces that inputs can reach, no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from clexact import functions
+from clexact.certify import certify
+from clexact.claims.checks import of_count
+from clexact.claims.claim import Check
+from clexact.data import MinimalityStatus, data_fields, minimality
+from clexact.dynamics import gradient_flow
+from clexact.fields import VectorFields
+from clexact.model import Model
+from clexact.polynomial import Number
+from clexact.program import Array
+from clexact.regions import Gates, Input
+from clexact.reverse import Exact
+
+Activation = Callable[[Array], Array]
+Network = Callable[[Activation], Model]  # a model as a function of its activation
+
+
+def pieces(network: Network, activation: Activation, inputs: Sequence[Input], point: Sequence[Number]) -> list[Gates]:
+    """The different choices that the true network makes at the inputs."""
+    read = data_fields(network(activation), inputs, point).gates
+    return list({str({name: g.tolist() for name, g in gates.items()}): gates for gates in read}.values())
+
+
+def piece_fields(network: Network, chosen: Sequence[Gates]) -> VectorFields:
+    """All fields of the network with each of these choices in turn, for all inputs: polynomials."""
+    families = [gradient_flow(network(fixed(iter(gates.values())))).fields for gates in chosen]
+    return sum(families[1:], families[0])
+
+
+def fixed(choices: Iterator[Exact]) -> Activation:
+    """The activation that makes these choices: slopes of the shape of its argument, or selections along its last axis.
+
+    A selection has one entry 1 in each row, and the activation sums the products.
+    """
+
+    def activation(z: Array) -> Array:
+        chosen = z * next(choices)
+        return chosen if z.ndim == 1 else chosen.sum(-1)
+
+    return activation
+
+
+def local_count(
+    network: Network, activation: Activation, stated: int, seed: int, point: Sequence[Number] | None = None
+) -> Check:
+    """The certified number of laws near one parameter, drawn from the seed if not given, beside the number stated.
+
+    Where true gates span what free gates do, the count is that of free gates. Where they do not and all linear regions
+    were visited, it is that of the pieces visited: those exist on a neighbourhood of the parameter, and no others.
+    """
+    compared = minimality(network(activation), point, seed=seed)
+    free = gradient_flow(network(activation))
+    if compared.status is MinimalityStatus.EQUAL:
+        count = certify(free, 2, seed)
+        if compared.rank != count.filtration[0]:
+            raise ArithmeticError(f"the point {compared.point} is not generic.")
+        return of_count(count, _holds(count.lower, count.upper, stated), str(stated))
+    if not compared.exhaustive:
+        return Check(None, str(stated), repr(compared), "exact ranks of gradients at inputs", free.dimension)
+    count = certify(piece_fields(network, pieces(network, activation, compared.inputs, compared.point)), 2, seed)
+    return of_count(count, _holds(count.lower, count.upper, stated), str(stated))
+
+
+def _holds(lower: int, upper: int, stated: int) -> bool | None:
+    return lower == stated if lower == upper else (None if lower <= stated <= upper else False)
+
+
+def relu(z: Array) -> Array:
+    """The ReLU of a vector, the maximum of the rows of a matrix."""
+    return functions.relu(z) if z.ndim == 1 else functions.maximum(z)

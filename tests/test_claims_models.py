@@ -1,0 +1,279 @@
+"""Claims on residual and convolutional networks, attention, gated units, experts, losses and other sources."""
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from clexact.algebra import span_dimensions
+from clexact.claims import TOPICS, attention, convolution, experts, gated, losses, others, residual
+from clexact.claims.checks import complete, counted, gram_laws, lawful, matrix, same_span
+from clexact.claims.claim import Statement
+from clexact.claims.grid import Budget, Grid
+from clexact.claims.judge import Verdict, judge
+from clexact.claims.pieces import local_count, piece_fields, pieces, relu
+from clexact.dynamics import gradient_flow
+from clexact.fields import VectorFields
+from clexact.models import nmf
+from clexact.polynomial import Polynomial
+
+FILES = (residual, convolution, attention, losses, gated, experts, others)
+CLAIMS = {claim.id: claim for file in FILES for claim in file.CLAIMS}
+
+
+def on(claim, *sizes):
+    """The claim on these sizes alone."""
+    return replace(claim, grid=Grid(claim.grid.names, claim.grid.dimension, 0, 0, edges=sizes))
+
+
+def stating(claim, check):
+    """The claim with another check, and nothing to fall back on."""
+    return replace(claim, statement=Statement("planted", "0", check), meant=None, instead=None)
+
+
+def failing(claim, *sizes):
+    """The sizes among these where the certified numbers refute the claim, none being open."""
+    trial = judge(on(claim, *sizes), Budget.QUICK).written
+    assert not trial.sizes(None)
+    return set(trial.sizes(False))
+
+
+# --- what is stated, where it fails, what is true --------------------------------------------------------------------
+
+# id: (sizes where the statement holds, sizes where it fails)
+VERDICTS = {
+    "convolution.relu": ([(1, 1, 1, 1, 1), (1, 2, 1, 2, 1), (2, 1, 1, 2, 2), (1, 2, 1, 2, 3)], []),
+    "convolution.relu-2d": ([(1, 1, 1, 2, 1), (1, 2, 1, 2, 1)], []),
+    "convolution.linear": ([(1, 1, 1, 2, 1), (2, 2, 1, 2, 1), (1, 2, 1, 2, 2)], [(1, 2, 1, 2, 1), (1, 3, 1, 2, 1)]),
+    "pooling.max": ([(1, 1, 1, 1), (2, 2, 1, 2), (1, 2, 1, 1)], []),
+    "pooling.max-data": ([(1, 1, 1, 1), (2, 2, 1, 1)], [(1, 1, 1, 2), (1, 2, 1, 1)]),
+    "pooling.mean": ([(1, 1, 1, 1), (2, 2, 1, 3)], []),
+    "residual.skip": ([(1, 1, 1), (2, 1, 2), (1, 2, 3)], []),
+    "residual.block": ([(1, 1, 1, 1), (1, 3, 1, 2), (2, 1, 2, 1)], []),
+    "residual.across": ([(1, 1, 1), (1, 3, 2), (2, 1, 1)], []),
+    "residual.scalar": (
+        [(1, 1, 1), (1, 1, 2), (2, 2, 1), (2, 2, 2)],
+        [(1, 2, 1), (1, 2, 2), (2, 1, 1), (2, 1, 2)],
+    ),
+    "residual.wider": ([(1, 1, 1), (2, 1, 1), (1, 2, 1)], [(1, 2, 3), (1, 2, 21)]),
+    "residual.joint": ([(1, 2, 2), (2, 1, 1)], [(1, 1, 1), (1, 3, 1)]),
+    "attention.head": ([(1, 1), (1, 5), (2, 2)], []),
+    "attention.softmax": ([(1, 1, 1, 2), (1, 1, 2, 2)], [(1, 1, 1, 1), (2, 1, 2, 1)]),
+    "attention.causal": ([(1, 1, 1, 2)], [(1, 1, 1, 1)]),
+    "attention.position": ([(1, 1, 1), (1, 2, 2)], []),
+    "attention.rope": ([(1, 1), (2, 1), (1, 2)], []),
+    "attention.distances": ([(1, 1, 2), (2, 2, 2)], [(2, 2, 1)]),
+    "attention.rope-momentum": ([(1, 1), (2, 1)], []),
+    "attention.shared-keys": ([(1, 1, 1), (1, 4, 2), (1, 2, 3)], []),
+    "attention.relu": ([(1, 1), (2, 2)], [(2, 1), (3, 1)]),
+    "losses.regression-count": ([(1, 1), (1, 3), (3, 2)], []),
+    "losses.linear-count": ([(2, 2, 1), (3, 1, 2)], [(1, 1, 2), (2, 3, 1)]),
+    "losses.attention-count": ([(2, 1, 1), (3, 1, 2)], [(2, 4, 1)]),
+    "losses.relu-count": ([(1, 1, 1), (2, 3, 1)], [(1, 1, 2)]),
+    "gated.gelu": ([(1, 1, 1), (1, 3, 1)], []),
+    "gated.silu": ([(1, 1, 1), (2, 1, 1)], []),
+    "gated.tanh": ([(1, 1, 1), (1, 2, 1)], []),
+    "gated.swiglu": ([(1, 1, 1), (1, 2, 1)], []),
+    "gated.bilinear": ([(1, 1, 1), (1, 3, 2), (2, 2, 1)], [(1, 2, 1), (1, 3, 1)]),
+    "experts.softmax": ([(1, 1, 1), (1, 3, 1), (2, 2, 1)], []),
+    "experts.relu": ([(1, 2, 1, 1), (1, 1, 2, 1)], []),
+    "experts.top-k": ([(1, 2, 2), (2, 3, 2)], []),
+    "experts.top-1": ([(1, 1), (2, 1)], [(1, 2), (2, 3)]),
+    "experts.sigmoid": ([(1, 1, 1), (2, 1, 1)], [(1, 2, 1), (1, 3, 1), (2, 2, 1)]),
+    "others.balanced-intrinsic": ([(1, 1, 1), (2, 2, 2), (1, 3, 1)], [(3, 2, 1), (1, 2, 3)]),
+    "others.intrinsic": ([(1, 1, 1), (2, 1, 2)], [(2, 2, 2)]),
+    "others.symmetric-analytic": ([(1, 1, 1), (2, 1, 1), (2, 2, 1)], []),
+    "others.symmetric-squared": ([(2, 1, 1), (3, 2, 1), (2, 2, 1)], [(1, 1, 1), (2, 2, 2)]),
+    "others.reactions": ([(k,) for k in range(1, 13)], []),
+    "others.reactions-fixed": ([(1,), (2,), (6,)], [(3,), (11,)]),
+    "others.normalised": ([(1, 1, 1), (2, 2, 1)], []),
+    "others.normalised-gain": ([(1, 1, 1), (2, 1, 2)], []),
+}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+def test_where_the_statements_hold_and_what_is_true_instead(name):
+    holding, refuted = VERDICTS[name]
+    claim = CLAIMS[name]
+    found = judge(on(claim, *holding, *refuted), Budget.QUICK)
+    assert set(found.written.sizes(True)) == set(holding)
+    assert set(found.written.sizes(False)) == set(refuted)
+    assert found.verdict is (Verdict.PARTLY if refuted else Verdict.CONFIRMED)
+    assert not refuted or claim.instead is None or found.nearby.confirmed
+
+
+def test_all_claims_are_listed_once_with_their_edges():
+    listed = [claim for claims in TOPICS.values() for claim in claims]
+    assert len({claim.id for claim in listed}) == len(listed)
+    for claim in CLAIMS.values():
+        assert claim in listed
+        for budget in Budget:
+            assert set(claim.grid.edges) <= set(claim.grid.sizes(budget))
+        assert len(claim.grid.sizes(Budget.QUICK)) <= len(claim.grid.sizes(Budget.FULL))
+
+
+def test_cross_entropy_sums_over_classes_for_every_family():
+    for name in ("losses.regression-sums", "losses.linear-sums", "losses.attention-sums", "losses.relu-sums"):
+        assert not failing(CLAIMS[name], (2, 1, 2)[: len(CLAIMS[name].grid.names)])
+
+
+# --- planted errors --------------------------------------------------------------------------------------------------
+
+
+def test_a_law_left_out_is_missed_where_it_matters():
+    """Of the Gram matrix, its diagonal is all for one column only."""
+
+    def diagonal_only(size, seed):
+        n, r, m = size
+        flow = gradient_flow(nmf(*size))
+        return complete(flow, gram_laws(flow, matrix("U", (n, r)), matrix("V", (m, r)), diagonal=True), seed)
+
+    sizes = [(1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 2, 2)]
+    planted = replace(on(losses.CLAIMS[2], *sizes), statement=Statement("diagonal", "0", diagonal_only))
+    assert failing(planted, *sizes) == {(1, 2, 1), (2, 2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("convolution.relu", [(1, 1, 1, 2, 1), (1, 2, 1, 2, 1)]), ("convolution.relu-2d", [(1, 1, 1, 2, 1)])],
+)
+def test_a_sign_planted_in_the_laws_of_channels_is_found(name, sizes):
+    axes = 2 if name.endswith("2d") else 1
+
+    def wrong(size, seed):
+        flow = convolution.flow(size, axes, rectified=True)
+        laws = [Polynomial.from_string(str(h).replace(" - ", " + "), flow.variables)
+                for h in convolution.channel_laws(size, axes, rectified=True)]  # fmt: skip
+        return complete(flow, laws, seed)
+
+    assert failing(stating(CLAIMS[name], wrong), *sizes) == set(sizes)
+
+
+@pytest.mark.parametrize(
+    ("name", "flow", "wrong", "sizes", "refuted"),
+    [
+        ("gated.gelu", lambda s: gradient_flow(gated.models.gelu(*s, order=4)), lambda s: s[1] - 1,
+         [(1, 1, 1), (1, 2, 1)], {(1, 2, 1)}),
+        ("attention.head", lambda s: gradient_flow(attention.models.attention(*s)), lambda s: s[1] * (s[1] + 1),
+         [(1, 1), (1, 2), (1, 3), (2, 3)], {(1, 3)}),
+        ("convolution.linear", convolution.flow, lambda s: s[1] ** 2,
+         [(1, 2, 1, 2, 1), (2, 1, 1, 2, 1), (2, 2, 1, 2, 1)], {(2, 2, 1, 2, 1)}),
+        ("residual.across", lambda s: residual.flow(s, moving=("V2", "U1"), skip=False), lambda s: 0,
+         [(1, 1, 1), (2, 1, 2)], {(1, 1, 1), (2, 1, 2)}),
+        ("experts.softmax", lambda s: gradient_flow(experts.models.moe(*s, order=4)), lambda s: 1,
+         [(1, 2, 1), (2, 2, 1)], {(2, 2, 1)}),
+        ("others.normalised", others.normalised, lambda s: 1, [(1, 1, 1), (1, 2, 1)], {(1, 2, 1)}),
+    ],
+)  # fmt: skip
+def test_a_wrong_number_is_refuted_at_the_right_sizes(name, flow, wrong, sizes, refuted):
+    planted = stating(CLAIMS[name], lambda size, seed: counted(flow(size), wrong(size), seed))
+    assert failing(planted, *sizes) == refuted
+
+
+def test_a_skip_that_scales_its_input_keeps_the_fields_and_a_wider_block_does_not():
+    assert same_span(residual.flow((2, 1, 1), 1).fields, residual.flow((2, 1, 1), 1, skip=False).fields).holds
+    one, two = (VectorFields.from_strings(["x", "y"], rows) for rows in ([["x", "0"]], [["x", "0"], ["0", "y"]]))
+    assert not same_span(one, two).holds and not same_span(two, one).holds
+    assert span_dimensions(one, two)[-1] == 2
+
+
+def test_sums_over_inputs_are_no_laws_of_cross_entropy():
+    flow = gradient_flow(nmf(2, 2, 2), "cross_entropy")
+    rows = [Polynomial.from_string(f"U[{i},0] + U[{i},1]", flow.variables) for i in range(2)]
+    assert lawful(flow, rows, 0).holds is False
+
+
+# --- facts found in other ways ---------------------------------------------------------------------------------------
+
+
+def scalar_blocks(activation):
+    return residual.blocks(1, 1, activation)
+
+
+@pytest.mark.parametrize("size", [(a, b, c) for a in (1, 2) for b in (1, 2) for c in (1, 2)])
+def test_fields_of_two_scalar_blocks_are_those_worked_out_by_hand(size):
+    """Of x > 0 and x < 0: 1, 1 + u1 v1, 1 + u2 v2, or (1 + u1 v1)(1 + u2 v2)."""
+    u1, v1, u2, v2 = residual._scalar_point(size)
+    assert (v1 > 0, v2 > 0, 1 + u1 * v1 > 0) == tuple(sign == 1 for sign in size)
+
+    def factors(x):
+        first = v1 * x > 0
+        y = x * (1 + u1 * v1 if first else 1)
+        return first, v2 * y > 0
+
+    first, second = ["v1", "u1", "0", "0"], ["0", "0", "v2", "u2"]
+    both = ["v1*(1+u2*v2)", "u1*(1+u2*v2)", "v2*(1+u1*v1)", "u2*(1+u1*v1)"]
+    by_hand = {(True, False): first, (False, True): second, (True, True): both}
+    rows = [by_hand[factors(x)] for x in (1, -1) if any(factors(x))]
+    names = ["U1[0,0]", "V1[0,0]", "U2[0,0]", "V2[0,0]"]
+    full = [[re.sub(r"([uv])(\d)", lambda m: f"{m[1].upper()}{m[2]}[0,0]", c) for c in row] for row in rows]
+    expected = VectorFields.from_strings(names, full)
+    inputs = [{"x": np.array([x], dtype=object)} for x in (1, -1)]
+    chosen = pieces(scalar_blocks, relu, inputs, (u1, v1, u2, v2))
+    found = piece_fields(scalar_blocks, chosen)
+    assert len(set(span_dimensions(found, expected))) == 1
+
+
+def test_reactions_are_read_with_their_numbers():
+    assert others.reactions("2 A <-> B; B -> 0") == [({"A": 2}, {"B": 1}), ({"B": 1}, {"A": 2}), ({"B": 1}, {})]
+    assert others.stoichiometry("2 A <-> B; B -> 0") == [[-2, 1], [2, -1], [0, -1]]
+    assert others.mass_action("A + B -> 2 B", [3]) == VectorFields.from_strings(["A", "B"], [["-3*A*B", "3*A*B"]])
+    assert others.kinetic("A -> B; A -> C", [2, 5]) == [[-7, 2, 5]]
+
+
+def test_a_wrong_matrix_of_reactions_is_refuted():
+    """Half of the reactions leave too many laws where the others are independent of them."""
+    claim = CLAIMS["others.reactions"]
+
+    def first_only(size, seed):
+        text = others.NETWORKS[size[0] - 1]
+        return complete(others.mass_action(text), others.linear_laws(text, others.stoichiometry(text)[:1]), seed, 1)
+
+    assert failing(stating(claim, first_only), (1,), (2,), (4,), (5,)) == {(2,), (5,)}
+
+
+@pytest.mark.parametrize("r", [1, 2, 3])
+def test_rotations_are_orthogonal_and_relaxed_balanced_starts_are(r):
+    Q = np.array(others.rotation(r, 1), dtype=object)
+    assert (np.eye(r, dtype=int) == Q @ Q.T).all()
+    for n, m in ((3, 3), (3, 1), (1, 3), (2, 2)):
+        U, V = (np.array(table, dtype=object) for table in others.relaxed_balanced((n, r, m), 2))
+        excess = U.T @ U - V.T @ V
+        assert (excess == excess[0, 0] * np.eye(r, dtype=int)).all() and (U.shape, V.shape) == ((n, r), (m, r))
+
+
+def test_the_criterion_sees_a_start_that_is_not_balanced():
+    U, V = others.relaxed_balanced((2, 2, 2), 0)
+    assert others.is_intrinsic(U, V) == (True, 1)
+    U[0][0] += Fraction(1, 7)
+    assert others.is_intrinsic(U, V) == (False, 1)
+
+
+def test_normalised_fields_are_gradients_times_a_power_of_the_norm():
+    """Against derivatives of u <w, x>/|w| by SymPy."""
+    import sympy
+
+    u, w0, w1 = sympy.symbols("u w0 w1")
+    norm = sympy.sqrt(w0**2 + w1**2)
+    fields = others.normalised((2, 1, 1))
+    for i, w in enumerate((w0, w1)):
+        by_hand = [sympy.simplify(norm**3 * sympy.diff(u * w / norm, v)) for v in (u, w0, w1)]
+        text = [str(sympy.expand(p)).replace("w0", "w[0,0]").replace("w1", "w[1,0]") for p in by_hand]
+        expected = [
+            Polynomial.from_string(re.sub(r"\bu\b", "u[0,0]", t.replace("**", "^")), fields.variables) for t in text
+        ]
+        assert fields.components(i) == expected
+
+
+def test_units_that_are_never_on_are_counted():
+    assert [residual.dead_units(2, 2, seed) for seed in (1, 3, 21)] == [0, 2, 1]
+    assert local_count(scalar_blocks, relu, 2, 0, (3, 2, 5, -7)).holds
+
+
+def test_statements_are_single_lines_of_latex():
+    for claim in CLAIMS.values():
+        for statement in filter(None, (claim.statement, claim.meant, claim.instead)):
+            assert statement.latex.isprintable() and statement.words.isprintable()
+            assert statement.latex.count("{") == statement.latex.count("}")

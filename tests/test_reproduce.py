@@ -521,6 +521,7 @@ def test_maths_of_every_claim_is_rendered():
         (r"\|a + b\|^2 - x_{i+1}^{-1}", [r"\|a + b\|^2", " − ", "x_{i+1}^{-1}"]),
         (r"r \leq -1", [r"r \leq -1"]),
         (r"k, \quad r", ["k,", "  ", "r"]),
+        (r"m > 1: \ \text{none}", ["m > 1:", "  ", "none"]),
     ],
 )
 def test_formulas_break_at_words_and_signs(latex, pieces):

@@ -10,7 +10,7 @@ LONG = 34  # characters from which on a formula may be broken at its signs
 TOKEN = re.compile(r"\\text\s*\{([^{}]*)\}|\\(?:[a-zA-Z]+|.)|.", re.DOTALL)
 OPENING, CLOSING = {"{", "(", "[", r"\{", r"\left"}, {"}", ")", "]", r"\}", r"\right"}
 BARS = {"|", r"\|"}  # open and close
-SPACES = {r"\quad", r"\qquad"}
+SPACES = {r"\quad", r"\qquad", r"\;", "\\ "}
 PRIME = re.compile(r"<msup>(<mi>[^<]*</mi>)<mi>(&#x0203[234];)</mi></msup>")  # a glyph that is raised by itself
 UNARY_AFTER = re.compile(r"([-+=^_,]|\\(?:leq?|geq?|neq?|cdot|times|to|in|pm|subsetneq|subset))$")
 SIGNS = {"+": "+", "-": "−", "=": "="}

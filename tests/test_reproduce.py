@@ -92,7 +92,7 @@ class Planted:
         return Statement(words, r"h_{k,k'} \text{ define } r(r+1)/2 \text{ laws}", check)
 
     def claim(self, name, words, number):
-        return Claim(name, words.capitalize(), "slide 0", self.statement(name, words, number), GRID)
+        return Claim(name, words.capitalize(), "slide 0", self.statement(name, words, number), GRID, fitted=False)
 
 
 VERDICTS = {
@@ -160,7 +160,7 @@ def test_records_round_trip_as_plain_data(whole):
     _, records, _ = whole
     for record in records.values():
         assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
-    claim = replace(Planted().claims[0], grid=replace(GRID, quick=10))
+    claim = replace(Planted().claims[0], grid=replace(GRID, quick=10), fitted=True)
     finding = judge(claim, Budget.QUICK, 2)
     record = record_of(finding, TOPIC)
     assert record.formula == finding.formula.to_dict() and record.seed == 2 and record.seconds > 0

@@ -1,12 +1,12 @@
 # Each target makes its own .venv with all it needs. Needed on the machine: Python >= 3.11 and a C compiler.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := setup.py pyproject.toml $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi')
+SOURCES := setup.py pyproject.toml $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' -o -path '*/templates/*')
 
 .PHONY: reproduce test bench clean
 
-reproduce: .venv/installed
-	$(BIN)/clexact reproduce
+reproduce: .venv/reported
+	$(BIN)/clexact reproduce --budget quick --out reproduction
 
 test: .venv/tested
 	$(BIN)/ruff check .
@@ -25,9 +25,13 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet .
 	touch $@
 
+.venv/reported: .venv/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet '.[report,plot]'
+	touch .venv/installed $@
+
 .venv/tested: .venv/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet '.[test]'
-	touch .venv/installed $@
+	touch .venv/installed .venv/reported $@
 
 clean:
 	rm -rf .venv build src/*.egg-info src/clexact/_kernels/*.c src/clexact/_kernels/*.so

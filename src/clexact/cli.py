@@ -6,20 +6,17 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeGuard
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from clexact import fit_command
-from clexact.certificate import check_folder, check_listable, verify, write_atomically
+from clexact import fit_command, reproduce_command
+from clexact.certificate import check_folder, check_listable, verify
 from clexact.certify import LawCount, certify
-from clexact.claims import batches as reproduce
 from clexact.darboux import check_listable_fields
 from clexact.forms import Law
 from clexact.inputs import add_input, read_flow
@@ -156,8 +153,8 @@ def build_parser() -> argparse.ArgumentParser:
     checker.add_argument("--rebuild", action="store_true", help="also rebuild the fields from the model's description")
     checker.add_argument("--fast", action="store_true", help="compute ranks with FLINT, for large certificates")
     checker.set_defaults(command=_verify)
-    again = commands.add_parser("reproduce", help="certify the published batches and print one table")
-    again.add_argument("--out", default="reproduce.json", metavar="FILE", help="rows as JSON (default reproduce.json)")
+    again = commands.add_parser("reproduce", help="check every statement of the sources, and write a report")
+    reproduce_command.add_arguments(again)
     _add_output(again)
     again.set_defaults(command=_reproduce)
     return parser
@@ -338,54 +335,5 @@ def _print_laws(laws: ConservationLaws, latex: bool) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
-    check_folder(Path(arguments.out))
-    console, started = Console(width=None if sys.stdout.isatty() else WIDTH), time.perf_counter()
-    rows: list[reproduce.Row] = []
-    batches = reproduce.batches(arguments.seed)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=Console(stderr=True), transient=True, disable=arguments.quiet or not sys.stderr.isatty(),
-    )  # fmt: skip
-    with bar:
-        for batch in batches:
-            task = bar.add_task(batch.name, total=len(batch.cases))
-            for row in reproduce.run(batch):
-                rows.append(row)
-                bar.advance(task)
-    elapsed = time.perf_counter() - started
-    data = {"seed": arguments.seed, "version": __version__, "seconds": elapsed, "rows": [row.to_dict() for row in rows]}
-    write_atomically(Path(arguments.out), (json.dumps(data, indent=1) + "\n").encode())
-    if arguments.json:
-        print(json.dumps(data))
-        return
-    if not arguments.quiet:
-        console.print(_row_table(rows))
-    console.print(_total_table(batches, rows))
-    confirmed = sum(row.verdict == "confirmed" for row in rows)
-    console.print(f"{confirmed} of {len(rows)} confirmed in {elapsed:.2f} s, one process; rows in {arguments.out}")
-
-
-def _row_table(rows: list[reproduce.Row]) -> Table:
-    table = Table("network", "D", "at least", "at most", "stated", "verdict", "seconds")
-    for column in (1, 2, 3, 4, 6):
-        table.columns[column].justify = "right"
-    batch = ""
-    for row in rows:
-        if row.batch != batch:
-            table.add_section()
-            batch = row.batch
-        name = row.network.replace("[", r"\[")
-        numbers = (str(row.dimension), str(row.lower), str(row.upper), str(row.stated))
-        table.add_row(name, *numbers, row.verdict, f"{row.seconds:.4f}")
-    return table
-
-
-def _total_table(batches: list[reproduce.Batch], rows: list[reproduce.Row]) -> Table:
-    table = Table("batch", "statement", "confirmed", "seconds", "published, 64 cores")
-    table.columns[2].justify = table.columns[3].justify = table.columns[4].justify = "right"
-    for batch in batches:
-        mine = [row for row in rows if row.batch == batch.name]
-        confirmed = f"{sum(row.verdict == 'confirmed' for row in mine)} of {len(mine)}"
-        published = "" if batch.published is None else f"{batch.published} s"
-        table.add_row(batch.name, batch.statement, confirmed, f"{sum(row.seconds for row in mine):.3f}", published)
-    return table
+    if reproduce_command.run(arguments):  # it has said how to go on
+        raise SystemExit(INTERRUPTED)

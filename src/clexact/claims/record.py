@@ -1,0 +1,119 @@
+"""``Record``: a finding as plain data, which is what is stored and what the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clexact.claims.claim import Claim
+from clexact.claims.grid import Size
+from clexact.claims.judge import Finding, Trial, Verdict
+
+MEANT, INSTEAD = "meant", "instead"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is certified at one size, beside what is stated there."""
+
+    size: Size
+    at: str  # the size as text
+    holds: bool | None
+    stated: str
+    found: str
+    evidence: str
+    dimension: int
+    count: int | None
+    laws: tuple[str, ...]
+    more: str
+    seconds: float
+    certificate: str | None  # path in the folder of the results
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Cell:
+        """The reverse of ``asdict``."""
+        return cls(**{**data, "size": tuple(data["size"]), "laws": tuple(data["laws"])})
+
+
+@dataclass(frozen=True)
+class Table:
+    """A statement with what is certified at each size of the grid."""
+
+    words: str
+    latex: str
+    cells: tuple[Cell, ...]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Table:
+        """The reverse of ``asdict``."""
+        return cls(data["words"], data["latex"], tuple(map(Cell.from_dict, data["cells"])))
+
+    def where(self, holds: bool | None) -> list[Cell]:
+        """The cells where the statement holds (True), fails (False) or is open (None)."""
+        return [cell for cell in self.cells if cell.holds is holds]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A claim with its verdict, in plain data only."""
+
+    id: str
+    topic: str
+    title: str
+    source: str
+    note: str
+    pictures: tuple[str, ...]
+    names: tuple[str, ...]  # of the entries of a size
+    layered: bool  # whether a size is a list of widths
+    verdict: Verdict
+    sentence: str
+    written: Table
+    nearby: Table | None
+    kind: str | None  # of the nearby statement: what was MEANT, or what holds INSTEAD
+    formula: Mapping[str, Any] | None  # ``Formula.to_dict``
+    budget: str
+    seed: int
+    command: str
+
+    @property
+    def seconds(self) -> float:
+        """Total time of the checks."""
+        tables = [self.written, *([self.nearby] if self.nearby else [])]
+        return sum(cell.seconds for table in tables for cell in table.cells)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self) | {"verdict": self.verdict.value}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Record:
+        """The reverse of ``to_dict``; ValueError, TypeError or KeyError for data of another form."""
+        tables = {"written": Table.from_dict(data["written"])}
+        nearby = data["nearby"] and Table.from_dict(data["nearby"])
+        lists = {name: tuple(data[name]) for name in ("pictures", "names")}
+        return cls(**{**data, **tables, **lists, "nearby": nearby, "verdict": Verdict(data["verdict"])})
+
+
+def record_of(finding: Finding, topic: str) -> Record:
+    """A finding as plain data."""
+    claim, formula = finding.claim, finding.formula
+    nearby = None if finding.nearby is None else _table(claim, finding.nearby)
+    kind = None if nearby is None else (MEANT if claim.meant else INSTEAD)
+    return Record(
+        claim.id, topic, claim.title, claim.source, claim.note, claim.pictures, claim.grid.names,
+        bool(claim.grid.lengths), finding.verdict, finding.sentence, _table(claim, finding.written), nearby, kind,
+        None if formula is None else formula.to_dict(), finding.budget.value, finding.seed, finding.command,
+    )  # fmt: skip
+
+
+def _table(claim: Claim, trial: Trial) -> Table:
+    cells = [
+        Cell(
+            outcome.size, claim.grid.written(outcome.size), outcome.holds, check.stated, check.found, check.evidence,
+            check.dimension, check.count, check.laws, check.more, round(outcome.seconds, 6), outcome.certificate,
+        )
+        for outcome in trial.outcomes
+        for check in [outcome.check]
+    ]  # fmt: skip
+    return Table(trial.statement.words, trial.statement.latex, tuple(cells))

@@ -1,0 +1,153 @@
+"""The report of findings: ``report.html``, one page that needs no network, and ``report.md``.
+
+Both are filled from records alone: no number of a report is computed here.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from clexact.certificate import write_atomically
+from clexact.claims import maps, maths, pictures
+from clexact.claims.judge import Verdict
+from clexact.claims.record import Cell, Record
+from clexact.claims.store import versions
+
+TEMPLATES = Path(__file__).parent / "templates"
+ROWS = 150  # of a table of counts; the others are in the stored finding
+OPEN_ROWS = 4  # a table of so many rows is not folded
+SHORT = 420  # characters of LaTeX of the laws shown as an example
+SYMBOLS = {
+    Verdict.CONFIRMED: "✓", Verdict.PARTLY: "◐", Verdict.MISPRINT: "✎", Verdict.REFUTED: "✕", Verdict.OPEN: "?",
+}  # fmt: skip
+MARKS = {True: "✓", False: "✕", None: "?"}
+CLASSES = {True: "yes", False: "no", None: "maybe"}
+NO_REPORT = "The report is not written, for want of {}: pip install 'clexact[report]' brings it."
+NO_PICTURES = "The report has no pictures, for want of matplotlib: pip install 'clexact[plot]' brings it."
+
+
+def write(records: Sequence[Record], folder: Path) -> list[str]:
+    """Write both forms of the report and its pictures; in sentences, what was written and what is missing."""
+    missing = _missing("jinja2", "latex2mathml.converter")
+    if missing:
+        return [NO_REPORT.format(missing)]
+    drawn = {} if _missing("matplotlib") else _draw(records)
+    for name, data in drawn.items():
+        (folder / "pictures").mkdir(exist_ok=True)
+        write_atomically(folder / "pictures" / pictures.file_name(name), data)
+    for name, text in (("report.html", html(records, drawn)), ("report.md", markdown(records, drawn))):
+        write_atomically(folder / name, text.encode())
+    wanted = {name for record in records for name in record.pictures}
+    return [f"report: {folder / 'report.html'}, {folder / 'report.md'}"] + [NO_PICTURES] * bool(wanted - drawn.keys())
+
+
+def _missing(*modules: str) -> str:
+    """The first of these modules that is not installed."""
+    for module in modules:
+        try:
+            __import__(module)
+        except ImportError:
+            return module.partition(".")[0]
+    return ""
+
+
+def _draw(records: Iterable[Record]) -> dict[str, bytes]:
+    """The pictures that the claims name, each once."""
+    return {name: pictures.draw(name) for name in dict.fromkeys(n for record in records for n in record.pictures)}
+
+
+def html(records: Sequence[Record], drawn: Mapping[str, bytes]) -> str:
+    """The page."""
+    return _filled("report.html.jinja", records, drawn, escaped=True)
+
+
+def markdown(records: Sequence[Record], drawn: Mapping[str, bytes]) -> str:
+    """The same for GitHub."""
+    return _filled("report.md.jinja", records, drawn, escaped=False)
+
+
+def _filled(template: str, records: Sequence[Record], drawn: Mapping[str, bytes], escaped: bool) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=escaped, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    first = {name: record.id for record in reversed(records) for name in record.pictures}
+    shown = {name: _Picture(name, data, first[name]) for name, data in drawn.items()}
+    environment.filters.update(_filters())
+    environment.globals.update(
+        topics=_topics(records), totals=_totals(records), records=records, pictures=shown, versions=versions(),
+        symbols=SYMBOLS, marks=MARKS, classes=CLASSES, panels=maps.panels, strips=maps.strips, examples=examples,
+        rows=ROWS, open_rows=OPEN_ROWS, seconds=sum(record.seconds for record in records),
+    )  # fmt: skip
+    return environment.get_template(template).render()
+
+
+def _filters() -> dict[str, Callable[..., Any]]:
+    from markupsafe import Markup
+
+    return {
+        "maths": lambda latex: Markup(maths.to_html(latex)),
+        "linked": lambda source: Markup(maths.linked(source)),
+        "dollars": maths.to_markdown,
+        "plain": maths.plain,
+        "anchor": anchor,
+        "signs": maths.signs,
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
+    }
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture as the templates use it."""
+
+    name: str
+    data: bytes
+    first: str  # the claim that shows it
+
+    @property
+    def caption(self) -> str:
+        """What it shows, in words."""
+        return pictures.CAPTIONS[self.name]
+
+    @property
+    def path(self) -> str:
+        """Beside the report."""
+        return f"pictures/{pictures.file_name(self.name)}"
+
+    @property
+    def uri(self) -> str:
+        """The picture itself, as an address."""
+        kind = "svg+xml" if self.path.endswith(".svg") else "png"
+        return f"data:image/{kind};base64,{base64.b64encode(self.data).decode()}"
+
+
+def anchor(name: str) -> str:
+    """The name of a claim's or topic's place in the page."""
+    return "".join(c if c.isalnum() else "-" for c in name.lower())
+
+
+def _topics(records: Iterable[Record]) -> list[tuple[str, list[Record]]]:
+    return [(topic, list(group)) for topic, group in groupby(records, key=lambda record: record.topic)]
+
+
+def _totals(records: Iterable[Record]) -> list[tuple[Verdict, int]]:
+    found = Counter(record.verdict for record in records)
+    return [(verdict, found[verdict]) for verdict in Verdict if found[verdict]]
+
+
+def examples(record: Record) -> list[Cell]:
+    """A size where it holds and one where it fails, with laws short enough to be read."""
+
+    def chosen(holds: bool | None) -> list[Cell]:
+        short = [c for c in record.written.where(holds) if c.laws and sum(map(len, c.laws)) <= SHORT]
+        return [max(short, key=lambda cell: len(cell.laws))] if short else []
+
+    return chosen(True) + chosen(False) + chosen(None)

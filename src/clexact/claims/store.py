@@ -1,0 +1,146 @@
+"""``Store``: a folder of findings and certificates, from which an interrupted run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from clexact.certificate import check_folder, write_atomically
+from clexact.claims.claim import Claim, Statement
+from clexact.claims.grid import Budget, Size
+from clexact.claims.judge import Progress, judge
+from clexact.claims.record import Record, record_of
+from clexact.version import __version__
+
+PACKAGE = Path(__file__).parent.parent
+SUFFIXES = {".py", ".pyx", ".pxd", ".h"}
+ENGINES = ("python-flint", "numpy", "sympy")
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of clexact, Python and the libraries that compute."""
+    return {"clexact": __version__, "python": platform.python_version()} | {name: version(name) for name in ENGINES}
+
+
+@cache
+def source_hash() -> str:
+    """SHA-256 of the names and contents of the package's source files."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in PACKAGE.rglob("*") if path.suffix in SUFFIXES):
+        data = path.read_bytes()
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Store:
+    """``findings/<claim>.json`` and ``certificates/<claim>/<size>.json.gz`` in a folder, for one budget and seed.
+
+    A finding is used again only where its key is the same: the claim and its texts, the budget, the seed, the versions
+    and the source files of clexact.
+    """
+
+    folder: Path
+    budget: Budget
+    seed: int
+
+    def open(self) -> None:
+        """Make the folders; OSError, before any work, if nothing can be written there."""
+        check_folder(self.folder)
+        for folder in (self.folder, self.findings, self.certificates):
+            folder.mkdir(exist_ok=True)
+            write_atomically(folder / "probe", b"")
+            (folder / "probe").unlink()
+
+    @cached_property
+    def findings(self) -> Path:
+        """The folder of the findings."""
+        return self.folder / "findings"
+
+    @cached_property
+    def certificates(self) -> Path:
+        """The folder of the certificates, with a folder for each claim."""
+        return self.folder / "certificates"
+
+    def find(self, claim: Claim, topic: str, progress: Progress | None = None) -> tuple[Record, bool]:
+        """The finding on a claim, and whether it was stored already; a new one is stored."""
+        stored = self.stored(claim, topic)
+        if stored is not None:
+            return stored, True
+        found = record_of(judge(claim, self.budget, self.seed, progress=progress, keep=self._keep), topic)
+        self._remove_other_certificates(found)
+        self._save(found, self.key(claim, topic))
+        return found, False
+
+    def stored(self, claim: Claim, topic: str) -> Record | None:
+        """The stored finding; None if there is none, if its key differs, or if it or its certificates are damaged."""
+        found = read(self._path(claim))
+        if found is None or found[1] != self.key(claim, topic):
+            return None
+        files = [cell.certificate for cell in found[0].written.cells if cell.certificate]
+        return found[0] if all((self.folder / name).is_file() for name in files) else None
+
+    def key(self, claim: Claim, topic: str) -> dict[str, Any]:
+        """What a stored finding must have been found for."""
+        texts = [topic, claim.id, claim.title, claim.source, claim.note, list(claim.pictures), *_texts(claim)]
+        return {
+            "texts": texts,
+            "grid": [list(size) for size in claim.grid.sizes(self.budget)],
+            "budget": self.budget.value,
+            "seed": self.seed,
+            "versions": versions(),
+            "sources": source_hash(),
+        }
+
+    def _keep(self, claim: Claim, size: Size, certificate: Any) -> str:
+        folder = self.certificates / claim.id
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{'-'.join(map(str, size))}.json.gz"
+        certificate.save(path)
+        return path.relative_to(self.folder).as_posix()
+
+    def _remove_other_certificates(self, found: Record) -> None:
+        """Those of an earlier run with other sizes."""
+        mine = {cell.certificate for cell in found.written.cells}
+        for path in (self.certificates / found.id).glob("*.json.gz"):
+            if path.relative_to(self.folder).as_posix() not in mine:
+                path.unlink()
+
+    def _path(self, claim: Claim) -> Path:
+        return self.findings / f"{claim.id}.json"
+
+    def _save(self, found: Record, key: dict[str, Any]) -> None:
+        body = {"key": key, "record": found.to_dict()}
+        data = json.dumps({"sha256": _digest(body), **body}, indent=1) + "\n"
+        write_atomically(self.findings / f"{found.id}.json", data.encode())
+
+
+def read(path: Path) -> tuple[Record, dict[str, Any]] | None:
+    """A stored finding with its key; None if there is none or it is damaged."""
+    try:
+        data = json.loads(path.read_bytes())
+        if data.pop("sha256") != _digest(data):
+            return None
+        return Record.from_dict(data["record"]), data["key"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _digest(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _texts(claim: Claim) -> list[list[str] | None]:
+    """Words and LaTeX of what is stated, meant and true instead."""
+
+    def texts(statement: Statement | None) -> list[str] | None:
+        return None if statement is None else [statement.words, statement.latex]
+
+    return [texts(claim.statement), texts(claim.meant), texts(claim.instead)]

@@ -7,7 +7,10 @@ import json
 import random
 import re
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -114,7 +117,7 @@ def planted(monkeypatch, tmp_path):
 def run(capsys, *words):
     """(status, standard output, standard error) of clexact reproduce."""
     try:
-        status = cli.run(["reproduce", *words])
+        status = cli.run(["reproduce", "--jobs", "1", *words])
     except SystemExit as end:
         status = end.code
     captured = capsys.readouterr()
@@ -130,7 +133,7 @@ def whole(tmp_path_factory):
         out = io.StringIO()
         context.setattr(sys, "stdout", out)
         context.chdir(folder)
-        assert cli.run(["reproduce"]) == 0
+        assert cli.run(["reproduce", "--jobs", "1"]) == 0
     results = folder / "reproduction"
     records = {path.stem: store.read(path)[0] for path in (results / "findings").iterdir()}
     return results, records, out.getvalue()
@@ -629,3 +632,40 @@ def test_reference_tables_are_certified_anew():
             table, size, flow = places[n]
             assert lines[1 + n].endswith(",".join(table.row(size, flow)[2:]))
     assert total < 1_000_000
+
+
+# --- several processes ------------------------------------------------------------------------------------------------
+
+CHEAP = "example,neuron.formula,linear.dimension"
+
+
+def test_any_number_of_processes_finds_the_same(tmp_path, capsys):
+    """In order, with the same certificates."""
+    found = []
+    for jobs in ("1", "2"):
+        status, out, _ = run(capsys, "--claims", CHEAP, "--jobs", jobs, "--json", "--out", str(tmp_path / jobs))
+        assert status == 0
+        rows = json.loads(out)["findings"]
+        found.append([{key: row[key] for key in ("id", "verdict", "sentence")} for row in rows])
+    assert found[0] == found[1] and len(found[0]) == 5
+    one, two = (sorted((tmp_path / jobs / "certificates").rglob("*.json.gz")) for jobs in ("1", "2"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two] and one
+
+
+def test_no_process_is_refused_before_any_work(tmp_path, capsys):
+    status, _, err = run(capsys, "--jobs", "0", "--out", str(tmp_path / "out"))
+    assert status == 2 and "--jobs must be at least 1, not 0." in err and not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_ends_all_processes_and_keeps_what_was_found(tmp_path):
+    """A run of all claims, interrupted as soon as something is stored; the same command goes on from there."""
+    words = [sys.executable, "-m", "clexact", "reproduce", "--jobs", "2", "--quiet", "--out", str(tmp_path)]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "findings").glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert running.returncode == 130 and "the same command goes on from there" in err
+    stored = list((tmp_path / "findings").glob("*.json"))
+    assert stored and all(store.read(path) is not None for path in stored)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import multiprocessing
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clexact.draws import Draws
+from clexact.threads import available, set_threads
 
 if TYPE_CHECKING:  # the claims are read where they are used: they are many
     from clexact.claims.claim import Claim
@@ -40,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--claims", metavar="IDS", help="ids or their beginnings, as linear,relu.count (default: all)")
     parser.add_argument("--budget", choices=BUDGETS, default="quick", help="how far the grids reach (default quick)")
     parser.add_argument("--out", default=FOLDER, metavar="DIR", help=f"folder of the results (default {FOLDER}/)")
+    parser.add_argument("--jobs", type=int, default=available(), metavar="N", help="processes (default: one a core)")
     parser.add_argument("--list", action="store_true", help="list the ids and titles, and check nothing")
 
 
@@ -102,11 +107,13 @@ def run(arguments: argparse.Namespace) -> bool:
     from clexact.claims.grid import Budget
     from clexact.claims.store import Store
 
+    if arguments.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, not {arguments.jobs}.")
     Draws(arguments.seed)  # refuses a wrong seed before any work
     store = Store(Path(arguments.out), Budget(arguments.budget), arguments.seed)
     store.open()
     with _display(arguments) as display:
-        results = _find(chosen, store, display)
+        results = _find(chosen, store, arguments.jobs, display)
     written = _write_report(results, store)
     for line in [json.dumps(results.to_dict())] if arguments.json else _summary(results, written):
         print(line)
@@ -116,12 +123,11 @@ def run(arguments: argparse.Namespace) -> bool:
     return results.interrupted
 
 
-def _find(chosen: Chosen, store: Store, display: Display) -> Results:
+def _find(chosen: Chosen, store: Store, jobs: int, display: Display) -> Results:
     """One finding after the other; those that were found when Ctrl-C came."""
     results, started = Results(), time.perf_counter()
     try:
-        for topic, claim in chosen:
-            record, reused = store.find(claim, topic, display.size)
+        for record, reused in _findings(chosen, store, min(jobs, len(chosen)), display):
             results.records.append(record)
             results.reused += reused
             display.verdict(record)
@@ -129,6 +135,27 @@ def _find(chosen: Chosen, store: Store, display: Display) -> Results:
         results.interrupted = True
     results.seconds = time.perf_counter() - started
     return results
+
+
+def _findings(chosen: Chosen, store: Store, jobs: int, display: Display) -> Iterator[tuple[Record, bool]]:
+    """The findings in their order, each with whether it was stored already; in so many processes."""
+    if jobs == 1:
+        yield from (store.find(claim, topic, display.size) for topic, claim in chosen)
+        return
+    with multiprocessing.Pool(jobs, _start_worker) as pool:  # ended at once when the block is left
+        yield from pool.imap(partial(_find_by_id, store), [claim.id for _, claim in chosen])
+
+
+def _start_worker() -> None:
+    """Ctrl-C is for the parent; one thread for each process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    set_threads(1)
+
+
+def _find_by_id(store: Store, name: str) -> tuple[Record, bool]:
+    """Claims hold functions, which do not travel between processes: their names do."""
+    topic, claim = next(pair for pair in select(name) if pair[1].id == name)
+    return store.find(claim, topic)
 
 
 class Display(Protocol):

@@ -87,7 +87,7 @@ def _filled(template: str, records: Sequence[Record], drawn: Mapping[str, bytes]
         symbols=SYMBOLS, marks=MARKS, classes=CLASSES, panels=maps.panels, strips=maps.strips, examples=examples,
         rows=ROWS, open_rows=OPEN_ROWS, seconds=sum(record.seconds for record in records),
     )  # fmt: skip
-    return environment.get_template(template).render()
+    return str(environment.get_template(template).render())
 
 
 def _filters() -> dict[str, Callable[..., Any]]:

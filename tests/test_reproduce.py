@@ -21,6 +21,7 @@ from rich.console import Console
 
 import clexact
 from clexact import claims, cli, models, reproduce_command
+from clexact.certificate import Verdict, VerdictStatus
 from clexact.claims import linear, maps, maths, pictures, report, store
 from clexact.claims.checks import counted, lawful
 from clexact.claims.claim import Check, Claim, Statement
@@ -669,3 +670,24 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_found(tmp_path):
     assert running.returncode == 130 and "the same command goes on from there" in err
     stored = list((tmp_path / "findings").glob("*.json"))
     assert stored and all(store.read(path) is not None for path in stored)
+
+
+# --- every certificate is verified as it is saved ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("said", store.TOO_MUCH)
+def test_a_certificate_beyond_the_verifier_is_not_kept(planted, capsys, monkeypatch, said):
+    refused = Verdict(VerdictStatus.FALSE, (f"FALSE: the brackets are {said}",))
+    monkeypatch.setattr(store, "verify", lambda path: refused)
+    status, _, _ = run(capsys, "--claims", "planted.right")
+    record = store.read(Path("reproduction/findings/planted.right.json"))[0]
+    assert status == 0 and all(cell.certificate is None and cell.holds for cell in record.written.cells)
+    assert not list(Path("reproduction/certificates").rglob("*.json.gz"))
+
+
+def test_a_certificate_that_is_false_ends_the_run(planted, capsys, monkeypatch):
+    wrong = Verdict(VerdictStatus.FALSE, ("FALSE: law 0 is not conserved",))
+    monkeypatch.setattr(store, "verify", lambda path: wrong)
+    status, _, err = run(capsys, "--claims", "planted.right")
+    assert status == 2 and "planted.right" in err and "law 0 is not conserved" in err
+    assert not list(Path("reproduction/findings").glob("*.json"))

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from clexact.certificate import check_folder, write_atomically
+from clexact.certificate import check_folder, verify, write_atomically
 from clexact.claims.claim import Claim, Statement
 from clexact.claims.grid import Budget, Size
 from clexact.claims.judge import Progress, judge
@@ -19,6 +19,9 @@ from clexact.claims.record import Record, record_of
 from clexact.version import __version__
 
 PACKAGE = Path(__file__).parent.parent
+TOO_MUCH = (  # what a verifier says of its own limits
+    "too deep to be evaluated", "too many terms to be multiplied", "more work than this verifier does",
+)  # fmt: skip
 SUFFIXES = {".py", ".pyx", ".pxd", ".h"}
 ENGINES = ("python-flint", "numpy", "sympy")
 
@@ -99,12 +102,19 @@ class Store:
             "sources": source_hash(),
         }
 
-    def _keep(self, claim: Claim, size: Size, certificate: Any) -> str:
+    def _keep(self, claim: Claim, size: Size, certificate: Any) -> str | None:
+        """Save a certificate and have it verified; None for one that takes more work than the verifier does."""
         folder = self.certificates / claim.id
         folder.mkdir(exist_ok=True)
         path = folder / f"{'-'.join(map(str, size))}.json.gz"
         certificate.save(path)
-        return path.relative_to(self.folder).as_posix()
+        verdict = verify(path)
+        if verdict:
+            return path.relative_to(self.folder).as_posix()
+        path.unlink()
+        if any(words in str(verdict) for words in TOO_MUCH):
+            return None
+        raise ArithmeticError(f"the certificate of {claim.id} at {claim.grid.written(size)} is not verified: {verdict}")
 
     def _remove_other_certificates(self, found: Record) -> None:
         """Those of an earlier run with other sizes."""

@@ -294,3 +294,14 @@ def test_linear_convolutions_show_all_laws_of_their_channels():
     flow = clexact.gradient_flow(models.conv2d([2, 3, 2], kernel=2))
     count = clexact.certify(flow)
     assert count.lower == count.upper == 6 == len(proposed_laws(flow, 2)) == len(clexact.polynomial_laws(flow, 2))
+
+
+def test_no_more_members_are_evaluated_than_the_rank_needs(monkeypatch):
+    """x_1 ... x_D has one field: its 600 coordinates are not all tried."""
+    evaluated = []
+    add = SparseGrowth._add
+    monkeypatch.setattr(
+        SparseGrowth, "_add", lambda self, depth, some: (evaluated.append(len(some)), add(self, depth, some))
+    )
+    count = clexact.certify(clexact.gradient_flow(clexact.models.product(600)))
+    assert (count.lower, count.upper, count.error) == (599, 599, 0) and sum(evaluated) <= 16

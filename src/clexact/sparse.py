@@ -24,7 +24,8 @@ from clexact.touching import Mask
 SPARSE_FROM = 500  # dimension from which sparse witnesses are tried first
 EXTRA = 1  # entries beside the diagonal in each row of the second point, about
 MOST_FILL = 128  # entries of the echelon form for each coordinate, on the average
-CHUNK = 2**14  # rows evaluated at a time
+CHUNK = 2**14  # rows evaluated at a time, at most
+PER_RANK = 16  # rows evaluated at a time for each unit of the rank that the laws leave
 MISSES = 3  # rounds of members that do not raise the rank before a level counts as exhausted
 
 
@@ -66,12 +67,15 @@ class SparseGrowth(Grown[SparseForm, SparseWitness]):
 
     def _run_level(self, depth: int, limit: int, progress: Progress | None) -> None:
         missed, sought = 0, np.arange(self._flow.dimension)
+        step = min(CHUNK, PER_RANK * max(1, limit))
         while self.form.rank < limit and missed < MISSES:
             before = self.form.rank
-            for first in range(0, len(sought), CHUNK):
-                self._add(depth, sought[first : first + CHUNK])
+            for first in range(0, len(sought), step):
+                self._add(depth, sought[first : first + step])
                 if progress:
                     progress(f"sparse brackets of depth {depth}", self.form.rank, limit)
+                if self.form.rank >= limit:
+                    break
             missed = 0 if self.form.rank > before else missed + 1
             everywhere = np.arange(self._flow.dimension)  # again where the coordinates still free did not help
             sought = everywhere if missed else np.setdiff1d(everywhere, self.form.pivots)

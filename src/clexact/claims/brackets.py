@@ -12,7 +12,7 @@ from clexact.claims import linear, relu
 from clexact.claims.batches import random_fields
 from clexact.claims.checks import drawn_point, filtered, identity
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size, cases, layers, weights
+from clexact.claims.grid import Grid, Size, cases, factored, layers, weights
 from clexact.draws import Draws
 from clexact.dynamics import gradient_flow
 from clexact.fields import VectorFields, bracket, lie_derivative
@@ -22,7 +22,7 @@ from clexact.polynomial import Number, Polynomial
 
 RANDOM = Grid(("D", "degree"), lambda size: size[0] + size[1] - 1, quick=4, full=6)
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=14,
+    ("n", "r", "m"), factored, quick=6, full=14,
     edges=((1, 5, 1), (1, 1, 5), (5, 1, 1), (2, 2, 3), (2, 2, 2), (1, 3, 2), (2, 3, 1)),
 )  # fmt: skip
 VECTORS = Grid(("n", "m"), sum, quick=7, full=12, edges=((1, 9), (9, 1)))

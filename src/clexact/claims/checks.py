@@ -95,10 +95,11 @@ def lawful(flow: Flow | VectorFields, laws: Iterable[Polynomial | str], seed: in
 def spanned(flow: Flow | VectorFields, laws: Sequence[Polynomial], degree: int, seed: int) -> Check:
     """Whether every polynomial law of at most this degree is a linear combination of the given laws."""
     found = polynomial_laws(flow, degree, seed=seed)
-    inside = _dimension([*laws, *found]) == _dimension(laws)
+    dimension = _dimension(laws)
+    inside = _dimension([*laws, *found]) == dimension
     return Check(
         None if not found.complete and inside else inside,
-        f"a span of dimension {_dimension(laws)}",
+        f"a span of dimension {dimension}",
         f"{len(found)} linearly independent laws of degree <= {degree}",
         f"exact identities; {found.completeness.value}",
         len(found.variables),

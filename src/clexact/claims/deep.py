@@ -6,7 +6,17 @@ from functools import lru_cache
 from itertools import pairwise
 
 from clexact import models
-from clexact.claims.checks import POINT, counted, drawn_point, gradient_rank, identity, lawful, spanned
+from clexact.claims.checks import (
+    POINT,
+    counted,
+    drawn_point,
+    gradient_rank,
+    gram_laws,
+    identity,
+    lawful,
+    matrix,
+    spanned,
+)
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Size, layers, weights
 from clexact.dynamics import gradient_flow
@@ -30,15 +40,11 @@ def flow(widths: Size) -> Flow:
 @lru_cache(maxsize=1)
 def entries(widths: Size) -> tuple[Polynomial, ...]:
     """Those of U_l^T U_l - U_(l+1) U_(l+1)^T on and above the diagonal, for all hidden layers."""
-    names = flow(widths).variables
-    texts = []
+    net, found = flow(widths), list[Polynomial]()
     for layer, (rows, width, columns) in enumerate(zip(widths, widths[1:], widths[2:], strict=False), start=1):
-        for k in range(width):
-            for j in range(k, width):
-                left = " + ".join(f"U{layer}[{i},{k}]*U{layer}[{i},{j}]" for i in range(rows))
-                right = "".join(f" - U{layer + 1}[{k},{i}]*U{layer + 1}[{j},{i}]" for i in range(columns))
-                texts.append(left + right)
-    return tuple(Polynomial.from_string(text, names) for text in texts)
+        leaving, entering = matrix(f"U{layer}", (rows, width)), matrix(f"U{layer + 1}", (width, columns), axis=0)
+        found += gram_laws(net, leaving, entering)
+    return tuple(found)
 
 
 def crossed(widths: Size) -> list[Polynomial]:

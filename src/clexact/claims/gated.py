@@ -7,7 +7,7 @@ from collections.abc import Callable
 from clexact import models
 from clexact.claims.checks import complete, counted, gram_laws, matrix, refined
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size
+from clexact.claims.grid import Grid, Size, factored
 from clexact.dynamics import gradient_flow
 from clexact.flow import Flow
 from clexact.model import Model
@@ -45,7 +45,7 @@ def _bilinear_count(m: int, r: int, n: int) -> int:
 
 
 NAMES = ("m", "r", "n")
-TWO_LAYER = Grid(NAMES, lambda size: (size[0] + size[2]) * size[1], quick=5, full=14,
+TWO_LAYER = Grid(NAMES, factored, quick=5, full=14,
                  edges=((1, 4, 1), (1, 1, 4), (4, 1, 1), (2, 3, 2)))  # fmt: skip
 GATED = Grid(NAMES, lambda size: (2 * size[0] + size[2]) * size[1], quick=6, full=16,
              edges=((1, 3, 1), (1, 3, 2), (2, 3, 1), (2, 3, 2), (1, 4, 2)))  # fmt: skip

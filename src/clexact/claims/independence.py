@@ -9,7 +9,7 @@ import numpy as np
 
 from clexact.claims.checks import counted, drawn_point, gradient_rank, identity, lawful, orthogonal, same_span, together
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size
+from clexact.claims.grid import Grid, Size, factored
 from clexact.claims.linear import flow, gram, point_of_rank, rank
 from clexact.data import data_fields
 from clexact.draws import Draws
@@ -23,7 +23,7 @@ from clexact.polynomial import Polynomial
 from clexact.reverse import Exact
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=3, full=7,
+    ("n", "r", "m"), factored, quick=3, full=7,
     edges=((1, 3, 1), (1, 1, 4), (4, 1, 1), (2, 2, 2)),
 )  # fmt: skip
 NEURONS = Grid(("m",), lambda size: size[0] + 1, quick=8, full=20)

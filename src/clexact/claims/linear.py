@@ -8,9 +8,9 @@ from itertools import combinations
 
 from clexact import models
 from clexact.algebra import finite_algebra
-from clexact.claims.checks import counted, filtered, lawful, spanned
+from clexact.claims.checks import counted, filtered, gram_laws, lawful, matrix, spanned
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size
+from clexact.claims.grid import Grid, Size, factored
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import GradientFlow
@@ -19,13 +19,13 @@ from clexact.linalg import rational_rank
 from clexact.polynomial import Polynomial
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=14, full=30,
+    ("n", "r", "m"), factored, quick=14, full=30,
     edges=((1, 5, 1), (1, 6, 2), (2, 5, 2), (1, 1, 5), (5, 1, 1), (4, 3, 5),
            (1, 3, 2), (2, 3, 1), (2, 5, 1), (2, 2, 2)),
 )  # fmt: skip
 
 STARTS = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=4, full=12,
+    ("n", "r", "m"), factored, quick=4, full=12,
     edges=((1, 5, 1), (1, 4, 2), (1, 1, 5), (5, 1, 1), (2, 2, 2)),
 )  # fmt: skip
 
@@ -38,13 +38,7 @@ def flow(size: Size) -> GradientFlow:
 def gram(size: Size) -> list[Polynomial]:
     """The h_kk' = <u_k, u_k'> - <v_k, v_k'>, k <= k'."""
     n, r, m = size
-    names = flow(size).variables
-    texts = [
-        " + ".join(f"U[{i},{k}]*U[{i},{j}]" for i in range(n)) + "".join(f" - V[{i},{k}]*V[{i},{j}]" for i in range(m))
-        for k in range(r)
-        for j in range(k, r)
-    ]
-    return [Polynomial.from_string(text, names) for text in texts]
+    return gram_laws(flow(size), matrix("U", (n, r)), matrix("V", (m, r)))
 
 
 def crossed(size: Size) -> list[Polynomial]:
@@ -144,7 +138,7 @@ def _new_laws_exactly(size: Size, seed: int) -> Check:
 def _of_orbits(
     size: Size, found: Sequence[int] | None, holds: bool, stated: str, balanced: Sequence[int] = ()
 ) -> Check:
-    dimension = (size[0] + size[2]) * size[1]
+    dimension = factored(size)
     if found is None:
         return Check(None, stated, "the algebra was not found", "too many fields", dimension)
     shown = f"at rank 0, ..., {len(found) - 1} of (U; V): dimensions {', '.join(map(str, found))}"
@@ -209,7 +203,7 @@ CLAIMS = [
             lambda size, seed: filtered(flow(size), "W_0 < W_1 = W_2", _strict_then_constant, seed),
         ),
         GRID,
-        note="Of the traces at a generic point: as spaces of vector fields they keep growing.",
+        note="Of the traces at a generic point. As spaces of fields they grow up to so(n, m): brackets.infinite.",
     ),
     Claim(
         "linear.dimension",
@@ -224,7 +218,7 @@ CLAIMS = [
         instead=Statement(
             "dim W_infinity = (n + m) r - k(2r + 1 - k)/2 with k = min(r, n + m), r being the number of columns",
             r"\dim W_\infty = (n+m)r - k(2r+1-k)/2, \quad k = \min(r, n+m)",
-            lambda size, seed: _dimension_of((size[0] + size[2]) * size[1] - independent(size), size, seed),
+            lambda size, seed: _dimension_of(factored(size) - independent(size), size, seed),
         ),
         note="The slide's r is rank(U; V) in both places. At r = 1 the formula holds; what fails is that W_0 < W_1.",
     ),

@@ -8,7 +8,7 @@ from clexact import models
 from clexact.certify import certify
 from clexact.claims.checks import counted, lawful, matrix, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size
+from clexact.claims.grid import Grid, Size, factored
 from clexact.dynamics import gradient_flow
 from clexact.functions import softmax
 from clexact.model import Model
@@ -86,7 +86,7 @@ def _claims(name: str, words: str, family: Family, last: str, grid: Grid) -> lis
 
 def _grid(quick: int, full: int) -> Grid:
     return Grid(
-        ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick, full,
+        ("n", "r", "m"), factored, quick, full,
         edges=((1, 1, 1), (1, 3, 2), (1, 4, 3), (2, 2, 1), (2, 1, 2), (2, 3, 1), (2, 4, 1), (2, 3, 2), (2, 4, 2),
                (3, 3, 1), (2, 1, 4), (2, 1, 5)),
     )  # fmt: skip

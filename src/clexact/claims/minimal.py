@@ -9,7 +9,7 @@ import numpy as np
 from clexact import models
 from clexact.claims.checks import drawn_point, identity
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size, layers
+from clexact.claims.grid import Grid, Size, factored, layers
 from clexact.claims.relu import hidden, with_biases
 from clexact.data import Minimality, MinimalityStatus, data_fields, minimality
 from clexact.draws import Draws
@@ -17,7 +17,7 @@ from clexact.model import Model
 from clexact.reverse import Exact
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=16,
+    ("n", "r", "m"), factored, quick=6, full=16,
     edges=((1, 5, 1), (5, 1, 1), (1, 1, 5), (2, 3, 2), (1, 4, 2)),
 )  # fmt: skip
 DEEPER = layers(with_biases, quick=8, full=12, depths=(3, 4, 5), edges=((1, 2, 2, 1), (2, 2, 2, 2), (1, 1, 1, 1, 1, 1)))

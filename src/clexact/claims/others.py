@@ -12,7 +12,7 @@ from clexact import functions, models
 from clexact.certify import certify
 from clexact.claims.checks import complete, counted, drawn_point, gram_laws, identity, matrix, spanned
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size, cases
+from clexact.claims.grid import Grid, Size, cases, factored
 from clexact.dynamics import gradient_flow
 from clexact.fields import VectorFields
 from clexact.linalg import rational_nullspace
@@ -285,13 +285,11 @@ def _norms(size: Size, seed: int, gain: bool) -> Check:
     return complete(fields, laws, seed)
 
 
-INTRINSIC = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 10, 20,
+INTRINSIC = Grid(("n", "r", "m"), factored, 10, 20,
                  edges=((1, 3, 1), (2, 3, 2), (3, 2, 1), (1, 2, 3)))  # fmt: skip
-LINEAR = Grid(("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], 5, 14,
+LINEAR = Grid(("n", "r", "m"), factored, 5, 14,
               edges=((2, 1, 1), (3, 2, 1), (2, 2, 1), (3, 1, 2), (2, 2, 2), (3, 2, 2), (2, 3, 1)))  # fmt: skip
-UNITS = Grid(
-    ("m", "r", "n"), lambda size: (size[0] + size[2]) * size[1], 5, 12, edges=((1, 2, 1), (4, 1, 1), (2, 2, 2))
-)
+UNITS = Grid(("m", "r", "n"), factored, 5, 12, edges=((1, 2, 1), (4, 1, 1), (2, 2, 2)))
 SYMMETRIC = "arXiv 2606.10913 (data symmetry)"
 REACTIONS = "arXiv 2212.14881 (linear laws of chemical reaction networks)"
 

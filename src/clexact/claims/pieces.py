@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from clexact import functions
 from clexact.certify import certify
-from clexact.claims.checks import of_count
+from clexact.claims.checks import compared, counted
 from clexact.claims.claim import Check
 from clexact.data import MinimalityStatus, data_fields, minimality
 from clexact.dynamics import gradient_flow
@@ -54,21 +54,16 @@ def local_count(
     Where true gates span what free gates do, the count is that of free gates. Where they do not and all linear regions
     were visited, it is that of the pieces visited: those exist on a neighbourhood of the parameter, and no others.
     """
-    compared = minimality(network(activation), point, seed=seed)
+    seen = minimality(network(activation), point, seed=seed)
     free = gradient_flow(network(activation))
-    if compared.status is MinimalityStatus.EQUAL:
+    if seen.status is MinimalityStatus.EQUAL:
         count = certify(free, 2, seed)
-        if compared.rank != count.filtration[0]:
-            raise ArithmeticError(f"the point {compared.point} is not generic.")
-        return of_count(count, _holds(count.lower, count.upper, stated), str(stated))
-    if not compared.exhaustive:
-        return Check(None, str(stated), repr(compared), "exact ranks of gradients at inputs", free.dimension)
-    count = certify(piece_fields(network, pieces(network, activation, compared.inputs, compared.point)), 2, seed)
-    return of_count(count, _holds(count.lower, count.upper, stated), str(stated))
-
-
-def _holds(lower: int, upper: int, stated: int) -> bool | None:
-    return lower == stated if lower == upper else (None if lower <= stated <= upper else False)
+        if seen.rank != count.filtration[0]:
+            raise ArithmeticError(f"the point {seen.point} is not generic.")
+        return compared(count, stated)
+    if not seen.exhaustive:
+        return Check(None, str(stated), repr(seen), "exact ranks of gradients at inputs", free.dimension)
+    return counted(piece_fields(network, pieces(network, activation, seen.inputs, seen.point)), stated, seed)
 
 
 def relu(z: Array) -> Array:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from clexact import models
 from clexact.claims.checks import counted, drawn_point, filtered, gradient_rank, identity, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Grid, Size, layers, weights
+from clexact.claims.grid import Grid, Size, factored, layers, weights
 from clexact.flow import GradientFlow
 from clexact.lie import LieClosure
 from clexact.polynomial import Polynomial
 
 GRID = Grid(
-    ("n", "r", "m"), lambda size: (size[0] + size[2]) * size[1], quick=6, full=16,
+    ("n", "r", "m"), factored, quick=6, full=16,
     edges=((1, 6, 1), (1, 1, 6), (6, 1, 1), (4, 3, 5)),
 )  # fmt: skip
 BIASED = Grid(

@@ -171,6 +171,17 @@ def count_at(make: Callable[..., Flow | VectorFields], args: tuple[Any, ...], se
     return certify(make(*args), degree, seed)
 
 
+def at(h: Polynomial, point: Sequence[Any]) -> Any:
+    """h at polynomials, which it is composed with, or at rationals."""
+    total: Any = 0
+    for monomial, c in h.items():
+        term: Any = c
+        for v, k in monomial:
+            term = term * point[v] ** k
+        total = total + term
+    return total
+
+
 def gradient_rank(laws: Sequence[Polynomial], point: Sequence[Number]) -> int:
     """Rank over Q of the gradients at a rational point."""
     return VectorFields(laws[0].variables, [h.gradient for h in laws]).rank_at(point) if laws else 0

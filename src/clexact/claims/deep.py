@@ -8,7 +8,8 @@ from itertools import pairwise
 from clexact import models
 from clexact.claims.checks import (
     POINT,
-    counted,
+    compared,
+    count_at,
     drawn_point,
     gradient_rank,
     gram_laws,
@@ -135,14 +136,14 @@ CLAIMS = [
         Statement(
             "there are no more independent laws than independent entries",
             r"U_l^\top U_l - U_{l+1} U_{l+1}^\top \text{ and no others}",
-            lambda size, seed: counted(flow(size), entries_rank(size, seed), seed),
+            lambda size, seed: compared(count_at(flow, (size,), seed), entries_rank(size, seed)),
         ),
         GRID,
         instead=Statement(
             "there are as many laws as independent entries, but D' - 1 within each part between two layers of one unit "
             "that has D' weights",
             r"\sum_l r_l(r_l+1)/2 - s_l(s_l+1)/2; \ D' - 1 \text{ for each part between layers of one unit}",
-            lambda size, seed: counted(flow(size), all_laws(size), seed),
+            lambda size, seed: compared(count_at(flow, (size,), seed), all_laws(size)),
         ),
         note="A part between layers of one unit computes one number, so it moves along one field, and has D' - 1 laws. "
         "Where the entries are fewer, the other laws are no polynomials of degree 2.",

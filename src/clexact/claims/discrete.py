@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from clexact import models
-from clexact.claims.checks import dimension_of, drawn_point, identity, lawful, together
+from clexact.claims.checks import at, dimension_of, drawn_point, identity, lawful, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases, factored, layers, weights
 from clexact.draws import Draws
@@ -35,17 +35,6 @@ def nets(widths: Size) -> list[Model]:
 def quadratic_laws(flow: Flow) -> list[Polynomial]:
     """The known laws h = theta^T A theta."""
     return [h for h in proposed_laws(flow, 2) if all(sum(k for _, k in key) == 2 for key, _ in h.items())]
-
-
-def at(h: Polynomial, point: Sequence[Any]) -> Any:
-    """h at polynomials or at rationals."""
-    total: Any = 0
-    for monomial, c in h.items():
-        term: Any = c
-        for v, k in monomial:
-            term = term * point[v] ** k
-        total = total + term
-    return total
 
 
 # --- one step, all symbols free --------------------------------------------------------------------------------------

@@ -3,11 +3,20 @@ r"""What a conservation law is, and when laws are independent (talk, slides 4 to
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import prod
 
 import numpy as np
 
-from clexact.claims.checks import counted, drawn_point, gradient_rank, identity, lawful, orthogonal, same_span, together
+from clexact.claims.checks import (
+    at,
+    counted,
+    drawn_point,
+    gradient_rank,
+    identity,
+    lawful,
+    orthogonal,
+    same_span,
+    together,
+)
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
 from clexact.claims.linear import flow, gram, point_of_rank, rank
@@ -64,14 +73,6 @@ def planted(size: Size, seed: int) -> list[Polynomial]:
     return [h + Polynomial.from_string(f"{names[k]}^2", names) for h, k in zip(laws, chosen, strict=True)]
 
 
-def composed(phi: Polynomial, laws: Sequence[Polynomial]) -> Polynomial:
-    """phi(h_1, ..., h_K)."""
-    total = Polynomial(laws[0].variables, {})
-    for monomial, coefficient in phi.items():
-        total = total + prod((laws[k] ** power for k, power in monomial), start=1) * coefficient
-    return total
-
-
 def function_of_laws(count: int, draws: Draws) -> Polynomial:
     """A drawn polynomial of degree 2 in count variables: a linear form and the square of another one."""
     names = [f"h{k}" for k in range(1, count + 1)]
@@ -84,7 +85,7 @@ def _functions_of_laws(size: Size, seed: int) -> Check:
     """Phi(h) is a law, and its gradient is the combination of the gradients that the chain rule says."""
     laws, draws = gram(size), Draws(seed)
     phis = [function_of_laws(len(laws), draws) for _ in range(2)]
-    made = [composed(phi, laws) for phi in phis]
+    made = [at(phi, laws) for phi in phis]
     counts_nothing = all(_chained(phi, made_of, laws) for phi, made_of in zip(phis, made, strict=True))
     combined = identity(
         counts_nothing, "grad Phi(h) = sum_i (d_i Phi)(h) grad h_i",
@@ -94,7 +95,7 @@ def _functions_of_laws(size: Size, seed: int) -> Check:
 
 
 def _chained(phi: Polynomial, made: Polynomial, laws: Sequence[Polynomial]) -> bool:
-    weights = [composed(part, laws) for part in phi.gradient]
+    weights = [at(part, laws) for part in phi.gradient]
     sums = [sum(w * h.gradient[j] for w, h in zip(weights, laws, strict=True)) for j in range(len(made.variables))]
     return made.gradient == sums
 

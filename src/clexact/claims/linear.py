@@ -8,7 +8,7 @@ from itertools import combinations
 
 from clexact import models
 from clexact.algebra import finite_algebra
-from clexact.claims.checks import counted, filtered, gram_laws, lawful, matrix, spanned
+from clexact.claims.checks import compared, count_at, filtered, gram_laws, lawful, matrix, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
 from clexact.draws import Draws
@@ -166,13 +166,13 @@ CLAIMS = [
         Statement(
             "the h_kk' define r(r + 1)/2 independent conservation laws, r the number of columns",
             r"h_{k,k'} \text{ define } r(r+1)/2 \text{ independent conservation laws}",
-            lambda size, seed: counted(flow(size), size[1] * (size[1] + 1) // 2, seed),
+            lambda size, seed: compared(count_at(flow, (size,), seed), size[1] * (size[1] + 1) // 2),
         ),
         GRID,
         instead=Statement(
             "there are k(2r + 1 - k)/2, k = min(r, n + m) being the rank of (U; V)",
             r"k(2r+1-k)/2, \quad k = \operatorname{rank}(U; V) = \min(r, n+m)",
-            lambda size, seed: counted(flow(size), independent(size), seed),
+            lambda size, seed: compared(count_at(flow, (size,), seed), independent(size)),
         ),
         note="The slide's r is rank(U; V), at most n + m; with that r, r(r + 1)/2 fails too where r > n + m.",
     ),

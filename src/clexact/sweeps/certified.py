@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 from clexact import provenance
 from clexact.certify import LawCount, certify
@@ -42,6 +42,21 @@ class Budget:
         _check_limit("seconds", self.seconds, (int, float))
         _check_limit("mebibytes", self.mebibytes, (int,))
         _check_limit("certificate_mebibytes", self.certificate_mebibytes, (int,))
+
+    def largest(self, other: Budget) -> Budget:
+        """The larger of each limit."""
+        return Budget(
+            _larger(self.seconds, other.seconds), _larger(self.mebibytes, other.mebibytes),
+            max(self.certificate_mebibytes, other.certificate_mebibytes),
+        )  # fmt: skip
+
+
+L = TypeVar("L", int, float)
+
+
+def _larger(a: L | None, b: L | None) -> L | None:
+    """Of two limits, of which None is none."""
+    return None if a is None or b is None else max(a, b)
 
 
 def _check_limit(what: str, value: float | None, kinds: tuple[type, ...]) -> None:

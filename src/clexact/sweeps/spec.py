@@ -1,0 +1,174 @@
+"""Specs: a sweep written as a TOML file, read into its cases with their budgets (``docs/sweeps.md``)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from clexact.choices import FamilyModel
+from clexact.draws import check_seed
+from clexact.model import MAX_DIMENSION
+from clexact.models import FAMILIES
+from clexact.parse import read_text
+from clexact.sweeps.block import Block, check_keys
+from clexact.sweeps.case import MODELS, Case
+from clexact.sweeps.certified import Budget
+from clexact.sweeps.networks import Streams
+
+EXAMPLES = Path(__file__).parent / "examples"
+TOP = ("seed", "budget", "max_dimension", "cases")
+BUILT = 1000  # coordinates of a case whose model is built to be checked, at most
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The cases of a spec in its order, each with its budget; ``skipped`` were larger than ``max_dimension``."""
+
+    budgets: Mapping[Case, Budget]
+    skipped: int = 0
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """All cases, each once."""
+        return tuple(self.budgets)
+
+
+def examples() -> list[str]:
+    """The names of the specs that come with the package."""
+    return sorted(path.stem for path in EXAMPLES.glob("*.toml"))
+
+
+def read_spec(source: str | Path) -> Spec:
+    """The spec in a file, or the example of this name.
+
+    Everything is checked before any work: ValueError, in one sentence that names the block, for whatever is wrong.
+    """
+    path = Path(source)
+    if not path.is_file() and str(source) in examples():
+        path = EXAMPLES / f"{source}.toml"
+    if not path.is_file():
+        raise ValueError(f"no spec {str(source)!r}: expected a TOML file, or one of {', '.join(examples())}.")
+    try:
+        return parse_spec(read_text(path), path.parent)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+
+
+def parse_spec(text: str, folder: str | Path = "") -> Spec:
+    """The spec of a text; files that it names are read from the folder. Errors as ``read_spec``."""
+    try:
+        return spec_of(tomllib.loads(text), folder)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not TOML: {error}.") from None
+    except RecursionError:
+        raise ValueError("not TOML: nested too deep.") from None
+
+
+def spec_of(data: Mapping[str, Any], folder: str | Path = "") -> Spec:
+    """The spec of plain data, as TOML gives it. Errors as ``read_spec``."""
+    check_keys("a spec", data, TOP)
+    seed, most = data.get("seed", 0), _max_dimension(data)
+    check_seed(seed)
+    budget, tables = _budget(data, Budget()), data.get("cases")
+    if not isinstance(tables, list) or not tables or not all(isinstance(table, Mapping) for table in tables):
+        raise ValueError("a spec needs at least one block of cases, [[cases]].")
+    budgets: dict[Case, Budget] = {}
+    streams, skipped = Streams(seed), 0
+    for number, table in enumerate(tables, start=1):
+        try:
+            limit, own = _max_dimension(table, most), _budget(table, budget)
+            found = list(Block(table, Path(folder), streams).cases())
+            kept = [case for case in found if limit is None or case.dimension is None or case.dimension <= limit]
+            check(kept)
+        except (ValueError, TypeError, OSError) as error:
+            raise ValueError(f"block {number}{_named(table)}: {_sentence(error)}") from None
+        skipped += len(found) - len(kept)
+        for case in kept:
+            budgets[case] = budgets[case].largest(own) if case in budgets else own
+    return Spec(budgets, skipped)
+
+
+def check(cases: Iterable[Case]) -> None:
+    """ValueError or TypeError, in advance, for what ``Case.flow`` would refuse.
+
+    One flow is built for each choice of options, on the smallest of the networks; and up to D = ``BUILT`` every model
+    of a family in which some sizes do not go with some options. The user's Python files are not run.
+    """
+    smallest: dict[Any, Case] = {}
+    models: dict[FamilyModel, Case] = {}
+    for case in cases:
+        if (D := case.dimension) is None:
+            continue
+        if D > 2 * MAX_DIMENSION + 1:
+            raise ValueError(f"{case.label} has {D} coordinates; a model may have at most {MAX_DIMENSION} parameters.")
+        if isinstance(case.model, FamilyModel):
+            shape: Any = case.model.family, len(case.model.sizes), case.model.options
+            if FAMILIES[case.model.family].fitted and D <= BUILT:
+                models.setdefault(case.model, case)
+        else:
+            shape = case.model
+        key = shape, case.dynamics
+        if key not in smallest or (smallest[key].dimension or 0) > D:
+            smallest[key] = case
+    for case in smallest.values():
+        _try(case, case.flow)
+    for model, case in models.items():
+        _try(case, model.find)
+
+
+def _try(case: Case, build: Any) -> None:
+    try:
+        build()
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{case.label}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A case with its estimates, before anything runs."""
+
+    case: Case
+    dimension: int | None
+    seconds: float
+    memory: int  # bytes
+
+
+def dry_run(cases: Iterable[Case]) -> list[Planned]:
+    """All cases with what they may take, the largest first: the order in which a sweep runs them."""
+    planned = [Planned(case, case.dimension, case.cost, case.memory) for case in cases]
+    return sorted(planned, key=lambda one: -one.seconds)
+
+
+def _max_dimension(table: Mapping[str, Any], default: int | None = None) -> int | None:
+    most: int | None = table.get("max_dimension", default)
+    if most is not None and (type(most) is not int or most < 1):
+        raise ValueError(f"max_dimension must be an integer >= 1, not {most!r}.")
+    return most
+
+
+def _budget(table: Mapping[str, Any], default: Budget) -> Budget:
+    """The budget of a table, where it says nothing that of the default."""
+    given = table.get("budget", {})
+    if not isinstance(given, Mapping):
+        raise TypeError(f"budget must be a table such as {{ seconds = 60 }}, not {given!r}.")
+    check_keys("a budget", given, [field.name for field in fields(Budget)])
+    return replace(default, **given)
+
+
+def _named(table: Mapping[str, Any]) -> str:
+    """What stands in parentheses after the number of a block."""
+    named = table.get("name", next((table[kind] for kind in MODELS if kind in table), None))
+    return f" ({named})" if isinstance(named, str) else ""
+
+
+def _sentence(error: Exception) -> str:
+    """A message of the command line as one of a spec: its options are keys."""
+    if isinstance(error, OSError):
+        return f"cannot open {error.filename!r}: {error.strerror}."
+    text = re.sub(r"--flow ([a-z]+)", r'flow = "\1"', " ".join(str(error).split()))
+    text = re.sub(r"--damping ([a-z-]+)", r'damping = "\1"', text)
+    return re.sub(r"--([a-z-]+)", lambda match: match[1].replace("-", "_"), text)

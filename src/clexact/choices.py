@@ -145,9 +145,11 @@ class PythonModel:
 
 
 def _guarded(call: Callable[[], Any], what: str) -> Any:
-    """Run the user's code; whatever it raises becomes one sentence."""
+    """Run the user's code; whatever it raises becomes one sentence, but for want of memory."""
     try:
         return call()
+    except MemoryError:
+        raise
     except Exception as error:
         raise ValueError(f"{what} failed: {type(error).__name__}: {error}") from error
 

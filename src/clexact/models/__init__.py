@@ -46,6 +46,11 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+def families_with(option: str) -> list[str]:
+    """Names of the families that have an option."""
+    return [name for name, family in FAMILIES.items() if option in family.options]
+
+
 def rebuild(recipe: Mapping[str, Any]) -> Model:
     """The model of a recipe ``{"family": ..., "sizes": [...], ...}``. ValueError or TypeError if it names none."""
     if not isinstance(recipe, Mapping):
@@ -64,6 +69,7 @@ __all__ = [
     "avgpool",
     "conv1d",
     "conv2d",
+    "families_with",
     "gelu",
     "glu",
     "icnn",

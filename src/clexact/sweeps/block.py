@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from clexact.models import FAMILIES
+from clexact.models import FAMILIES, families_with
 from clexact.sweeps.case import FLOW, KEYS, MODELS, OPTIONS, QUESTION, Case
 from clexact.sweeps.networks import Network, Streams, integer_values, networks
 
@@ -118,10 +118,9 @@ def _belonging(model: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
     return said
 
 
-def _belongs(key: str, model: Mapping[str, Any], said: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+def _belongs(key: str, model: Mapping[str, object], said: Mapping[str, object], given: Mapping[str, object]) -> bool:
     if key in OPTIONS:
-        family = FAMILIES[model["family"]] if "family" in model else None
-        return family is not None and key in family.options and bool(key != "k" or said.get("gate") == "topk")
+        return model.get("family") in families_with(key) and (key != "k" or said.get("gate") == "topk")
     match key:
         case "damping":
             return said.get("flow") == "momentum"
@@ -138,11 +137,11 @@ def _belongs(key: str, model: Mapping[str, Any], said: Mapping[str, Any], given:
 def _stray(key: str, table: Mapping[str, Any]) -> str:
     """The sentence on an option that belongs to nothing in its block."""
     value = table[key] if key in table else table["draw"][key]
-    if key in WHERE and (key != "k" or "gate" in table):
-        return f"{key} = {value!r} belongs to {WHERE[key]}."
-    families = ", ".join(name for name, family in FAMILIES.items() if key in family.options)
     (given,) = [table[kind] for kind in MODELS if kind in table]
-    return f"{key} = {value!r} belongs to {families}, not to {given!r}."
+    families = families_with(key)
+    if key in WHERE and (not families or given in families):
+        return f"{key} = {value!r} belongs to {WHERE[key]}."
+    return f"{key} = {value!r} belongs to {', '.join(families)}, not to {given!r}."
 
 
 def check_keys(what: str, table: Mapping[str, Any], known: Sequence[str]) -> None:

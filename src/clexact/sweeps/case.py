@@ -58,6 +58,8 @@ class Case:
             raise ValueError(f"degree belongs to certify, not to the orbit of a start: {self.degree} was given.")
         if isinstance(self.at, str) and self.at not in STARTS:
             raise ValueError(f"at must be one of {', '.join(STARTS)} or a list of rationals, not {self.at!r}.")
+        if isinstance(self.at, tuple) and self.dimension not in (None, len(self.at)):
+            raise ValueError(f"at has {len(self.at)} rationals, but the flow has D = {self.dimension}.")
 
     @classmethod
     def of(cls, target: str, *sizes: int, **options: Any) -> Case:
@@ -198,6 +200,8 @@ def _model(data: Mapping[str, Any], folder: str | Path) -> ChosenModel:
         return SystemModel(text, Path(name).name)
     sizes = tuple(_sizes(data)) if "sizes" in data else ()
     path, _, symbol = name.rpartition(":")
+    if not path or not symbol:
+        raise ValueError(f"expected FILE.py:NAME, not {name!r}.")
     text = _text(data, "text") if "text" in data else PythonModel.load(str(Path(folder, path)) + f":{symbol}").text
     return PythonModel(text, Path(path).name, symbol, sizes)
 
@@ -239,7 +243,10 @@ def _start(at: Any, folder: str | Path) -> str | tuple[str, ...]:
         return at if at in STARTS else tuple(map(str, read_start(Path(folder, at))))
     if not isinstance(at, Sequence) or not all(isinstance(c, (int, str, Fraction)) for c in at):
         raise TypeError(f"at must be one of {', '.join(STARTS)}, a file, or a list of rationals, not {at!r}.")
-    return tuple(str(rational(str(c))) for c in at)
+    try:
+        return tuple(str(rational(str(c))) for c in at)
+    except ValueError as error:
+        raise ValueError(f"at: {error}") from None
 
 
 # --- to plain data ---------------------------------------------------------------------------------------------------

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from clexact.choices import FamilyModel
+from clexact.certificate import MAX_OPTION, MAX_OPTIONS
+from clexact.choices import FLOWS, ChosenModel, FamilyModel
 from clexact.draws import check_seed
+from clexact.dynamics import DAMPINGS
 from clexact.model import MAX_DIMENSION
 from clexact.models import FAMILIES
 from clexact.parse import read_text
@@ -21,7 +23,7 @@ from clexact.sweeps.networks import Streams
 
 EXAMPLES = Path(__file__).parent / "examples"
 TOP = ("seed", "budget", "max_dimension", "cases")
-BUILT = 1000  # coordinates of a case whose model is built to be checked, at most
+BUILT = 10**5  # D of a case whose flow is built to be checked, at most
 
 
 @dataclass(frozen=True)
@@ -95,36 +97,52 @@ def spec_of(data: Mapping[str, Any], folder: str | Path = "") -> Spec:
 def check(cases: Iterable[Case]) -> None:
     """ValueError or TypeError, in advance, for what ``Case.flow`` would refuse.
 
-    One flow is built for each choice of options, on the smallest of the networks; and up to D = ``BUILT`` every model
-    of a family in which some sizes do not go with some options. The user's Python files are not run.
+    One flow is built for each choice of options, on the smallest of its networks, and every model of a family in which
+    some sizes do not go with some options; none above D = ``BUILT`` or with very large options, and of the user's
+    Python files none: what is wrong with these, their rows say.
     """
     smallest: dict[Any, Case] = {}
-    models: dict[FamilyModel, Case] = {}
+    fitted: dict[ChosenModel, Case] = {}
     for case in cases:
-        if (D := case.dimension) is None:
+        D, model = case.dimension, case.model
+        if D is None:
             continue
         if D > 2 * MAX_DIMENSION + 1:
-            raise ValueError(f"{case.label} has {D} coordinates; a model may have at most {MAX_DIMENSION} parameters.")
-        if isinstance(case.model, FamilyModel):
-            shape: Any = case.model.family, len(case.model.sizes), case.model.options
-            if FAMILIES[case.model.family].fitted and D <= BUILT:
-                models.setdefault(case.model, case)
-        else:
-            shape = case.model
-        key = shape, case.dynamics
-        if key not in smallest or (smallest[key].dimension or 0) > D:
-            smallest[key] = case
+            raise CaseError(case, f"D = {D} is too large; a model may have at most {MAX_DIMENSION} parameters.")
+        if D > BUILT or not _small(model):
+            continue
+        shape: Any = model
+        if isinstance(model, FamilyModel):
+            shape = model.family, len(model.sizes), model.options
+            if FAMILIES[model.family].fitted:
+                fitted.setdefault(model, case)
+        first = smallest.setdefault((shape, case.dynamics), case)
+        if (first.dimension or 0) > D:
+            smallest[shape, case.dynamics] = case
     for case in smallest.values():
         _try(case, case.flow)
-    for model, case in models.items():
-        _try(case, model.find)
+    for case in fitted.values():
+        _try(case, case.model.find)
 
 
-def _try(case: Case, build: Any) -> None:
+def _small(model: ChosenModel) -> bool:
+    """Whether the integers among its options are such as can be built at once."""
+    options = model.options if isinstance(model, FamilyModel) else ()
+    return all(type(value) is not int or value <= MAX_OPTIONS.get(key, MAX_OPTION) for key, value in options)
+
+
+class CaseError(ValueError):
+    """What is wrong with one case."""
+
+    def __init__(self, case: Case, message: str) -> None:
+        super().__init__(f"{case.label}: {message}")
+
+
+def _try(case: Case, build: Callable[[], object]) -> None:
     try:
         build()
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{case.label}: {error}") from None
+        raise CaseError(case, str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -166,9 +184,12 @@ def _named(table: Mapping[str, Any]) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    """A message of the command line as one of a spec: its options are keys."""
+    """A message of the command line as one of a spec, in which options are keys; that on a case speaks its words."""
     if isinstance(error, OSError):
         return f"cannot open {error.filename!r}: {error.strerror}."
-    text = re.sub(r"--flow ([a-z]+)", r'flow = "\1"', " ".join(str(error).split()))
-    text = re.sub(r"--damping ([a-z-]+)", r'damping = "\1"', text)
+    text = " ".join(str(error).split())
+    if isinstance(error, CaseError):
+        return text
+    for option, words in (("flow", FLOWS), ("damping", DAMPINGS)):
+        text = re.sub(rf"--{option} ({'|'.join(words)})\b", rf'{option} = "\1"', text)
     return re.sub(r"--([a-z-]+)", lambda match: match[1].replace("-", "_"), text)

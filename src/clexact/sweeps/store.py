@@ -1,0 +1,276 @@
+"""``Store``: the results of sweeps in one SQLite file, a row a case, committed as they come."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from clexact.sweeps import leases, tables
+from clexact.sweeps.certified import Budget, Row
+from clexact.sweeps.columns import COLUMNS, ROW, checked, order, quoted, reader, stored
+from clexact.sweeps.database import StoreError, connect, explained, opened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEMORY = ":memory:"
+LATEST = "engine = (SELECT engine FROM rows ORDER BY written DESC LIMIT 1)"
+INSERT = "INSERT INTO results ({}, certificate_sha256, certificate_bytes) VALUES ({})".format(
+    quoted(tuple(ROW)), ", ".join("?" * (len(ROW) + 2))
+)
+NAMES = tuple(ROW)
+
+
+class Store:
+    """Rows and certificates of sweeps in one file, for several drivers and readers at once, on one machine.
+
+    A row is written whole or not at all, and kept whatever happens to the process; one that is ``done`` never changes.
+    A power cut may take the rows of the last moments, and damages none (SQLite in WAL mode, ``synchronous = NORMAL``).
+    Not for network file systems: WAL needs memory that all its processes share. ``":memory:"`` is a temporary file that
+    is removed when the store is closed. Every method may be called from any thread.
+
+    ValueError for a file that is no store, ``StoreError`` (an OSError) for one that cannot be read or written.
+    """
+
+    def __init__(self, path: str | Path, *, write: bool = True) -> None:
+        folder = None
+        if str(path) == MEMORY:
+            folder = tempfile.mkdtemp(prefix="clexact-")
+            path = Path(folder, "sweep.db")
+        self.path = Path(path)
+        self._folder, self._lock = folder, threading.RLock()
+        self._driver: int | None = None
+        self._heartbeat: leases.Heartbeat | None = None
+        self._since = 0  # rows after this one were written during this sweep
+        self._db = opened(self.path, write=write)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the leases back and close the file."""
+        with self._lock:
+            with suppress(StoreError):  # a full disk: others see that this process has ended
+                self.release()
+            if "_reader" in self.__dict__:
+                self._reader.close()
+            self._db.close()
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    # --- the work of a driver ----------------------------------------------------------------------------------------
+
+    def pending(self, wanted: Mapping[str, Budget], retry_failed: bool = False) -> list[str]:
+        """Of the keys, those that are still to run, in their order; what is written from now on counts as done.
+
+        To run: what has no row; what was stopped under a budget smaller than now in time or in memory; with
+        ``retry_failed``, what failed.
+        """
+        query = "SELECT status, budget_seconds, budget_mebibytes FROM results WHERE key = ?"
+        with self._lock, explained(self.path):
+            (self._since,) = self._db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()
+            found = ((key, budget, self._db.execute(query, (key,)).fetchone()) for key, budget in wanted.items())
+            return [key for key, budget, row in found if row is None or _again(row, budget, retry_failed)]
+
+    def claim(self, keys: Iterable[str]) -> list[str]:
+        """Of the keys, those that this driver shall run now, in their order: they are leased to it.
+
+        Not those that are done, that have a row since ``pending``, or that a living driver has. The leases of a driver
+        that has died are taken over: on this machine at once, elsewhere a minute after its last sign of life.
+        """
+        with self._writing() as db:
+            driver = self._registered(db)
+            return [key for key in keys if leases.lease(db, key, driver, self._since)]
+
+    def add(self, row: Row) -> bool:
+        """Write a row and end its lease, committed at once; it replaces one of the key that was stopped or failed.
+
+        False, and nothing is changed, if there is a row of the key that is done.
+        """
+        with self._writing() as db:
+            db.execute("DELETE FROM leases WHERE key = ?", (row.key,))
+            if self._status(row.key) == "done":
+                return False
+            db.execute("DELETE FROM results WHERE key = ?", (row.key,))
+            data = row.certificate
+            proof = (None, None) if data is None else (hashlib.sha256(data).hexdigest(), len(data))
+            number = db.execute(INSERT, (*(stored(name, getattr(row, name)) for name in NAMES), *proof)).lastrowid
+            if data is not None:
+                db.execute("INSERT INTO certificates VALUES (?, ?)", (number, data))
+            return True
+
+    def release(self, keys: Iterable[str] | None = None) -> None:
+        """Give back the leases of these keys; of all, and sign off, if none are given."""
+        if self._driver is None:
+            return
+        if keys is None and self._heartbeat is not None:
+            self._heartbeat.stop()
+        with self._writing() as db:
+            if keys is None:
+                leases.end(db, self._driver)
+                self._driver = self._heartbeat = None
+            else:
+                mine = ((key, self._driver) for key in keys)
+                db.executemany("DELETE FROM leases WHERE key = ? AND driver = ?", mine)
+
+    def held(self, keys: Iterable[str]) -> list[str]:
+        """Of the keys, those that other living drivers run now."""
+        with self._lock, explained(self.path):
+            return [key for key in keys if leases.held_by_other(self._db, key, self._driver)]
+
+    def _registered(self, db: sqlite3.Connection) -> int:
+        if self._driver is None or not leases.registered(db, self._driver):
+            if self._heartbeat is not None:  # the driver was taken for dead
+                self._heartbeat.stop()
+            self._driver = leases.register(db)
+            self._heartbeat = leases.Heartbeat(lambda: connect(self.path, "rw"), self._driver)
+        return self._driver
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        with self._lock, explained(self.path):
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    # --- what is there -----------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return sum(self.counts().values())
+
+    def counts(self, where: str = "") -> dict[str, int]:
+        """How many rows are done, stopped and failed, of all engines."""
+        found: dict[str, int] = dict(self.select("status, count(*)", where, "GROUP BY status", all_engines=True))
+        return {status: found.get(status, 0) for status in ("done", "stopped", "failed")}
+
+    def done(self, key: str) -> bool:
+        """Whether the row of a key is there and done."""
+        with self._lock, explained(self.path):
+            return self._status(key) == "done"
+
+    def _status(self, key: str) -> str | None:
+        found = self._db.execute("SELECT status FROM results WHERE key = ?", (key,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def row(self, key: str) -> Row | None:
+        """The row of a key, whole, with its certificate; None if there is none."""
+        with self._lock, explained(self.path):
+            found = self._db.execute(
+                f"SELECT {quoted(NAMES)}, certificate_sha256 FROM results WHERE key = ?", (key,)
+            ).fetchone()
+            if found is None:
+                return None
+            proof = None if found[-1] is None else self.certificate(key)
+            return Row(**reader(NAMES)(found[:-1]), certificate=proof)
+
+    def certificate(self, key: str) -> bytes:
+        """The certificate of a row, compressed. LookupError if there is none; ValueError if it is damaged."""
+        query = "SELECT certificate_sha256, data FROM results LEFT JOIN certificates USING (id) WHERE key = ?"
+        with self._lock, explained(self.path):
+            found = self._db.execute(query, (key,)).fetchone()
+        if found is None or found[0] is None:
+            raise LookupError(f"{str(self.path)!r} has no certificate of {key!r}.")
+        if found[1] is None or hashlib.sha256(found[1]).hexdigest() != found[0]:
+            raise ValueError(f"the certificate of {key} is damaged: it has not the SHA-256 of its row.")
+        return bytes(found[1])
+
+    def rows(
+        self,
+        where: str = "",
+        columns: Sequence[str] = (),
+        sort: str = "",
+        *,
+        all_engines: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """The rows as {column: value}: those that meet a condition in SQL, of the engine that wrote the last row.
+
+        ``where`` is an expression on the columns, as "family = 'relu' and lower < upper". It can read the rows and
+        nothing else. ``sort`` is as "seconds desc, label". ValueError for a wrong one.
+        """
+        names = checked(columns)
+        ordered = f"ORDER BY {order(sort)}" + ("" if limit is None else f" LIMIT {int(limit)}")
+        return map(reader(names), self.select(quoted(names), where, ordered, all_engines=all_engines))
+
+    def select(self, what: str, where: str = "", rest: str = "", *, all_engines: bool = False) -> Iterator[Any]:
+        """``SELECT what FROM rows WHERE where rest``, by a connection that can read the rows and nothing else."""
+        conditions = [f"({text}\n)" for text in (where.strip(), "" if all_engines else LATEST) if text]
+        query = f"SELECT {what} FROM rows WHERE {' AND '.join(conditions) or 'TRUE'} {rest}"
+        with self._lock, explained(self.path):
+            try:
+                found = self._reader.execute(query)
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH):
+                    raise
+                columns = ", ".join(COLUMNS)
+                raise ValueError(f"{where!r} is no condition on rows: {error}; the columns are {columns}.") from None
+        return self._fetched(found)
+
+    def _fetched(self, found: sqlite3.Cursor) -> Iterator[Any]:
+        with explained(self.path):
+            yield from found
+
+    @cached_property
+    def _reader(self) -> sqlite3.Connection:
+        db = connect(self.path, "ro")
+        db.set_authorizer(_only_rows)
+        return db
+
+    # --- tables ------------------------------------------------------------------------------------------------------
+
+    def to_frame(self, where: str = "", columns: Sequence[str] = (), *, all_engines: bool = False) -> pd.DataFrame:
+        """The rows as a DataFrame of pandas (``pip install 'clexact[frame]'``)."""
+        return tables.frame(self.rows(where, columns, all_engines=all_engines), checked(columns))
+
+    def to_csv(
+        self, path: str | Path, where: str = "", columns: Sequence[str] = (), *, all_engines: bool = False
+    ) -> None:
+        """Write the rows as CSV."""
+        self._save("csv", path, where, columns, all_engines)
+
+    def to_parquet(
+        self, path: str | Path, where: str = "", columns: Sequence[str] = (), *, all_engines: bool = False
+    ) -> None:
+        """Write the rows as Parquet (``pip install 'clexact[frame]'``)."""
+        self._save("parquet", path, where, columns, all_engines)
+
+    def _save(self, kind: str, path: str | Path, where: str, columns: Sequence[str], all_engines: bool) -> None:
+        tables.save(kind, Path(path), self.rows(where, columns, all_engines=all_engines), checked(columns))
+
+
+def _again(row: tuple[str, float | None, int | None], budget: Budget, retry_failed: bool) -> bool:
+    """Whether a case with this row is run again under this budget."""
+    status, seconds, mebibytes = row
+    if status == "stopped":
+        return _more(budget.seconds, seconds) or _more(budget.mebibytes, mebibytes)
+    return status == "failed" and retry_failed
+
+
+def _more(now: float | None, then: float | None) -> bool:
+    """Whether a limit is larger; None is no limit."""
+    return then is not None and (now is None or now > then)
+
+
+def _only_rows(action: int, first: str | None, second: str | None, database: str | None, view: str | None) -> int:
+    """What a condition may do: compute, and read the view of the rows."""
+    reads_rows = action == sqlite3.SQLITE_READ and ("rows" in (first, view) or second == "")  # "": counts them
+    allowed = reads_rows or action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION)
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY

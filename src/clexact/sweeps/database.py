@@ -37,8 +37,8 @@ PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 """
 SENTENCES = {
-    sqlite3.SQLITE_FULL: "no space is left for it",
-    sqlite3.SQLITE_IOERR: "the disk cannot be written or read (full, or over a limit of file sizes?)",
+    sqlite3.SQLITE_FULL: "no space is left on its disk; the rows that it holds are kept",
+    sqlite3.SQLITE_IOERR: "its disk cannot be written or read (full, or over a limit of sizes?); the rows that it holds are kept",
     sqlite3.SQLITE_BUSY: f"another process has kept it locked for {PATIENCE:g} s",
     sqlite3.SQLITE_READONLY: "it can only be read",
     sqlite3.SQLITE_CANTOPEN: "it, or the files -wal and -shm beside it, cannot be opened",

@@ -101,15 +101,16 @@ def inspect(path, expected, **changes):
 
 
 def kill(folder, rounds, seed):
-    """kill -9 a process that writes, at a random moment, again and again."""
+    """kill -9 a process at a random moment, again and again: of opening and writing, or after its first row."""
     path = Path(folder, "sweep.db")
     draws, written, first, inside = random.Random(seed), [], 0, 0
-    for _ in range(rounds):
+    for n in range(rounds):
         pid, reading = forked(write, path, first)
-        time.sleep(draws.uniform(0, 0.1))
+        new = [int.from_bytes(os.read(reading, 4), "big")] if n % 2 else []
+        time.sleep(draws.uniform(0, 0.03))
         os.kill(pid, signal.SIGKILL)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
-        new = reported(reading)
+        new += reported(reading)
         written += new
         inside += bool(new)
         first = max([first, *(i + 1 for i in new)])

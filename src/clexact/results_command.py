@@ -56,9 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", metavar="CONDITION", default="", help="only rows that meet it (SQL)")
     parser.add_argument("--columns", metavar="NAMES", default="", help="as label,lower,upper; all: every column")
     parser.add_argument("--sort", metavar="NAMES", default="", help='as "seconds desc, label" (default: as written)')
-    parser.add_argument(
-        "--limit", type=int, metavar="N", help=f"at most N rows (default: all; of a printed table {LISTED})"
-    )
+    parser.add_argument("--limit", type=int, metavar="N", help=f"at most N rows (a printed table: default {LISTED})")
     parser.add_argument("--all-engines", action="store_true", help="also rows of other versions than the last one used")
     parser.add_argument("--summary", action="store_true", help="a line for each family and flow")
     parser.add_argument("--format", choices=FORMATS, help="default: by the name of FILE, else table")

@@ -237,13 +237,13 @@ class Store:
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH):
                     raise
-                columns = ", ".join(COLUMNS)
-                raise ValueError(f"{where!r} is no condition on rows: {error}; the columns are {columns}.") from None
+                why, columns = " ".join(str(error).split()), ", ".join(COLUMNS)
+                raise ValueError(f"{where!r} is no condition on rows: {why}; the columns are {columns}.") from None
         return self._fetched(found)
 
     def _fetched(self, found: sqlite3.Cursor) -> Iterator[Any]:
         with explained(self.path):
-            yield from found
+            yield from map(tuple, found)  # a generator that is left closes what it yields from: not the cursor
 
     @cached_property
     def _reader(self) -> sqlite3.Connection:

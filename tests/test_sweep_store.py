@@ -588,7 +588,7 @@ FIRST, SECOND = (f"(SELECT id FROM results ORDER BY id LIMIT 1 OFFSET {n})" for 
         (f"UPDATE results SET key = 'x' WHERE id = {FIRST}", 1, "the key of the row is not that of its case"),
         (f"UPDATE results SET engine = 'x' WHERE id = {FIRST}", 1, "the key of the row is not that of its case"),
         (f"UPDATE results SET \"case\" = '{{}}' WHERE id = {FIRST}", 1, "the case of the row cannot be read"),
-        (f"UPDATE results SET \"case\" = '[' WHERE id = {FIRST}", 1, "the case of the row cannot be read"),
+        (f"UPDATE results SET \"case\" = '[]' WHERE id = {FIRST}", 1, "the case of the row cannot be read"),
     ],
 )
 def test_forgeries_are_seen(copy, forgery, status, said):

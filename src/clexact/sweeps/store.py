@@ -188,26 +188,23 @@ class Store:
         return None if found is None else str(found[0])
 
     def row(self, key: str) -> Row | None:
-        """The row of a key, whole, with its certificate; None if there is none."""
+        """The row of a key, whole, with its certificate; None if there is none. ValueError if that is damaged."""
+        query = f"SELECT {quoted(NAMES)}, certificate_sha256, data FROM results LEFT JOIN certificates USING (id)"
         with self._lock, explained(self.path):
-            found = self._db.execute(
-                f"SELECT {quoted(NAMES)}, certificate_sha256 FROM results WHERE key = ?", (key,)
-            ).fetchone()
-            if found is None:
-                return None
-            proof = None if found[-1] is None else self.certificate(key)
-            return Row(**reader(NAMES)(found[:-1]), certificate=proof)
+            found = self._db.execute(f"{query} WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            return None
+        *values, proof, data = found
+        if proof is not None and (data is None or hashlib.sha256(data).hexdigest() != proof):
+            raise ValueError(f"the certificate of {key} is damaged: it has not the SHA-256 of its row.")
+        return Row(**reader(NAMES)(values), certificate=data)
 
     def certificate(self, key: str) -> bytes:
         """The certificate of a row, compressed. LookupError if there is none; ValueError if it is damaged."""
-        query = "SELECT certificate_sha256, data FROM results LEFT JOIN certificates USING (id) WHERE key = ?"
-        with self._lock, explained(self.path):
-            found = self._db.execute(query, (key,)).fetchone()
-        if found is None or found[0] is None:
+        row = self.row(key)
+        if row is None or row.certificate is None:
             raise LookupError(f"{str(self.path)!r} has no certificate of {key!r}.")
-        if found[1] is None or hashlib.sha256(found[1]).hexdigest() != found[0]:
-            raise ValueError(f"the certificate of {key} is damaged: it has not the SHA-256 of its row.")
-        return bytes(found[1])
+        return row.certificate
 
     def rows(
         self,

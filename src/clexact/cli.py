@@ -14,8 +14,8 @@ from typing import NoReturn, TypeGuard
 from rich.console import Console
 from rich.table import Table
 
-from clexact import fit_command, reproduce_command
-from clexact.certificate import check_folder, check_listable, verify
+from clexact import fit_command, reproduce_command, results_command, verify_command
+from clexact.certificate import check_folder, check_listable
 from clexact.certify import LawCount, certify
 from clexact.darboux import check_listable_fields
 from clexact.forms import Law
@@ -82,6 +82,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         return _failed(
             arguments, f"cannot open {error.filename!r}: {error.strerror}." if _of_file(error) else str(error)
         )
+    except ImportError as error:  # an optional package is missing
+        return _failed(arguments, str(error))
     except MemoryLimitError as error:
         print(f"clexact: {error}", file=sys.stderr)
         return LIMIT_REACHED
@@ -103,7 +105,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, orbit, fit, models, verify, reproduce."""
+    """The command line: certify, laws, orbit, fit, models, results, verify, reproduce."""
     parser = Parser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -112,7 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"clexact {__version__}")
     commands = parser.add_subparsers(
-        dest="name", required=True, metavar="certify | laws | orbit | fit | models | verify | reproduce"
+        dest="name", required=True, metavar="certify | laws | orbit | fit | models | results | verify | reproduce"
     )
     for name, command, summary in (
         ("certify", _certify, "count the independent laws, with bounds that are proved"),
@@ -147,10 +149,9 @@ def build_parser() -> argparse.ArgumentParser:
     library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
     library.add_argument("--json", action="store_true", help="print one JSON object")
     library.set_defaults(command=_models)
+    _add_results(commands)
     checker = commands.add_parser("verify", help="verify certificates, without the engine")
-    checker.add_argument("files", nargs="+", metavar="FILE")
-    checker.add_argument("--rebuild", action="store_true", help="also rebuild the fields from the model's description")
-    checker.add_argument("--fast", action="store_true", help="compute ranks with FLINT, for large certificates")
+    verify_command.add_arguments(checker)
     checker.set_defaults(command=_verify)
     again = commands.add_parser("reproduce", help="check every statement of the sources, and write a report")
     reproduce_command.add_arguments(again)
@@ -168,6 +169,14 @@ def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
     _add_output(fitter)
     fitter.set_defaults(command=_fit)
     return fitter
+
+
+def _add_results(commands: argparse._SubParsersAction[Parser]) -> None:
+    summary, shape = "what the store of a sweep holds", argparse.RawDescriptionHelpFormatter
+    epilog = results_command.EPILOG
+    lister = commands.add_parser("results", help=summary, description=summary, epilog=epilog, formatter_class=shape)
+    results_command.add_arguments(lister)
+    lister.set_defaults(command=results_command.run)
 
 
 def _add_depth(parser: argparse.ArgumentParser, default: int) -> None:
@@ -291,13 +300,7 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    """Exit status 0 only if every file is verified; 1 if something is false, 2 if a file is no certificate."""
-    worst = 0
-    for path in arguments.files:
-        verdict = verify(path, rebuild=arguments.rebuild, fast=arguments.fast)
-        print(f"{path}: {verdict}")
-        worst = max(worst, verdict.status.value)
-    if worst:
+    if worst := verify_command.run(arguments):
         raise SystemExit(worst)
 
 

@@ -79,9 +79,9 @@ class Local:
 
     def run(self, jobs: Iterator[Job], one_by_one: bool) -> Generator[Outcome]:
         """By loky, whose workers end when the driver is gone and never see Ctrl-C, which is the driver's."""
-        options = {"backend": "loky", "max_nbytes": None, "initializer": _follow, "initargs": (os.getpid(),)}
+        follow = {"initializer": _follow, "initargs": (os.getpid(),)}
         with _no_interrupts():
-            outcomes = _parallel(jobs, one_by_one, n_jobs=self.slots, **options)
+            outcomes = _parallel(jobs, one_by_one, "loky", n_jobs=self.slots, **follow)
         try:
             with closing(outcomes):
                 yield from outcomes
@@ -131,12 +131,22 @@ class Cluster:
         from distributed.comm import CommClosedError
 
         try:
-            with closing(_parallel(jobs, one_by_one, n_jobs=-1, backend="dask", client=self._client)) as outcomes:
+            with closing(_parallel(jobs, one_by_one, self._backend())) as outcomes:
                 yield from outcomes
         except KilledWorker:
             raise WorkerLostError from None
         except (CancelledError, CommClosedError):
             raise SweepError(f"the scheduler at {self.address} is lost.") from None
+
+    def _backend(self) -> Any:
+        """joblib's, which would run the jobs in the driver if the cluster has one thread only."""
+        from joblib._dask import DaskDistributedBackend
+
+        class Backend(DaskDistributedBackend):  # type: ignore[misc]
+            def effective_n_jobs(self, n_jobs: int) -> int:
+                return max(2, int(super().effective_n_jobs(n_jobs)))
+
+        return Backend(client=self._client)
 
     def close(self) -> None:
         """The connection. The scheduler forgets this driver's jobs."""
@@ -145,12 +155,14 @@ class Cluster:
         self._logger.setLevel(self._level)
 
 
-def _parallel(jobs: Iterator[Job], one_by_one: bool, **options: Any) -> Any:
+def _parallel(jobs: Iterator[Job], one_by_one: bool, backend: Any, **options: Any) -> Any:
     """joblib's generator of outcomes. It pulls the jobs from a thread of its own."""
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
 
     ahead = {"batch_size": 1, "pre_dispatch": "n_jobs"} if one_by_one else {"batch_size": "auto"}
-    return Parallel(return_as="generator_unordered", **ahead, **options)(map(delayed(relay), jobs))
+    with parallel_config(backend, **options):
+        parallel = Parallel(return_as="generator_unordered", max_nbytes=None, **ahead)
+    return parallel(map(delayed(relay), jobs))
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from clexact.fields import VectorFields
 from clexact.flow import LOSSES, Flow, as_flow
 from clexact.model import Model
 from clexact.models import FAMILIES
-from clexact.parse import read_text
+from clexact.models.dimension import parameter_count
+from clexact.parse import read_text, split_system
 from clexact.polynomial import rational
 
 FLOWS = ("gradient", "mirror", "momentum")
@@ -48,6 +49,18 @@ class FamilyModel:
         """The parameters that are positive by themselves."""
         return FAMILIES[self.family].positive
 
+    @property
+    def dimension(self) -> int:
+        """Number of parameters, without building the model."""
+        return parameter_count(self.family, self.sizes, dict(self.options))
+
+    @property
+    def truncated(self) -> bool:
+        """Whether analytic functions stand in it, which enter by Taylor coefficients."""
+        return "order" in FAMILIES[self.family].options and (
+            self.family != "attention" or "tokens" in dict(self.options)
+        )
+
     def find(self) -> Model:
         """The model."""
         options = {key: list(value) if isinstance(value, tuple) else value for key, value in self.options}
@@ -75,6 +88,11 @@ class SystemModel:
         """ValueError for a file that is no text, OSError for one that cannot be read."""
         return cls(read_text(path), str(path))
 
+    @property
+    def dimension(self) -> int:
+        """Number of variables; ValueError for what cannot be read."""
+        return len({equation.variable for field in split_system(self.text) for equation in field})
+
     def find(self) -> VectorFields:
         """The fields; ValueError naming the line and column of what cannot be read."""
         return VectorFields.from_ode(self.text, self.file)
@@ -89,6 +107,7 @@ class PythonModel:
     symbol: str
     arguments: tuple[int, ...] = ()
     positive = ()
+    dimension = None  # nobody runs the file to ask
 
     @classmethod
     def load(cls, target: str, arguments: tuple[int, ...] = ()) -> PythonModel:
@@ -126,9 +145,11 @@ class PythonModel:
 
 
 def _guarded(call: Callable[[], Any], what: str) -> Any:
-    """Run the user's code; whatever it raises becomes one sentence."""
+    """Run the user's code; whatever it raises becomes one sentence, but for want of memory."""
     try:
         return call()
+    except MemoryError:
+        raise
     except Exception as error:
         raise ValueError(f"{what} failed: {type(error).__name__}: {error}") from error
 

@@ -9,7 +9,7 @@ from typing import Any
 from clexact.choices import FLOWS, ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
 from clexact.dynamics import DAMPINGS
 from clexact.flow import LOSSES, Flow
-from clexact.models import FAMILIES
+from clexact.models import FAMILIES, families_with
 
 HELP = {
     "bias": "with a bias in every hidden unit",
@@ -32,11 +32,6 @@ HELP = {
     "gate": "kind of gate (default softmax)",
     "k": "experts chosen by topk (default 2)",
 }
-
-
-def families_with(option: str) -> list[str]:
-    """Names of the families that have an option."""
-    return [name for name, family in FAMILIES.items() if option in family.options]
 
 
 def add_input(parser: argparse.ArgumentParser) -> None:

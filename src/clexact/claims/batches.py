@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from clexact import models
+from clexact.axes import random_sizes
 from clexact.certify import LawCount, certify
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Size, cases
@@ -84,12 +85,6 @@ def _count_independent(laws: ConservationLaws, seed: int) -> int:
     draws = Draws(seed)
     prime = draws.prime(RANK_BITS)
     return len(independent(laws, draws.residues((len(laws.variables),), prime), prime))
-
-
-def random_sizes(draws: Draws, depths: tuple[int, int], widths: tuple[int, int]) -> list[int]:
-    """Sizes [n_1, ..., n_{q+1}] of a network of q layers, q and the n_l uniform in the two ranges."""
-    (depth,) = draws.integers(*depths, 1)
-    return draws.integers(*widths, depth + 1)
 
 
 def random_fields(

@@ -24,6 +24,7 @@ class Family:
     formula: str
     options: Mapping[str, Kind] = field(default_factory=dict)
     positive: tuple[str, ...] = ()  # parameters that are positive under its mirror flow
+    fitted: bool = False  # whether some sizes do not go with some options
 
     @property
     def listed(self) -> bool:

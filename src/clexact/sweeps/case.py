@@ -18,6 +18,7 @@ from clexact.lie import MAX_DEPTH, check_depth
 from clexact.models import FAMILIES
 from clexact.orbit import ORBIT_DEPTH, STARTS, read_start
 from clexact.polynomial import rational
+from clexact.sweeps import estimate
 
 MODELS = ("family", "system", "python")
 FLOW = ("flow", "damping", "tau", "positive", "weight_decay", "loss")
@@ -57,6 +58,8 @@ class Case:
             raise ValueError(f"degree belongs to certify, not to the orbit of a start: {self.degree} was given.")
         if isinstance(self.at, str) and self.at not in STARTS:
             raise ValueError(f"at must be one of {', '.join(STARTS)} or a list of rationals, not {self.at!r}.")
+        if isinstance(self.at, tuple) and self.dimension not in (None, len(self.at)):
+            raise ValueError(f"at has {len(self.at)} rationals, but the flow has D = {self.dimension}.")
 
     @classmethod
     def of(cls, target: str, *sizes: int, **options: Any) -> Case:
@@ -79,12 +82,12 @@ class Case:
                 raise ValueError(f"unknown key {key!r}: expected {', '.join(KEYS)}.")
         at = data.get("at")
         return cls(
-            _model(data, Path(folder)),
+            _model(data, folder),
             _dynamics(data),
             data.get("degree", 2),
             data.get("max_depth"),
             data.get("seed", 0),
-            None if at is None else _start(at, Path(folder)),
+            None if at is None else _start(at, folder),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,6 +114,37 @@ class Case:
     def depth(self) -> int:
         """``max_depth``, or its default."""
         return (MAX_DEPTH if self.at is None else ORBIT_DEPTH) if self.max_depth is None else self.max_depth
+
+    @property
+    def dimension(self) -> int | None:
+        """D of the phase space, without building anything; None where that is known only to a user's Python file.
+
+        ValueError for a system that cannot be read.
+        """
+        size = self.model.dimension
+        if size is None:
+            return None
+        if self.dynamics.kind == "momentum":
+            return 2 * size + 1
+        return size + (self.dynamics.weight_decay != "0")
+
+    @property
+    def cost(self) -> float:
+        """Estimated seconds (``estimate.py``)."""
+        taylor = isinstance(self.model, FamilyModel) and self.model.truncated
+        return estimate.seconds(self._kind, self.dimension or estimate.UNKNOWN, taylor)
+
+    @property
+    def memory(self) -> int:
+        """Estimated resident bytes (``estimate.py``)."""
+        return estimate.memory(self._kind, self.dimension or estimate.UNKNOWN)
+
+    @property
+    def _kind(self) -> str:
+        """The kind of work, as estimates tell it."""
+        if self.at is not None:
+            return "orbit"
+        return "decay" if self.dynamics.weight_decay != "0" and self.dynamics.kind != "momentum" else self.dynamics.kind
 
     @property
     def start(self) -> str | tuple[Fraction, ...]:
@@ -145,7 +179,7 @@ class Case:
 # --- from plain data -------------------------------------------------------------------------------------------------
 
 
-def _model(data: Mapping[str, Any], folder: Path) -> ChosenModel:
+def _model(data: Mapping[str, Any], folder: str | Path) -> ChosenModel:
     given = [key for key in MODELS if key in data]
     if len(given) != 1:
         raise ValueError(f"a case takes one of family, system and python, not {' and '.join(given) or 'none'}.")
@@ -162,11 +196,13 @@ def _model(data: Mapping[str, Any], folder: Path) -> ChosenModel:
     if kind == "system":
         if "sizes" in data:
             raise ValueError(f"sizes belong to families and Python files, not to {name}.")
-        text = _text(data, "text") if "text" in data else SystemModel.load(folder / name).text
+        text = _text(data, "text") if "text" in data else SystemModel.load(Path(folder, name)).text
         return SystemModel(text, Path(name).name)
     sizes = tuple(_sizes(data)) if "sizes" in data else ()
     path, _, symbol = name.rpartition(":")
-    text = _text(data, "text") if "text" in data else PythonModel.load(str(folder / path) + f":{symbol}").text
+    if not path or not symbol:
+        raise ValueError(f"expected FILE.py:NAME, not {name!r}.")
+    text = _text(data, "text") if "text" in data else PythonModel.load(str(Path(folder, path)) + f":{symbol}").text
     return PythonModel(text, Path(path).name, symbol, sizes)
 
 
@@ -201,13 +237,16 @@ def _dynamics(data: Mapping[str, Any]) -> FlowChoice:
     )
 
 
-def _start(at: Any, folder: Path) -> str | tuple[str, ...]:
+def _start(at: Any, folder: str | Path) -> str | tuple[str, ...]:
     """A name as it is, a file as what it holds, a list of exact numbers as texts."""
     if isinstance(at, str):
-        return at if at in STARTS else tuple(map(str, read_start(folder / at)))
+        return at if at in STARTS else tuple(map(str, read_start(Path(folder, at))))
     if not isinstance(at, Sequence) or not all(isinstance(c, (int, str, Fraction)) for c in at):
         raise TypeError(f"at must be one of {', '.join(STARTS)}, a file, or a list of rationals, not {at!r}.")
-    return tuple(str(rational(str(c))) for c in at)
+    try:
+        return tuple(str(rational(str(c))) for c in at)
+    except ValueError as error:
+        raise ValueError(f"at: {error}") from None
 
 
 # --- to plain data ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 from clexact import provenance
 from clexact.certify import LawCount, certify
@@ -36,12 +36,27 @@ class Budget:
 
     seconds: float | None = None
     mebibytes: int | None = None
-    certificate_mebibytes: int = CERTIFICATE_MEBIBYTES
+    certificate_mebibytes: int | None = CERTIFICATE_MEBIBYTES
 
     def __post_init__(self) -> None:
         _check_limit("seconds", self.seconds, (int, float))
         _check_limit("mebibytes", self.mebibytes, (int,))
         _check_limit("certificate_mebibytes", self.certificate_mebibytes, (int,))
+
+    def largest(self, other: Budget) -> Budget:
+        """The larger of each limit."""
+        return Budget(
+            _larger(self.seconds, other.seconds), _larger(self.mebibytes, other.mebibytes),
+            _larger(self.certificate_mebibytes, other.certificate_mebibytes),
+        )  # fmt: skip
+
+
+L = TypeVar("L", int, float)
+
+
+def _larger(a: L | None, b: L | None) -> L | None:
+    """Of two limits, of which None is none."""
+    return None if a is None or b is None else max(a, b)
 
 
 def _check_limit(what: str, value: float | None, kinds: tuple[type, ...]) -> None:
@@ -105,6 +120,13 @@ def certified(case: Case, budget: Budget, engine: str) -> Row:
     return run.row(engine)
 
 
+def died(case: Case, budget: Budget, engine: str, status: str, failure: str, seconds: float) -> Row:
+    """The row of a case whose process was ended, written by who sees it: no bounds, nothing is built."""
+    run = _Run(case, budget)
+    run.status, run.failure, run.seconds = status, failure, seconds
+    return run.row(engine)
+
+
 class _Run:
     """What is known so far: an interruption leaves it as it is."""
 
@@ -162,8 +184,8 @@ class _Run:
         except ValueError as error:
             self.note = str(error)
             return
-        if len(data) > self.budget.certificate_mebibytes * MIB:
-            allowed = self.budget.certificate_mebibytes
+        allowed = self.budget.certificate_mebibytes
+        if allowed is not None and len(data) > allowed * MIB:
             self.note = f"it has {-(-len(data) // MIB)} MiB, over {allowed} MiB"
             return
         self.certificate, self.note = data, ""

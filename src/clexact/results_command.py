@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # sweeps are read where they are used
     from clexact.sweeps.store import Store
 
 FORMATS = ("table", "csv", "json", "parquet")
-SHOWN = ("label", "status", "dimension", "lower", "upper", "error", "seconds")  # columns of a table
+SHOWN = ("label", "status", "dimension", "lower", "upper", "error", "seconds", "failure")  # in a table
 LISTED = 100  # rows of a table, unless more are asked for
 WIDTH = 140  # of tables that do not go to a terminal
 EPILOG = """\
@@ -56,16 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", metavar="CONDITION", default="", help="only rows that meet it (SQL)")
     parser.add_argument("--columns", metavar="NAMES", default="", help="as label,lower,upper; all: every column")
     parser.add_argument("--sort", metavar="NAMES", default="", help='as "seconds desc, label" (default: as written)')
-    parser.add_argument(
-        "--limit", type=int, metavar="N", help=f"at most N rows (a table: default {LISTED})"
-    )
+    parser.add_argument("--limit", type=int, metavar="N", help=f"at most N rows (a printed table: default {LISTED})")
     parser.add_argument("--all-engines", action="store_true", help="also rows of other versions than the last one used")
     parser.add_argument("--summary", action="store_true", help="a line for each family and flow")
     parser.add_argument("--format", choices=FORMATS, help="default: by the name of FILE, else table")
     parser.add_argument("--out", metavar="FILE", help="write there; parquet needs it")
-    parser.add_argument(
-        "--certificates", metavar="DIR", help="write the rows' certificates there, as KEY.json.gz"
-    )
+    parser.add_argument("--certificates", metavar="DIR", help="write the rows' certificates there, as KEY.json.gz")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -106,7 +102,8 @@ def _rows(store: Store, arguments: argparse.Namespace, kind: str) -> tuple[list[
     names = list(checked(() if given == "all" else [word.strip() for word in given.split(",")] if given else ()))
     if not given and kind == "table":
         names = list(SHOWN)
-    limit = LISTED if arguments.limit is None and kind == "table" else arguments.limit
+    printed = kind == "table" and arguments.out is None
+    limit = LISTED if arguments.limit is None and printed else arguments.limit
     wide = arguments.all_engines
     rows = store.rows(arguments.where, names, arguments.sort, all_engines=wide, limit=limit)
     if kind != "table":
@@ -124,7 +121,8 @@ def _summary(store: Store, arguments: argparse.Namespace) -> tuple[list[str], Ro
     what = ", ".join(f"{sql} AS {name}" for name, sql in SUMMARY.items())
     found = store.select(what, where, "GROUP BY family, flow ORDER BY family, flow", all_engines=wide)
     reasons = store.select("status, failure, count(*)", where, REASONS, all_engines=wide)
-    said = [f"{status} {times} time{'s' * (times != 1)}: {failure}" for status, failure, times in reasons]
+    counted = ", ".join(f"{count} {status}" for status, count in store.counts(where, all_engines=wide).items())
+    said = [counted] + [f"{status} {times} time{'s' * (times != 1)}: {failure}" for status, failure, times in reasons]
     return list(SUMMARY), (dict(zip(SUMMARY, record, strict=True)) for record in found), "\n".join(said)
 
 

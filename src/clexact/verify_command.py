@@ -16,9 +16,7 @@ from clexact.certificate import VerdictStatus, verify
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is verified, and how."""
     parser.add_argument("files", nargs="*", metavar="FILE")
-    parser.add_argument(
-        "--db", metavar="DB", help="all certificates in the store of a sweep"
-    )
+    parser.add_argument("--db", metavar="DB", help="all certificates in the store of a sweep")
     parser.add_argument(
         "--rebuild", action="store_true",
         help="also rebuild the fields from the model's description (--db: from the case, running its Python file)",

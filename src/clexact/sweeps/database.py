@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,13 +38,12 @@ PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 """
 SENTENCES = {
-    sqlite3.SQLITE_FULL: "no space is left for it",
-    sqlite3.SQLITE_IOERR: "the disk cannot be written or read (full, or over a limit of file sizes?)",
+    sqlite3.SQLITE_FULL: "no space is left on its disk; the rows that it holds are kept",
+    sqlite3.SQLITE_IOERR: "its disk cannot be read or written (full? over a limit?); the rows that it holds are kept",
     sqlite3.SQLITE_BUSY: f"another process has kept it locked for {PATIENCE:g} s",
     sqlite3.SQLITE_READONLY: "it can only be read",
     sqlite3.SQLITE_CANTOPEN: "it, or the files -wal and -shm beside it, cannot be opened",
     sqlite3.SQLITE_CORRUPT: "it is damaged",
-    sqlite3.SQLITE_NOTADB: "it is no SQLite file",
 }
 
 
@@ -56,22 +56,21 @@ class StoreError(OSError):
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Errors of SQLite become a ``StoreError`` of one sentence."""
+    """Errors of SQLite become a ``StoreError`` of one sentence; a ValueError for a file of another kind."""
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreError(sentence(path, error)) from error
-
-
-def sentence(path: Path, error: sqlite3.Error) -> str:
-    """What is wrong, in words."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the last byte: the kind of error
-    return f"the store {str(path)!r} cannot be used: {SENTENCES.get(code, str(error))}."
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the last byte: the kind of error
+        if code == sqlite3.SQLITE_NOTADB:
+            raise ValueError(f"{str(path)!r} is no store of clexact.") from None
+        raise StoreError(f"the store {str(path)!r} cannot be used: {SENTENCES.get(code, str(error))}.") from error
 
 
 def connect(path: Path, mode: Mode) -> sqlite3.Connection:
     """A connection that any thread may use, one at a time; a transaction begins where it is said."""
     uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    if mode == "ro" and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+        uri += "&immutable=1"  # on a medium that can only be read, which holds no log beside it
     db = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA foreign_keys = ON")
     if mode != "ro":

@@ -7,8 +7,10 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +30,7 @@ INSERT = "INSERT INTO results ({}, certificate_sha256, certificate_bytes) VALUES
     quoted(tuple(ROW)), ", ".join("?" * (len(ROW) + 2))
 )
 NAMES = tuple(ROW)
+OF_A_RUN = ("seconds", "peak_memory", "failure", "budget_seconds", "budget_mebibytes", "host", "finished")
 
 
 class Store:
@@ -42,12 +45,12 @@ class Store:
     """
 
     def __init__(self, path: str | Path, *, write: bool = True) -> None:
-        folder = None
+        self._lock = threading.RLock()
+        self._remove: Callable[[], object] | None = None
         if str(path) == MEMORY:
-            folder = tempfile.mkdtemp(prefix="clexact-")
-            path = Path(folder, "sweep.db")
+            path = Path(tempfile.mkdtemp(prefix="clexact-"), "sweep.db")
+            self._remove = weakref.finalize(self, shutil.rmtree, path.parent, ignore_errors=True)
         self.path = Path(path)
-        self._folder, self._lock = folder, threading.RLock()
         self._driver: int | None = None
         self._heartbeat: leases.Heartbeat | None = None
         self._since = 0  # rows after this one were written during this sweep
@@ -67,8 +70,8 @@ class Store:
             if "_reader" in self.__dict__:
                 self._reader.close()
             self._db.close()
-            if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+            if self._remove is not None:
+                self._remove()
 
     # --- the work of a driver ----------------------------------------------------------------------------------------
 
@@ -95,14 +98,18 @@ class Store:
             return [key for key in keys if leases.lease(db, key, driver, self._since)]
 
     def add(self, row: Row) -> bool:
-        """Write a row and end its lease, committed at once; it replaces one of the key that was stopped or failed.
+        """Write a row and end its lease, committed at once.
 
-        False, and nothing is changed, if there is a row of the key that is done.
+        It replaces a row of the key that was stopped or failed; better bounds that were known stay. False if there is a
+        row that is done, which stays.
         """
         with self._writing() as db:
             db.execute("DELETE FROM leases WHERE key = ?", (row.key,))
-            if self._status(row.key) == "done":
-                return False
+            match self._status(row.key):
+                case "done":
+                    return False
+                case "stopped":
+                    row = self._best(row)
             db.execute("DELETE FROM results WHERE key = ?", (row.key,))
             data = row.certificate
             proof = (None, None) if data is None else (hashlib.sha256(data).hexdigest(), len(data))
@@ -110,6 +117,16 @@ class Store:
             if data is not None:
                 db.execute("INSERT INTO certificates VALUES (?, ?)", (number, data))
             return True
+
+    def _best(self, new: Row) -> Row:
+        """The row, or the one that was stopped before under its limits, if that has better bounds."""
+        try:
+            old = self.row(new.key)
+        except ValueError:  # its certificate is damaged
+            return new
+        if new.status == "done" or old is None or not _better(old, new):
+            return new
+        return replace(old, **{name: getattr(new, name) for name in OF_A_RUN})
 
     def release(self, keys: Iterable[str] | None = None) -> None:
         """Give back the leases of these keys; of all, and sign off, if none are given."""
@@ -156,9 +173,9 @@ class Store:
     def __len__(self) -> int:
         return sum(self.counts().values())
 
-    def counts(self, where: str = "") -> dict[str, int]:
-        """How many rows are done, stopped and failed, of all engines."""
-        found: dict[str, int] = dict(self.select("status, count(*)", where, "GROUP BY status", all_engines=True))
+    def counts(self, where: str = "", *, all_engines: bool = True) -> dict[str, int]:
+        """How many rows are done, stopped and failed."""
+        found: dict[str, int] = dict(self.select("status, count(*)", where, "GROUP BY status", all_engines=all_engines))
         return {status: found.get(status, 0) for status in ("done", "stopped", "failed")}
 
     def done(self, key: str) -> bool:
@@ -220,13 +237,13 @@ class Store:
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH):
                     raise
-                columns = ", ".join(COLUMNS)
-                raise ValueError(f"{where!r} is no condition on rows: {error}; the columns are {columns}.") from None
+                why, columns = " ".join(str(error).split()), ", ".join(COLUMNS)
+                raise ValueError(f"{where!r} is no condition on rows: {why}; the columns are {columns}.") from None
         return self._fetched(found)
 
     def _fetched(self, found: sqlite3.Cursor) -> Iterator[Any]:
         with explained(self.path):
-            yield from found
+            yield from map(tuple, found)  # a generator that is left closes what it yields from: not the cursor
 
     @cached_property
     def _reader(self) -> sqlite3.Connection:
@@ -254,6 +271,15 @@ class Store:
 
     def _save(self, kind: str, path: str | Path, where: str, columns: Sequence[str], all_engines: bool) -> None:
         tables.save(kind, Path(path), self.rows(where, columns, all_engines=all_engines), checked(columns))
+
+
+def _better(old: Row, new: Row) -> bool:
+    """Whether bounds are better on one side, and no worse on the other."""
+    if old.lower is None or old.upper is None:
+        return False
+    if new.lower is None or new.upper is None:
+        return True
+    return old.lower >= new.lower and old.upper <= new.upper and (old.lower, old.upper) != (new.lower, new.upper)
 
 
 def _again(row: tuple[str, float | None, int | None], budget: Budget, retry_failed: bool) -> bool:

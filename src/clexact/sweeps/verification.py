@@ -17,7 +17,6 @@ from clexact.sweeps.case import Case
 from clexact.sweeps.store import Store
 
 COMPARED = ("key", "engine", "label", "case", "dimension", "lower", "upper", "error")  # columns
-EVIDENCE = {"proved": "0", "closed with error <= 2^-100": "2^-100"}  # of a lower bound: its error, as in a row
 NOT_RUN = "the model is in the user's Python file, which is run only when the fields are to be rebuilt"
 
 
@@ -87,11 +86,12 @@ def _compare(document: Mapping[str, Any], row: Mapping[str, Any], rebuild: bool)
         "dimension": document["dimension"],
         "lower": claim["lower"],
         "upper": claim["upper"],
-        "error": EVIDENCE.get(claim["lower_evidence"]),
     }
     for name, value in stated.items():
         if row[name] != value:
             return f"the row says {name} = {row[name]}, its certificate {value}", ""
+    if (row["error"] == "0") != (claim["lower_evidence"] == "proved"):
+        return f"the row says error = {row['error']}, its certificate: {claim['lower_evidence']}", ""
     try:
         case = Case.from_dict(json.loads(row["case"]))
         if case.key(row["engine"]) != row["key"]:

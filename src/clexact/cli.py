@@ -26,7 +26,7 @@ from clexact.lie import Progress as Callback
 from clexact.limits import Limits, limits
 from clexact.memory import MemoryLimitError
 from clexact.models import FAMILIES
-from clexact.orbit import STARTS, orbit_dimension
+from clexact.orbit import ORBIT_DEPTH, STARTS, orbit_dimension
 from clexact.relations import further_than
 from clexact.threads import set_threads
 from clexact.version import __version__
@@ -131,9 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_output(sub)
         sub.set_defaults(command=command)
     certifier, lister = commands.choices["certify"], commands.choices["laws"]
-    certifier.add_argument(
-        "--max-depth", type=int, default=MAX_DEPTH, metavar="K", help=f"depth of nested brackets (default {MAX_DEPTH})"
-    )
+    _add_depth(certifier, MAX_DEPTH)
     certifier.add_argument("--laws", action="store_true", help="print the laws too")
     fitter = _add_fit(commands)
     for sub in (certifier, lister, fitter):
@@ -147,6 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_input(traveller)
     starts = ", ".join(STARTS)
     traveller.add_argument("--at", required=True, metavar="START", help=f"{starts}, or a file of rationals")
+    _add_depth(traveller, ORBIT_DEPTH)
     _add_output(traveller)
     traveller.set_defaults(command=_orbit)
     library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
@@ -192,6 +191,11 @@ def _add_results(commands: argparse._SubParsersAction[Parser]) -> None:
     lister = commands.add_parser("results", help=summary, description=summary, epilog=epilog, formatter_class=shape)
     results_command.add_arguments(lister)
     lister.set_defaults(command=results_command.run)
+
+
+def _add_depth(parser: argparse.ArgumentParser, default: int) -> None:
+    text = f"depth of nested brackets (default {default})"
+    parser.add_argument("--max-depth", type=int, default=default, metavar="K", help=text)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -276,7 +280,7 @@ def _print_evidence(count: LawCount) -> None:
 def _orbit(arguments: argparse.Namespace) -> None:
     flow = read_flow(arguments)
     with _shown_progress(arguments.quiet):
-        orbit = orbit_dimension(flow, arguments.at, seed=arguments.seed)
+        orbit = orbit_dimension(flow, arguments.at, seed=arguments.seed, max_depth=arguments.max_depth)
     if arguments.json:
         print(orbit.to_json())
         return

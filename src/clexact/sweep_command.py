@@ -108,22 +108,21 @@ def _plans(arguments: argparse.Namespace) -> list[Plan]:
 
 
 def _print_plans(plans: Sequence[Plan], as_json: bool) -> None:
+    from clexact.sweeps.spec import dry_run
+
     rows = [
-        {"case": p.case.label, "D": p.case.dimension, "seconds": round(p.cost, 4), "MiB": -(-p.case.memory // MIB)}
-        for p in plans
+        {"case": one.case.label, "D": one.dimension, "seconds": round(one.seconds, 4), "MiB": -(-one.memory // MIB)}
+        for one in dry_run(plan.case for plan in plans)
     ]
-    total = sum(plan.cost for plan in plans)
+    seconds = sum(plan.cost for plan in plans)
     if as_json:
-        print(json.dumps({"cases": rows, "seconds": round(total, 3)}))
+        print(json.dumps({"cases": rows, "seconds": round(seconds, 3)}))
         return
-    table = Table("case", *(Column(name, justify="right") for name in ("D", "s", "MiB")))
+    table = Table("case", *(Column(name, justify="right") for name in ("D", "seconds", "MiB")))
     for row in rows:
-        table.add_row(
-            escape(str(row["case"])),
-            *("?" if row[name] is None else f"{row[name]:,}" for name in ("D", "seconds", "MiB")),
-        )
+        table.add_row(*("?" if value is None else escape(f"{value}") for value in row.values()))
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
-    print(f"{len(plans):,} cases, {timedelta(seconds=round(total))} of one core (estimated)")
+    print(f"{len(plans):,} cases, estimated at {timedelta(seconds=round(seconds))} of one core")
 
 
 def _data(tally: Tally, path: Path) -> dict[str, Any]:

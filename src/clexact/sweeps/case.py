@@ -25,6 +25,7 @@ FLOW = ("flow", "damping", "tau", "positive", "weight_decay", "loss")
 QUESTION = ("degree", "max_depth", "seed", "at")
 OPTIONS = tuple(dict.fromkeys(option for family in FAMILIES.values() for option in family.options))
 KEYS = (*MODELS, "sizes", "text", *OPTIONS, *FLOW, *QUESTION)
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 GRADIENT = FlowChoice()
 LONGEST_START = 40  # characters of a start in a label
 
@@ -100,11 +101,11 @@ class Case:
 
     def to_json(self) -> str:
         """``to_dict`` as canonical JSON: equal cases give equal texts."""
-        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return CANONICAL.encode(self.to_dict())
 
     def key(self, engine: str) -> str:
         """SHA-256, in hexadecimal, of the case and the engine (``provenance.engine``)."""
-        return hashlib.sha256(f"{engine}\n{self.to_json()}".encode()).hexdigest()
+        return key_of(self.to_json(), engine)
 
     def flow(self) -> Flow:
         """The flow, built. ValueError or TypeError saying what was expected."""
@@ -174,6 +175,11 @@ class Case:
             said["at"] = at if len(at) <= LONGEST_START else f"{at[:LONGEST_START]}..."
             said |= {"max_depth": self.max_depth} if self.max_depth != ORBIT_DEPTH else {}
         return said | ({"seed": self.seed} if self.seed else {})
+
+
+def key_of(text: str, engine: str) -> str:
+    """The key of the case with this canonical JSON."""
+    return hashlib.sha256(f"{engine}\n{text}".encode()).hexdigest()
 
 
 # --- from plain data -------------------------------------------------------------------------------------------------

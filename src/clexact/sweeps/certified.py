@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 from clexact import provenance
 from clexact.certify import LawCount, certify
 from clexact.lie import error_bits
-from clexact.limits import MIB, Limits, limits, peak_memory
+from clexact.limits import MIB, Limits, forget_peak, limits, peak_memory
 from clexact.memory import MemoryLimitError
 from clexact.orbit import Orbit, orbit_dimension
-from clexact.sweeps.case import Case
+from clexact.sweeps.case import Case, key_of
 from clexact.threads import set_threads, thread_count
 
 DONE, STOPPED, FAILED = "done", "stopped", "failed"
@@ -142,12 +142,11 @@ class _Run:
 
     def go(self) -> None:
         """Certify; what is raised becomes the status and the failure."""
-        _reset_peak()
+        forget_peak()
         start, limited = time.perf_counter(), Limits()
         try:
             with _one_thread(), limits(self.budget.seconds, self.budget.mebibytes) as limited:
-                self._certify(limited)
-            time.sleep(0)  # an interrupt that comes at the very end comes here
+                self._certify()
         except KeyboardInterrupt:
             if not limited.reached:
                 raise
@@ -160,7 +159,7 @@ class _Run:
             self.status, self.failure = FAILED, f"{type(error).__name__}: {' '.join(str(error).split())}"
         self.seconds, self.peak = time.perf_counter() - start, peak_memory()
 
-    def _certify(self, limited: Limits) -> None:
+    def _certify(self) -> None:
         case, flow = self.case, self.case.flow()
         self.dimension = flow.dimension
         if case.at is not None:
@@ -199,9 +198,10 @@ class _Run:
             found = _of_orbit(self.orbit)
         elif self.status == STOPPED and self.dimension is not None:
             found = {"lower": 0, "upper": self.dimension, "evidence_lower": NOTHING, "evidence_upper": NOTHING}
+        text = case.to_json()
         return Row(
-            key=case.key(engine),
-            case=case.to_json(),
+            key=key_of(text, engine),
+            case=text,
             label=case.label,
             family=case.family,
             flow=case.dynamics.kind,
@@ -261,12 +261,6 @@ def _written(error: Fraction) -> str:
 @cache
 def _host() -> str:
     return socket.gethostname()
-
-
-def _reset_peak() -> None:
-    """Let the peak of resident memory begin anew, where Linux allows it."""
-    with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-        file.write("5")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -14,9 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
 from typing import Any, Protocol
 
-from clexact.sweeps.sandbox import Death, Job, Sandbox
+from clexact.sweeps.sandbox import Death, Job, Outcome, Sandbox
 
-Outcome = tuple[str, bytes | Death]  # a job's key, with the pickled row or the death of its process
 DEATHS = 3  # of workers while a job is in flight, at which the job is given up
 BARREN = 5  # deaths of workers one after the other, with no outcome between them, at which the sweep is given up
 PATIENCE = 30.0  # seconds in which a scheduler must answer and have a worker
@@ -33,9 +33,9 @@ class WorkerLostError(RuntimeError):
     """A worker was killed. What is in flight must be run anew."""
 
 
-def relay(job: Job) -> Outcome:
-    """What a worker does with a job: the sandbox of this thread runs it."""
-    return job.key, _sandbox().run(job, _is_wanted)
+def relay(packed: bytes) -> Outcome:
+    """What a worker does with a pickled job: the sandbox of this thread runs it."""
+    return _sandbox().run(packed, _is_wanted)
 
 
 def _sandbox() -> Sandbox:
@@ -64,7 +64,7 @@ class Pool(Protocol):
     crowd: int  # jobs that run at once on one machine
     slots: int  # jobs that run at once
 
-    def run(self, jobs: Iterator[Job], one_by_one: bool) -> Generator[Outcome]:
+    def run(self, jobs: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
         """The outcomes, as they come; a single job in each message or several. WorkerLostError, SweepError."""
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Local:
     def __init__(self, jobs: int) -> None:
         self.slots = self.crowd = jobs
 
-    def run(self, jobs: Iterator[Job], one_by_one: bool) -> Generator[Outcome]:
+    def run(self, jobs: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
         """By loky, whose workers end when the driver is gone and never see Ctrl-C, which is the driver's."""
         follow = {"initializer": _follow, "initargs": (os.getpid(),)}
         with _no_interrupts():
@@ -104,9 +104,9 @@ class Cluster:
         from distributed import Client
 
         self.address = address
-        self._logger = logging.getLogger("distributed")
+        self._logger = logging.getLogger("distributed.client")
         self._level = self._logger.level
-        self._logger.setLevel(logging.CRITICAL + 1)  # its reports of lost connections are tracebacks
+        self._logger.setLevel(logging.CRITICAL + 1)  # it tells of lost connections in tracebacks
         try:
             self._client = Client(address, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError, TypeError, TimeoutError) as error:
@@ -125,7 +125,7 @@ class Cluster:
             hosts[worker.rpartition(":")[0]] += count
         self.slots, self.crowd = sum(threads.values()), max(hosts.values())
 
-    def run(self, jobs: Iterator[Job], one_by_one: bool) -> Generator[Outcome]:
+    def run(self, jobs: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
         """By joblib's backend of dask, which itself runs anew what a killed worker had in flight."""
         from distributed import CancelledError, KilledWorker
         from distributed.comm import CommClosedError
@@ -155,7 +155,7 @@ class Cluster:
         self._logger.setLevel(self._level)
 
 
-def _parallel(jobs: Iterator[Job], one_by_one: bool, backend: Any, **options: Any) -> Any:
+def _parallel(jobs: Iterator[bytes], one_by_one: bool, backend: Any, **options: Any) -> Any:
     """joblib's generator of outcomes. It pulls the jobs from a thread of its own."""
     from joblib import Parallel, delayed, parallel_config
 
@@ -186,18 +186,18 @@ def _follow(driver: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-class _Flight(Iterator[Job]):
-    """The jobs, each in flight from when it is pulled until its outcome is here. Several threads may pull."""
+class _Flight(Iterator[bytes]):
+    """The jobs, pickled, each in flight from when it is pulled until its outcome is here. Several threads may pull."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
-        self._jobs, self._lock = iter(jobs), threading.Lock()
+        self.left, self._lock = iter(jobs), threading.Lock()
         self.flying: dict[str, Job] = {}
 
-    def __next__(self) -> Job:
+    def __next__(self) -> bytes:
         with self._lock:
-            job = next(self._jobs)
+            job = next(self.left)
             self.flying[job.key] = job
-            return job
+            return pickle.dumps(job)
 
 
 def execute(jobs: Iterable[Job], pool: Pool) -> Generator[Outcome]:
@@ -227,5 +227,5 @@ def execute(jobs: Iterable[Job], pool: Pool) -> Generator[Outcome]:
             if deaths[key] == DEATHS:
                 yield key, Death(False, f"{DEATHS} workers were killed while it ran", 0.0)
         again = [job for key, job in flown.items() if deaths[key] < DEATHS]
-        suspects = _Flight([*again, *suspects])
+        suspects = _Flight([*again, *suspects.left])
         others.flying.clear()

@@ -74,6 +74,9 @@ class Death(NamedTuple):
     seconds: float
 
 
+Outcome = tuple[str, bytes | Death]  # a job's key, with the pickled row or the death of its process
+
+
 class SandboxError(RuntimeError):
     """A sandbox cannot be used at all: no case is to blame."""
 
@@ -89,6 +92,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     messages: Connection
     lifeline: int
+    ready: select.poll  # says when there is a message
 
     @classmethod
     def start(cls) -> _Child:
@@ -107,11 +111,13 @@ class _Child:
         finally:
             theirs.close()
             os.close(held)
-        return cls(process, ours, lifeline)
+        ready = select.poll()
+        ready.register(ours.fileno(), select.POLLIN)
+        return cls(process, ours, lifeline, ready)
 
     def answer(self, until: float, wanted: Callable[[], bool]) -> bytes | None:
         """The child's next message; None if there is none until then, or if nobody wants it. EOFError if it died."""
-        while not self.messages.poll(max(0.0, min(STEP, until - time.monotonic()))):
+        while not self.ready.poll(1000 * max(0.0, min(STEP, until - time.monotonic()))):
             if self.process.poll() is not None:
                 raise EOFError
             if time.monotonic() >= until or not wanted():
@@ -138,26 +144,27 @@ class Sandbox:
     def __init__(self) -> None:
         self._child: _Child | None = None
 
-    def run(self, job: Job, wanted: Callable[[], bool] = lambda: True) -> bytes | Death:
-        """The pickled row, or how the process died; given up when it is not wanted. SandboxError, EngineError."""
+    def run(self, packed: bytes, wanted: Callable[[], bool] = lambda: True) -> Outcome:
+        """Run a pickled job; given up when it is not wanted. SandboxError, EngineError."""
+        job: Job = pickle.loads(packed)
         for _ in range(KILLS):
-            found, killed = self._run(job, wanted)
+            found, killed = self._run(job, packed, wanted)
             if not killed:
-                break
-        return found
+                return job.key, found
+        return job.key, Death(False, f"its process was killed {KILLS} times, perhaps for want of memory", found.seconds)
 
     def close(self, grace: float = 0.0) -> int:
         """End the child, if there is one; its exit status."""
         child, self._child = self._child, None
         return 0 if child is None else child.end(grace)
 
-    def _run(self, job: Job, wanted: Callable[[], bool]) -> tuple[bytes | Death, bool]:
+    def _run(self, job: Job, packed: bytes, wanted: Callable[[], bool]) -> tuple[bytes | Death, bool]:
         """The outcome, and whether somebody else killed the child: the kernel, for want of memory, or a person."""
         child = self._ready(job.engine)
         start = time.monotonic()
         try:
             with suppress(BrokenPipeError):  # it died while it was idle
-                child.messages.send(job)
+                child.messages.send_bytes(packed)
             row = child.answer(start + job.patience, wanted)
         except EOFError:
             status = self.close(REAPED)

@@ -588,7 +588,7 @@ FIRST, SECOND = (f"(SELECT id FROM results ORDER BY id LIMIT 1 OFFSET {n})" for 
         (f"UPDATE results SET key = 'x' WHERE id = {FIRST}", 1, "the key of the row is not that of its case"),
         (f"UPDATE results SET engine = 'x' WHERE id = {FIRST}", 1, "the key of the row is not that of its case"),
         (f"UPDATE results SET \"case\" = '{{}}' WHERE id = {FIRST}", 1, "the case of the row cannot be read"),
-        (f"UPDATE results SET \"case\" = '[' WHERE id = {FIRST}", 1, "the case of the row cannot be read"),
+        (f"UPDATE results SET \"case\" = '[]' WHERE id = {FIRST}", 1, "the case of the row cannot be read"),
     ],
 )
 def test_forgeries_are_seen(copy, forgery, status, said):
@@ -674,6 +674,21 @@ def test_verify_in_several_processes_finds_what_is_damaged(copy):
     assert (
         "certify linear 2 2 1 (" in done.stdout and "the row says upper = 4" in done.stdout and "damaged" in done.stdout
     )
+
+
+def test_a_process_that_dies_as_it_verifies_is_one_sentence(copy):
+    """Here by the user's Python file, which is run only if asked for."""
+    case = Case.from_dict({"python": "net.py:net", "text": "import os\ndef net(n):\n    os._exit(9)\n", "sizes": [2]})
+    with closing(sqlite3.connect(copy)) as db:
+        db.execute("DROP TRIGGER rows_are_immutable")
+        new = case.to_json(), case.key(engine())
+        db.execute("UPDATE results SET \"case\" = ?, key = ? WHERE label = 'certify net.py:net 2'", new)
+        db.commit()
+    assert found_false(copy) == {}
+    command = [sys.executable, "-m", "clexact", "verify", "--db", str(copy), "--jobs", "2", "--rebuild"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
+    assert "a process was killed as it verified" in done.stderr
 
 
 def test_verify_of_a_store_without_certificates_verifies_nothing(path, capsys):

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE TABLE IF NOT EXISTS certificates ( -- apart, so that no listing reads them
     id INTEGER PRIMARY KEY REFERENCES results ON DELETE CASCADE, data BLOB NOT NULL
 );
+CREATE INDEX IF NOT EXISTS unfinished ON results (status) WHERE status <> 'done';
 CREATE TRIGGER IF NOT EXISTS done_rows_stay BEFORE DELETE ON results WHEN OLD.status = 'done'
 BEGIN SELECT RAISE(ABORT, 'a row that is done stays'); END;
 CREATE TRIGGER IF NOT EXISTS rows_are_immutable BEFORE UPDATE ON results

@@ -30,6 +30,8 @@ INSERT = "INSERT INTO results ({}, certificate_sha256, certificate_bytes) VALUES
     quoted(tuple(ROW)), ", ".join("?" * (len(ROW) + 2))
 )
 NAMES = tuple(ROW)
+KNOWN = "SELECT 1 FROM results WHERE key = ?"
+UNFINISHED = "SELECT key, status, budget_seconds, budget_mebibytes FROM results WHERE status <> 'done'"
 OF_A_RUN = ("seconds", "peak_memory", "failure", "budget_seconds", "budget_mebibytes", "host", "finished")
 
 
@@ -81,11 +83,14 @@ class Store:
         To run: what has no row; what was stopped under a budget smaller than now in time or in memory; with
         ``retry_failed``, what failed.
         """
-        query = "SELECT status, budget_seconds, budget_mebibytes FROM results WHERE key = ?"
         with self._lock, explained(self.path):
             (self._since,) = self._db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()
-            found = ((key, budget, self._db.execute(query, (key,)).fetchone()) for key, budget in wanted.items())
-            return [key for key, budget, row in found if row is None or _again(row, budget, retry_failed)]
+            unfinished = {key: row for key, *row in self._db.execute(UNFINISHED)}
+            ordered = sorted(wanted)  # as the index is: each of its pages is read once
+            known = {key for key in ordered if self._db.execute(KNOWN, (key,)).fetchone()}
+        stale = (key for key in unfinished.keys() & wanted.keys() if _again(unfinished[key], wanted[key], retry_failed))
+        left = (wanted.keys() - known) | set(stale)
+        return [key for key in wanted if key in left]
 
     def claim(self, keys: Iterable[str]) -> list[str]:
         """Of the keys, those that this driver shall run now, in their order: they are leased to it.
@@ -188,26 +193,23 @@ class Store:
         return None if found is None else str(found[0])
 
     def row(self, key: str) -> Row | None:
-        """The row of a key, whole, with its certificate; None if there is none."""
+        """The row of a key, whole, with its certificate; None if there is none. ValueError if that is damaged."""
+        query = f"SELECT {quoted(NAMES)}, certificate_sha256, data FROM results LEFT JOIN certificates USING (id)"
         with self._lock, explained(self.path):
-            found = self._db.execute(
-                f"SELECT {quoted(NAMES)}, certificate_sha256 FROM results WHERE key = ?", (key,)
-            ).fetchone()
-            if found is None:
-                return None
-            proof = None if found[-1] is None else self.certificate(key)
-            return Row(**reader(NAMES)(found[:-1]), certificate=proof)
+            found = self._db.execute(f"{query} WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            return None
+        *values, proof, data = found
+        if proof is not None and (data is None or hashlib.sha256(data).hexdigest() != proof):
+            raise ValueError(f"the certificate of {key} is damaged: it has not the SHA-256 of its row.")
+        return Row(**reader(NAMES)(values), certificate=data)
 
     def certificate(self, key: str) -> bytes:
         """The certificate of a row, compressed. LookupError if there is none; ValueError if it is damaged."""
-        query = "SELECT certificate_sha256, data FROM results LEFT JOIN certificates USING (id) WHERE key = ?"
-        with self._lock, explained(self.path):
-            found = self._db.execute(query, (key,)).fetchone()
-        if found is None or found[0] is None:
+        row = self.row(key)
+        if row is None or row.certificate is None:
             raise LookupError(f"{str(self.path)!r} has no certificate of {key!r}.")
-        if found[1] is None or hashlib.sha256(found[1]).hexdigest() != found[0]:
-            raise ValueError(f"the certificate of {key} is damaged: it has not the SHA-256 of its row.")
-        return bytes(found[1])
+        return row.certificate
 
     def rows(
         self,
@@ -282,7 +284,7 @@ def _better(old: Row, new: Row) -> bool:
     return old.lower >= new.lower and old.upper <= new.upper and (old.lower, old.upper) != (new.lower, new.upper)
 
 
-def _again(row: tuple[str, float | None, int | None], budget: Budget, retry_failed: bool) -> bool:
+def _again(row: Sequence[Any], budget: Budget, retry_failed: bool) -> bool:
     """Whether a case with this row is run again under this budget."""
     status, seconds, mebibytes = row
     if status == "stopped":

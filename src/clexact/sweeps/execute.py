@@ -222,7 +222,7 @@ def execute(jobs: Iterable[Job], pool: Pool) -> Generator[Outcome]:
         if barren == BARREN:
             raise SweepError(f"{BARREN} workers died one after the other, and no case came to its end.")
         flown = suspects.flying | others.flying
-        deaths.update(flown)
+        deaths.update(list(flown))
         for key in flown:
             if deaths[key] == DEATHS:
                 yield key, Death(False, f"{DEATHS} workers were killed while it ran", 0.0)

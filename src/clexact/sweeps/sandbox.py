@@ -67,11 +67,12 @@ class Job(NamedTuple):
 
 
 class Death(NamedTuple):
-    """What is known of a case whose process died: stopped by its limit, or failed."""
+    """What is known of a case whose process died: it was past its time limit, or failed, or somebody killed it."""
 
     stopped: bool
     sentence: str
     seconds: float
+    killed: bool = False  # by the kernel, for want of memory, or by a person
 
 
 Outcome = tuple[str, bytes | Death]  # a job's key, with the pickled row or the death of its process
@@ -148,51 +149,45 @@ class Sandbox:
         """Run a pickled job; given up when it is not wanted. SandboxError, EngineError."""
         job: Job = pickle.loads(packed)
         for _ in range(KILLS):
-            found, killed = self._run(job, packed, wanted)
-            if not killed:
-                return job.key, found
-        return job.key, Death(False, f"its process was killed {KILLS} times, perhaps for want of memory", found.seconds)
+            found = self._run(job, packed, wanted)
+            if isinstance(found, bytes) or not found.killed:
+                break
+        return job.key, found
 
     def close(self, grace: float = 0.0) -> int:
         """End the child, if there is one; its exit status."""
         child, self._child = self._child, None
         return 0 if child is None else child.end(grace)
 
-    def _run(self, job: Job, packed: bytes, wanted: Callable[[], bool]) -> tuple[bytes | Death, bool]:
-        """The outcome, and whether somebody else killed the child: the kernel, for want of memory, or a person."""
+    def _run(self, job: Job, packed: bytes, wanted: Callable[[], bool]) -> bytes | Death:
         child = self._ready(job.engine)
         start = time.monotonic()
         try:
-            with suppress(BrokenPipeError):  # it died while it was idle
+            with suppress(ConnectionError):  # it died while it was idle
                 child.messages.send_bytes(packed)
-            row = child.answer(start + job.patience, wanted)
+            answer = child.answer(start + job.patience, wanted)
         except EOFError:
             status = self.close(REAPED)
-            return Death(False, _sentence(status), time.monotonic() - start), status == -signal.SIGKILL
+            return Death(False, _sentence(status), time.monotonic() - start, killed=status == -signal.SIGKILL)
         except BaseException:  # Ctrl-C: it computes on, and its answer would be taken for that of the next case
             self.close()
             raise
-        if row is None:
+        if answer is None:
             self.close()
-            late = f"killed, since it did not stop at its time limit of {job.budget.seconds:g} s"
-            return Death(True, late, time.monotonic() - start), False
-        if row.startswith(LAST):
+            late = f"killed, since it did not stop at its time limit of {job.budget.seconds} s"
+            return Death(True, late, time.monotonic() - start)
+        if answer.startswith(LAST):
             self.close()
-        return row[1:], False
+        return answer[1:]
 
     def _ready(self, wanted: str) -> _Child:
-        """The child, which has imported the engine."""
+        """The child, which has imported the engine; another one if somebody kills it before."""
+        for _ in range(KILLS):
+            if self._child is not None:
+                break
+            self._start()
         if self._child is None:
-            self._child = _Child.start()
-            try:
-                greeting = self._child.answer(time.monotonic() + START, lambda: True)
-            except EOFError:
-                status = self.close(REAPED)
-                raise SandboxError(f"a process that imports clexact does not start: {_sentence(status)}.") from None
-            if greeting is None:
-                self.close()
-                raise SandboxError(f"a process that imports clexact is not ready after {START:.0f} s.")
-            self._engine = greeting.decode()
+            raise SandboxError(f"processes that import clexact are killed, {KILLS} times now, before they are ready.")
         if self._engine != wanted:
             raise EngineError(
                 f"the driver computes with clexact {wanted}, the worker on {platform.node()} with {self._engine}: "
@@ -200,12 +195,27 @@ class Sandbox:
             )
         return self._child
 
+    def _start(self) -> None:
+        """Start a child; none if somebody kills it."""
+        self._child = _Child.start()
+        try:
+            greeting = self._child.answer(time.monotonic() + START, lambda: True)
+        except EOFError:
+            status = self.close(REAPED)
+            if status == -signal.SIGKILL:
+                return
+            raise SandboxError(f"a process that imports clexact does not start: {_sentence(status)}.") from None
+        if greeting is None:
+            self.close()
+            raise SandboxError(f"a process that imports clexact is not ready after {START:.0f} s.")
+        self._engine = greeting.decode()
+
 
 def _sentence(status: int) -> str:
     """How a process ended by itself."""
     if status >= 0:
         return f"its process ended with exit status {status}"
-    return f"its process was ended by signal {-status} ({signal.Signals(-status).name})"
+    return f"its process was ended by signal {-status} ({signal.strsignal(-status)})"
 
 
 def main(messages: Connection, lifeline: int) -> None:

@@ -6,6 +6,8 @@
 exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from clexact import functions, models
 from clexact.boundary import Condition, boundary
 from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
@@ -31,6 +33,9 @@ from clexact.regions import TieError
 from clexact.relations import GeneralLaws, general_laws
 from clexact.threads import set_threads
 from clexact.version import __version__
+
+if TYPE_CHECKING:
+    from clexact.sweeps.sweep import sweep
 
 __all__ = [
     "Certificate",
@@ -85,5 +90,15 @@ __all__ = [
     "orbit_dimension",
     "polynomial_laws",
     "set_threads",
+    "sweep",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``sweep`` is read where it is used: SQLite and more comes with it."""
+    if name != "sweep":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from clexact.sweeps.sweep import sweep
+
+    return sweep

@@ -14,7 +14,7 @@ from typing import NoReturn, TypeGuard
 from rich.console import Console
 from rich.table import Table
 
-from clexact import fit_command, reproduce_command, results_command, verify_command
+from clexact import fit_command, reproduce_command, results_command, sweep_command, verify_command
 from clexact.certificate import check_folder, check_listable
 from clexact.certify import LawCount, certify
 from clexact.darboux import check_listable_fields
@@ -105,7 +105,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, orbit, fit, models, results, verify, reproduce."""
+    """The command line: certify, laws, orbit, fit, models, sweep, results, verify, reproduce."""
     parser = Parser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -114,7 +114,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"clexact {__version__}")
     commands = parser.add_subparsers(
-        dest="name", required=True, metavar="certify | laws | orbit | fit | models | results | verify | reproduce"
+        dest="name",
+        required=True,
+        metavar="certify | laws | orbit | fit | models | sweep | results | verify | reproduce",
     )
     for name, command, summary in (
         ("certify", _certify, "count the independent laws, with bounds that are proved"),
@@ -149,6 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
     library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
     library.add_argument("--json", action="store_true", help="print one JSON object")
     library.set_defaults(command=_models)
+    _add_sweep(commands)
     _add_results(commands)
     checker = commands.add_parser("verify", help="verify certificates, without the engine")
     verify_command.add_arguments(checker)
@@ -169,6 +172,14 @@ def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
     _add_output(fitter)
     fitter.set_defaults(command=_fit)
     return fitter
+
+
+def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
+    summary = "certify all cases of a spec in parallel, within a budget each, into a store"
+    shape, epilog = argparse.RawDescriptionHelpFormatter, sweep_command.EPILOG
+    sweeper = commands.add_parser("sweep", help=summary, description=summary, epilog=epilog, formatter_class=shape)
+    sweep_command.add_arguments(sweeper)
+    sweeper.set_defaults(command=_sweep)
 
 
 def _add_results(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -297,6 +308,11 @@ def _fit(arguments: argparse.Namespace) -> None:
     interrupted, limited = fit_command.run(arguments)
     if interrupted:  # the counts so far are printed
         _stop(limited)
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    if status := sweep_command.run(arguments):
+        raise SystemExit(status)
 
 
 def _verify(arguments: argparse.Namespace) -> None:

@@ -85,7 +85,7 @@ def train(
     >>> import clexact
     >>> net = clexact.models.linear([2, 1, 2])
     >>> data = [[1, 0], [0, 1]], [[2, 0], [0, 1]]
-    >>> run = train(net, data, start=[1, 1, -1, 2], steps=3, optimizer=GD(Fraction(1, 10)), exact=True)
+    >>> run = train(net, data, start=[1, 1, -1, 2], steps=3, optimizer=GD(1), exact=True)
     >>> run.values[:, -1] - run.values[:, 0] == run.predicted[:, -1]
     array([ True])
     """

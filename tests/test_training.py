@@ -1,9 +1,13 @@
 """Training in numbers: flows, steps and balanced starts against formulas, exact numbers and other libraries."""
 
+import doctest
+import importlib.util
+import re
 import subprocess
 import sys
 from fractions import Fraction
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -522,6 +526,7 @@ def test_slopes():
     assert slope(model, data, start=start, rates=rates, time=0.3).value == pytest.approx(1, abs=0.05)
     momentum = slope(model, data, start=start, rates=rates, steps=2, optimizer=HeavyBallStep)
     assert momentum.value == pytest.approx(2, abs=0.1)
+    assert slope(model, data, start=start, rates=rates, optimizer=Adam).value == pytest.approx(1, abs=0.1)
     planted = slope(model, data, start=start, rates=rates, laws=f"{model.variables[0]}^2")
     assert planted.value == pytest.approx(1, abs=0.1)
     assert once.drifts == pytest.approx(
@@ -563,6 +568,33 @@ def test_trajectory():
     bare = train(model, data, start=start, steps=1, laws=[])
     assert "0 laws)" in repr(bare)
     assert bare._repr_html_()
+
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_examples_of_the_page():
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    examples = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
+    runner = doctest.DocTestRunner()
+    assert runner.run(doctest.DocTestParser().get_doctest(examples, {}, "training", "training.md", 0)).failed == 0
+    assert runner.tries > 20
+
+
+def test_the_bench_on_digits():
+    """Two of its tables: each flow keeps its own laws and breaks those of the other."""
+    pytest.importorskip("sklearn")
+    spec = importlib.util.spec_from_file_location("bench_training", ROOT / "bench" / "training.py")
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    _, mirror, gradient = bench.nmf()
+    assert max(mirror[1], gradient[2]) < 1e-9 < 0.1 < min(mirror[2], gradient[1])
+    _, first, *others = bench.momentum()
+    assert first[1] == 10
+    assert first[3] < 1e-9
+    for row in others:
+        assert row[1] == 6
+        assert row[2] < 1e-9 < 0.1 < row[3]
 
 
 def test_scipy_is_imported_with_the_training_only():
@@ -683,6 +715,9 @@ def test_wrong_data(what):
 
 WRONG_FLOWS = {
     "start": ({"start": [1, 2]}, r"the start must have shape \(4,\)"),
+    "no start": ({"start": None}, "the start must be a vector of 4 numbers"),
+    "rtol": ({"rtol": 1e-15}, "rtol must be at least 1e-13"),
+    "limit": ({"max_evaluations": 0}, "max_evaluations must be at least 1"),
     "parameter": ({"start": {"U1": [[1], [1]]}}, "must give the parameters"),
     "time": ({"time": -1}, "time must be an end after the start at 0"),
     "times": ({"time": [0, 2, 1]}, "increasing times"),

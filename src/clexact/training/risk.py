@@ -197,6 +197,8 @@ def pieces(theta: Values, shapes: Mapping[str, Shape]) -> dict[str, Values]:
 
 def parameter_vector(model: Model, given: object, what: str, rational: bool = False) -> Values:
     """A vector (D,) from a vector, or from {parameter: array}."""
+    if given is None:
+        raise TypeError(f"{what} must be a vector of {model.dimension} numbers or {{parameter: array}}, not None.")
     if isinstance(given, Mapping):
         if set(given) != set(model.parameters):
             raise ValueError(f"{what} must give the parameters {list(model.parameters)}, not {list(given)}.")

@@ -6,6 +6,7 @@
 exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from clexact import functions, models
@@ -35,9 +36,14 @@ from clexact.threads import set_threads
 from clexact.version import __version__
 
 if TYPE_CHECKING:
+    from clexact.sweeps.case import Case
+    from clexact.sweeps.certified import Budget
+    from clexact.sweeps.store import Store
     from clexact.sweeps.sweep import sweep
 
 __all__ = [
+    "Budget",
+    "Case",
     "Certificate",
     "ClosureStatus",
     "Completeness",
@@ -64,6 +70,7 @@ __all__ = [
     "Nesterov",
     "Orbit",
     "Polynomial",
+    "Store",
     "TieError",
     "VectorFields",
     "Verdict",
@@ -95,10 +102,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """``sweep`` is read where it is used: SQLite and more comes with it."""
-    if name != "sweep":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from clexact.sweeps.sweep import sweep
+LAZY = {"Budget": "certified", "Case": "case", "Store": "store", "sweep": "sweep"}  # with their files of sweeps
 
-    return sweep
+
+def __getattr__(name: str) -> Any:
+    """What needs an extra, SQLite or more is imported where it is first used."""
+    if name in ("plot", "torch", "training"):
+        return import_module(f"clexact.{name}")
+    if name in LAZY:
+        return getattr(import_module(f"clexact.sweeps.{LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -117,11 +117,20 @@ def _text(data: bytes) -> str:
 
 
 class VerdictStatus(Enum):
-    """What a verification found; the value is the exit status of ``clexact verify``."""
+    """What a verification found; the value is the exit status of ``clexact verify``.
+
+    UNDECIDED: no item is found false, but the rest takes more work than the verifier does.
+    """
 
     VERIFIED = 0
     FALSE = 1
     NOT_A_CERTIFICATE = 2
+    UNDECIDED = 3
+
+    @property
+    def severity(self) -> int:
+        """Its place from good to bad: of several verdicts the worst gives the exit status."""
+        return verifier.SEVERITY.index(self.value)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit status 0 only if all is verified; 1 if something is false, 2 if something is no certificate."""
+    """Exit status 0 only if all is verified; 1 if something is false, 2 if it is no certificate, 3 if undecided."""
     if (arguments.db is None) == (not arguments.files):
         raise ValueError("give either certificates in files or --db DB.")
     if arguments.jobs < 1:
@@ -35,12 +35,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _verify_files(arguments: argparse.Namespace) -> int:
-    worst = 0
+    found = set[VerdictStatus]()
     for path in arguments.files:
         verdict = verify(path, rebuild=arguments.rebuild, fast=arguments.fast)
         print(f"{path}: {verdict}")
-        worst = max(worst, verdict.status.value)
-    return worst
+        found.add(verdict.status)
+    return _worst(found)
+
+
+def _worst(found: Collection[VerdictStatus]) -> int:
+    return int(max(found, key=lambda status: status.severity).value)
 
 
 def _verify_store(arguments: argparse.Namespace) -> int:
@@ -61,7 +65,7 @@ def _verify_store(arguments: argparse.Namespace) -> int:
                 print(f"{checked.label} ({checked.key}): {checked.verdict}")
             advance()
     print(f"{arguments.db}: {_summary(found)}; without a certificate: {_counted(without)}")
-    return max(status.value for status in found)
+    return _worst(found)
 
 
 def _summary(found: Counter[VerdictStatus]) -> str:

@@ -9,16 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clexact.certificate import check_folder, verify, write_atomically
+from clexact.certificate import VerdictStatus, check_folder, verify, write_atomically
 from clexact.claims.claim import Claim, Statement
 from clexact.claims.grid import Budget, Size
 from clexact.claims.judge import Progress, judge
 from clexact.claims.record import Record, record_of
 from clexact.provenance import source_hash, versions
 
-TOO_MUCH = (  # what a verifier says of its own limits
-    "too deep to be evaluated", "too many terms to be multiplied", "more work than this verifier does",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class Store:
         if verdict:
             return path.relative_to(self.folder).as_posix()
         path.unlink()
-        if any(words in str(verdict) for words in TOO_MUCH):
+        if verdict.status is VerdictStatus.UNDECIDED:
             return None
         raise ArithmeticError(f"the certificate of {claim.id} at {claim.grid.written(size)} is not verified: {verdict}")
 

@@ -19,7 +19,7 @@ import forgery
 import pytest
 
 import clexact
-from clexact import verifier
+from clexact import cli, verifier
 from clexact.linalg import flint_rank
 
 VERIFIER = Path(verifier.__file__)
@@ -167,7 +167,7 @@ def test_what_takes_too_much_is_undecided_and_not_false(tmp_path, capsys):
     assert verdict.status is clexact.VerdictStatus.UNDECIDED and not verdict
     assert verdict.sentences[-1].startswith("undecided: ") and "FALSE" not in str(verdict)
     for paths, status in (([deep], 3), ([deep, wrong], 1), ([wrong, deep], 1)):
-        assert clexact.cli.run(["verify", *map(str, paths)]) == verifier.main(list(map(str, paths))) == status
+        assert cli.run(["verify", *map(str, paths)]) == verifier.main(list(map(str, paths))) == status
     assert "UNDECIDED" in capsys.readouterr().out
 
 

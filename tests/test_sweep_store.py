@@ -689,7 +689,7 @@ def run(capsys, *words):
 def test_verify_says_what_it_found_in_a_line(certificates, capsys):
     """And counts the rows without a certificate."""
     path, _ = certificates
-    said = f"{path}: 7 verified, 0 false, 0 not a certificate; without a certificate: 1 done\n"
+    said = f"{path}: 7 verified, 0 false, 0 not a certificate, 0 undecided; without a certificate: 1 done\n"
     assert run(capsys, "verify", "--db", path) == (0, said, "")
 
 
@@ -703,7 +703,7 @@ def test_verify_in_several_processes_finds_what_is_damaged(copy):
     command = [sys.executable, "-m", "clexact", "verify", "--db", str(copy), "--jobs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "")
-    assert done.stdout.endswith("5 verified, 1 false, 1 not a certificate; without a certificate: 1 done\n")
+    assert done.stdout.endswith("5 verified, 1 false, 1 not a certificate, 0 undecided; without a certificate: 1 done\n")
     assert (
         "certify linear 2 2 1 (" in done.stdout and "the row says upper = 4" in done.stdout and "damaged" in done.stdout
     )

@@ -17,7 +17,6 @@ from clexact.claims.record import Record, record_of
 from clexact.provenance import source_hash, versions
 
 
-
 @dataclass(frozen=True)
 class Store:
     """``findings/<claim>.json`` and ``certificates/<claim>/<size>.json.gz`` in a folder, for one budget and seed.

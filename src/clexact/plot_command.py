@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input(parser)
     parser.add_argument("--out", metavar="FILE", help="FILE.png, .svg or .pdf (default KIND.png)")
     parser.add_argument("--degree", type=int, default=2, metavar="K", help="degree of the polynomial laws (default 2)")
+    parser.add_argument("--eta", type=float, metavar="X", help="drift: the step size (default 0.02)")
     own = parser.add_argument_group("level-sets")
     own.add_argument("--levels", type=float, nargs="+", metavar="C", help="of the laws (default -1 0 1)")
     own.add_argument("--box", type=float, nargs=2, metavar=("LOW", "HIGH"), help="of each coordinate (default -2 2)")
@@ -60,6 +61,8 @@ def _drawn(plot: Any, arguments: argparse.Namespace) -> Any:
     own = {name: value for name in ONLY_LEVEL_SETS if (value := getattr(arguments, name)) is not None}
     if own and kind != "level-sets":
         raise ValueError(f"--{next(iter(own))} belongs to level-sets, not to {kind}.")
+    if arguments.eta is not None and kind != "drift":
+        raise ValueError(f"--eta belongs to drift, not to {kind}.")
     match kind:
         case "level-sets":
             return plot.level_sets(flow, degree=arguments.degree, seed=arguments.seed, **own)
@@ -68,6 +71,21 @@ def _drawn(plot: Any, arguments: argparse.Namespace) -> Any:
         case _:
             draw = plot.filtration if kind == "filtration" else plot.touches
             return draw(None if flow is None else certify(flow, arguments.degree, arguments.seed))
+
+
+def _trained(plot: Any, flow: Flow | None, arguments: argparse.Namespace) -> Any:
+    """Drifts of discrete steps on random data."""
+    from clexact.plot import examples
+
+    if flow is not None and not (isinstance(flow, GradientFlow) and flow.loss == "full"):
+        raise ValueError(f"{arguments.kind} takes discrete steps for a model, not the {flow.description}.")
+    model = flow.model if isinstance(flow, GradientFlow) else None
+    try:
+        if arguments.kind == "slope":
+            return plot.slope(examples.slopes(model, arguments.seed))
+        return plot.drift(examples.runs(model, arguments.seed, arguments.eta or examples.ETA))
+    except ImportError as error:
+        raise ValueError(str(error)) from None
 
 
 def _flow(arguments: argparse.Namespace) -> Flow | None:

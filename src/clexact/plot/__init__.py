@@ -1,7 +1,7 @@
 """Pictures of conservation laws. Needs the extra ``[plot]``.
 
-Each function returns a new matplotlib Figure, or draws on the axes given as ``ax``. No figure is registered with pyplot,
-nothing is shown, no global setting changes; ``save`` writes PNG, SVG or PDF without a date.
+Each function returns a new matplotlib Figure, or draws on the axes given as ``ax``. No figure is registered with
+pyplot, nothing is shown, no global setting changes; ``save`` writes PNG, SVG or PDF without a date.
 
 >>> import clexact
 >>> figure = clexact.plot.filtration(clexact.certify(clexact.gradient_flow(clexact.models.linear([4, 3, 5]))))

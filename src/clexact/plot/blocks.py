@@ -28,8 +28,8 @@ SMALL = 0.16  # inches of a cell below which it has no sign
 class Touched:
     """Rows are laws, or groups of laws with the same pattern, columns are blocks of parameters.
 
-    An entry is 0 where a law does not touch a block; else bit 0 says that a term in the block has a positive coefficient,
-    bit 1 that one has a negative coefficient.
+    An entry is 0 where a law does not touch a block; else bit 0 says that a term in the block has a positive
+    coefficient, bit 1 that one has a negative coefficient.
     """
 
     rows: tuple[str, ...]
@@ -42,8 +42,9 @@ def touches(laws: object = None, *, ax: Any = None) -> Any:
     """Draw which law touches which block of parameters, as a matrix with the signs of the law's terms in the block.
 
     ``laws``: a ``LawCount`` (its independent laws), ``ConservationLaws``, ``Polynomial`` or a list of these, with the
-    variables of one array, such as U[0,1], as a block; or the laws of a PyTorch module (``clexact.torch.laws``). Default:
-    the laws of a small attention block. Above 24 laws, those with the same pattern share a row, which says how many.
+    variables of one array, such as U[0,1], as a block; or the laws of a PyTorch module (``clexact.torch.laws``).
+    Default: the laws of a small attention head. Above 24 laws, those with the same pattern share a row, which says how
+    many they are.
 
     Returns a matplotlib Figure, or the Axes ``ax`` if given. Raises TypeError for anything else, ValueError for no law.
     """
@@ -135,7 +136,9 @@ def _draw(axes: Any, title: str, found: Touched) -> None:
     if size > SMALL:
         for (row, column), sign in np.ndenumerate(found.signs):
             if sign:
-                axes.text(column + 0.5, row + 0.5, SIGNS[sign], ha="center", va="center", color="white", fontsize=9)
+                axes.text(
+                    column + 0.5, row + 0.5, SIGNS[int(sign)], ha="center", va="center", color="white", fontsize=9
+                )
     names = [_shown(name) for name in found.columns]
     turned = {"rotation": 90} if max(map(len, found.columns)) > 4 else {}
     axes.set_xticks(np.arange(columns) + 0.5, names, **turned)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.palette import BLUE, GREEN, GREY, ORANGE, PINK
+from clexact.plot import examples
 from clexact.plot.figures import compose
 
 Floats = NDArray[np.float64]
@@ -44,17 +45,17 @@ def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: A
     r"""Draw the drift |h(t) - h(0)| / (1 + |h(0)|) of each law along a run, on a logarithmic scale.
 
     ``runs``: one run, or a mapping of titles to runs, for panels side by side. A run is a ``Trajectory`` of
-    ``clexact.training``, a ``LawMonitor`` of ``clexact.torch``, or any object with ``times`` or ``steps`` (T,), ``laws``
-    (L names) and ``values`` (L, T); with ``predicted`` (L, T), the predicted h(t) - h(0), the predicted drift is drawn
-    dashed; with a method ``drift()``, what that gives is drawn. ``laws``: names of those to draw. Above six laws, each is
-    a thin line, and the one that drifts most is marked. Default: gradient descent, momentum and weight decay.
+    ``clexact.training``, or any object with ``times`` or ``steps`` (T,), ``laws`` (L names) and ``values`` (L, T). With
+    ``predicted`` (L, T), the predicted h(t) - h(0), the predicted drift is drawn dashed; with a method ``drift()``,
+    what that gives is drawn. ``laws``: names of those to draw. Above six laws, each is a thin line, and the one that
+    drifts most is marked. Default: gradient descent, momentum and weight decay on a small network.
 
     The numbers are floating point, the prediction of a discrete run included.
 
     Returns a matplotlib Figure, or ``ax`` if given: one Axes for each panel. Raises TypeError or ValueError for what is
     no run.
     """
-    runs = _example() if runs is None else runs
+    runs = examples.runs() if runs is None else runs
     parts = dict(runs) if isinstance(runs, Mapping) else {"": runs}
     if not parts:
         raise ValueError("drift takes at least one run, not an empty mapping.")
@@ -70,7 +71,8 @@ def _read(run: Any) -> Run:
     if not hasattr(run, "values") or not hasattr(run, "laws") or not (hasattr(run, "times") or hasattr(run, "steps")):
         raise TypeError(f"a run has laws, values, and times or steps; {run!r} has not.")
     times = getattr(run, "times", None)
-    at = np.asarray(run.steps if times is None else times, dtype=float)
+    at = np.asarray(run.steps if times is None else times)
+    axis = "step" if times is None or np.issubdtype(at.dtype, np.integer) else "$t$"
     values = np.asarray(run.values, dtype=float)
     names = tuple(str(name) for name in run.laws)
     if values.shape != (len(names), len(at)):
@@ -87,7 +89,7 @@ def _read(run: Any) -> Run:
         predicted = np.abs(np.asarray(predicted, dtype=float)) / scale
         if predicted.shape != values.shape:
             raise ValueError(f"predicted of a run has the shape {values.shape} of its values, not {predicted.shape}.")
-    return Run(at, "step" if times is None else "$t$", names, found, predicted)
+    return Run(at.astype(float), axis, names, found, predicted)
 
 
 def _draw(axes: Any, title: str, run: Run) -> None:
@@ -113,7 +115,7 @@ def _draw(axes: Any, title: str, run: Run) -> None:
 
 def _positive(values: Floats) -> Floats:
     """Values that a logarithmic axis shows; others are left out."""
-    return np.where(values > FLOOR, values, np.nan)
+    return np.asarray(np.where(values > FLOOR, values, np.nan))
 
 
 def _finish(axes: Any) -> None:
@@ -122,57 +124,43 @@ def _finish(axes: Any) -> None:
     axes.legend()
 
 
-def slope(steps: Any = None, drifts: Any = None, predicted: Any = None, *, ax: Any = None) -> Any:
-    r"""Draw drifts against step sizes on logarithmic axes, with the slopes of straight lines fitted to them.
+def slope(found: object = None, *, ax: Any = None) -> Any:
+    r"""Draw drifts against step sizes on logarithmic axes, with straight lines fitted to their logarithms.
 
-    ``steps``: step sizes (S,). ``drifts``: |h(end) - h(start)| at each (S,), or a mapping of labels to such arrays.
-    ``predicted``: likewise, drawn as a line. A quadratic law drifts by $\eta^2 g^\top A g$ in one step, slope 2, and by
-    the sum of these until a fixed time, slope 1 (theorem of the discrete step, ``docs/training.md``). The slope of a label is
-    that of the least-squares line through the logarithms. Default: these two, measured on a small network.
+    ``found``: what ``clexact.training.slope`` returns, or a pair (step sizes, drifts), or a mapping of labels to such.
+    A quadratic law drifts by $\eta^2 g^\top A g$ in one step of gradient descent, slope 2, and by the sum of these
+    until a fixed time, slope 1. Default: these two, measured on a small network.
 
-    Returns a matplotlib Figure, or the Axes ``ax`` if given. Raises ValueError for fewer than two steps, or numbers that are
-    not positive.
+    Returns a matplotlib Figure, or the Axes ``ax`` if given. Raises TypeError or ValueError for anything else, for
+    fewer than two step sizes and for numbers that are not positive.
     """
-    if steps is None and drifts is None:
-        steps, drifts, predicted = _measured()
-    at = _checked(steps, None, "steps")
-    found = {label: _checked(values, len(at), "drifts") for label, values in _labelled(drifts).items()}
-    lines = {label: _checked(values, len(at), "predicted") for label, values in _labelled(predicted).items()}
-    if not found:
-        raise ValueError("slope takes steps and drifts.")
-
-    def draw(axes: Any, title: str, part: object) -> None:
-        for label, values in lines.items():
-            color = LINES[list(found).index(label) % len(LINES)][0] if label in found else "black"
-            axes.plot(at, values, color=color, linewidth=1, linestyle=(0, (4, 3)), label=f"{label} predicted".strip())
-        for place, (label, values) in enumerate(found.items()):
-            color, mark = LINES[place % len(LINES)]
-            axes.plot(at, values, mark, color=color, markersize=3.5, label=_with_slope(label, fitted(at, values)))
-        axes.set(xscale="log", yscale="log", xlabel=r"step size $\eta$", ylabel="|h(end) − h(start)|", title=title)
-        _finish(axes)
-
-    return compose(draw, {"": None}, ax, SINGLE, HEIGHT)
+    found = examples.slopes() if found is None else found
+    parts = dict(found) if isinstance(found, Mapping) else {"": found}
+    if not parts:
+        raise ValueError("slope takes at least one series of drifts, not an empty mapping.")
+    return compose(_draw_slopes, {"": {str(k): _series(v) for k, v in parts.items()}}, ax, SINGLE, HEIGHT)
 
 
-def fitted(steps: Floats, values: Floats) -> float:
-    """Slope of the least-squares line through the logarithms."""
-    return float(np.polyfit(np.log(steps), np.log(values), 1)[0])
+def _series(found: Any) -> tuple[Floats, Floats]:
+    """Step sizes and drifts."""
+    pair = (found.rates, found.drifts) if hasattr(found, "rates") and hasattr(found, "drifts") else found
+    if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+        raise TypeError(f"slope takes a Slope of clexact.training or a pair (step sizes, drifts), not {found!r}.")
+    rates, drifts = (np.asarray(values, dtype=float) for values in pair)
+    if rates.ndim != 1 or len(rates) < 2 or rates.shape != drifts.shape:
+        raise ValueError(f"step sizes and drifts are equally many, at least 2, not {rates.shape} and {drifts.shape}.")
+    for values in (rates, drifts):
+        if not np.isfinite(values).all() or not (values > 0).all():
+            raise ValueError("step sizes and drifts must be positive, for logarithmic axes.")
+    return rates, drifts
 
 
-def _with_slope(label: str, found: float) -> str:
-    return f"{label}, slope {found:.2f}" if label else f"slope {found:.2f}"
-
-
-def _labelled(values: Any) -> dict[str, Any]:
-    if values is None:
-        return {}
-    return {str(k): v for k, v in values.items()} if isinstance(values, Mapping) else {"": values}
-
-
-def _checked(values: Any, length: int | None, what: str) -> Floats:
-    found = np.abs(np.asarray(values, dtype=float))
-    if found.ndim != 1 or len(found) < 2 or (length is not None and len(found) != length):
-        raise ValueError(f"{what} must be {length or 'at least 2'} numbers, not of shape {found.shape}.")
-    if not np.isfinite(found).all() or not (found > 0).all():
-        raise ValueError(f"{what} must be finite and not zero, for logarithmic axes.")
-    return found
+def _draw_slopes(axes: Any, title: str, series: Mapping[str, tuple[Floats, Floats]]) -> None:
+    for place, (label, (rates, drifts)) in enumerate(series.items()):
+        color, mark = LINES[place % len(LINES)]
+        power, height = np.polyfit(np.log(rates), np.log(drifts), 1)
+        name = f"{label}, slope {power:.2f}" if label else f"slope {power:.2f}"
+        axes.plot(rates, np.exp(height) * rates**power, color=color, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.plot(rates, drifts, mark, color=color, markersize=3.5, label=name)
+    axes.set(xscale="log", yscale="log", xlabel=r"step size $\eta$", ylabel="drift of the law", title=title)
+    _finish(axes)

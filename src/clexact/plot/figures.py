@@ -33,7 +33,7 @@ SAVED: dict[str, Any] = {"svg.hashsalt": "clexact", "svg.fonttype": "path", "pdf
 T = TypeVar("T")
 
 
-class Picture(Figure):  # type: ignore[misc]
+class Picture(Figure):
     """A matplotlib Figure that pyplot does not hold, and that shows itself in a notebook."""
 
     def _repr_png_(self) -> bytes:

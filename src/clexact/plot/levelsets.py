@@ -16,7 +16,7 @@ from clexact.flow import Flow, as_flow
 from clexact.forms import Law
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.model import Model
-from clexact.palette import BLUE, GREEN, GREY, ORANGE
+from clexact.palette import BLUE, GREEN, ORANGE
 from clexact.plot.figures import compose
 from clexact.plot.surfaces import Box, Floats, Smooth, curve, hidden, scattered, slices, smooth, surface, velocity
 from clexact.polynomial import Polynomial, latex_name
@@ -55,21 +55,23 @@ def level_sets(
 ) -> Any:
     r"""Draw level sets of conservation laws, with curves of the flow on them, in 2 or 3 dimensions.
 
-    ``flow``: a ``Model`` (its gradient flow), a gradient or mirror flow, ``VectorFields``, a ``LawCount``, or laws alone
-    (``Polynomial``, ``Law``, ``ConservationLaws`` or a list). Default: the talk's example, (u v1, u v2), whose law is v1^2
-    + v2^2 - u^2. ``laws`` replaces those found by ``polynomial_laws`` (or, where there are none, by ``general_laws``) up
-    to ``degree``. There may be D - 1 independent ones.
+    ``flow``: a ``Model`` (its gradient flow), a gradient or mirror flow, ``VectorFields``, a ``LawCount``, or laws
+    alone (``Polynomial``, ``Law``, ``ConservationLaws`` or a list). Default: the talk's example, (u v1, u v2), with the
+    law v1^2 + v2^2 - u^2. ``laws`` replaces those found up to ``degree`` by ``polynomial_laws`` (or, where there are
+    none, by ``general_laws``). There may be D - 1 independent ones.
 
-    In the plane, one panel has all ``levels``; in space, each has a panel of its own, with one translucent surface for
-    each law. A level is a number for all laws or one number for each law; default -1, 0 and 1 if these occur in the
-    ``box``, (low, high) for all coordinates or a pair for each.
+    In the plane, one panel has all ``levels``; in space, each has a panel of its own, with one surface for each law. A
+    level is a number for all laws or one number for each law; default -1, 0 and 1 if these occur in the ``box``, (low,
+    high) for all coordinates or a pair for each.
 
-    On each level set start ``curves`` curves, far from each other: for a model with different data, $\theta' = - \nabla
-    |\varphi(\theta) - y|^2 / 2$, each with its own target y; for explicit fields, of a random combination of them (``velocity``
-    has the details). ``trajectories`` are drawn too: arrays of states (T, D), or objects with such ``states``.
+    On each level set start ``curves`` curves, far from each other. For a model, each has other data: $\theta' =
+    -\nabla |\varphi(\theta) - y|^2 / 2$ with its own target y; for explicit fields, each is that of a random
+    combination of them (``surfaces.velocity``). ``trajectories`` are drawn too: arrays of states (T, D), or objects
+    with such ``states``.
 
-    A picture, computed in floating point: it illustrates, and proves nothing. Surfaces are the union of triangles with
-    corners on the level set (marching tetrahedra, then Newton steps); curves are integrated to 1e-11.
+    A picture, computed in floating point: it illustrates, and proves nothing. Surfaces are unions of triangles with
+    corners on the level set (marching tetrahedra, then Newton steps); curves are integrated to 1e-11, and are dotted
+    where they are behind a surface.
 
     Returns a matplotlib Figure, or ``ax`` if given: one Axes for each panel, made with ``projection="3d"`` in space.
     Raises TypeError or ValueError for what cannot be drawn: another dimension, a flow with a clock, no law.
@@ -156,7 +158,8 @@ def _scene(given: object, laws: object, degree: int, box: Sequence[Any], curves:
 def _read(given: object, laws: object, degree: int, seed: int) -> tuple[Flow | None, list[Polynomial | Law]]:
     """The flow, if one is given, and its independent laws."""
     if isinstance(given, LawCount):
-        given, laws = given.flow, laws if laws is not None else [given.laws[n] for n in given.shown.laws]
+        laws = laws if laws is not None else [given.laws[n] for n in given.shown.laws]
+        given = given.flow
     if isinstance(given, Model):
         given = gradient_flow(given)
     if not isinstance(given, (Flow, VectorFields)):
@@ -275,9 +278,7 @@ def _flat(scene: Scene, axes: Any, title: str, levels: Sequence[Sequence[float]]
     with np.errstate(all="ignore"):
         heights = np.ma.masked_invalid(scene.laws[0].value(points))
     numbers = sorted(level[0] for level in levels)
-    lines = axes.contour(
-        x, y, heights, sorted(level[0] for level in levels), colors=BLUE, linewidths=0.9, linestyles="-"
-    )
+    lines = axes.contour(x, y, heights, numbers, colors=BLUE, linewidths=0.9, linestyles="-")
     drawn = [line for level in levels for line in scene.lines(level)] + list(scene.given)
     for line in drawn:
         _draw_line(axes, line.T)
@@ -328,7 +329,7 @@ def _space(scene: Scene, axes: Any, title: str, levels: Sequence[Sequence[float]
 def _draw_surfaces(axes: Any, scene: Scene, level: Sequence[float], surfaces: Sequence[Floats]) -> None:
     """Opaque surfaces, darker where they turn from the light, with thin lines of equal height where they are seen."""
     from matplotlib.colors import to_rgb
-    from mpl_toolkits.mplot3d.art3d import Line3DCollection, Poly3DCollection
+    from mpl_toolkits.mplot3d.art3d import Line3DCollection, Poly3DCollection  # type: ignore[import-untyped]
 
     faces = []
     for law, triangles, color in zip(scene.laws, surfaces, COLORS, strict=False):

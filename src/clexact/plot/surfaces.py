@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.flow import FieldsFlow, Flow, GradientFlow
+from clexact.flow import Flow, GradientFlow
 from clexact.forms import Form, Law
 from clexact.phase import LiftedFlow
 from clexact.polynomial import Polynomial
@@ -54,7 +54,7 @@ def evaluated(polynomial: Polynomial) -> Function:
         total = np.zeros(points.shape[:-1])
         for monomial, c in terms:
             total = total + c * prod(points[..., v] ** k for v, k in monomial)
-        return total
+        return np.asarray(total)
 
     return value
 
@@ -90,7 +90,7 @@ def smooth(law: Polynomial | Law) -> Smooth:
 
 
 def _stacked(functions: Sequence[Function]) -> Function:
-    return lambda points: np.stack([f(points) for f in functions], axis=-1)
+    return lambda points: np.asarray(np.stack([f(points) for f in functions], axis=-1))
 
 
 # --- points on level sets --------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def onto(laws: Sequence[Smooth], levels: Sequence[float], points: Floats, steps:
         usable = np.isfinite(J).all(axis=(-2, -1)) & np.isfinite(away).all(axis=-1)
         J, away = np.where(usable[:, None, None], J, 0), np.where(usable[:, None], away, 0)
         back = np.swapaxes(J, -1, -2)
-        points = points + (back @ np.linalg.pinv(J @ back) @ away[..., None])[..., 0]
+        points = points + np.squeeze(back @ np.linalg.pinv(J @ back) @ away[..., None], -1)
     return points
 
 
@@ -124,7 +124,7 @@ def inside(points: Floats, box: Box) -> NDArray[np.bool_]:
 
 
 def scattered(laws: Sequence[Smooth], levels: Sequence[float], box: Box, count: int, seed: int) -> Floats:
-    """At most so many points of the box on a level set, far from each other; shape (N, D), N = 0 where none is found."""
+    """At most so many points of the box on a level set, far from each other; (N, D), N = 0 where none is found."""
     low, high = np.array(box).T
     draws = np.random.default_rng(seed)
     points = onto(laws, levels, low + (high - low) * draws.random((60 * count, len(box))))

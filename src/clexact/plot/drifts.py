@@ -86,9 +86,10 @@ def _read(run: Any) -> Run:
         raise ValueError(f"drift() of a run has the shape {values.shape} of its values, not {found.shape}.")
     predicted = getattr(run, "predicted", None)
     if predicted is not None:
-        predicted = np.abs(np.asarray(predicted, dtype=float)) / scale
+        predicted = np.asarray(predicted, dtype=float)
         if predicted.shape != values.shape:
             raise ValueError(f"predicted of a run has the shape {values.shape} of its values, not {predicted.shape}.")
+        predicted = np.abs(predicted) / scale
     return Run(at.astype(float), axis, names, found, predicted)
 
 

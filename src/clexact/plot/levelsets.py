@@ -26,6 +26,7 @@ LEVELS = (-1.0, 0.0, 1.0)
 BOX = (-2.0, 2.0)
 CURVES = 4  # on each level set
 GRID = 240  # points along each axis, for level sets in the plane
+LONG = 60  # characters of a law in LaTeX that is not written out
 SLICES = 9  # of a surface, drawn as thin lines
 MARGIN = 0.9  # curves start in a box smaller by this factor
 ELEVATION, AZIMUTH = 18.0, -58.0  # degrees
@@ -38,6 +39,7 @@ EYE = np.array(
 )
 LIGHT = np.array([0.8, -0.1, 0.6])
 COLORS = (BLUE, GREEN)  # of surfaces
+PADS = {"x": -9, "y": -9, "z": -12}  # of the names of the axes
 WIDTH, FLAT_HEIGHT, SPACE_HEIGHT, SINGLE = 5.5, 2.7, 2.0, 2.9  # inches
 
 
@@ -108,17 +110,15 @@ class Scene:
 
     @property
     def title(self) -> str:
-        """The laws, where they are short."""
-        return ", ".join(
-            f"$h{_number(n, self.laws)} = {text}$" for n, text in enumerate(self.written) if len(text) < 60
-        )
+        """The law of a picture in the plane, where it is short."""
+        return f"$h = {self.written[0]}$" if len(self.written[0]) <= LONG else ""
 
-    def starts(self, level: Sequence[float]) -> Floats:
-        """Points of a level set from which curves start."""
+    def starts(self, level: Sequence[float], count: int) -> Floats:
+        """At most so many points of a level set, from which curves may start."""
         low, high = np.array(self.box).T
         middle, half = (low + high) / 2, MARGIN * (high - low) / 2
         smaller = tuple(zip((middle - half).tolist(), (middle + half).tolist(), strict=True))
-        return scattered(self.laws, level, smaller, self.curves, self.seed)
+        return scattered(self.laws, level, smaller, count, self.seed)
 
     def lines(self, level: Sequence[float]) -> list[Floats]:
         """The curves that start on a level set."""
@@ -126,7 +126,7 @@ class Scene:
             return []
         return [
             curve(velocity(self.flow, start, self.box, self.seed + k), start, self.box)
-            for k, start in enumerate(self.starts(level))
+            for k, start in enumerate(self.starts(level, self.curves))
         ]
 
 
@@ -168,7 +168,7 @@ def _read(given: object, laws: object, degree: int, seed: int) -> tuple[Flow | N
         return None, _listed(given if laws is None else laws)
     flow = as_flow(given)
     if flow.clocks:
-        raise ValueError(f"the laws of the {flow.description} depend on the time: their level sets move.")
+        raise ValueError(f"the {flow.description} has the time among its coordinates: its level sets are not drawn.")
     return flow, _found(flow, degree, seed) if laws is None else _listed(laws)
 
 
@@ -236,8 +236,12 @@ def _levels(scene: Scene, given: Sequence[float | Sequence[float]] | None) -> li
     except (TypeError, ValueError):
         raise ValueError(f"levels must be a list of numbers, or of {count} numbers each, not {given!r}.") from None
     for level in levels:
-        if not len(scene.starts(level)):
-            raise ValueError(f"the level set {_said(scene, level)} has no point in the box, or none was found.")
+        if not len(scene.starts(level, 1)):
+            raise ValueError(
+                f"no point of the box was found on the level set {_said(scene, level)}.".replace("$", "").replace(
+                    "\n", ", "
+                )
+            )
     if not levels:
         raise ValueError("levels must hold at least one level.")
     return levels
@@ -246,7 +250,7 @@ def _levels(scene: Scene, given: Sequence[float | Sequence[float]] | None) -> li
 def _default_levels(scene: Scene) -> list[tuple[float, ...]]:
     """-1, 0 and 1 where they occur; else rounded values of the laws at points where the first has its quartiles."""
     levels = [(level,) * len(scene.laws) for level in LEVELS]
-    if all(len(scene.starts(level)) for level in levels):
+    if all(len(scene.starts(level, 1)) for level in levels):
         return levels
     low, high = np.array(scene.box).T
     points = low + (high - low) * np.random.default_rng(scene.seed).random((400, len(scene.box)))
@@ -260,13 +264,11 @@ def _default_levels(scene: Scene) -> list[tuple[float, ...]]:
     return [tuple(float(f"{c:.2g}") for c in level) for level in chosen]
 
 
-def _number(n: int, laws: Sequence[object]) -> str:
-    """The subscript of a law, none where it is alone."""
-    return f"_{n + 1}" if len(laws) > 1 else ""
-
-
 def _said(scene: Scene, level: Sequence[float]) -> str:
-    return ", ".join(f"$h{_number(n, scene.laws)} = {c:g}$" for n, c in enumerate(level))
+    """The equations of a level set; long laws are called h."""
+    names = [f"h_{n + 1}" if len(level) > 1 else "h" for n in range(len(level))]
+    texts = [text if len(text) <= LONG else name for text, name in zip(scene.written, names, strict=True)]
+    return "\n".join(f"${text} = {c:g}$" for text, c in zip(texts, level, strict=True))
 
 
 # --- drawing ---------------------------------------------------------------------------------------------------------
@@ -318,7 +320,7 @@ def _space(scene: Scene, axes: Any, title: str, levels: Sequence[Sequence[float]
     axes.grid(False)
     low, high = np.array(scene.box).T
     for name, label, ends in zip("xyz", scene.names, scene.box, strict=True):
-        getattr(axes, f"set_{name}label")(_label(label), labelpad=-12)
+        getattr(axes, f"set_{name}label")(_label(label), labelpad=PADS[name])
         axes.set(**{f"{name}lim": ends})
         axes.tick_params(axis=name, pad=-4, labelsize=6)
         getattr(axes, f"{name}axis").pane.set(facecolor="white", edgecolor="0.85")

@@ -80,6 +80,8 @@ def _pull_back(algebra: Reversible[V], program: Program, i: int, k: int, values:
             return algebra.take(g, _places(node.shape)[piece])
         case "sum":
             return algebra.take(g, np.broadcast_to(np.expand_dims(_places(node.shape), node.data), shape))
+        case _ if hasattr(algebra, "pull_back_function"):  # floating point knows analytic functions; rings do not
+            return algebra.pull_back_function(node, values[node.inputs[0]], values[i], g)  # type: ignore[no-any-return]
         case _:
             raise ValueError(f"{node.op} is no operation of a ring.")
 
@@ -110,6 +112,6 @@ class ExactRows(Numbers):
 
     def scatter(self, a: Exact, index: NDArray[np.int64], shape: Shape) -> Exact:
         """The transpose of ``take``: add the entries of a at the places ``index`` of zeros."""
-        out = np.zeros((int(np.prod(shape)), len(a)), dtype=object)
+        out = np.zeros((int(np.prod(shape)), len(a)), dtype=a.dtype)
         np.add.at(out, index.ravel(), a.reshape(len(a), -1).T)
         return out.T.reshape(len(a), *shape)

@@ -435,6 +435,18 @@ def test_slope_rejects(found, error, message):
         plot.slope(found)
 
 
+def test_runs_of_training_are_drawn_with_their_prediction():
+    """The default: gradient descent and weight decay drift as predicted, momentum does not."""
+    figure = plot.drift()
+    for axes in figure.axes:
+        solid, dashed = axes.lines[0].get_ydata()[1:], axes.lines[1].get_ydata()[1:]
+        agree = bool(np.allclose(solid, dashed, rtol=1e-6))
+        assert agree == (not axes.get_title().startswith("momentum"))
+    labels = [text.get_text() for text in plot.slope().axes[0].get_legend().get_texts()]
+    assert labels[0] == "one step, slope 2.00"
+    assert labels[1].startswith("until time 2, slope") and abs(float(labels[1].rsplit(" ", 1)[1]) - 1) < 0.05
+
+
 # --- figures and files -----------------------------------------------------------------------------------------------
 
 DRAWN = {
@@ -502,6 +514,8 @@ def test_without_matplotlib_one_sentence_names_the_extra():
         "filtration",
         "filtration linear 2 2 2 --flow momentum --out a.svg",
         "touches relu 3 4 2 --bias --out a.PNG",
+        "drift relu 2 3 2 --seed 1",
+        "slope linear 2 2 2 --out a.svg",
     ],
 )
 def test_the_command_writes_files(command, tmp_path, monkeypatch, capsys):
@@ -524,6 +538,7 @@ def test_the_command_writes_files(command, tmp_path, monkeypatch, capsys):
         ("touches --eta 0.1", "--eta belongs to drift, not to touches"),
         ("touches tanh 2 1 2", "no law among those given"),
         ("drift linear 2 2 2 --flow mirror --positive U1", "takes discrete steps for a model"),
+        ("drift relu 2 3 2 --eta 1000", "the steps diverge"),
     ],
 )
 def test_the_command_rejects(command, message, tmp_path, monkeypatch, capsys):

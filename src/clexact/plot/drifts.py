@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 LINES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"), ("0.2", "v"), (GREY, "X"))
 MARKS = 6  # on a line
+LONG = 30  # characters of a name; laws with longer ones are called h_1, h_2, ...
 FLOOR = 1e-17  # drifts below are not drawn
 WIDTH, HEIGHT, SINGLE = 5.5, 2.4, 3.4  # inches
 
@@ -30,6 +31,7 @@ class Run:
     laws: tuple[str, ...]
     drift: Floats
     predicted: Floats | None
+    legend: bool = True  # not where a panel before has the same laws
 
     def chosen(self, laws: Sequence[str]) -> Run:
         """Only these laws; ValueError for a name that is none of them."""
@@ -38,7 +40,7 @@ class Run:
                 raise ValueError(f"{name!r} is none of the laws {', '.join(self.laws)}.")
         rows = [self.laws.index(name) for name in laws]
         predicted = None if self.predicted is None else self.predicted[rows]
-        return Run(self.at, self.axis, tuple(laws), self.drift[rows], predicted)
+        return replace(self, laws=tuple(laws), drift=self.drift[rows], predicted=predicted)
 
 
 def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: Any = None) -> Any:
@@ -48,7 +50,8 @@ def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: A
     ``clexact.training``, or any object with ``times`` or ``steps`` (T,), ``laws`` (L names) and ``values`` (L, T). With
     ``predicted`` (L, T), the predicted h(t) - h(0), the predicted drift is drawn dashed; with a method ``drift()``,
     what that gives is drawn. ``laws``: names of those to draw. Above six laws, each is a thin line, and the one that
-    drifts most is marked. Default: gradient descent, momentum and weight decay on a small network.
+    drifts most is marked; laws with long names are called h_1, h_2, ... Default: gradient descent, momentum and weight
+    decay on a small network.
 
     The numbers are floating point, the prediction of a discrete run included.
 
@@ -63,6 +66,10 @@ def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: A
     if laws is not None:
         names = [laws] if isinstance(laws, str) else list(laws)
         read = {title: run.chosen(names) for title, run in read.items()}
+    seen: set[tuple[str, ...]] = set()
+    for title, run in read.items():
+        read[title] = replace(run, legend=run.laws not in seen or len(run.laws) > len(LINES))
+        seen.add(run.laws)
     width = WIDTH if len(read) > 1 else SINGLE
     return compose(_draw, read, ax, width, HEIGHT, sharey=True)
 
@@ -102,7 +109,8 @@ def _draw(axes: Any, title: str, run: Run) -> None:
     every = max(1, len(run.at) // MARKS)
     for place, row in enumerate(shown):
         color, mark = LINES[place]
-        label = f"largest of {len(run.laws)}: {run.laws[row]}" if many else run.laws[row]
+        name = run.laws[row] if len(run.laws[row]) <= LONG else f"$h_{{{row + 1}}}$"
+        label = f"largest of {len(run.laws)}: {name}" if many else name
         marks = {"marker": mark, "markersize": 3, "markevery": (place * every // len(LINES), every)}
         axes.plot(run.at, drifts[row], color=color, linewidth=1.4, label=label, **marks)
         if predicted is not None:
@@ -111,7 +119,7 @@ def _draw(axes: Any, title: str, run: Run) -> None:
     axes.set(yscale="log", xlabel=run.axis, title=title)
     if axes.get_subplotspec() is None or axes.get_subplotspec().is_first_col():
         axes.set_ylabel("drift of the law")
-    _finish(axes)
+    _finish(axes, run.legend)
 
 
 def _positive(values: Floats) -> Floats:
@@ -119,10 +127,11 @@ def _positive(values: Floats) -> Floats:
     return np.asarray(np.where(values > FLOOR, values, np.nan))
 
 
-def _finish(axes: Any) -> None:
+def _finish(axes: Any, legend: bool = True) -> None:
     axes.grid(True, color="0.9", linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.legend()
+    if legend:
+        axes.legend()
 
 
 def slope(found: object = None, *, ax: Any = None) -> Any:

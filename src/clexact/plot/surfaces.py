@@ -114,7 +114,7 @@ def onto(laws: Sequence[Smooth], levels: Sequence[float], points: Floats, steps:
 def misses(laws: Sequence[Smooth], levels: Sequence[float], points: Floats) -> Floats:
     """How far the laws are from their levels at points (N, D), relative to 1 + |level|; the largest over the laws."""
     parts = [np.abs(h.value(points) - c) / (1 + abs(c)) for h, c in zip(laws, levels, strict=True)]
-    return np.nan_to_num(np.max(parts, axis=0), nan=np.inf)
+    return np.asarray(np.nan_to_num(np.max(parts, axis=0), nan=np.inf))
 
 
 def inside(points: Floats, box: Box) -> NDArray[np.bool_]:
@@ -240,8 +240,10 @@ def _polynomials(terms: Terms, variables: tuple[str, ...]) -> list[Polynomial]:
 
 def curve(field: Function, start: Floats, box: Box) -> Floats:
     """The states (T, D) of x' = field(x) from a start, while they are in the box."""
-    from scipy.integrate import solve_ivp
-
+    try:
+        from scipy.integrate import solve_ivp
+    except ImportError as error:
+        raise ImportError("curves of a flow need scipy: pip install 'clexact[training]'.") from error
     low, high = np.array(box).T
 
     def leaves(_: float, point: Floats) -> float:

@@ -67,7 +67,7 @@ def touched(laws: object) -> Touched:
         raise ValueError("there is no law among those given: nothing to draw.")
     columns: dict[str, None] = {}
     rows = []
-    for n, law in enumerate(listed, start=1):
+    for n, law in enumerate(listed):
         if isinstance(law, Polynomial):
             columns |= dict.fromkeys(block for block in map(_block, law.variables) if block not in clocks)
             rows.append(_Row(f"$h_{{{n}}}$", 1, _signs(law, clocks)))

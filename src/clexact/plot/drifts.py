@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 LINES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"), ("0.2", "v"), (GREY, "X"))
 MARKS = 6  # on a line
-LONG = 30  # characters of a name; laws with longer ones are called h_1, h_2, ...
+LONG = 30  # characters of a name; laws with longer ones are called h_0, h_1, ...
 FLOOR = 1e-17  # drifts below are not drawn
 WIDTH, HEIGHT, SINGLE = 5.5, 2.4, 3.4  # inches
 
@@ -50,7 +50,7 @@ def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: A
     ``clexact.training``, or any object with ``times`` or ``steps`` (T,), ``laws`` (L names) and ``values`` (L, T). With
     ``predicted`` (L, T), the predicted h(t) - h(0), the predicted drift is drawn dashed; with a method ``drift()``,
     what that gives is drawn. ``laws``: names of those to draw. Above six laws, each is a thin line, and the one that
-    drifts most is marked; laws with long names are called h_1, h_2, ... Default: gradient descent, momentum and weight
+    drifts most is marked; laws with long names are called h_0, h_1, ... Default: gradient descent, momentum and weight
     decay on a small network.
 
     The numbers are floating point, the prediction of a discrete run included.
@@ -109,7 +109,7 @@ def _draw(axes: Any, title: str, run: Run) -> None:
     every = max(1, len(run.at) // MARKS)
     for place, row in enumerate(shown):
         color, mark = LINES[place]
-        name = run.laws[row] if len(run.laws[row]) <= LONG else f"$h_{{{row + 1}}}$"
+        name = run.laws[row] if len(run.laws[row]) <= LONG else f"$h_{{{row}}}$"
         label = f"largest of {len(run.laws)}: {name}" if many else name
         marks = {"marker": mark, "markersize": 3, "markevery": (place * every // len(LINES), every)}
         axes.plot(run.at, drifts[row], color=color, linewidth=1.4, label=label, **marks)

@@ -266,7 +266,7 @@ def _default_levels(scene: Scene) -> list[tuple[float, ...]]:
 
 def _said(scene: Scene, level: Sequence[float]) -> str:
     """The equations of a level set; long laws are called h."""
-    names = [f"h_{n + 1}" if len(level) > 1 else "h" for n in range(len(level))]
+    names = [f"h_{n}" if len(level) > 1 else "h" for n in range(len(level))]
     texts = [text if len(text) <= LONG else name for text, name in zip(scene.written, names, strict=True)]
     return "\n".join(f"${text} = {c:g}$" for text, c in zip(texts, level, strict=True))
 

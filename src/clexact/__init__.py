@@ -6,6 +6,9 @@
 exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
+from importlib import import_module
+from types import ModuleType
+
 from clexact import functions, models
 from clexact.boundary import Condition, boundary
 from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
@@ -87,3 +90,10 @@ __all__ = [
     "set_threads",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """The parts that need an extra are imported where they are first used."""
+    if name in ("plot", "torch", "training"):
+        return import_module(f"clexact.{name}")
+    raise AttributeError(f"module 'clexact' has no attribute {name!r}")

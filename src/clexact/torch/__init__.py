@@ -9,8 +9,10 @@ try:
 except ImportError as error:
     raise ImportError("this needs torch: pip install 'clexact[torch]'.") from error
 
+from clexact.torch.diagnosis import Cause, Finding
 from clexact.torch.law import ModuleLaw, Status, Term, View
 from clexact.torch.laws import Block, ModuleLaws, Uncovered
+from clexact.torch.monitor import LawMonitor
 
 
 def laws(
@@ -26,4 +28,16 @@ def laws(
     raise NotImplementedError("the rules come with the next commits.")
 
 
-__all__ = ["Block", "ModuleLaw", "ModuleLaws", "Status", "Term", "Uncovered", "View", "laws"]
+__all__ = [
+    "Block",
+    "Cause",
+    "Finding",
+    "LawMonitor",
+    "ModuleLaw",
+    "ModuleLaws",
+    "Status",
+    "Term",
+    "Uncovered",
+    "View",
+    "laws",
+]

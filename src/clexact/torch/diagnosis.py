@@ -87,7 +87,7 @@ class Evidence:
     def norm(self, vector: Floats) -> Floats:
         """The norm of each law's part of a vector (..., C): (..., laws)."""
         first = np.flatnonzero(np.diff(self.owner, prepend=-1))
-        return np.sqrt(np.add.reduceat(vector**2, first, axis=-1))
+        return np.asarray(np.sqrt(np.add.reduceat(vector**2, first, axis=-1)))
 
     @cached_property
     def broken(self) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from html import escape
 from os import PathLike
 from types import TracebackType
@@ -18,7 +18,7 @@ from clexact.torch.forms import Forms
 from clexact.torch.history import Floats, History, open_writer
 from clexact.torch.law import ModuleLaw
 from clexact.torch.ledger import Gradients, Ledger
-from clexact.torch.sample import Entries
+from clexact.torch.sample import Entries, Sample
 from clexact.torch.settings import read_settings, without_gradient
 
 PROBES = 4  # first observed steps at which the slopes <grad h, g> are taken, and then every PROBE_EVERY-th
@@ -232,8 +232,8 @@ class LawMonitor:
     def evidence(self) -> Evidence:
         """All numbers that a diagnosis rests on, on the CPU: here it waits for the device."""
         ledger, forms = self._ledger, self._forms
-        samples = [record.sample.tensors() for record in ledger.records]
-        stacked = {name: _stacked([sample[name] for sample in samples]) for name in (samples[0] if samples else ())}
+        names = [field.name for field in fields(Sample)]
+        samples = {name: _stacked([getattr(record.sample, name) for record in ledger.records]) for name in names}
         steps = max(ledger.observed, 1)
         rounding = 2 * ledger.squares.sqrt() + 4 * (ledger.squares / steps).sqrt()
         return Evidence(
@@ -244,7 +244,7 @@ class LawMonitor:
             optimizer="" if self.optimizer is None else type(self.optimizer).__name__,
             count=self.count,
             settings=[record.settings for record in ledger.records],
-            **stacked,
+            **samples,
             start=_array(ledger.start),
             values=_array(ledger.values),
             factor=_array(ledger.factor),

@@ -219,7 +219,7 @@ def test_levels_that_do_not_occur_are_replaced():
         ([law("x - y", "xy"), ["high"]], {}, "levels must be"),
         ([law("x - y", "xy")], {"curves": -1}, "curves must be an integer of at least 0, not -1"),
         ([law("x - y", "xy")], {"trajectories": [np.zeros((3, 5))]}, r"shape \(T, 2\), not \(3, 5\)"),
-        ([law("x - y", "xy")], {"ax": [None, None]}, "1 panel"),
+        ([law("x - y", "xy")], {"ax": [None, None]}, "as many Axes as the figure has panels, 1, not 2"),
     ],
 )
 def test_level_sets_rejects(arguments, options, message):

@@ -52,7 +52,7 @@ def touches(laws: object = None, *, ax: Any = None) -> Any:
     rows, columns = found.signs.shape
     width = min(MOST_WIDTH, 1.2 + CELL * columns + 0.05 * max(map(len, found.rows)))
     height = min(MOST_HEIGHT, 0.7 + CELL * rows + 0.04 * max(map(len, found.columns)))
-    return compose(_draw, {"": found}, ax, width, height)
+    return compose(_draw, [("", found)], ax, width, height)
 
 
 def touched(laws: object) -> Touched:

@@ -44,7 +44,7 @@ def filtration(counts: object = None, *, ax: Any = None) -> Any:
     if not parts:
         raise ValueError("filtration takes at least one LawCount or LieClosure, not an empty mapping.")
     read = {str(title): _read(count) for title, count in parts.items()}
-    return compose(_draw, read, ax, WIDTH if len(read) > 1 else SINGLE, HEIGHT)
+    return compose(_draw, list(read.items()), ax, WIDTH if len(read) > 1 else SINGLE, HEIGHT)
 
 
 def _example() -> dict[str, LawCount]:

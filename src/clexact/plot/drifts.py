@@ -71,7 +71,7 @@ def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: A
         read[title] = replace(run, legend=run.laws not in seen or len(run.laws) > len(LINES))
         seen.add(run.laws)
     width = WIDTH if len(read) > 1 else SINGLE
-    return compose(_draw, read, ax, width, HEIGHT, sharey=True)
+    return compose(_draw, list(read.items()), ax, width, HEIGHT, sharey=True)
 
 
 def _read(run: Any) -> Run:
@@ -148,7 +148,7 @@ def slope(found: object = None, *, ax: Any = None) -> Any:
     parts = dict(found) if isinstance(found, Mapping) else {"": found}
     if not parts:
         raise ValueError("slope takes at least one series of drifts, not an empty mapping.")
-    return compose(_draw_slopes, {"": {str(k): _series(v) for k, v in parts.items()}}, ax, SINGLE, HEIGHT)
+    return compose(_draw_slopes, [("", {str(k): _series(v) for k, v in parts.items()})], ax, SINGLE, HEIGHT)
 
 
 def _series(found: Any) -> tuple[Floats, Floats]:

@@ -284,7 +284,7 @@ def _rounded_parameters(evidence: Evidence, law: int) -> Seen | None:
     for p in parameters:
         if evidence.units[p] > COARSE_UNIT or (explained and stuck[p] > STUCK and evidence.setting(-1, p).moves):
             said = (
-                f"{evidence.parameters[p]} has {_digits(evidence.units[p])} significant bits: rounding may move the law "
+                f"{evidence.parameters[p]} has {_digits(evidence.units[p])} significant bits: rounding may move it "
                 f"by {budget:.2g} in all; {stuck[p]:.0%} of the entries watched do not move at a step, with a gradient"
             )
             return Seen(Cause.PRECISION, "parameters", said, {"budget": budget, "stuck": float(stuck[p])})

@@ -280,6 +280,28 @@ def test_a_schedule_of_the_learning_rate_is_followed() -> None:
     assert monitor.history().excess.max() < 1e-13
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_matrix_laws_of_a_linear_network(momentum: float) -> None:
+    """W_1 W_1^T - W_2^T W_2 drifts by eta^2 h(g) a step; its trace, the matrix, all of it."""
+    generator, net = torch.Generator().manual_seed(8), nn.Sequential(nn.Linear(5, 4, False), nn.Linear(4, 3, False))
+    laws = [module_law("h", "gram", [term("0.weight", 1, (4, 5), 0), term("1.weight", -1, (3, 4), 1)], (4, 4))]
+    for parameter in net.parameters():
+        nn.init.normal_(parameter, generator=generator)
+    optimizer = torch.optim.SGD(net.parameters(), 0.01, momentum=momentum)
+    monitor = LawMonitor(net, optimizer, laws=laws)
+    inputs, targets = torch.randn(20, 5, generator=generator), torch.randn(20, 3, generator=generator)
+    for _ in range(30):
+        optimizer.zero_grad()
+        nn.functional.mse_loss(net(inputs), targets).backward()
+        optimizer.step()
+        monitor.step()
+    first, second = (parameter.detach() for parameter in net.parameters())
+    torch.testing.assert_close(monitor.values()["h"].float(), first @ first.T - second.T @ second)
+    difference = (monitor.values()["h"] - monitor.predicted()["h"]).abs().max()
+    assert causes(monitor.diagnose()) == ({Cause.OPTIMIZER: {"h"}} if momentum else {})
+    assert difference > 1e-2 if momentum else difference < 1e-5 < 1e-3 < monitor.history().moved[0, -1]
+
+
 # Loops that break laws, each in one way
 
 
@@ -465,6 +487,23 @@ def test_the_numbers_of_mixed_precision(dtype: torch.dtype, bits: int) -> None:
     coarse = only("bfloat16 parameters")
     assert coarse.numbers["excess"] < coarse.numbers["budget"]
     assert "8 significant bits" in coarse.sentence
+
+
+def test_steps_below_rounding_are_seen() -> None:
+    """u = 1.25 stays: its step is under half a unit in the last place; v = 0.5 moves."""
+    net = nn.Module()
+    net.u, net.v = nn.Parameter(torch.tensor([1.25])), nn.Parameter(torch.tensor([0.5]))
+    law = module_law("u v", "scale", [term("u", 1, (1,), None), term("v", -1, (1,), None)], (1,))
+    monitor = LawMonitor.attach(net, optimizer := torch.optim.SGD(net.parameters(), 1e-7), laws=[law])
+    for _ in range(200):
+        optimizer.zero_grad()
+        (net.u * net.v).sum().backward()
+        optimizer.step()
+    assert net.u.item() == 1.25 and net.v.item() < 0.5
+    (finding,) = monitor.diagnose()
+    assert finding.cause is Cause.PRECISION and "24 significant bits" in finding.sentence
+    assert finding.numbers["stuck"] == 1.0
+    assert finding.numbers["excess"] < finding.numbers["budget"]
 
 
 def test_the_numbers_of_groups_penalties_and_frozen_parameters() -> None:

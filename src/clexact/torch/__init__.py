@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 try:
-    import torch
+    import torch as _torch
 except ImportError as error:
     raise ImportError("this needs torch: pip install 'clexact[torch]'.") from error
 
+from clexact.torch.check import check
 from clexact.torch.diagnosis import Cause, Finding
+from clexact.torch.find import laws
 from clexact.torch.law import ModuleLaw, Status, Term, View
 from clexact.torch.laws import Block, ModuleLaws, Uncovered
 from clexact.torch.monitor import LawMonitor
-
-
-def laws(
-    module: torch.nn.Module,
-    example_input: Any,
-    *,
-    loss: str | None = "mse",
-    optimizer: torch.optim.Optimizer | None = None,
-    certify: bool = True,
-    seed: int = 0,
-) -> ModuleLaws:
-    """The laws of a module: see docs/pytorch.md."""
-    raise NotImplementedError("the rules come with the next commits.")
-
 
 __all__ = [
     "Block",
@@ -39,5 +25,8 @@ __all__ = [
     "Term",
     "Uncovered",
     "View",
+    "check",
     "laws",
 ]
+
+del _torch

@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 NOISE = 30  # relative error of a gradient, in units of rounding, that is put down to its computation
 VISIBLE = 1e-3  # a part of the step, relative to the step, that is put down to the rule and not to rounding
 SAME = 1e-4  # relative difference up to which two factors count as one
+COARSE_UNIT = 1e-4  # rounding units above are those of types of 16 bits
+STUCK = 0.05  # of the entries with a gradient do not move where rounding matters
 COARSE = 0.95  # of the entries of a gradient have few significant bits where it was computed in 16 bits
 SHOWN = 3  # names in a sentence
 
@@ -128,7 +130,8 @@ class Evidence:
             for key in ("rate", "shrink")
         )
         weights = np.stack([np.ones_like(rate), rate, shrink], axis=-1)
-        return np.maximum(np.einsum("tpi,tpij,tpj->tp", weights, self.products[:, :, :3, :3], weights), 0.0)
+        squares = np.einsum("tpi,tpij,tpj->tp", weights, self.products[:, :, :3, :3], weights)
+        return np.asarray(np.maximum(squares, 0.0))
 
     @cached_property
     def off_gradient(self) -> Floats:
@@ -269,16 +272,28 @@ def _clipping(evidence: Evidence, law: int) -> Seen | None:
 
 
 def _precision(evidence: Evidence, law: int) -> Seen | None:
+    return _rounded_parameters(evidence, law) or _rounded_gradients(evidence, law)
+
+
+def _rounded_parameters(evidence: Evidence, law: int) -> Seen | None:
+    """Parameters of 16 bits, or steps too small for the bits that there are."""
     parameters = evidence.touched(law)
-    coarse = [p for p in parameters if evidence.units[p] > 1e-4]
-    if coarse:
-        stuck = float(_ratio(evidence.stuck[:, coarse].sum(), evidence.nonzero[:, coarse].sum()))
-        budget = float(np.linalg.norm(evidence.budget[evidence.owner == law]))
-        said = (
-            f"{evidence.parameters[coarse[0]]} has {_digits(evidence.units[coarse[0]])} significant bits: rounding it "
-            f"may move the law by {budget:.2g} in all; {stuck:.0%} of its entries watched do not move at a step"
-        )
-        return Seen(Cause.PRECISION, "parameters", said, {"budget": budget, "stuck": stuck})
+    stuck = _ratio(evidence.stuck.sum(0), evidence.nonzero.sum(0))  # (P,)
+    budget = float(evidence.norm(evidence.budget)[law])
+    explained = evidence.norm(evidence.excess)[law] <= budget
+    for p in parameters:
+        if evidence.units[p] > COARSE_UNIT or (explained and stuck[p] > STUCK and evidence.setting(-1, p).moves):
+            said = (
+                f"{evidence.parameters[p]} has {_digits(evidence.units[p])} significant bits: rounding may move it "
+                f"by {budget:.2g} in all; {stuck[p]:.0%} of the entries watched do not move at a step, with a gradient"
+            )
+            return Seen(Cause.PRECISION, "parameters", said, {"budget": budget, "stuck": float(stuck[p])})
+    return None
+
+
+def _rounded_gradients(evidence: Evidence, law: int) -> Seen | None:
+    """Gradients computed in 16 bits: in 32 bits, a number ends in that many zeros once in 2^13 or 2^16 times."""
+    parameters = evidence.touched(law)
     share = _ratio(evidence.short.sum(0), evidence.nonzero.sum(0)[:, None])  # (P, 2)
     for column, bits, kind in ((EIGHT, 8, "bfloat16"), (ELEVEN, 11, "float16")):
         for p in parameters:
@@ -307,7 +322,10 @@ def _other(evidence: Evidence, law: int) -> Seen:
     if penalty := _penalty(evidence, law):
         said = f"the loss holds a penalty (lambda / 2) |theta|^2 with lambda = {penalty:.4g}, by its gradients"
         return Seen(Cause.OTHER, "penalty", said, {"slope": slope, "penalty": penalty})
-    said = "the gradient is not that of a loss that keeps it: another term in the loss, or another use of the module"
+    said = (
+        "the gradient is not that of a loss that keeps it: another term in the loss, another use of the module, "
+        "or arithmetic with few bits"
+    )
     return Seen(Cause.OTHER, "loss", said, {"slope": slope})
 
 
@@ -395,7 +413,7 @@ def _one_factor(factors: Mapping[int, float]) -> float | None:
     values = list(factors.values())
     if not values:
         return 1.0
-    middle = float(np.median(values))
+    middle = sorted(values)[len(values) // 2]
     return middle if all(abs(value - middle) <= SAME * abs(middle) for value in values) else None
 
 

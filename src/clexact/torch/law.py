@@ -11,6 +11,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Literal
 
+import torch
 from torch import Tensor, einsum, linalg
 
 Kind = Literal["gram", "diagonal", "scale", "translation"]
@@ -28,16 +29,18 @@ class Status(Enum):
 class View:
     """A parameter, or a slice of it, seen as matrices (group, unit, rest); a view of its memory.
 
-    Entries ``start`` to ``stop`` along ``axis``, their axes split into ``shape``; the axes ``group`` number the
-    matrices, ``unit`` (None: one row) numbers their rows, and all others, together, their columns.
+    Entries ``start`` to ``stop``, or those of ``index``, along ``axis`` (None: of the flat parameter), their axes split
+    into ``shape``; the axes ``group`` number the matrices, ``unit`` (None: one row) numbers their rows, and all others,
+    together, their columns. Only ``index`` takes a copy.
     """
 
     shape: tuple[int, ...]
     group: tuple[int, ...]
     unit: int | None
-    axis: int = 0
+    axis: int | None = 0
     start: int = 0
     stop: int | None = None
+    index: tuple[int, ...] | None = None
 
     @property
     def groups(self) -> int:
@@ -67,9 +70,12 @@ class View:
 
     def split(self, tensor: Tensor) -> Tensor:
         """The slice with its axes split, of shape ``shape``: no copy where the tensor is contiguous."""
-        stop = tensor.shape[self.axis] if self.stop is None and tensor.ndim else self.stop
-        if tensor.ndim and (self.start, stop) != (0, tensor.shape[self.axis]):
-            tensor = tensor.narrow(self.axis, self.start, (stop or 0) - self.start)
+        if self.axis is None:
+            tensor = tensor.reshape(-1)
+        if self.index is not None:
+            tensor = tensor.index_select(self.axis or 0, torch.tensor(self.index, device=tensor.device))
+        elif self.axis is not None and self.stop is not None and self.stop - self.start < tensor.shape[self.axis]:
+            tensor = tensor.narrow(self.axis, self.start, self.stop - self.start)
         return tensor.reshape(self.shape)
 
 
@@ -81,29 +87,35 @@ class Term:
     coefficient: int
     view: View
 
-    def gram(self, tensor: Tensor) -> Tensor:
-        """P P^T for each matrix P of the view: (groups, rows, rows)."""
-        part, names = self.view.split(tensor), "abcdefghijkl"[: len(self.view.shape)]
-        group = "".join(names[axis] for axis in self.view.group)
-        if self.view.unit is None:
-            return (linalg.vector_norm(part, dim=self.view.rest) ** 2 if self.view.rest else part**2).reshape(-1, 1, 1)
-        row = names[self.view.unit]
-        product = einsum(f"{names},{names.replace(row, 'z')}->{group}{row}z", part, part)
-        return product.reshape(self.view.groups, self.view.rows, self.view.rows)
+    def gram(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
+        """P Q^T for each matrix P of the view of one tensor and Q of the other (default: P): (groups, rows, rows)."""
+        view, names = self.view, "abcdefghijkl"[: len(self.view.shape)]
+        if view.unit is None:
+            return self.norms(tensor, other).reshape(-1, 1, 1)
+        p = view.split(tensor)
+        q = p if other is None else view.split(other)
+        row, group = names[view.unit], "".join(names[axis] for axis in view.group)
+        return einsum(f"{names},{names.replace(row, 'z')}->{group}{row}z", p, q).reshape(-1, view.rows, view.rows)
 
-    def norms(self, tensor: Tensor) -> Tensor:
-        """The squared norm of each row: (groups * rows,)."""
-        part = self.view.split(tensor)
-        kept = (linalg.vector_norm(part, dim=self.view.rest) ** 2) if self.view.rest else part**2
-        order = [*self.view.group, *([] if self.view.unit is None else [self.view.unit])]
-        return kept.permute([sorted(order).index(axis) for axis in order]).reshape(-1)
+    def norms(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
+        """The product of each row with that of the other tensor (default: its squared norm): (groups * rows,)."""
+        view, p = self.view, self.view.split(tensor)
+        if other is None:
+            kept = linalg.vector_norm(p, dim=view.rest) ** 2 if view.rest else p**2
+        else:
+            product = p * view.split(other)
+            kept = product.sum(view.rest) if view.rest else product
+        return self._in_order(kept, [*view.group, *([] if view.unit is None else [view.unit])])
 
     def sums(self, tensor: Tensor) -> Tensor:
         """The sum over the rows: (groups * columns,)."""
-        part = self.view.split(tensor)
-        order = [*self.view.group, *self.view.rest]
-        kept = part if self.view.unit is None else part.sum(self.view.unit)
-        return kept.permute([sorted(order).index(axis) for axis in order]).reshape(-1)
+        view, p = self.view, self.view.split(tensor)
+        return self._in_order(p if view.unit is None else p.sum(view.unit), [*view.group, *view.rest])
+
+    @staticmethod
+    def _in_order(tensor: Tensor, axes: list[int]) -> Tensor:
+        """A tensor that kept these axes, flat, with the axes in the order given."""
+        return tensor.permute([sorted(axes).index(axis) for axis in axes]).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -143,10 +155,34 @@ class ModuleLaw:
 
         A quadratic law is a quadratic form: its value at the gradients is the $g^\\top A g$ of the drift of a step.
         """
-        read = {"gram": Term.gram, "diagonal": Term.norms, "scale": Term.norms, "translation": Term.sums}[self.kind]
         total: Tensor | None = None
         for term in self.terms:
-            part = read(term, parameters[term.parameter])
+            part = self._read(term, parameters[term.parameter])
             total = term.coefficient * part if total is None else total.add(part, alpha=term.coefficient)
         assert total is not None
         return total.reshape(self.shape)
+
+    def change(self, parameters: Mapping[str, Tensor], velocity: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        r"""$\langle\nabla h, v\rangle$ for velocities v, and the sum of the absolute sizes of what adds up to it."""
+        total, size = 0.0 * self.value(parameters), 0.0 * self.value(parameters)
+        for term in self.terms:
+            p, v = parameters[term.parameter], velocity[term.parameter]
+            if self.kind == "translation":
+                part, bound = term.sums(v), term.sums(v.abs())
+            elif self.kind == "gram":
+                product, bound = term.gram(p, v), 2 * term.gram(p.abs(), v.abs())
+                part = product + product.mT
+            else:
+                part, bound = 2 * term.norms(p, v), 2 * term.norms(p.abs(), v.abs())
+            total = total + term.coefficient * part.reshape(self.shape)
+            size = size + abs(term.coefficient) * bound.reshape(self.shape)
+        return total, size
+
+    def _read(self, term: Term, tensor: Tensor) -> Tensor:
+        match self.kind:
+            case "gram":
+                return term.gram(tensor)
+            case "translation":
+                return term.sums(tensor)
+            case _:
+                return term.norms(tensor)

@@ -105,9 +105,14 @@ class Ledger:
         self.records.append(Record(step, new, self.predicted, sample, gradients.settings))
         self.observed += 1
 
+    @property
+    def full(self) -> bool:
+        """Whether ``thin`` will drop records."""
+        return len(self.records) > KEEP
+
     def thin(self) -> None:
         """Drop every second record where there are too many; the last one stays."""
-        if len(self.records) > KEEP:
+        if self.full:
             self.records = self.records[::-2][::-1]
         if len(self.probes) > KEEP:
             self.probes = self.probes[::-2][::-1]

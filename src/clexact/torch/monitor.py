@@ -36,7 +36,8 @@ class LawMonitor:
     $$h(\theta^+) = (1 - \eta\lambda)^2 h(\theta) + \eta^2 h(g)$$
 
     exactly, $g$ being the gradient of the loss; for a linear law $h(\theta^+) = (1 - \eta\lambda) h(\theta)$. The
-    monitor adds this up along the run and compares. Floating point: a drift below rounding is not seen.
+    monitor adds this up along the run and compares, whatever the optimizer. Floating point: a drift below rounding is
+    not seen.
 
     Main arguments: ``module``; ``optimizer`` (None: the step size is measured, and the gradients must still be there
     at ``step()``); ``laws``, a sequence of ``ModuleLaw``, or ``example_input`` and ``loss`` for ``clexact.torch.laws``.
@@ -79,7 +80,7 @@ class LawMonitor:
         self._ledger = Ledger(self._forms, self._now[0])
         self._attached = False
         self._handles: list[Any] = []
-        self._add_hooks()
+        self._add_hooks(backward=not isinstance(module, nn.parallel.DistributedDataParallel))  # it averages later
 
     @classmethod
     def attach(cls, module: nn.Module, optimizer: torch.optim.Optimizer, **options: Any) -> LawMonitor:
@@ -113,10 +114,10 @@ class LawMonitor:
             raise ValueError("this monitor is attached to its optimizer, which calls it: leave out step().")
         self._step()
 
-    def _add_hooks(self) -> None:
+    def _add_hooks(self, backward: bool) -> None:
         """To see gradients as backward() leaves them and as the optimizer finds them."""
         for index, parameter in enumerate(self._parameters.values()):
-            if parameter.requires_grad:
+            if backward and parameter.requires_grad:
                 self._handles.append(parameter.register_post_accumulate_grad_hook(self._after_backward(index)))
         if self.optimizer is not None:
             self._handles.append(self.optimizer.register_step_pre_hook(self._before_step))
@@ -193,7 +194,7 @@ class LawMonitor:
             sample = self._entries.sample(entries, self._watched, gradients.watched, first, last)
             self._ledger.enter(self.count, self.every, before, self._now, gradients, sample)
         self._gradients, self._first, self._backward = None, {}, {}
-        if self._writer is not None and self._ledger.observed % WRITE_EVERY == 0:
+        if self._writer is not None and (self._ledger.full or self._ledger.observed % WRITE_EVERY == 0):
             self.write()
         self._ledger.thin()
 
@@ -278,9 +279,8 @@ class LawMonitor:
         if self.every > 1:
             said.append(f"The prediction is an estimate: one step in {self.every} stands for all.")
         if self.skipped:
-            said.append(
-                f"{self.skipped} calls of step() came without a step of the optimizer (skipped by a GradScaler?)."
-            )
+            why = "skipped by a GradScaler, or gradients accumulated"
+            said.append(f"{self.skipped} calls of step() came without a step of the optimizer ({why}).")
         if infinite := int(ledger.infinite):
             said.append(f"At {infinite} steps observed a gradient was not finite: nothing is predicted for them.")
         return "\n".join([*said, *notes(evidence), *(finding.sentence for finding in diagnose(evidence))])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +60,10 @@ def touched(laws: object) -> Touched:
     clocks: tuple[str, ...] = ()
     if isinstance(laws, LawCount):
         clocks, laws = laws.flow.clocks, [laws.laws[n] for n in laws.shown.laws]
-    listed = [laws] if isinstance(laws, Polynomial) else list(laws) if isinstance(laws, Sequence) else []
-    if isinstance(laws, str) or (not listed and not isinstance(laws, Sequence)):
+    laws = [laws] if isinstance(laws, Polynomial) else laws
+    if isinstance(laws, (str, Mapping)) or not isinstance(laws, Iterable):
         raise TypeError(f"touches takes a LawCount, laws or the laws of a module, not {laws!r}.")
+    listed = list(laws)
     if not listed:
         raise ValueError("there is no law among those given: nothing to draw.")
     columns: dict[str, None] = {}
@@ -144,7 +145,8 @@ def _draw(axes: Any, title: str, found: Touched) -> None:
     axes.set_xticks(np.arange(columns) + 0.5, names, **turned)
     axes.set_yticks(np.arange(rows) + 0.5, [_said(*row) for row in zip(found.rows, found.counts, strict=True)])
     axes.set(title=title, ylim=(rows, 0))
-    axes.set_xlabel("signs of the terms in a block", fontsize=6)
+    legend = "" if size > SMALL else ": blue +, orange −, pink ±"
+    axes.set_xlabel(f"signs of the terms in a block{legend}", fontsize=6)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     for spine in axes.spines.values():
         spine.set_visible(False)

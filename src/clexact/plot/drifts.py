@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 LINES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"), ("0.2", "v"), (GREY, "X"))
 MARKS = 6  # on a line
+CHARACTERS, LINE, ROW = 100, 8, 0.13  # of a legend below panels: its width, what a line takes of it; inches of a row
 LONG = 30  # characters of a name; laws with longer ones are called h_0, h_1, ...
 FLOOR = 1e-17  # drifts below are not drawn
 WIDTH, HEIGHT, SINGLE = 5.5, 2.4, 3.4  # inches
@@ -31,7 +32,7 @@ class Run:
     laws: tuple[str, ...]
     drift: Floats
     predicted: Floats | None
-    legend: bool = True  # not where a panel before has the same laws
+    legend: bool = True  # not where the panels share one
 
     def chosen(self, laws: Sequence[str]) -> Run:
         """Only these laws; ValueError for a name that is none of them."""
@@ -66,12 +67,22 @@ def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: A
     if laws is not None:
         names = [laws] if isinstance(laws, str) else list(laws)
         read = {title: run.chosen(names) for title, run in read.items()}
-    seen: set[tuple[str, ...]] = set()
-    for title, run in read.items():
-        read[title] = replace(run, legend=run.laws not in seen or len(run.laws) > len(LINES))
-        seen.add(run.laws)
-    width = WIDTH if len(read) > 1 else SINGLE
-    return compose(_draw, list(read.items()), ax, width, HEIGHT, sharey=True)
+    several, named = len(read) > 1, {run.laws for run in read.values()}
+    shared = ax is None and several and len(named) == 1 and len(next(iter(named))) <= len(LINES)
+    read = {title: replace(run, legend=not shared) for title, run in read.items()}
+    figure = compose(_draw, list(read.items()), ax, WIDTH if several else SINGLE, HEIGHT, sharey=True)
+    if shared:
+        _add_legend(figure)
+    return figure
+
+
+def _add_legend(figure: Any) -> None:
+    """One below the panels, which have the same lines."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    columns = min(len(labels), max(1, CHARACTERS // (LINE + max(map(len, labels)))))
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + ROW * (rows + 1))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=7)
 
 
 def _read(run: Any) -> Run:

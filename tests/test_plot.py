@@ -187,7 +187,8 @@ def test_level_sets_of_laws_alone_and_of_a_count():
     assert not plot.level_sets(law("x^2 - y", "xy")).axes[0].lines
     count = count_of(models.product(2))
     assert lines_of(plot.level_sets(count, [0.5]).axes[0]).shape[1] == 2
-    assert rendered(plot.level_sets(count), "svg") == rendered(plot.level_sets(models.product(2)), "svg")
+    same = (rendered(plot.level_sets(given, [0.5], curves=1), "svg") for given in (count, models.product(2)))
+    assert len(set(same)) == 1
 
 
 def test_trajectories_are_drawn():
@@ -376,10 +377,18 @@ def test_drift_of_steps_with_its_own_measure_side_by_side():
     own = SomeRun(values, steps=[0, 10, 20])
     own.drift = lambda: np.array([[0.0, 1.0, 7.0]])
     figure = plot.drift({"own": own, "plain": SomeRun(values, times=np.array([0, 10, 20]))})
+    assert not any(axes.get_legend() for axes in figure.axes)  # one for both, since they have the same laws
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["law 0"]
     assert [axes.get_title() for axes in figure.axes] == ["own", "plain"]
     assert figure.axes[0].lines[0].get_ydata()[2] == 7 and figure.axes[1].lines[0].get_ydata()[2] == 1
     assert [axes.get_xlabel() for axes in figure.axes] == ["step", "step"]
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_panels_with_other_laws_have_legends_of_their_own():
+    one, two = np.ones((1, 2)) * [0.0, 1.0], np.ones((2, 2)) * [0.0, 1.0]
+    figure = plot.drift({"a": SomeRun(one, times=[0.0, 1.0]), "b": SomeRun(two, times=[0.0, 1.0])})
+    assert [len(axes.get_legend().get_texts()) for axes in figure.axes] == [1, 2] and not figure.legends
 
 
 def test_of_many_laws_the_one_that_drifts_most_is_marked():
@@ -450,7 +459,7 @@ def test_runs_of_training_are_drawn_with_their_prediction():
 # --- figures and files -----------------------------------------------------------------------------------------------
 
 DRAWN = {
-    "level_sets": lambda **options: plot.level_sets(models.product(2), **options),
+    "level_sets": lambda **options: plot.level_sets(models.product(2), curves=1, **options),
     "filtration": lambda **options: plot.filtration(count_of(models.linear([2, 2, 2])), **options),
     "touches": lambda **options: plot.touches(count_of(models.linear([2, 2, 2])), **options),
     "drift": lambda **options: plot.drift(SomeRun(np.array([[1.0, 2.0]]), times=[0.0, 1.0]), **options),

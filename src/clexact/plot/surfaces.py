@@ -90,7 +90,7 @@ def smooth(law: Polynomial | Law) -> Smooth:
 
 
 def _stacked(functions: Sequence[Function]) -> Function:
-    return lambda points: np.asarray(np.stack([f(points) for f in functions], axis=-1))
+    return lambda points: np.moveaxis(np.array([f(points) for f in functions]), 0, -1)
 
 
 # --- points on level sets --------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def velocity(flow: Flow, start: Floats, box: Box, seed: int) -> Function:
         return lambda point: sum((w * X(point) for w, X in zip(weights, fields, strict=True)), start=0 * point)
     parts = [p for p in _polynomials(base._coefficients(), base.variables) if p.degree > 0]
     phi = _stacked([evaluated(p) for p in parts])
-    gradients = [_stacked([evaluated(q) for q in p.gradient]) for p in parts]
+    jacobian = _stacked([evaluated(q) for p in parts for q in p.gradient])
     low, high = np.array(box).T
     targets = phi(low + (high - low) * draws.random((TARGETS, len(box))))
     y = targets[np.linalg.norm(targets - phi(start), axis=1).argmax()]
@@ -226,7 +226,7 @@ def velocity(flow: Flow, start: Floats, box: Box, seed: int) -> Function:
     M = None if metric is None else _stacked([evaluated(p) for p in _polynomials(metric, flow.variables)])
 
     def descent(point: Floats) -> Floats:
-        slope = (phi(point) - y) @ np.stack([gradient(point) for gradient in gradients])
+        slope = (phi(point) - y) @ jacobian(point).reshape(len(parts), -1)
         return np.asarray(-slope if M is None else -M(point) * slope)
 
     return descent

@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 from clexact.dynamics import gradient_flow
 from clexact.flow import Flow, GradientFlow
-from clexact.model import Model
+from clexact.model import Model, check_size
 from clexact.phase import LiftedFlow, Phase
 from clexact.training.data import Values, numbers
 from clexact.training.loss import Loss, as_loss
@@ -20,6 +20,7 @@ from clexact.training.risk import Risk, parameter_vector
 from clexact.training.trajectory import Trajectory
 
 METHODS = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
+LEAST_RTOL = 1e-13  # below it, rounding in the solver is larger
 
 
 class Motion:
@@ -122,7 +123,9 @@ def simulate(
     model = _model_of(lifted)
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}.")
-    risk = Risk(model, data, chosen)
+    if not (rtol >= LEAST_RTOL and atol >= 0):
+        raise ValueError(f"rtol must be at least {LEAST_RTOL:g} and atol at least 0, not {rtol!r} and {atol!r}.")
+    limit, risk = check_size(max_evaluations, "max_evaluations"), Risk(model, data, chosen)
     motion = Motion(lifted, risk)
     theta = risk.start(start)
     y = np.concatenate([theta, _velocity(motion, model, velocity)])
@@ -130,7 +133,7 @@ def simulate(
     risk.check_loss(theta)
     named = watched(laws, lifted)
     options = {"method": method, "rtol": rtol, "atol": atol}
-    reached, states, evaluations = _integrate(motion, times, y, bool(np.ndim(time)), max_evaluations, options)
+    reached, states, evaluations = _integrate(motion, times, y, bool(np.ndim(time)), limit, options)
     points = motion.states(reached, states)
     return Trajectory(
         model=model,

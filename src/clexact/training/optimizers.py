@@ -22,7 +22,7 @@ Rate = float | Number
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
-    """An optimizer with step size ``eta``; a step sees ``batch`` samples (None: all), shuffled each epoch by ``seed``."""
+    """An optimizer with step size ``eta``; a step sees ``batch`` samples (None: all), shuffled by ``seed``."""
 
     eta: Rate
     batch: int | None = None
@@ -74,7 +74,7 @@ class SGD(GD):
 
 @dataclass(frozen=True)
 class HeavyBallStep(Optimizer):
-    r"""The heavy ball, $\theta^+ = \theta - \eta (g + \lambda\theta) + \beta(\theta - \theta^-)$, beta = ``momentum``."""
+    r"""Polyak's, $\theta^+ = \theta - \eta (g + \lambda\theta) + \beta(\theta - \theta^-)$, beta = ``momentum``."""
 
     momentum: Rate = 0.9
 

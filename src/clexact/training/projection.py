@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.linalg import eigh, qr, solve_triangular
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, qr, solve_triangular
 
 from clexact.dynamics import gradient_flow
 from clexact.model import Model
@@ -24,7 +24,7 @@ MAX_STEPS = 200
 HALVINGS = 40
 RANK = 1e-9  # of the gradients of the laws: smaller pivots, relative to the largest, are zero
 STILL = 1e-9  # a tangent part of theta_0 - theta below it, relative to 1 + its size, is zero
-CURVED = -1e-8  # a smaller curvature at a stationary point shows that it is no minimum
+FLAT = 1e-8  # a curvature below its negative, at a stationary point, shows that it is no minimum
 SHORT = 1e-4  # steps below it are taken without comparing distances, which are equal up to rounding
 
 
@@ -80,7 +80,7 @@ class _Tangent:
     """The gradients of the laws at a point, split: J^T P = Q R."""
 
     normal: Values  # (D, rank) an orthonormal basis of the span of the gradients
-    tangent: Values  # (D, D - rank) of its complement
+    tangent: Values  # (D, D - rank) of its complement, if asked for
     triangle: Values  # (rank, rank)
     chosen: Values  # (rank,) laws whose gradients span it
 
@@ -100,9 +100,9 @@ class Surface:
         """h(point) - c."""
         return np.asarray(self._map(point[None])[0] - self._wanted)
 
-    def at(self, point: Values) -> _Tangent:
-        """Normal and tangent space."""
-        Q, R, order = qr(self._map.jacobian(point).T, pivoting=True)
+    def at(self, point: Values, *, tangent: bool = True) -> _Tangent:
+        """Normal space, and the tangent space if asked for, which takes a matrix of D x D."""
+        Q, R, order = qr(self._map.jacobian(point).T, pivoting=True, mode="full" if tangent else "economic")
         sizes = np.abs(np.diag(R))
         rank = int((sizes > RANK * max(1e-300, sizes.max(initial=0))).sum())
         return _Tangent(Q[:, :rank], Q[:, rank:], R[:rank, :rank], order[:rank])
@@ -113,7 +113,7 @@ class Surface:
         for _ in range(MAX_STEPS):
             if size <= self._near:
                 return point
-            here = self.at(point)
+            here = self.at(point, tangent=False)
             if not here.rank:
                 return None
             gap = self.missed(point)[here.chosen]
@@ -130,7 +130,7 @@ class Surface:
 
     def nearest(self, origin: Values) -> Values:
         """The local minimum of the distance to the origin that is reached from it."""
-        full = self.at(origin).rank
+        full = self.at(origin, tangent=False).rank
         point = self.met(origin)
         if point is None:
             raise ProjectionError(
@@ -162,14 +162,16 @@ class Surface:
         weights = np.zeros(self._map.count)
         weights[here.chosen] = solve_triangular(here.triangle, here.normal.T @ away)
         curved = here.tangent.T @ self._map.hessian(point, weights) @ here.tangent
-        eigenvalues, basis = eigh(np.eye(len(curved)) + curved) if len(curved) else (np.zeros(0), curved)
+        curvature = np.eye(len(slope)) + curved
         still = np.linalg.norm(slope) <= STILL * (1 + np.linalg.norm(away))
-        if still and eigenvalues.min(initial=0) >= CURVED:
-            return None
+        try:
+            factor = cho_factor(curvature + FLAT * np.eye(len(slope)))
+            return None if still else np.asarray(here.tangent @ cho_solve(factor, slope))
+        except LinAlgError:
+            eigenvalues, basis = eigh(curvature)
         if still:  # a saddle: down along the most negative curvature
             return np.asarray(here.tangent @ basis[:, 0] * 0.1 * max(1.0, float(np.linalg.norm(away))))
-        along = basis.T @ slope / np.maximum(np.abs(eigenvalues), 1e-8)
-        return np.asarray(here.tangent @ (basis @ along))
+        return np.asarray(here.tangent @ (basis @ (basis.T @ slope / np.maximum(np.abs(eigenvalues), FLAT))))
 
     def _closer(self, origin: Values, point: Values, step: Values) -> Values | None:
         """A point of the surface along the step that is closer to the origin, or near its minimum; None if none is."""

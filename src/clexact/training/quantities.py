@@ -96,7 +96,7 @@ class PolynomialMap:
 
 @dataclass(frozen=True)
 class Watched:
-    """What is watched along a trajectory: names, and laws (polynomial, rational or logarithmic) or what might be one."""
+    """What is watched along a trajectory: names, and laws (of any form) or what might be one."""
 
     names: tuple[str, ...]
     laws: tuple[Law, ...]

@@ -18,7 +18,7 @@ from scipy.special import expit, ndtr, softmax
 
 from clexact.model import Model
 from clexact.program import LEAVES, Gate, Node, Program, Shape, apply
-from clexact.reverse import ExactRows, gradients
+from clexact.reverse import ExactRows, gradients, pull_back_matmul
 from clexact.training.data import Data, Values, numbers
 from clexact.training.loss import SQUARED, Loss, as_loss
 
@@ -41,6 +41,14 @@ class Samples(ExactRows):
     def constant(self, value: Values) -> Values:
         return value[None]
 
+    def matmul(self, a: Values, b: Values) -> Values:
+        """One product of matrices where all samples share one of them."""
+        if a.ndim == 3 and len(a) == 1 and b.shape[2] == 1:
+            return np.asarray((b[:, :, 0] @ a[0].T)[:, :, None])
+        if a.ndim == 3 and len(b) == 1:
+            return np.asarray(a.reshape(-1, a.shape[2]) @ b[0]).reshape(*a.shape[:2], b.shape[2])
+        return super().matmul(a, b)
+
     def sum(self, a: Values, axis: int) -> Values:
         return np.asarray(a.sum(axis=axis + 1))
 
@@ -54,11 +62,32 @@ class Samples(ExactRows):
     def softmax(self, z: Values, axis: int) -> Values:
         return np.asarray(softmax(z, axis=axis + 1))
 
-    def pull_back_function(self, node: Node, z: Values, y: Values, g: Values) -> Values:
-        r"""The cotangent of z: $f'(z)\,g$, and $y\,(g - \langle g, y\rangle)$ for $y = \mathrm{softmax}(z)$."""
-        if node.op == "softmax":
-            return np.asarray(y * (g - (g * y).sum(axis=node.data + 1, keepdims=True)))
-        return FUNCTIONS[node.data][1](z, y) * g
+
+class Cotangents(Samples):
+    """What the reverse sweep needs. A cotangent of a shared array may have one row: then samples are summed already."""
+
+    def add(self, a: Values, b: Values) -> Values:
+        """The sum of two cotangents of one array."""
+        if len(a) != len(b):
+            a, b = a.sum(axis=0, keepdims=True), b.sum(axis=0, keepdims=True)
+        return a + b
+
+    def pull_back_matmul(self, node: Node, k: int, operands: list[Values], y: Values, g: Values) -> Values:
+        """Summed over samples at once where they share the operand: the outer products are not made."""
+        operand, other = operands[k], operands[1 - k]
+        if operand.ndim == 3 and len(operand) == 1:
+            pairs = ((0, 2), (0, 2)) if k == 0 else ((0, 1), (0, 1))
+            other = np.broadcast_to(other, (len(g), *other.shape[1:]))
+            return np.asarray(np.tensordot(*((g, other) if k == 0 else (other, g)), axes=pairs))[None]
+        return pull_back_matmul(self, operand.shape[1:], k, other, g)
+
+    def pull_back_function(self, node: Node, k: int, operands: list[Values], y: Values, g: Values) -> Values:
+        """f'(z) g."""
+        return FUNCTIONS[node.data][1](operands[0], y) * g
+
+    def pull_back_softmax(self, node: Node, k: int, operands: list[Values], y: Values, g: Values) -> Values:
+        r"""$y\,(g - \langle g, y\rangle)$."""
+        return np.asarray(y * (g - (g * y).sum(axis=node.data + 1, keepdims=True)))
 
 
 class Risk:
@@ -105,10 +134,10 @@ class Risk:
         r"""$\nabla E(\theta)$, of shape (D,)."""
         values = self._values(theta)
         covectors = self.loss.gradient(self._outputs(values), self.data.targets) / len(self.data)
-        found = gradients(Samples(), self._program, values, self._program.output, covectors)
+        found = gradients(Cotangents(), self._program, values, self._program.output, covectors)
         zero: Values = np.zeros(1, dtype=theta.dtype)
         parts = [
-            found[name].sum(axis=0).ravel() if name in found else zero.repeat(prod(shape))
+            found[name].reshape(len(found[name]), -1).sum(axis=0) if name in found else zero.repeat(prod(shape))
             for name, shape in self.model.parameters.items()
         ]
         return np.concatenate(parts)
@@ -161,13 +190,15 @@ def pieces(theta: Values, shapes: Mapping[str, Shape]) -> dict[str, Values]:
     """Consecutive entries of the last axis as arrays of these shapes."""
     ends = np.cumsum([0, *map(prod, shapes.values())]).tolist()
     return {
-        name: theta[..., first : first + prod(shape)].reshape(*theta.shape[:-1], *shape)
+        name: theta[..., first : first + prod(shape)].reshape((*theta.shape[:-1], *shape))
         for first, (name, shape) in zip(ends, shapes.items(), strict=False)
     }
 
 
 def parameter_vector(model: Model, given: object, what: str, rational: bool = False) -> Values:
     """A vector (D,) from a vector, or from {parameter: array}."""
+    if given is None:
+        raise TypeError(f"{what} must be a vector of {model.dimension} numbers or {{parameter: array}}, not None.")
     if isinstance(given, Mapping):
         if set(given) != set(model.parameters):
             raise ValueError(f"{what} must give the parameters {list(model.parameters)}, not {list(given)}.")

@@ -74,8 +74,8 @@ def train(
 
     For a law of degree 2, $h = \theta^\top A\,\theta$, a step $\theta^+ = (1 - \eta\lambda)\theta - \eta g$ gives
     $h(\theta^+) = (1 - \eta\lambda)^2 h(\theta) + \eta^2 g^\top A\,g$ exactly (arXiv 2506.06194). ``predicted`` sums
-    this up along the run: for GD and SGD it is the drift, up to rounding. Other optimizers depart from it: their steps
-    are no gradients. So do quantities that are no laws. Every state is kept, or one in ``every``.
+    this up along the run: for GD and SGD it is the drift, up to rounding. Other optimizers depart from it, their steps
+    being no gradients: heavy ball and Nesterov by terms of order $\eta^2$ too, Adam at first order. So do quantities that are no laws. Every state is kept, or one in ``every``.
 
     With ``exact``, everything runs in rationals: start, data, rates are integers or Fractions, the loss is squared, and
     the network has polynomial pieces. Digits double with every step: for a few steps only.
@@ -85,7 +85,7 @@ def train(
     >>> import clexact
     >>> net = clexact.models.linear([2, 1, 2])
     >>> data = [[1, 0], [0, 1]], [[2, 0], [0, 1]]
-    >>> run = train(net, data, start=[1, 1, -1, 2], steps=3, optimizer=GD(Fraction(1, 10)), exact=True)
+    >>> run = train(net, data, start=[1, 1, -1, 2], steps=3, optimizer=GD(1), exact=True)
     >>> run.values[:, -1] - run.values[:, 0] == run.predicted[:, -1]
     array([ True])
     """

@@ -92,13 +92,16 @@ class Trajectory:
     def __repr__(self) -> str:
         count = len(self.laws)
         worst = f", largest drift {float(self.drift().max()):.2g}" if count else ""
+        unit = "time" if self.predicted is None else "step"
         return (
-            f"Trajectory({self.description}: {len(self.times)} states up to {float(self.times[-1]):g}, "
+            f"Trajectory({self.description}: {len(self.times)} states up to {unit} {float(self.times[-1]):g}, "
             f"loss {float(self.losses[0]):.4g} -> {float(self.losses[-1]):.4g}, {count} law{'s' * (count != 1)}{worst})"
         )
 
     def _repr_html_(self) -> str:
-        heads = ["law", "at the start", "at the end", "largest drift"] + ["predicted"] * (self.predicted is not None)
+        heads = ["law", "at the start", "at the end", "largest drift"] + ["predicted change"] * (
+            self.predicted is not None
+        )
         rows = "".join(self._row(n) for n in range(min(SHOWN, len(self.laws))))
         more = len(self.laws) - SHOWN
         rest = f"<p>{more} more law{'s' * (more != 1)} not shown.</p>" if more > 0 else ""

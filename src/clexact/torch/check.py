@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from clexact.torch.law import ModuleLaw
 from clexact.torch.trace import arguments
@@ -46,39 +46,33 @@ def random_gradient(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Random parameters near those of the module, and the gradient there of a random loss on random inputs."""
     draws = torch.Generator().manual_seed(seed)
-    trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
-    moved = {name: _moved(p.detach(), draws, dtype).requires_grad_() for name, p in trained.items()}
-    fixed = {n: _cast(t.detach().clone(), dtype) for n, t in _others(module).items()}
+    twin = copy.deepcopy(module).to(dtype)
+    trained = {name: p for name, p in twin.named_parameters() if p.requires_grad}
+    with torch.no_grad():
+        for p in trained.values():
+            p.copy_(_moved(p, draws))
     positional, keywords = arguments(example)
     inputs = [_drawn(value, draws, dtype) for value in positional]
     named = {key: _drawn(value, draws, dtype) for key, value in keywords.items()}
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)  # dropout draws from the global generator, which is restored
-        output = functional_call(module, {**fixed, **moved}, tuple(inputs), named)
-        total = sum(
-            ((out * _covector(out, draws, loss, class_axis)).sum() for out in _floating(output)), torch.zeros(())
-        )
-        found = torch.autograd.grad(total, list(moved.values()), allow_unused=True)
+        outputs = _floating(twin(*inputs, **named))
+        total = torch.stack([(out * _covector(out, draws, loss, class_axis)).sum() for out in outputs]).sum()
+        found = torch.autograd.grad(total, list(trained.values()), allow_unused=True)
     gradients = {
-        name: torch.zeros_like(p) if g is None else g.to_dense()
-        for (name, p), g in zip(moved.items(), found, strict=True)
+        name: torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g
+        for (name, p), g in zip(trained.items(), found, strict=True)
     }
-    return {name: p.detach() for name, p in moved.items()}, gradients
+    return {name: p.detach() for name, p in trained.items()}, gradients
 
 
-def _others(module: nn.Module) -> dict[str, Tensor]:
-    frozen = {name: p for name, p in module.named_parameters() if not p.requires_grad}
-    return frozen | dict(module.named_buffers())
-
-
-def _moved(p: Tensor, draws: torch.Generator, dtype: torch.dtype) -> Tensor:
-    noise = torch.randn(p.shape, generator=draws, dtype=torch.float32).to(p.device, dtype)
-    spread = p.float().std(correction=0) if p.numel() > 1 else torch.zeros(())
-    return p.to(dtype) + (0.1 + float(spread)) * noise
-
-
-def _cast(value: Any, dtype: torch.dtype) -> Any:
-    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
+def _moved(p: Tensor, draws: torch.Generator) -> Tensor:
+    """A parameter moved by random numbers of its own size or 0.1, so that no entry is special."""
+    if not p.is_floating_point():
+        return p.detach()
+    noise = torch.randn(p.shape, generator=draws, dtype=torch.float32).to(p.device, p.dtype)
+    spread = float(p.float().std(correction=0)) if p.numel() > 1 else 0.0
+    return p.detach() + (0.1 + spread) * noise
 
 
 def _drawn(value: Any, draws: torch.Generator, dtype: torch.dtype) -> Any:

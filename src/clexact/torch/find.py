@@ -250,7 +250,15 @@ class _Finder:
         if size > CHECKED_PARAMETERS or entries > CHECKED_ENTRIES:
             self.notes.append("Not checked numerically, for its size: clexact.torch.check does it.")
             return found, []
-        residuals = check(self.module, self.example, found, loss=self.loss, class_axis=self.class_axis, seed=self.seed)
+        try:
+            residuals = check(
+                self.module, self.example, found, loss=self.loss, class_axis=self.class_axis, seed=self.seed
+            )
+        except (RuntimeError, ValueError, TypeError) as error:
+            self.notes.append(
+                f"Not checked numerically: the module fails in float64 ({str(error).splitlines()[0][:100]})."
+            )
+            return found, []
         self.notes.append(
             "Checked numerically on the module in float64 (floating point): largest residual of a law "
             f"{max(residuals.values(), default=0.0):.1e}."
@@ -301,19 +309,19 @@ class _Finder:
         """What keeps a parameter from having a law: the first operations after it that pass nothing."""
         stack, seen, ends = [leaf], set[Node](), list[str]()
         while stack:
-            node = stack.pop()
-            for user in node.users:
+            for user in stack.pop().users:
                 if user in seen or user not in self.place:
                     continue
                 seen.add(user)
-                if user.name in self.degrees.unknown or "norm" in operation(user):
+                if user.name in self.degrees.blocked:
+                    ends.append(self.degrees.blocked[user.name])
+                elif user.name in self.degrees.unknown or "norm" in operation(user):
                     ends.append(_readable(operation(user)))
+                elif user in self.trace.outputs:
+                    ends.append("the output")
                 else:
                     stack.append(user)
-        if any(node in self.trace.outputs for node in seen) and not ends:
-            return "all that it makes is an output, seen as it is."
-        names = ", ".join(dict.fromkeys(ends)) or "nothing that has a law"
-        return f"no law: what it makes is an output, or enters {names}."
+        return f"no law: what it makes enters {', '.join(dict.fromkeys(ends)) or 'what has no law'}."
 
 
 def _laws(count: int) -> str:

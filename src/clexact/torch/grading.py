@@ -110,16 +110,20 @@ class Units:
     def equate(self, factors: Iterable[Factor]) -> None:
         """Demand that the degrees add up to 0, at every entry."""
         for part in _separated(tuple(factors)):
-            arrays = np.broadcast_arrays(*(f.units for f in part))
-            if arrays[0].size > MAX_EQUATIONS:
+            if prod(np.broadcast_shapes(*(f.units.shape for f in part))) > max(MAX_EQUATIONS, part[0].units.size):
                 raise TooManyError
+            arrays = np.broadcast_arrays(*(f.units for f in part))
             rows = np.stack([array.ravel() for array in arrays], axis=1)
             self.equations.append((tuple(f.coefficient for f in part), np.unique(rows, axis=0)))
 
     def fix(self, tensor: Graded) -> None:
-        """Demand degree 0 of every entry."""
+        """Demand degree 0 of every entry; of every factor where the entries are too many."""
         if not tensor.zero:
-            self.equate(tensor.factors)
+            try:
+                self.equate(tensor.factors)
+            except TooManyError:
+                for factor in tensor.factors:
+                    self.equate((factor,))
         self.isolate(tensor.factors)
 
     def isolate(self, factors: Iterable[Factor], axes: Sequence[int] | None = None) -> None:

@@ -87,6 +87,21 @@ class Term:
     coefficient: int
     view: View
 
+    def written(self, tex: bool = False) -> str:
+        """The parameter and what of it is meant: its slice and the axes that number rows."""
+        view = self.view
+        name = rf"\text{{{self.parameter}}}".replace("_", r"\_") if tex else self.parameter
+        if view.index is not None:
+            return f"{name}[...]"
+        stop = view.stop
+        part = f"[{':, ' * view.axis}{view.start}:{stop}]" if view.axis is not None and self.sliced else ""
+        return f"{name}{part}"
+
+    @property
+    def sliced(self) -> bool:
+        """Whether only a part of the parameter is meant, as far as the view knows: it does not start at 0."""
+        return self.view.start > 0
+
     def gram(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
         """P Q^T for each matrix P of the view of one tensor and Q of the other (default: P): (groups, rows, rows)."""
         view, names = self.view, "abcdefghijkl"[: len(self.view.shape)]
@@ -149,6 +164,34 @@ class ModuleLaw:
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters it touches."""
         return tuple(dict.fromkeys(term.parameter for term in self.terms))
+
+    @property
+    def formula(self) -> str:
+        """The law in the names of the parameters: ``+`` and ``-`` of squares, or of sums."""
+        return self._written("{}^T", "diag {}", "|{}|^2", " ")
+
+    @property
+    def latex(self) -> str:
+        """The same in LaTeX."""
+        return self._written(r"{}^\top", r"\operatorname{{diag}} {}", r"\|{}\|^2", r"\,")
+
+    def _written(self, transposed: str, diagonal: str, norm: str, space: str) -> str:
+        tex = space != " "
+        parts = []
+        for term in self.terms:
+            name = term.written(tex)
+            match self.kind:
+                case "gram":
+                    part = f"{name}{space}{transposed.format(name)}"
+                case "translation":
+                    axis = term.view.unit
+                    part = name if axis is None else f"{name}.sum({axis})"
+                case _:
+                    part = norm.format(name)
+            sign = "-" if term.coefficient < 0 else "+"
+            size = "" if abs(term.coefficient) == 1 else f"{abs(term.coefficient)} "
+            parts.append(f"{sign} {size}{part}")
+        return " ".join(parts).removeprefix("+ ")
 
     def value(self, parameters: Mapping[str, Tensor]) -> Tensor:
         """The law at these tensors, on their device: of shape ``shape``. Floating point.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any, overload
 
 import torch
@@ -69,5 +70,53 @@ class ModuleLaws:
             return {law.name: law.value(parameters) for law in self.laws}
 
     def to_frame(self) -> Any:
-        """One row a law, as a pandas DataFrame."""
-        raise NotImplementedError
+        """One row a law, as a pandas DataFrame. ImportError, in one sentence, without pandas."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("this needs pandas: pip install 'clexact[frame]'.") from error
+        columns = ["name", "kind", "degree", "count", "shape", "formula", "parameters", "status", "evidence", "reason"]
+        rows = [
+            [law.name, law.kind, law.degree, law.count, law.shape, law.formula, law.parameters, law.status.name,
+             law.evidence, law.reason]
+            for law in self
+        ]  # fmt: skip
+        return pandas.DataFrame(rows, columns=columns)
+
+    @property
+    def headline(self) -> str:
+        """The answer in one sentence."""
+        complete = sum(block.complete for block in self.blocks)
+        found = f"{self.count} conserved numbers in {len(self)} law{'s' * (len(self) != 1)} of {self.module}"
+        return f"{found}; {complete} of {len(self.blocks)} blocks are certified to have no others"
+
+    def __str__(self) -> str:
+        lines = [self.headline]
+        lines += [f"  {law.name}: {law.formula}  ({law.kind}, {law.count}; {law.status.name})" for law in self]
+        lines += [f"  not conserved: {law.name}. {why}" for law, why in self.broken]
+        lines += [f"  nearly conserved: {law.name}: {law.formula}. {why}" for law, why in self.approximate]
+        lines += [f"  not covered: {part.name}: {part.reason}" for part in self.uncovered]
+        return "\n".join(lines + [f"  {note}" for note in self.notes])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{title}</th>" for title in ("law", "formula", "kind", "numbers", "status"))
+        rows = "".join(
+            f"<tr><td>{escape(law.name)}</td><td>{escape(law.formula)}</td><td>{law.kind}</td><td>{law.count}</td>"
+            f'<td title="{escape(law.evidence)}">{law.status.name.lower().replace("_", ", ")}</td></tr>'
+            for law in self
+        )
+        rest = [f"{law.name} is not conserved. {why}" for law, why in self.broken]
+        rest += [f"{law.name} is nearly conserved. {why}" for law, why in self.approximate]
+        rest += [f"{part.name}: {part.reason}" for part in self.uncovered] + list(self.notes)
+        listed = "".join(f"<li>{escape(line)}</li>" for line in rest)
+        return f"<p>{escape(self.headline)}.</p><table><tr>{head}</tr>{rows}</table><ul>{listed}</ul>"
+
+    def _repr_latex_(self) -> str:
+        lines = [rf"\text{{{_texed(law.name)}:}}\quad & {law.latex}" for law in self]
+        return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$" if lines else ""
+
+
+def _texed(text: str) -> str:
+    return text.replace("_", r"\_").replace("->", r"$\to$")

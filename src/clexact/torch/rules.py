@@ -47,9 +47,12 @@ class Degrees:
         self.trace, self.ideal, self.units = trace, ideal, Units()
         self.parameters: dict[str, Graded] = {}
         self._present = set(trace.nodes)
+        self.blocked: dict[str, str] = {}  # {node: why}, of those that stop a rescaling though they have a rule
+        self._node = ""
         self.unknown: dict[str, str] = {}  # {node: operation}, of those that have no rule and stop a rescaling
         values: dict[Node, Value] = {}
         for node in trace.nodes:
+            self._node = node.name
             values[node] = self._value(node, values)
         for node in trace.outputs:
             self._fix_all(values[node])
@@ -78,7 +81,7 @@ class Degrees:
         return _ungraded(node)
 
     def _parameter(self, node: Node) -> Graded:
-        """A parameter: units for each axis, but none for the offsets of a kernel and for axes of size 1."""
+        """A parameter: units for each axis, but not for offsets of a kernel, numbers of a stack, and axes of size 1."""
         name, shape = self.trace.parameters[node.name], _shape(node)
         if name not in self.parameters:
             groups = {_groups(user, node) for user in node.users if user in self._present}
@@ -88,8 +91,10 @@ class Degrees:
             if convolved and len(groups) == 1 and 1 not in groups and 1 in axes:
                 axes.remove(1)
                 factors.append(Factor(1, self._group_columns(shape, groups.pop())))
-            for axis in axes:
-                factors.append(Factor(1, self.units.fresh(tuple(n if a == axis else 1 for a, n in enumerate(shape)))))
+            stack = axes[:1] if len(axes) == 3 and not convolved else []  # matrices in a stack: each has its own units
+            for axis in axes[len(stack) :]:
+                size = tuple(n if a in (axis, *stack) else 1 for a, n in enumerate(shape))
+                factors.append(Factor(1, self.units.fresh(size)))
             self.parameters[name] = Graded(shape, tuple(factors) or (Factor(1, self.units.fresh((1,) * len(shape))),))
             if node.meta["val"].is_complex():
                 self.units.fix(self.parameters[name])
@@ -115,7 +120,9 @@ class Degrees:
         """The factors that do not vary along these axes; those that do must add up to 0."""
         chosen = [axis % max(1, len(tensor.shape)) for axis in axes]
         varies = [any(f.varies(axis) for axis in chosen) for f in tensor.factors]
-        self.units.fix(Graded(tensor.shape, tuple(f for f, v in zip(tensor.factors, varies, strict=True) if v)))
+        if any(varies):
+            self.blocked[self._node] = "a sum, or a choice, among its units"
+            self.units.fix(Graded(tensor.shape, tuple(f for f, v in zip(tensor.factors, varies, strict=True) if v)))
         return tuple(f for f, v in zip(tensor.factors, varies, strict=True) if not v)
 
     def joined(self, shape: Shape, *tensors: Graded) -> Graded:
@@ -123,6 +130,8 @@ class Degrees:
         wide = [tensor.over(shape) for tensor in tensors if not tensor.zero]
         if not wide:
             return Graded(shape, zero=True)
+        if any(g.factors for g in wide) and not all(g.factors for g in wide):
+            self.blocked[self._node] = "a sum with what does not rescale"
         first = max(wide, key=lambda g: max((f.units.size for f in g.factors), default=0))
         for other in wide:
             if other is not first:

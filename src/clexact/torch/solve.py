@@ -98,7 +98,7 @@ def frames(parameters: dict[str, Graded]) -> list[Frame]:
         for factor in graded.factors:
             first = int(factor.units.min()) if factor.units.size else 0
             size = len(np.unique(factor.units))
-            if len(factor.axes) == 2:  # the columns of each group of a convolution
+            if len(factor.axes) == 2 and size < prod(factor.units.shape):  # the columns of each group of a convolution
                 groups = size // graded.shape[1]
                 split = (groups, graded.shape[0] // groups, *graded.shape[1:])
                 found.append(Frame(name, first, size, split, (0, 2)))
@@ -163,10 +163,9 @@ def _on_parameters(
 
 
 def _block(solution: Solution, labels: Ints) -> tuple[int, ...]:
-    """What solutions share that may be mixed by a matrix: they have one unit each in the same parts; else nothing."""
-    names = tuple(zip(labels[list(solution.unit)].tolist(), solution.degree, strict=True))
-    mixes = all(abs(c) == 1 for c in solution.degree) and len(set(names)) == len(names)
-    return tuple(number for name in names for number in name) if mixes else ()
+    """What solutions share that may be mixed by a matrix: equally many units in the same parts; else nothing."""
+    names = zip(labels[list(solution.unit)].tolist(), solution.degree, strict=True)
+    return tuple(number for name in names for number in name) if all(abs(c) == 1 for c in solution.degree) else ()
 
 
 def _trivial(every: Sequence[Frame], solution: Solution) -> bool:
@@ -204,20 +203,14 @@ def _view(frame: Frame, index: Ints) -> View:
     if not frame.axes:
         return View(frame.shape, (), None)  # a single entry for all that it scales
     if len(frame.axes) == 2:
-        groups, columns = frame.shape[0], frame.shape[2]
-        if times == 1 and total == frame.size and np.array_equal(index.ravel(), np.arange(total)):
-            if rows == 1:
-                return View(frame.shape, (0, 2), None)
-            if (count, rows) == (groups, columns):
-                return View(frame.shape, (0,), 2)
-        wide = np.arange(prod(frame.shape)).reshape(frame.shape).swapaxes(1, 2).reshape(frame.size, -1)
-        chosen = tuple(wide[index.ravel()].ravel().tolist())
-        return View((count, rows, wide.shape[1] * times), (0,), 1, None, index=chosen)
+        return _stacked_view(frame, index)
     axis, start = frame.axes[0], int(index.min())
     whole = np.arange(start, start + total)
     split, group, unit, irregular = (count, rows, times), 0, 1, False
     if np.array_equal(index.transpose(2, 0, 1).ravel(), whole):
         split, group, unit = (times, count, rows), 1, 2
+    elif np.array_equal(index.transpose(0, 2, 1).ravel(), whole):
+        split, group, unit = (count, times, rows), 0, 2
     elif not np.array_equal(index.ravel(), whole):
         irregular = True
     kept = [n for n in range(3) if split[n] > 1 or n == group or (n == unit and rows > 1)]
@@ -229,4 +222,23 @@ def _view(frame: Frame, index: Ints) -> View:
         start,
         start + total,
         tuple(index.ravel().tolist()) if irregular else None,
+    )
+
+
+def _stacked_view(frame: Frame, index: Ints) -> View:
+    """As ``_view``, of units that are numbered by two axes: a stack of matrices and the rows or columns of each."""
+    count, rows, times = index.shape
+    stack, axis = frame.axes
+    if times == 1 and np.array_equal(index.ravel(), np.arange(frame.size)):
+        if rows == 1:
+            return View(frame.shape, (stack, axis), None)
+        if (count, rows) == (frame.shape[stack], frame.shape[axis]):
+            return View(frame.shape, (stack,), axis)
+    entries = np.moveaxis(np.arange(prod(frame.shape)).reshape(frame.shape), (stack, axis), (0, 1))
+    chosen = entries.reshape(frame.size, -1)[index.ravel()]
+    shape = (count, rows, times * chosen.shape[1])
+    return (
+        View(shape, (0,), 1 if rows > 1 else None, None, index=tuple(chosen.ravel().tolist()))
+        if rows > 1
+        else View((count, shape[2]), (0,), None, None, index=tuple(chosen.ravel().tolist()))
     )

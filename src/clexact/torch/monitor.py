@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clexact.torch import find
 from clexact.torch.diagnosis import Evidence, Finding, diagnose, notes
 from clexact.torch.forms import Forms
 from clexact.torch.history import Floats, History, open_writer
@@ -62,7 +63,7 @@ class LawMonitor:
         seed: int = 0,
     ) -> None:
         _check(module, optimizer, every)
-        self.module, self.optimizer, self.every = unwrapped(module), optimizer, every
+        self.module, self.optimizer, self.every = find.unwrapped(module), optimizer, every
         self.laws = _laws(self.module, laws, example_input, loss)
         self._parameters = _parameters(self.module, self.laws)
         self._size = _count(self.module)
@@ -342,17 +343,6 @@ class LawMonitor:
         self._look()
 
 
-def unwrapped(module: nn.Module) -> nn.Module:
-    """The module inside DataParallel, DistributedDataParallel and torch.compile."""
-    while True:
-        inner = getattr(module, "_orig_mod", None)
-        if inner is None and isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            inner = module.module
-        if not isinstance(inner, nn.Module):
-            return module
-        module = inner
-
-
 def _check(module: object, optimizer: object, every: object) -> None:
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, not {type(module).__name__}.")
@@ -368,9 +358,7 @@ def _laws(
     if given is None:
         if example_input is None:
             raise ValueError("give the laws to watch, or an example_input to find them with.")
-        from clexact.torch import laws
-
-        found = tuple(laws(module, example_input, loss=loss))
+        found = tuple(find.laws(module, example_input, loss=loss))
     else:
         found = tuple(given)
     if not all(isinstance(law, ModuleLaw) for law in found):

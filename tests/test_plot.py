@@ -191,6 +191,14 @@ def test_level_sets_of_laws_alone_and_of_a_count():
     assert len(set(same)) == 1
 
 
+def test_level_sets_that_are_hard_to_draw():
+    """Smaller than a cell of the grid; logarithms that are not defined on planes through the grid; no drift at all."""
+    assert plot.level_sets(law("x^2 + y^2 + z^2"), [1e-5])._repr_png_()
+    fields = clexact.VectorFields.from_strings(["x", "y", "z"], [["x", "-y", "0"], ["0", "y", "2*z"]])
+    assert plot.level_sets(fields, curves=1)._repr_png_()
+    assert plot.drift(SomeRun(np.ones((1, 3)), times=[0.0, 1.0, 2.0]))._repr_png_()
+
+
 def test_trajectories_are_drawn():
     line = random_points(7, 2)
     axes = plot.level_sets(law("x - y", "xy"), trajectories=[line]).axes[0]
@@ -220,6 +228,7 @@ def test_levels_that_do_not_occur_are_replaced():
         ([law("x - y", "xy"), ["high"]], {}, "levels must be"),
         ([law("x - y", "xy")], {"curves": -1}, "curves must be an integer of at least 0, not -1"),
         ([law("x - y", "xy")], {"trajectories": [np.zeros((3, 5))]}, r"shape \(T, 2\), not \(3, 5\)"),
+        ([law("x - z")], {"ax": Figure().subplots(), "levels": [0]}, "projection='3d'"),
         ([law("x - y", "xy")], {"ax": [None, None]}, "as many Axes as the figure has panels, 1, not 2"),
     ],
 )
@@ -268,6 +277,14 @@ def test_filtration_of_closures_and_of_several():
     assert [axes.get_title() for axes in figure.axes] == ["a", "b"]
     assert figure.axes[0].texts[1].get_text().split() == ["at", "most", "3", "laws"]
     assert len(plot.filtration().axes) == 2
+
+
+def test_a_number_that_is_not_proved_is_given_with_its_error():
+    fields = clexact.VectorFields.from_strings(["x", "y", "z"], [["x", "2*y", "3*z"], ["x*y*z", "2*y^2*z", "3*z^2*y"]])
+    count = clexact.certify(fields)
+    assert count.error and count.exact
+    said = plot.filtration(count).axes[0].texts[1].get_text()
+    assert said.split()[:3] == [str(count.upper), "laws,", "error"] and "2^{-" in said
 
 
 def test_filtration_rejects():
@@ -436,6 +453,7 @@ def test_slopes_of_powers():
         (([0.1], [0.1]), ValueError, "at least 2"),
         (([0.1, 0.2], [0.1, 0.0]), ValueError, "must be positive"),
         (([0.1, 0.2], [0.1]), ValueError, "equally many"),
+        (("ab", "cd"), TypeError, "a pair"),
         ({}, ValueError, "empty mapping"),
     ],
 )

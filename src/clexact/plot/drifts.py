@@ -165,9 +165,11 @@ def slope(found: object = None, *, ax: Any = None) -> Any:
 def _series(found: Any) -> tuple[Floats, Floats]:
     """Step sizes and drifts."""
     pair = (found.rates, found.drifts) if hasattr(found, "rates") and hasattr(found, "drifts") else found
-    if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-        raise TypeError(f"slope takes a Slope of clexact.training or a pair (step sizes, drifts), not {found!r}.")
-    rates, drifts = (np.asarray(values, dtype=float) for values in pair)
+    try:
+        rates, drifts = (np.asarray(values, dtype=float) for values in pair)
+    except (TypeError, ValueError):
+        wanted = "a Slope of clexact.training or a pair (step sizes, drifts)"
+        raise TypeError(f"slope takes {wanted}, not {found!r}.") from None
     if rates.ndim != 1 or len(rates) < 2 or rates.shape != drifts.shape:
         raise ValueError(f"step sizes and drifts are equally many, at least 2, not {rates.shape} and {drifts.shape}.")
     for values in (rates, drifts):

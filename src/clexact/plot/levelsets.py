@@ -119,6 +119,8 @@ def _draw_line(axes: Any, line: Floats) -> None:
 
 
 def _space(scene: Scene, axes: Any, title: str, level: Level) -> None:
+    if axes.name != "3d":
+        raise ValueError("level sets in space need axes in space: make ax with projection='3d'.")
     axes.set_proj_type("ortho")
     axes.view_init(elev=ELEVATION, azim=AZIMUTH)
     surfaces = [surface(law, c, scene.box) for law, c in zip(scene.laws, level, strict=True)]
@@ -152,10 +154,12 @@ def _draw_surfaces(axes: Any, scene: Scene, level: Level, surfaces: Sequence[Flo
         low, high = scene.box[2]
         lines = slices(triangles, 2, np.linspace(low, high, SLICES + 2)[1:-1] + 1e-9 * (high - low))
         lines = lines[~hidden(scene.laws, level, lines.mean(axis=1), EYE, scene.box)]
-        axes.add_collection3d(Line3DCollection(lines, colors=color, linewidths=0.4, zorder=2))
+        if len(lines):
+            axes.add_collection3d(Line3DCollection(lines, colors=color, linewidths=0.4, zorder=2))
     shown, colors = np.concatenate(surfaces), np.concatenate(faces)
     options = {"facecolors": colors, "edgecolors": colors, "linewidths": 0.3, "rasterized": True, "zorder": 1}
-    axes.add_collection3d(Poly3DCollection(shown, **options))
+    if len(shown):
+        axes.add_collection3d(Poly3DCollection(shown, **options))
 
 
 def _draw_hidden(axes: Any, line: Floats, behind: Any) -> None:

@@ -357,6 +357,20 @@ def test_cross_entropy_adds_the_column_sums():
     assert np.allclose(soft.final, run.final, atol=1e-12)
 
 
+def test_covectors_given():
+    """A loss that sees the sum of the outputs only: the laws of the flow with the covector (1, 1, 1)."""
+    total = Loss(
+        "sum", lambda z, y: (z.sum(axis=1) - y) ** 2 / 2, lambda z, y: np.outer(z.sum(axis=1) - y, np.ones(z.shape[1]))
+    )
+    model = models.linear([3, 2, 2])
+    flow, (data, start) = clexact.gradient_flow(model, [[1, 1, 1]]), drawn(model)
+    run = simulate(flow, (data[0], data[1].sum(axis=1)), total, start, time=1)
+    assert len(run.laws) > len(clexact.certify(clexact.gradient_flow(model)).laws)
+    assert run.drift().max() < 1e-10
+    with pytest.raises(ValueError, match="the loss 'squared' has gradients outside the covectors"):
+        simulate(flow, data, "squared", start, time=1)
+
+
 def test_momentum_keeps_noether_and_breaks_the_others():
     """2-layer linear: r(r - 1)/2 Noether laws stay, the r(r + 1)/2 laws of the gradient flow do not."""
     model = models.linear([2, 2, 2])
@@ -743,7 +757,7 @@ def test_other_wrong_flows():
         simulate(clexact.momentum_flow(clexact.gradient_flow(NET).fields), PAIR, start=UNIT, time=1)
     with pytest.raises(TypeError, match="takes a model, or a flow of one"):
         simulate(clexact.gradient_flow(NET).fields, PAIR, start=UNIT, time=1)
-    with pytest.raises(ValueError, match="the flow is that of cross-entropy"):
+    with pytest.raises(ValueError, match="gradients outside the covectors of the gradient flow of linear"):
         simulate(clexact.gradient_flow(NET, "cross_entropy"), PAIR, start=UNIT, time=1)
     with pytest.raises(ValueError, match="needs times above 0"):
         simulate(clexact.momentum_flow(NET, clexact.Nesterov()), PAIR, start=UNIT, time=[0, 1])
@@ -769,8 +783,10 @@ def test_wrong_steps(what):
 
 
 def test_other_wrong_steps():
-    for wrong in (0, -1):
-        with pytest.raises(ValueError, match="eta must be positive"):
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        SGD(0.1, 2, seed=-1)
+    for wrong in (0, -1, "0.1", None):
+        with pytest.raises(ValueError, match="eta must be a positive number"):
             GD(wrong)
     with pytest.raises(ValueError, match="batch must be at least 1"):
         SGD(0.1, 0)

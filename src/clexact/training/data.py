@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from clexact.model import Model
 from clexact.polynomial import exact
-from clexact.training.loss import Loss
+from clexact.training.loss import Loss, many
 
 Values = NDArray[Any]  # of floats, or of Fractions
 Given = object  # an array, or nested lists
@@ -62,8 +62,7 @@ class Data:
         }
         for name, shape in shapes.items():
             if arrays[name].ndim == 0 or arrays[name].shape[1:] != shape:
-                wanted = f"({', '.join(map(str, ('N', *shape)))}{',' * (not shape)})"
-                raise ValueError(f"input {name!r} must have shape {wanted}, not {arrays[name].shape}.")
+                raise ValueError(f"input {name!r} must have shape {many(shape)}, not {arrays[name].shape}.")
         targets = numbers(given[1], "targets", rational)
         counts = {len(array) for array in [*arrays.values(), *([targets] if targets.ndim else [])]}
         if not targets.ndim or len(counts) != 1 or counts == {0}:

@@ -20,6 +20,7 @@ from clexact.training.risk import Risk, parameter_vector
 from clexact.training.trajectory import Trajectory
 
 METHODS = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
+SEEN = 1e-9  # an entry of a gradient below it, relative to 1 + the largest, is zero
 LEAST_RTOL = 1e-13  # below it, rounding in the solver is larger
 
 
@@ -106,8 +107,8 @@ def simulate(
     ``quantities.watched``; default: those that ``clexact.certify`` finds.
 
     Where units switch, the field of a ReLU network jumps. If it points to the switch from both sides, a solution slides
-    along it (in the sense of Filippov), with steps of the size of the tolerance: the run ends at ``max_evaluations``
-    of the gradient. Laws hold on both sides, so also there.
+    along it (in the sense of Filippov), and a solver creeps with steps of the size of the tolerance: it gives up after
+    ``max_evaluations`` of the gradient. Laws hold on both sides, so also there.
 
     Raises TypeError or ValueError for what does not fit, before the start; ArithmeticError where the solver fails.
 
@@ -120,7 +121,8 @@ def simulate(
     """
     chosen = as_loss(loss)
     lifted = _flow_of(flow, chosen)
-    model = _model_of(lifted)
+    base = _gradients_of(lifted)
+    model = base.model
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}.")
     if not (rtol >= LEAST_RTOL and atol >= 0):
@@ -131,6 +133,7 @@ def simulate(
     y = np.concatenate([theta, _velocity(motion, model, velocity)])
     times = _times(time, motion)
     risk.check_loss(theta)
+    _check_covectors(base, risk, theta)
     named = watched(laws, lifted)
     options = {"method": method, "rtol": rtol, "atol": atol}
     reached, states, evaluations = _integrate(motion, times, y, bool(np.ndim(time)), limit, options)
@@ -149,21 +152,26 @@ def simulate(
 
 
 def _flow_of(flow: Flow | Model, loss: Loss) -> GradientFlow | LiftedFlow:
-    """The flow of a model, or the one given if the loss has the covectors that it speaks of."""
+    """The gradient flow of a model, or the flow given."""
     given = gradient_flow(flow, loss.span) if isinstance(flow, Model) else flow
     if not isinstance(given, (GradientFlow, LiftedFlow)):
         raise TypeError(f"simulate takes a model, or a flow of one, not {flow!r}.")
-    base = given.base if isinstance(given, LiftedFlow) else given
-    if isinstance(base, GradientFlow) and isinstance(base.loss, str) and base.loss == "cross_entropy" != loss.span:
-        raise ValueError(f"the flow is that of cross-entropy, but the loss {loss.name!r} spans all output covectors.")
     return given
 
 
-def _model_of(flow: GradientFlow | LiftedFlow) -> Model:
+def _gradients_of(flow: GradientFlow | LiftedFlow) -> GradientFlow:
     base = flow.base if isinstance(flow, LiftedFlow) else flow
     if not isinstance(base, GradientFlow):
         raise TypeError(f"simulate needs the flow of a model, not {flow.description}: explicit fields have no loss.")
-    return base.model
+    return base
+
+
+def _check_covectors(base: GradientFlow, risk: Risk, theta: Values) -> None:
+    """ValueError unless the gradients of the loss are covectors that the flow, and so its laws, speaks of."""
+    unseen = np.array(base.unseen, dtype=float)
+    slopes = risk.loss.gradient(risk.outputs(theta), risk.data.targets)
+    if len(unseen) and np.abs(slopes @ unseen.T).max() > SEEN * (1 + np.abs(slopes).max()):
+        raise ValueError(f"the loss {risk.loss.name!r} has gradients outside the covectors of the {base.description}.")
 
 
 def _velocity(motion: Motion, model: Model, given: object) -> Values:

@@ -16,6 +16,11 @@ Shape = tuple[int, ...]
 STEP, AGREEMENT = 1e-5, 1e-4  # of the finite differences that a gradient given is compared with
 
 
+def many(shape: Shape) -> str:
+    """The shape of N arrays of this shape, as text."""
+    return f"(N, {', '.join(map(str, shape))})" if shape else "(N,)"
+
+
 @dataclass(frozen=True)
 class Loss:
     r"""$\ell(z, y)$, sample by sample: ``value`` maps (N, \*shape) and targets to (N,), ``gradient`` to (N, \*shape).
@@ -73,7 +78,7 @@ class Loss:
 class _Squared(Loss):
     def targets(self, given: Values, shape: Shape) -> Values:
         if given.shape[1:] != shape:
-            raise ValueError(f"targets must have shape {('N', *shape)}, not {given.shape}.".replace("'N'", "N"))
+            raise ValueError(f"targets must have shape {many(shape)}, not {given.shape}.")
         return given
 
 
@@ -88,8 +93,8 @@ class _CrossEntropy(Loss):
             return given.astype(float)
         labels = given.astype(float)
         if given.shape[1:] != shape[:-1]:
-            wanted = f"labels of shape {('N', *shape[:-1])} or probabilities of shape {('N', *shape)}"
-            raise ValueError(f"targets must be {wanted}, not {given.shape}.".replace("'N'", "N"))
+            wanted = f"labels of shape {many(shape[:-1])} or probabilities of shape {many(shape)}"
+            raise ValueError(f"targets must be {wanted}, not {given.shape}.")
         if (labels != np.floor(labels)).any() or (labels < 0).any() or (labels >= shape[-1]).any():
             raise ValueError(f"labels must be integers from 0 to {shape[-1] - 1}, the classes of the output.")
         return np.eye(shape[-1])[labels.astype(np.int64)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count
+from fractions import Fraction
+from itertools import count, repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.draws import Draws
 from clexact.model import check_size
 from clexact.polynomial import Number
 from clexact.training.data import Values
@@ -29,10 +31,11 @@ class Optimizer(ABC):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.eta > 0:
-            raise ValueError(f"eta must be positive, not {self.eta}.")
+        if isinstance(self.eta, bool) or not isinstance(self.eta, (int, float, Fraction)) or not self.eta > 0:
+            raise ValueError(f"eta must be a positive number, not {self.eta!r}.")
         if self.batch is not None:
             check_size(self.batch, "batch")
+        Draws(self.seed)  # refuses a wrong seed
 
     @abstractmethod
     def points(self, theta: Values, gradient: Gradient, decay: Any) -> Iterator[Values]:
@@ -44,16 +47,19 @@ class Optimizer(ABC):
         return replace(self, **{name: as_fraction(getattr(self, name), name, rational) for name in names})
 
     def batches(self, size: int) -> Iterator[NDArray[np.int64] | None]:
-        """Numbers of the samples of each step; None for all."""
-        if self.batch is not None and self.batch > size:
+        """Numbers of the samples of each step; None for all. A last batch of an epoch that is not full is left out."""
+        if self.batch is None:
+            return repeat(None)
+        if self.batch > size:
             raise ValueError(f"batch must be at most the {size} samples given, not {self.batch}.")
-        draws = np.random.default_rng(self.seed)
-        while self.batch is None:
-            yield None
-        while True:
-            order = draws.permutation(size)
-            for first in range(0, size - self.batch + 1, self.batch):
-                yield order[first : first + self.batch]
+        return _shuffled(size, self.batch, np.random.default_rng(self.seed))
+
+
+def _shuffled(size: int, batch: int, draws: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    while True:
+        order = draws.permutation(size)
+        for first in range(0, size - batch + 1, batch):
+            yield order[first : first + batch]
 
 
 class GD(Optimizer):

@@ -93,8 +93,8 @@ class Cotangents(Samples):
 class Risk:
     r"""$E(\theta)$: call it for the value, ``gradient`` for $\nabla E$, ``outputs`` for the model's outputs.
 
-    At a tie (a unit that receives exactly 0, two largest entries) the gradient is that of the piece where the unit is
-    off, of the first entry: as in PyTorch.
+    At a tie the gradient is that of one piece: a unit that receives exactly 0 is off, of equal entries the first is
+    largest.
 
     Raises TypeError or ValueError for data, a loss or a model that do not fit; in ``rational`` numbers for analytic
     functions and any loss but the squared one.

@@ -75,7 +75,8 @@ def train(
     For a law of degree 2, $h = \theta^\top A\,\theta$, a step $\theta^+ = (1 - \eta\lambda)\theta - \eta g$ gives
     $h(\theta^+) = (1 - \eta\lambda)^2 h(\theta) + \eta^2 g^\top A\,g$ exactly (arXiv 2506.06194). ``predicted`` sums
     this up along the run: for GD and SGD it is the drift, up to rounding. Other optimizers depart from it, their steps
-    being no gradients: heavy ball and Nesterov by terms of order $\eta^2$ too, Adam at first order. So do quantities that are no laws. Every state is kept, or one in ``every``.
+    being no gradients: heavy ball and Nesterov by terms of order $\eta^2$ too, Adam at first order. So do quantities
+    that are no laws. Every state is kept, or one in ``every``.
 
     With ``exact``, everything runs in rationals: start, data, rates are integers or Fractions, the loss is squared, and
     the network has polynomial pieces. Digits double with every step: for a few steps only.

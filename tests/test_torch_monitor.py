@@ -280,6 +280,24 @@ def test_a_schedule_of_the_learning_rate_is_followed() -> None:
     assert monitor.history().excess.max() < 1e-13
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_gradient_that_cancels_to_rounding_breaks_nothing(dtype: torch.dtype) -> None:
+    """A bias before batch norm, or of the keys of attention, has gradient 0: what is computed is rounding alone."""
+    net = nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 4)).to(dtype)
+    nn.init.zeros_(net[0].bias)
+    law = module_law("bias", "translation", [term("0.bias", 1, (12,), None)], (12,))
+    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    monitor = LawMonitor(net, optimizer, laws=[law])
+    inputs, targets = data(dtype)
+    for _ in range(30):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(inputs), targets).backward()
+        optimizer.step()
+        monitor.step()
+    assert monitor.diagnose() == ()
+    assert 0 < monitor.history().moved[0, -1] < 100 * torch.finfo(dtype).eps
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_matrix_laws_of_a_linear_network(momentum: float) -> None:
     """W_1 W_1^T - W_2^T W_2 drifts by eta^2 h(g) a step; its trace, the matrix, all of it."""

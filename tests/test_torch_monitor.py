@@ -320,6 +320,27 @@ def test_matrix_laws_of_a_linear_network(momentum: float) -> None:
     assert difference > 1e-2 if momentum else difference < 1e-5 < 1e-3 < monitor.history().moved[0, -1]
 
 
+def test_the_laws_that_are_found_are_watched() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)]
+        net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU(), *head)
+    generator = torch.Generator().manual_seed(9)
+    images, targets = torch.randn(16, 3, 8, 8, generator=generator), torch.randint(4, (16,), generator=generator)
+    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    monitor = LawMonitor.attach(net, optimizer, example_input=images, loss="cross_entropy")
+    watched = {name for law in monitor.laws for name in law.parameters}
+    assert watched >= {"1.weight", "1.bias", "3.weight", "3.bias", "7.weight", "7.bias"}
+    for _ in range(20):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(images), targets).backward()
+        optimizer.step()
+    assert monitor.diagnose() == ()
+    assert monitor.history().excess.max() < 3e-6 < 1e-3 < monitor.history().moved.max()
+    with pytest.raises(ValueError, match="no law is known for this Sequential: there is nothing to watch"):
+        LawMonitor(nn.Sequential(nn.Linear(3, 3), nn.GELU(), nn.Linear(3, 3)), example_input=torch.randn(2, 3))
+
+
 # Loops that break laws, each in one way
 
 

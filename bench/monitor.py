@@ -102,8 +102,9 @@ def measure(size: int, batch: int, steps: int, every: int, seed: int) -> None:
     )
     assert watched.monitor is not None
     print(
-        f"{size} x {size}, {len(known)} laws, {known.count} numbers: a step {without.whole:.3f} s, watched "
-        f"{beside.whole:.3f} s: ratio {beside.whole / without.whole:.4f}; optimizer.step() {1e3 * without.update:.1f} ms, "
+        f"{size} x {size}, {len(known)} laws, {known.count} numbers: a step {without.whole:.3f} s, "
+        f"watched {beside.whole:.3f} s: ratio {beside.whole / without.whole:.4f}; "
+        f"optimizer.step() {1e3 * without.update:.1f} ms, "
         f"watched {1e3 * beside.update:.1f} ms: ratio {1 + (beside.update - without.update) / without.whole:.4f}; "
         f"{len(watched.monitor.diagnose())} findings"
     )

@@ -280,6 +280,24 @@ def test_a_schedule_of_the_learning_rate_is_followed() -> None:
     assert monitor.history().excess.max() < 1e-13
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_gradient_that_cancels_to_rounding_breaks_nothing(dtype: torch.dtype) -> None:
+    """A bias before batch norm, or of the keys of attention, has gradient 0: what is computed is rounding alone."""
+    net = nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 4)).to(dtype)
+    nn.init.zeros_(net[0].bias)
+    law = module_law("bias", "translation", [term("0.bias", 1, (12,), None)], (12,))
+    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    monitor = LawMonitor(net, optimizer, laws=[law])
+    inputs, targets = data(dtype)
+    for _ in range(30):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(inputs), targets).backward()
+        optimizer.step()
+        monitor.step()
+    assert monitor.diagnose() == ()
+    assert 0 < monitor.history().moved[0, -1] < 100 * torch.finfo(dtype).eps
+
+
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_matrix_laws_of_a_linear_network(momentum: float) -> None:
     """W_1 W_1^T - W_2^T W_2 drifts by eta^2 h(g) a step; its trace, the matrix, all of it."""
@@ -300,6 +318,27 @@ def test_matrix_laws_of_a_linear_network(momentum: float) -> None:
     difference = (monitor.values()["h"] - monitor.predicted()["h"]).abs().max()
     assert causes(monitor.diagnose()) == ({Cause.OPTIMIZER: {"h"}} if momentum else {})
     assert difference > 1e-2 if momentum else difference < 1e-5 < 1e-3 < monitor.history().moved[0, -1]
+
+
+def test_the_laws_that_are_found_are_watched() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)]
+        net = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU(), *head)
+    generator = torch.Generator().manual_seed(9)
+    images, targets = torch.randn(16, 3, 8, 8, generator=generator), torch.randint(4, (16,), generator=generator)
+    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    monitor = LawMonitor.attach(net, optimizer, example_input=images, loss="cross_entropy")
+    watched = {name for law in monitor.laws for name in law.parameters}
+    assert watched >= {"1.weight", "1.bias", "3.weight", "3.bias", "7.weight", "7.bias"}
+    for _ in range(20):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(images), targets).backward()
+        optimizer.step()
+    assert monitor.diagnose() == ()
+    assert monitor.history().excess.max() < 3e-6 < 1e-3 < monitor.history().moved.max()
+    with pytest.raises(ValueError, match="no law is known for this Sequential: there is nothing to watch"):
+        LawMonitor(nn.Sequential(nn.Linear(3, 3), nn.GELU(), nn.Linear(3, 3)), example_input=torch.randn(2, 3))
 
 
 # Loops that break laws, each in one way

@@ -23,6 +23,7 @@ from clexact.torch.settings import Rule, Setting
 Floats = NDArray[np.float64]
 
 NOISE = 30  # relative error of a gradient, in units of rounding, that is put down to its computation
+CANCELLED = 10  # the same where a gradient is small by cancellation, in units of rounding of the largest gradient
 VISIBLE = 1e-3  # a part of the step, relative to the step, that is put down to the rule and not to rounding
 SAME = 1e-4  # relative difference up to which two factors count as one
 COARSE_UNIT = 1e-4  # rounding units above are those of types of 16 bits
@@ -79,6 +80,7 @@ class Evidence:
     factor: Floats  # (C,) the product of the (1 - shrink)^degree
     excess: Floats  # (C,) the drift less the one predicted
     length: Floats  # (C,) the drift that Cauchy and Schwarz allow at first order, summed over the steps
+    noise: Floats  # (C,) the drift that one unit of rounding in the largest gradient entry could make at first order
     rounding: Floats  # (C,) the drift that rounding may make, evaluation included
     budget: Floats  # (C,) the same for the type of the parameters, every rounding in the same direction
     resolution: Floats  # (C,) rounding unit of the evaluation
@@ -95,7 +97,7 @@ class Evidence:
     def broken(self) -> list[int]:
         """The laws that drift more than predicted, beyond rounding and the error of gradients."""
         excess, allowed = self.norm(self.excess), self.norm(self.rounding)
-        noise = self.norm(NOISE * self.resolution * self.length)
+        noise = self.norm(NOISE * self.resolution * self.length) + CANCELLED * self.norm(self.noise)
         return [law for law in range(len(self.laws)) if not excess[law] <= max(allowed[law], noise[law])]
 
     def touched(self, law: int) -> list[int]:

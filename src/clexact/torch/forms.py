@@ -33,6 +33,7 @@ class Forms:
         self.device = next(iter(parameters.values())).device
         self.real = torch.float32 if self.device.type == "mps" else torch.float64  # of the sums, not of the products
         self.linear = self.spread([law.degree == 1 for law in self.laws])
+        self.entries = self.spread([sum(_added(law, term) for term in law.terms) for law in self.laws])
         types = [[parameters[name].dtype for name in law.parameters] for law in self.laws]
         self.unit = self.spread([max(torch.finfo(dtype).eps for dtype in each) for each in types])
         self.resolution = self.spread([max(torch.finfo(widened(dtype)).eps for dtype in each) for each in types])
@@ -58,6 +59,11 @@ class Forms:
         zeros = (torch.zeros(count) for count in self.counts)
         whole = [zero if part is None else part.reshape(-1) for part, zero in zip(parts, zeros, strict=True)]
         return torch.cat([part.to(self.device, self.real) for part in whole])
+
+
+def _added(law: ModuleLaw, term: Term) -> float:
+    """How many entries of a parameter are added up in one number of the law."""
+    return float(term.view.rows if law.kind == "translation" else term.view.columns)
 
 
 def _value(law: ModuleLaw, tensors: Tensors, rates: Mapping[str, float] | None) -> tuple[Tensor | None, Tensor | None]:

@@ -27,6 +27,7 @@ class Gradients:
     second: Tensor  # (C,) h(rate g), 0 for linear laws
     size: Tensor  # (C,) its size; that of |rate g| for linear laws
     watched: Tensor  # (P, entries) of the gradients
+    top: Tensor  # () largest |entry| watched in all gradients of the module
     slopes: Tensor | None = None  # (C,) <grad h, g>, at some steps
     bound: Tensor | None = None  # (C,) |grad h| |g|, by Cauchy and Schwarz
 
@@ -54,7 +55,7 @@ class Probe:
 class Ledger:
     """Sums over the steps observed, each of one entry for each number of the laws."""
 
-    SUMS = ("start", "values", "predicted", "excess", "length", "squares", "budget", "factor", "infinite")
+    SUMS = ("start", "values", "predicted", "excess", "length", "noise", "squares", "budget", "factor", "infinite")
 
     def __init__(self, forms: Forms, values: Tensor) -> None:
         zeros = torch.zeros_like(values)
@@ -62,6 +63,7 @@ class Ledger:
         self.start = self.values = self.predicted = values
         self.excess = zeros  # h less what was predicted of it
         self.length = zeros  # the change that a first-order term could make
+        self.noise = zeros  # the change that one unit of rounding in the largest gradient could make
         self.squares = zeros  # of the rounding of each evaluation
         self.budget = zeros  # the change by rounding the parameters, always to the same side
         self.factor = zeros + 1  # by which weight decay shrank the laws
@@ -69,7 +71,7 @@ class Ledger:
         self.observed = 0
         self.records: list[Record] = []
         self.probes: list[Probe] = []
-        self._spread: tuple[list[float], Tensor] = ([], zeros)
+        self._told: tuple[list[tuple[float, float]], Tensor, Tensor] = ([], zeros, zeros)
 
     def enter(
         self,
@@ -86,16 +88,19 @@ class Ledger:
         """
         (old, size), (new, new_size) = before, after
         second, length = gradients.second, self._bound(size, gradients.size)
+        factor, rate = self._from_settings(gradients.settings)
         if any(setting.rule is Rule.UNKNOWN and setting.rate == 0 for setting in gradients.settings.values()):
             rate = _fitted_rate(sample)  # no optimizer says it
             second, length = rate**2 * second, rate.abs() * length
+        noise = rate.abs() * self._bound(size, self.forms.entries * gradients.top ** (2 - self.forms.linear.int()))
         finite = gradients.size.isfinite().all()
-        second, length = second.where(finite, 0), length.where(finite, 0)
-        factor = self._factors(gradients.settings).where(finite, 1)
+        second, length, noise = second.where(finite, 0), length.where(finite, 0), noise.where(finite, 0)
+        factor = factor.where(finite, 1)
         self.values = new
         self.predicted = self.predicted * factor**times + times * second
         self.excess = self.excess * factor + (new - factor * old - second)
         self.length = self.length + length
+        self.noise = self.noise + self.forms.resolution * noise
         self.squares = self.squares + (self.forms.resolution * new_size) ** 2
         self.budget = self.budget + self.forms.unit * new_size
         self.factor = self.factor * factor**times
@@ -121,15 +126,18 @@ class Ledger:
         """|<grad h, g>| is at most this: 2 |P| |G| for the rows P and G of a quadratic law."""
         return torch.where(self.forms.linear, gradient_size, 2 * (size * gradient_size).sqrt())
 
-    def _factors(self, settings: Mapping[str, Setting]) -> Tensor:
-        """(1 - shrink)^degree for each entry; 1 where the parameters of a law do not share one."""
-        factors = []
+    def _from_settings(self, settings: Mapping[str, Setting]) -> tuple[Tensor, Tensor]:
+        """For each entry (1 - shrink)^degree, 1 where a law's parameters do not share one, and the largest rate."""
+        told = []
         for law in self.forms.laws:
-            shrinks = {settings[name].shrink for name in law.parameters if settings[name].moves}
-            factors.append((1 - shrinks.pop()) ** law.degree if len(shrinks) == 1 else 1.0)
-        if factors != self._spread[0]:
-            self._spread = factors, self.forms.spread(factors)
-        return self._spread[1]
+            moving = [settings[name] for name in law.parameters if settings[name].moves]
+            shrinks = {setting.shrink for setting in moving}
+            factor = (1 - shrinks.pop()) ** law.degree if len(shrinks) == 1 else 1.0
+            told.append((factor, max((abs(setting.rate) for setting in moving), default=0.0)))
+        if told != self._told[0]:
+            factors, rates = (self.forms.spread(numbers) for numbers in zip(*told, strict=True))
+            self._told = told, factors, rates
+        return self._told[1:]
 
     def state_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists, numbers and tensors, for ``torch.save``."""

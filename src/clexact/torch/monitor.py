@@ -70,7 +70,9 @@ class LawMonitor:
         self._writer = None if writer is None else open_writer(writer)
         self._written = 0  # last step written
         self._forms = Forms(self.laws, self._parameters)
-        self._entries = Entries(list(self._parameters.values()), seed)
+        mine = {id(parameter) for parameter in self._parameters.values()}
+        self._others = [parameter for parameter in self.module.parameters() if id(parameter) not in mine]
+        self._entries = Entries([*self._parameters.values(), *self._others], seed)
         self.count = 0  # steps of the optimizer so far
         self.skipped = 0  # calls of step() before which the optimizer made no step
         self._calls = 0  # steps of the optimizer since the last call of step()
@@ -177,8 +179,9 @@ class LawMonitor:
         seen = self._ledger.observed
         with torch.no_grad():
             second, size = self._forms.values(gradients, rates)
-            watched = self._entries.take_all(list(gradients.values()))
-            read = Gradients(settings, second.masked_fill(self._forms.linear, 0), size, watched)
+            watched = self._entries.take_all([*gradients.values(), *(other.grad for other in self._others)])
+            mine, top = watched[: len(gradients)], watched.abs().max()
+            read = Gradients(settings, second.masked_fill(self._forms.linear, 0), size, mine, top)
             if not slopes or (seen >= PROBES and seen % PROBE_EVERY):
                 return read
             _, plain = self._forms.values(gradients)
@@ -252,6 +255,7 @@ class LawMonitor:
             factor=_array(ledger.factor),
             excess=_array(ledger.excess),
             length=_array(ledger.length),
+            noise=_array(ledger.noise),
             rounding=_array(rounding),
             budget=_array(ledger.budget),
             resolution=_array(forms.resolution),

@@ -56,13 +56,13 @@ class Entries:
         )
 
     def take_all(self, tensors: Sequence[Tensor | None]) -> Tensor:
-        """(P, ENTRIES), zeros where there is no tensor."""
+        """(P, ENTRIES) of the first P parameters or of their gradients, zeros where there is no tensor."""
         return self.stacked([None if tensor is None else self.take(i, tensor) for i, tensor in enumerate(tensors)])
 
     def stacked(self, rows: Sequence[Tensor | None]) -> Tensor:
         """(P, ENTRIES) of rows already taken, zeros where there is none."""
         zero = torch.zeros(ENTRIES, dtype=self.real, device=self.device)
-        return torch.stack([zero if row is None else row.to(self.real) for row in rows]) * self.mask
+        return torch.stack([zero if row is None else row.to(self.real) for row in rows]) * self.mask[: len(rows)]
 
     def sample(self, before: Tensor, after: Tensor, gradient: Tensor, first: Tensor, backward: Tensor) -> Sample:
         """The watched vectors of each parameter, summed up; ``first`` and ``backward``: 0 where none was seen.

@@ -111,6 +111,9 @@ def test_certificates_verdicts_and_orbits():
     certificate = COUNT.certificate
     assert repr(certificate) == "Certificate(gradient flow of linear [4, 3, 5], exactly 6 laws)"
     assert f"{len(certificate.to_bytes()):,} bytes" in shown(certificate)
+    fields = [["x", "2*y", "3*z"], ["x*y*z", "2*y^2*z", "3*z^2*y"]]
+    closed = clexact.certify(clexact.VectorFields.from_strings(["x", "y", "z"], fields)).certificate
+    assert repr(closed) == "Certificate(2 explicit fields on Q^3, exactly 2 laws, closed with error <= 2^-100)"
     verdict = clexact.verify(certificate)
     assert all(sentence in shown(verdict) for sentence in verdict.sentences) and "verified" in shown(verdict)
     orbit = clexact.orbit_dimension(clexact.gradient_flow(models.linear([2, 2, 2])), "zero")

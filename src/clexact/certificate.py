@@ -63,8 +63,10 @@ class Certificate:
 
     @property
     def _claim(self) -> str:
-        lower, upper = self.data["claim"]["lower"], self.data["claim"]["upper"]
-        return f"{'exactly' if lower == upper else f'at least {lower}, at most'} {upper} law{'s' * (upper != 1)}"
+        """The bounds, and how the lower one is known where it is not proved."""
+        lower, upper, evidence = (self.data["claim"][key] for key in ("lower", "upper", "lower_evidence"))
+        number = f"exactly {upper}" if lower == upper else f"at least {lower}, at most {upper}"
+        return f"{number} law{'s' * (upper != 1)}" + (f", {evidence}" if evidence != "proved" else "")
 
     def _repr_html_(self) -> str:
         what = "the program of the model" if self.of_program else "the fields, laws and brackets"

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from clexact import models, program_certificate, program_verifier, verifier
+from clexact.display import facts, lines
 from clexact.draws import Draws
 from clexact.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.echelon import Echelon
@@ -51,11 +52,34 @@ IDLE = 3  # batches without progress before members get wider
 Recipe = tuple[tuple[tuple[int, int], ...], ...]  # for each member X_0, X_1, ...: ((field, coefficient), ...)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """A count's proof as plain data (``docs/certificate.md``). ``save``, ``load``, ``verify``."""
 
     data: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.data['model'].get('description', 'explicit fields')}, {self._claim})"
+
+    @property
+    def _claim(self) -> str:
+        """The bounds, and how the lower one is known where it is not proved."""
+        lower, upper, evidence = (self.data["claim"][key] for key in ("lower", "upper", "lower_evidence"))
+        number = f"exactly {upper}" if lower == upper else f"at least {lower}, at most {upper}"
+        return f"{number} law{'s' * (upper != 1)}" + (f", {evidence}" if evidence != "proved" else "")
+
+    def _repr_html_(self) -> str:
+        what = "the program of the model" if self.of_program else "the fields, laws and brackets"
+        claim, size = self.data["claim"], len(self.to_bytes())
+        pairs = {
+            "of": self.data["model"].get("description"),
+            "at least": f"{claim['lower']} ({claim['lower_evidence']})",
+            "at most": f"{claim['upper']} ({claim['upper_evidence']})",
+            "assuming": lines(self.data["assumptions"]),
+            "holds": f"{what}, {size:,} bytes ({self.data['format']})",
+            "to do": "save(path); clexact.verify(path) or this certificate",
+        }
+        return facts(f"Certificate: {self._claim}, D = {self.data['dimension']}", pairs)
 
     @property
     def of_program(self) -> bool:
@@ -142,6 +166,9 @@ class Verdict:
 
     def __bool__(self) -> bool:
         return self.status is VerdictStatus.VERIFIED
+
+    def _repr_html_(self) -> str:
+        return facts(self.status.name.lower().replace("_", " "), {"": lines(self.sentences)})
 
     def __str__(self) -> str:
         return "\n  ".join([self.status.name.lower().replace("_", " "), *self.sentences])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clexact.display import facts, lines
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import Flow, GradientFlow, as_flow
@@ -48,6 +49,8 @@ from clexact.sparse import SPARSE_FROM, SparseGrowth, supports
 
 if TYPE_CHECKING:
     from clexact.certificate import Certificate
+
+FEW_LAWS = 6  # listed where a count shows itself
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,18 @@ class LawCount:
 
     def _repr_latex_(self) -> str:
         return rf"$\text{{{self}}}$" + "\n\n" + self.laws._repr_latex_()
+
+    def _repr_html_(self) -> str:
+        blocks = (f"{n} of {', '.join(names)}" for names, n in self.blocks.items())
+        pairs = {
+            "flow": self.description,
+            "at least": f"{self.lower}: {self.evidence.lower}",
+            "at most": f"{self.upper}: {self.evidence.upper}",
+            "laws by parameters": lines(blocks) if self.blocks else None,
+            "assuming": lines(self.assumptions),
+            "laws": self.laws.to_html(FEW_LAWS) if len(self.laws) else None,
+        }
+        return facts(str(self), pairs)
 
     def to_dict(self, laws: bool = False) -> dict[str, Any]:
         """Plain data: the keys of ``clexact certify --json``; with ``laws``, the laws as strings."""

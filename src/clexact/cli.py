@@ -14,7 +14,7 @@ from typing import NoReturn, TypeGuard
 from rich.console import Console
 from rich.table import Table
 
-from clexact import fit_command, reproduce_command, results_command, sweep_command, verify_command
+from clexact import fit_command, plot_command, reproduce_command, results_command, sweep_command, verify_command
 from clexact.certificate import check_folder, check_listable
 from clexact.certify import LawCount, certify
 from clexact.darboux import check_listable_fields
@@ -105,7 +105,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, orbit, fit, models, sweep, results, verify, reproduce."""
+    """The command line: certify, laws, orbit, fit, models, sweep, results, verify, reproduce, plot."""
     parser = Parser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -116,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="name",
         required=True,
-        metavar="certify | laws | orbit | fit | models | sweep | results | verify | reproduce",
+        metavar="certify | laws | orbit | fit | models | sweep | results | verify | reproduce | plot",
     )
     for name, command, summary in (
         ("certify", _certify, "count the independent laws, with bounds that are proved"),
@@ -160,6 +160,13 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce_command.add_arguments(again)
     _add_output(again)
     again.set_defaults(command=_reproduce)
+    drawer = commands.add_parser(
+        "plot", help="draw a picture: level sets, drift, ...", epilog=plot_command.EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    plot_command.add_arguments(drawer)
+    _add_output(drawer)
+    drawer.set_defaults(command=plot_command.run)
     return parser
 
 

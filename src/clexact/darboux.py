@@ -13,6 +13,7 @@ from typing import overload
 
 import numpy as np
 
+from clexact.display import gathered
 from clexact.draws import Draws
 from clexact.extactic import Extactic
 from clexact.fields import VectorFields, lie_derivative
@@ -57,8 +58,7 @@ class DarbouxPolynomials(Sequence[Polynomial]):
         return f"DarbouxPolynomials([{', '.join(map(str, self.polynomials))}])"
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(p.to_latex() for p in self.polynomials)
-        return rf"$$\begin{{gathered}} {rows} \end{{gathered}}$$" if len(self) else "no Darboux polynomial found"
+        return gathered([p.to_latex() for p in self.polynomials], len(self), "no Darboux polynomial found")
 
 
 def darboux_polynomials(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> DarbouxPolynomials:

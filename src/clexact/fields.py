@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clexact import parse
+from clexact.display import BREAK
 from clexact.linalg import rational_rank
-from clexact.polynomial import Number, Polynomial, check_variables, content
+from clexact.polynomial import Number, Polynomial, check_variables, content, latex_name
 from clexact.terms import Ints, Terms, concatenate, ranges, starts, sum_of_products
 
 if TYPE_CHECKING:
     import sympy
+
+
+MOST_SHOWN = 6  # fields, and variables, in a formula
+MOST_TERMS_SHOWN = 100
 
 
 class VectorFields:
@@ -173,6 +178,20 @@ class VectorFields:
     def to_sympy(self) -> list[list[sympy.Expr]]:
         """The components of every field as SymPy expressions."""
         return [[p.to_sympy() for p in self.components(i)] for i in range(len(self))]
+
+    def _repr_latex_(self) -> str:
+        """The variables and the fields as columns; their number only, where they are large."""
+        if self.dimension > MOST_SHOWN or len(self.terms) > MOST_TERMS_SHOWN:
+            return rf"$\text{{{len(self)} fields on }} \mathbb{{Q}}^{{{self.dimension}}}$"
+        shown = [self.components(i) for i in range(min(MOST_SHOWN, len(self)))]
+        columns = [[latex_name(name) for name in self.variables]] + [[p.to_latex() for p in field] for field in shown]
+        heads = [r"\theta", *(f"X_{{{i + 1}}}" for i in range(len(shown)))]
+        parts = [
+            rf"{head} = \begin{{pmatrix}} {BREAK.join(column)} \end{{pmatrix}}"
+            for head, column in zip(heads, columns, strict=True)
+        ]
+        more = [rf"\dots \text{{ ({len(self)} fields)}}"] * (len(self) > len(shown))
+        return "$$" + r",\quad ".join(parts + more) + "$$"
 
     def __repr__(self) -> str:
         shown = "; ".join(f"[{', '.join(map(str, self.components(i)))}]" for i in range(min(2, len(self))))

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.display import facts, lines
 from clexact.draws import Draws
 from clexact.expand import PolynomialArray, Polynomials
 from clexact.fields import VectorFields
@@ -32,6 +33,7 @@ from clexact.symmetry import Law, Symmetries, symmetries
 from clexact.terms import Ints, Terms, concatenate, monomials_of_degree, starts
 from clexact.touching import Walks
 
+SHOWN = 8  # variables where a flow shows itself
 LOSSES = ("full", "cross_entropy")
 SPAN = {
     "full": "the loss spans all output covectors (squared loss does)",
@@ -57,6 +59,17 @@ class Flow(ABC):
     some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
     clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.description}, D = {self.dimension})"
+
+    def _repr_html_(self) -> str:
+        pairs = {
+            "D": f"{self.dimension}: {', '.join(self.variables[:SHOWN])}{', ...' * (self.dimension > SHOWN)}",
+            "assuming": lines(self.assumptions),
+            "note": "a part of the fields: Taylor coefficients up to an order" if self.truncated else None,
+        }
+        return facts(self.description, pairs)
 
     @property
     def dimension(self) -> int:

@@ -19,6 +19,7 @@ from clexact._kernels import monomials as monomials_kernel
 from clexact._kernels import system
 from clexact._kernels.sparse import SparseForm
 from clexact.basis import Vector, short_basis
+from clexact.display import MOST_LAWS, MOST_TERMS, Markup, gathered, listed
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields, packed_derivatives
@@ -27,7 +28,7 @@ from clexact.grading import grading
 from clexact.jets import Jets
 from clexact.lawsearch import all_quadratic_laws
 from clexact.linalg import SparseRows, Words, primitive, reconstruct, residues
-from clexact.polynomial import Polynomial, latex_name
+from clexact.polynomial import Polynomial, html_name, latex_name
 from clexact.sparsejets import Part, collected, compressed
 from clexact.symmetry import Law
 from clexact.terms import Ints, Terms, concatenate, ranges, starts
@@ -124,14 +125,24 @@ class ConservationLaws(Sequence[Polynomial]):
         keys = {"degree": self.degree, "homogeneous": self.homogeneous, "complete": self.complete, "seed": self.seed}
         return json.dumps(keys | {"variables": self.variables, "laws": [str(h) for h in self]})
 
-    def to_latex(self) -> list[str]:
-        """The laws as LaTeX, likewise."""
+    def to_latex(self, most: int | None = None) -> list[str]:
+        """The laws as LaTeX, likewise; the first ``most`` of them, default all."""
         rates = {latex_name(name): rate for name, rate in self.exponentials.items()}
-        return [with_exponentials(h.to_latex(), rates, r"\^\{(\d+)\}", r"e^{{{} t}}") for h in self]
+        return [with_exponentials(h.to_latex(), rates, r"\^\{(\d+)\}", r"e^{{{} t}}") for h in self[:most]]
+
+    def to_html(self, most: int = MOST_LAWS) -> Markup:
+        """The first ``most`` laws as a table in HTML, likewise; long ones are cut."""
+        rates, power = {html_name(name): rate for name, rate in self.exponentials.items()}, r"<sup>(\d+)</sup>"
+        texts = [with_exponentials(h.to_html(MOST_TERMS), rates, power, "<i>e</i><sup>{} t</sup>") for h in self[:most]]
+        return listed(texts, len(self))
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(self.to_latex())
-        return rf"$$\begin{{gathered}} {rows} \end{{gathered}}$$" if len(self) else "no polynomial law"
+        return gathered(self.to_latex(MOST_LAWS), len(self), "no polynomial law")
+
+    def _repr_html_(self) -> str:
+        degree = f"degree {self.degree}" if self.homogeneous else f"degree at most {self.degree}"
+        headline = f"{len(self)} polynomial law{'s' * (len(self) != 1)} of {degree}"
+        return f"<div><b>{headline}</b>{self.to_html()}{self.completeness.value}</div>"
 
     def __repr__(self) -> str:
         shown = ", ".join(str(h) for h in self[:6]) + (", ..." if len(self) > 6 else "")

@@ -84,6 +84,10 @@ class LieClosure:
         """The last dimension, a proved lower bound of dim W_infinity."""
         return self.dims[-1]
 
+    def _repr_latex_(self) -> str:
+        dims = r" \to ".join(map(str, self.dims))
+        return rf"$\dim W = {dims} \text{{ of }} {self.dimension}\text{{; {self.status.value}}}$"
+
     def __repr__(self) -> str:
         dims = " -> ".join(map(str, self.dims))
         return f"LieClosure(dim W = {dims} of {self.dimension}, {self.status.name.lower()})"

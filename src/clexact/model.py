@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from clexact.display import facts, table
 from clexact.program import Program, Shape, record
 from clexact.taylor import MAX_ORDER, expanded
 
@@ -107,8 +108,19 @@ class Model:
         ends = np.cumsum([0] + [prod(shape) for shape in self.parameters.values()])
         return {name: int(first) for name, first in zip(self.parameters, ends, strict=False)}
 
+    def _repr_html_(self) -> str:
+        named = [("parameter", self.parameters), ("probe", self.probes)]
+        rows = [(kind, name, _shown(shape), prod(shape)) for kind, shapes in named for name, shape in shapes.items()]
+        headline = f"{self.name}: D = {self.dimension}, output of shape {_shown(self.program.shape)}"
+        note = f"analytic functions enter by Taylor coefficients up to order {self.order}" if self.truncated else None
+        return facts(headline, {"": table(rows, ("", "name", "shape", "entries")), "note": note})
+
     def __repr__(self) -> str:
         return f"Model({self.name}, D = {self.dimension}, output of shape {self.program.shape})"
+
+
+def _shown(shape: Shape) -> str:
+    return " x ".join(map(str, shape)) or "a number"
 
 
 def _check_expand(expand: Sequence[str] | None, probes: tuple[str, ...]) -> tuple[str, ...]:

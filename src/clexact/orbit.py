@@ -19,6 +19,7 @@ import numpy as np
 
 from clexact.algebra import finite_algebra
 from clexact.certify import LawCount, certify
+from clexact.display import facts
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow, GradientFlow, as_flow
@@ -69,6 +70,10 @@ class Orbit:
         return f"orbit dimension {least}{self.orbit_dimension} of {self.dimension}{extra}"
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        evidence = {"exact" if self.closed else "lower bound": self.evidence, "generic": str(self.generic)}
+        return facts(str(self), {"flow": self.generic.description, **evidence})
 
     def to_json(self) -> str:
         """One JSON object with the keys of ``clexact orbit --json``."""

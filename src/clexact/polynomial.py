@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
+from itertools import islice
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
@@ -310,6 +311,11 @@ class Polynomial:
         """LaTeX source; ``U1[0,2]`` becomes ``U_{1;0,2}``."""
         return _joined(self.items(), self.variables, _latex_number, " ", _latex_power)
 
+    def to_html(self, most: int | None = None) -> str:
+        """HTML source: U<sub>1;0,2</sub><sup>2</sup>, letters in italics; the first ``most`` terms, default all."""
+        text = _joined(islice(self.items(), most), self.variables, _number, " ", _html_power)
+        return text if most is None or len(self) <= most else f"{text} + ... ({len(self)} terms)"
+
     def _repr_latex_(self) -> str:
         return f"${self.to_latex()}$"
 
@@ -377,6 +383,10 @@ def _latex_power(name: str, k: int) -> str:
     return latex_name(name) + (f"^{{{k}}}" if k > 1 else "")
 
 
+def _html_power(name: str, k: int) -> str:
+    return html_name(name) + (f"<sup>{k}</sup>" if k > 1 else "")
+
+
 def rational(text: str) -> Fraction:
     """The number that a text such as 3 or -1/2 writes; ValueError for all else."""
     if not isinstance(text, str) or not re.fullmatch(r"[+-]?\d{1,4000}(/0*[1-9]\d{0,3999})?", text, re.ASCII):
@@ -386,10 +396,22 @@ def rational(text: str) -> Fraction:
 
 def latex_name(name: str) -> str:
     """A variable's name as LaTeX: U'_{1;0,2} for U1'[0,2]."""
+    base, primes, subscript = _name_parts(name)
+    base = base.replace("_", r"\_")
+    base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
+    return base + primes + (f"_{{{subscript}}}" if subscript else "")
+
+
+def html_name(name: str) -> str:
+    """A variable's name as HTML: U'<sub>1;0,2</sub> for U1'[0,2], a single letter in italics."""
+    base, primes, subscript = _name_parts(name)
+    base = f"<i>{base}</i>" if len(base) == 1 else base
+    return base + primes + (f"<sub>{subscript}</sub>" if subscript else "")
+
+
+def _name_parts(name: str) -> tuple[str, str, str]:
+    """Letters, primes and subscript of a variable's name; all of it as letters where it has another form."""
     match = re.fullmatch(r"(?P<base>[^\d']+?)_?(?P<number>\d*)(?P<prime>'*)(?:\[(?P<index>.*)\])?", name)
     if match is None:
-        return rf"\mathrm{{{name}}}".replace("_", r"\_")
-    base = match["base"].replace("_", r"\_")
-    subscript = ";".join(s for s in (match["number"], match["index"]) if s)
-    base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
-    return base + match["prime"] + (f"_{{{subscript}}}" if subscript else "")
+        return name, "", ""
+    return match["base"], match["prime"], ";".join(s for s in (match["number"], match["index"]) if s)

@@ -15,6 +15,7 @@ import numpy as np
 
 from clexact.basis import Vector, short_basis
 from clexact.darboux import DarbouxPolynomials, check_listable_fields, darboux_polynomials, value_mod
+from clexact.display import gathered
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields, lie_derivative
@@ -62,8 +63,7 @@ class GeneralLaws(Sequence[Law]):
         return f"GeneralLaws([{', '.join(map(str, self))}])"
 
     def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(law.to_latex() for law in self)
-        return rf"$$\begin{{gathered}} {rows} \end{{gathered}}$$" if len(self) else "no law found"
+        return gathered([law.to_latex() for law in self], len(self), "no law found")
 
 
 def general_laws(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> GeneralLaws:

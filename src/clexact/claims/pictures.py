@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.palette import BLUE, GREEN, GREY, ORANGE
+
 Floats = NDArray[np.float64]
 Field = Callable[[float, Floats], Floats]  # (t, state) -> velocity
 
-BLUE, ORANGE, GREEN, PINK, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "0.55"  # Okabe and Ito
 CAPTIONS = {
     "level-sets": "Illustration: the level sets -1, 0 and 1 of h = v1² + v2² - u², and gradient flows of squared losses"
     " of (u v1, u v2), integrated numerically from points on them: each stays on its set.",

@@ -1,0 +1,406 @@
+"""``laws``: read a module, find its laws, certify their blocks, and say what the loss and the optimizer do to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.fx import Node
+
+from clexact.torch import certification
+from clexact.torch.check import check
+from clexact.torch.law import ModuleLaw, Status, Term
+from clexact.torch.laws import Block, ModuleLaws, Uncovered
+from clexact.torch.optimizer import effect
+from clexact.torch.rules import Degrees
+from clexact.torch.shifts import translations
+from clexact.torch.solve import Found, gathered
+from clexact.torch.trace import Trace, UnreadableError, operation, owner, trace
+
+LOSSES = ("mse", "cross_entropy", None)
+CHECKED_PARAMETERS, CHECKED_ENTRIES = 2 * 10**7, 10**5  # at most, for the numerical check to be made unasked
+TOLERANCE = 1e-9  # of that check, in float64
+
+
+def laws(
+    module: nn.Module,
+    example_input: Any,
+    *,
+    loss: str | None = "mse",
+    optimizer: torch.optim.Optimizer | None = None,
+    certify: bool = True,
+    seed: int = 0,
+    class_axis: int | None = None,
+) -> ModuleLaws:
+    """The conservation laws of the training of a module, in its own parameters.
+
+    The module is read as it is now, in training or evaluation mode, on ``example_input`` (a tensor, a tuple of
+    arguments or a dict of keywords), by ``torch.export``. Laws come from symmetries that are proved by rules, one for
+    each operation; an operation without a rule lets nothing pass. They hold for any data, loss and start, wherever the
+    module takes the same branches of Python. ``loss`` "cross_entropy" adds those of classes, along ``class_axis``
+    (default: that of an output of two axes); "mse" or None: any loss. ``optimizer`` says which laws survive. With
+    ``certify``, the number of laws of each block is certified by clexact on a model of the same family, at its true
+    size where that is quick. Small modules are also checked numerically (``check``), in floating point.
+
+    TypeError or ValueError for wrong arguments. A module that cannot be read has no laws, and ``uncovered`` says why.
+    """
+    module = unwrapped(module)
+    _check_arguments(module, loss, optimizer, class_axis, seed)
+    try:
+        with torch.enable_grad():
+            read = trace(module, example_input)
+    except UnreadableError as error:
+        return ModuleLaws(type(module).__name__, (), (), (Uncovered("the whole module", f"{error}."),))
+    return _Finder(module, example_input, read, loss, class_axis, certify, seed).result(optimizer)
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module inside torch.compile or DataParallel: laws are named as its parameters are."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"expected a torch.nn.Module, not {module!r}.")
+    while isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(module, "_orig_mod"):
+        module = module._orig_mod if hasattr(module, "_orig_mod") else module.module
+    return module
+
+
+def _check_arguments(module: nn.Module, loss: str | None, optimizer: object, class_axis: object, seed: object) -> None:
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of 'mse', 'cross_entropy' or None, not {loss!r}.")
+    if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"optimizer must be a torch.optim.Optimizer or None, not {optimizer!r}.")
+    if class_axis is not None and (isinstance(class_axis, bool) or not isinstance(class_axis, int)):
+        raise TypeError(f"class_axis must be an integer or None, not {class_axis!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed must be an integer >= 0, not {seed!r}.")
+    if not any(p.requires_grad for p in module.parameters()):
+        raise ValueError(f"{type(module).__name__} has no parameter that is trained.")
+
+
+class _Finder:
+    """The laws of one trace."""
+
+    def __init__(
+        self, module: nn.Module, example: Any, read: Trace, loss: str | None, class_axis: int | None,
+        certify: bool, seed: int,
+    ) -> None:  # fmt: skip
+        self.module, self.example, self.trace, self.certify, self.seed = module, example, read, certify, seed
+        self.loss, self.notes = loss, list[str]()
+        self.class_axis = self._classes(class_axis) if loss == "cross_entropy" else None
+        self.degrees = Degrees(read)
+        self.shifts = translations(read, self.class_axis)
+        self.quadratic = gathered(self.degrees)
+        self.place = {node: n for n, node in enumerate(read.nodes)}
+        self.budget, self.certified = certification.BUDGET, set[certification.Shape]()
+        self.gated: dict[str, bool] = {}
+
+    def _classes(self, class_axis: int | None) -> int | None:
+        """The axis of the classes, where it is known."""
+        shapes = [tuple(node.meta["val"].shape) for node in self.trace.outputs]
+        if len(shapes) == 1 and class_axis is not None and -len(shapes[0]) <= class_axis < len(shapes[0]):
+            return class_axis % len(shapes[0])
+        if class_axis is not None:
+            raise ValueError(
+                f"class_axis {class_axis} is no axis of a single output; the outputs have shapes {shapes}."
+            )
+        if len(shapes) == 1 and len(shapes[0]) <= 2:
+            return len(shapes[0]) - 1
+        self.notes.append(
+            f"Cross-entropy adds laws along the axis of the classes: say which it is with class_axis, of {shapes}."
+        )
+        return None
+
+    def result(self, optimizer: torch.optim.Optimizer | None) -> ModuleLaws:
+        """Everything."""
+        mode = "training" if self.module.training else "evaluation"
+        self.notes.insert(0, f"Read by torch.export in {mode} mode: {len(self.trace.nodes)} operations.")
+        found = self._named([*self.quadratic, *self.shifts])
+        found, failed = self._checked(found)
+        blocks = [self._block(law) for law in found if law.kind != "translation"]
+        status = {block.name: block for block in blocks}
+        found = [
+            replace(law, status=status[law.name].status, evidence=status[law.name].evidence)
+            if law.name in status
+            else law
+            for law in found
+        ]
+        kept, broken = list[ModuleLaw](), list[tuple[ModuleLaw, str]]()
+        for law in found:
+            keeps, said = effect(law, self.module, optimizer) if optimizer is not None else (True, "")
+            law = replace(law, reason=f"{law.reason} {said}".strip())
+            if keeps:
+                kept.append(law)
+            else:
+                broken.append((law, said))
+        return ModuleLaws(
+            type(self.module).__name__, tuple(kept), tuple(blocks), (*failed, *self._uncovered(found)),
+            tuple(broken), tuple(self._approximate(found)), tuple(self.notes),
+        )  # fmt: skip
+
+    # -- names ----------------------------------------------------------------------------------------------------
+
+    def _named(self, found: Iterable[Found]) -> list[ModuleLaw]:
+        """Laws with names that differ, in the order of the parameters."""
+        order = {name: n for n, (name, _) in enumerate(self.module.named_parameters())}
+        found = sorted(found, key=lambda f: min(order[t.parameter] for t in f.terms))
+        named = [self._law(law) for law in found]
+        times, seen = Counter(law.name for law in named), Counter[str]()
+        for n, law in enumerate(named):
+            if times[law.name] > 1:
+                seen[law.name] += 1
+                named[n] = replace(law, name=f"{law.name} ({seen[law.name]})")
+            self.gated[named[n].name] = found[n].gated
+        return named
+
+    def _law(self, found: Found) -> ModuleLaw:
+        name = _name(found)
+        shape: tuple[int, ...] = (found.groups * found.rows,)
+        count = found.groups * found.rows
+        if found.kind == "gram":
+            shape = (found.groups, found.rows, found.rows) if found.groups > 1 else (found.rows, found.rows)
+            k = min(found.rows, sum(term.view.columns for term in found.terms))
+            count = found.groups * k * (2 * found.rows + 1 - k) // 2
+        elif found.kind == "translation":
+            view = found.terms[0].view
+            shape = (view.groups,) if view.groups > 1 or view.unit is None else ()
+            count = view.groups
+        return ModuleLaw(
+            name, name, found.kind, found.terms, shape, count, Status.SYMMETRY,
+            "a symmetry of the module, by rule", _reason(found),
+        )  # fmt: skip
+
+    # -- evidence -------------------------------------------------------------------------------------------------
+
+    def _block(self, law: ModuleLaw) -> Block:
+        """How the number of laws of a block is known."""
+        status, evidence, complete = Status.SYMMETRY, "a symmetry of the module, by rule; not certified", False
+        shape = self._shape(law) if self.certify else None
+        if shape is not None:
+            status, evidence, complete = self._certified(shape, self.gated[law.name])
+        return Block(law.name, law.parameters, law.count, status, evidence, complete)
+
+    def _certified(self, shape: certification.Shape, gated: bool) -> tuple[Status, str, bool]:
+        """Bounds of the number of laws of a block, or of one of its heads or units."""
+        true = shape.one_unit()
+        small = true
+        fits = true.dimension <= certification.TRUE_SIZE and true.kernel == 1
+        if true not in self.certified and not (fits and true.dimension <= self.budget):
+            small = shape.smaller()
+        elif true not in self.certified:
+            self.budget -= true.dimension
+            self.certified.add(true)
+        lower, upper = certification.certified(small, self.seed)
+        where = f"{'its true' if small == true else 'a smaller'} size: {small.name}"
+        if lower < small.count:
+            return (
+                Status.SYMMETRY,
+                f"only {lower} of {small.count} laws are certified to be independent at {where}",
+                False,
+            )
+        status = Status.CERTIFIED if small == true else Status.CERTIFIED_SMALLER
+        if upper > small.count or not (shape.matrix or gated):
+            more = f", at most {upper}" if shape.matrix or gated else "; without gates there may be more"
+            return status, f"certified: at least {_laws(small.count)}{more}, at {where}", False
+        return status, f"certified: exactly {_laws(upper)} at {where}", True
+
+    def _shape(self, law: ModuleLaw) -> certification.Shape | None:
+        """The block of a law as the family of ``certification``; None if it is of another."""
+        if law.kind not in ("gram", "diagonal") or any(abs(t.coefficient) != 1 for t in law.terms):
+            return None
+        terms = [term for term in law.terms if not self._unseen(term)]
+        writers = [t for t in terms if t.coefficient > 0]
+        readers = [t for t in terms if t.coefficient < 0]
+        if not writers or not readers:
+            return None
+        sees = []
+        for reader in readers:
+            before = [k for k, writer in enumerate(writers) if self._first(writer) <= self._first(reader)]
+            sees.append(tuple(before) or tuple(range(len(writers))))
+        kernel = self._kernel(writers, readers) if law.kind == "gram" else 1
+        columns = [tuple(_columns(t) for t in part) for part in (writers, readers)]
+        return certification.Shape(law.kind == "gram", _units(law), columns[0], columns[1], tuple(sees), kernel)
+
+    def _unseen(self, term: Term) -> bool:
+        """Whether a translation law says that no entry of a term has a gradient."""
+        for shift in self.shifts:
+            zero = shift.terms[0]
+            if zero.view.unit is None and zero.parameter == term.parameter:
+                first, last = term.view.start, term.view.stop
+                return zero.view.start <= first and last is not None and last <= (zero.view.stop or 0)
+        return False
+
+    def _first(self, term: Term) -> int:
+        """When a parameter is first used."""
+        leaves = [node for node in self.trace.nodes if self.trace.parameters.get(node.name) == term.parameter]
+        return min(self.place[user] for leaf in leaves for user in leaf.users if user in self.place)
+
+    def _kernel(self, writers: Sequence[Term], readers: Sequence[Term]) -> int:
+        """The size of the kernels, if both sides are convolutions."""
+        sizes = [max((t.view.shape[axis] for axis in t.view.rest[1:]), default=1) for t in (*writers, *readers)]
+        return max(sizes) if any(len(t.view.rest) > 1 for t in readers) else 1
+
+    def _checked(self, found: list[ModuleLaw]) -> tuple[list[ModuleLaw], list[Uncovered]]:
+        """Without the laws that the module itself refutes, numerically, if it is small."""
+        size = sum(p.numel() for p in self.module.parameters())
+        inputs = [node.meta.get("val") for node in self.trace.nodes if node.name in self.trace.inputs]
+        entries = sum(value.numel() for value in inputs if isinstance(value, torch.Tensor))
+        if size > CHECKED_PARAMETERS or entries > CHECKED_ENTRIES:
+            self.notes.append("Not checked numerically, for its size: clexact.torch.check does it.")
+            return found, []
+        try:
+            residuals = check(
+                self.module, self.example, found, loss=self.loss, class_axis=self.class_axis, seed=self.seed
+            )
+        except (RuntimeError, ValueError, TypeError) as error:
+            self.notes.append(
+                f"Not checked numerically: the module fails in float64 ({str(error).splitlines()[0][:100]})."
+            )
+            return found, []
+        self.notes.append(
+            "Checked numerically on the module in float64 (floating point): largest residual of a law "
+            f"{max(residuals.values(), default=0.0):.1e}."
+        )
+        failed = [
+            Uncovered(law.name, "the module's gradient contradicts the rule: a gradient of its own, or a hook?")
+            for law in found if not residuals[law.name] <= TOLERANCE
+        ]  # fmt: skip
+        return [law for law in found if residuals[law.name] <= TOLERANCE], failed
+
+    # -- what has no law ------------------------------------------------------------------------------------------
+
+    def _approximate(self, found: Sequence[ModuleLaw]) -> list[tuple[ModuleLaw, str]]:
+        """Laws that hold but for eps of a normalisation."""
+        if not any("norm" in operation(node) for node in self.trace.nodes if node.op == "call_function"):
+            return []
+        ideal = [law for law in gathered(Degrees(self.trace, ideal=True)) if law not in self.quadratic]
+        taken = {law.name for law in found}
+        return [
+            (law, "It would hold if eps of the normalisation were 0.")
+            for law in self._named(ideal)
+            if law.name not in taken
+        ]
+
+    def _uncovered(self, found: Sequence[ModuleLaw]) -> list[Uncovered]:
+        """Layers without laws, and the operations that stop them."""
+        covered = {name.rpartition(".")[0] for law in found for name in law.parameters}
+        reasons: dict[str, list[str]] = {}
+        for node in self.trace.nodes:
+            name = self.trace.parameters.get(node.name)
+            if name is not None and name.rpartition(".")[0] not in covered:
+                reasons.setdefault(self._stopped(node), []).append(name.rpartition(".")[0] or name)
+        listed = [Uncovered(_shortened(list(dict.fromkeys(layers))), reason) for reason, layers in reasons.items()]
+        places: dict[str, list[str]] = {}
+        for node in self.trace.nodes:
+            if node.name in self.degrees.unknown:
+                places.setdefault(self.degrees.unknown[node.name], []).append(owner(node) or "the module itself")
+        for name, where in places.items():
+            listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
+        frozen = [name for name, p in self.module.named_parameters() if not p.requires_grad]
+        if frozen:
+            listed.append(Uncovered(_shortened(frozen), "not trained (requires_grad is False); taken as constant."))
+        if self.trace.dead:
+            listed.append(Uncovered(_shortened(list(self.trace.dead)), "gets no gradient: each of its entries stays."))
+        return listed
+
+    def _stopped(self, leaf: Node) -> str:
+        """What keeps a parameter from having a law: the first operations after it that pass nothing."""
+        stack, seen, ends = [leaf], set[Node](), list[str]()
+        while stack:
+            for user in stack.pop().users:
+                if user in seen or user not in self.place:
+                    continue
+                seen.add(user)
+                if user.name in self.degrees.blocked:
+                    ends.append(self.degrees.blocked[user.name])
+                elif user.name in self.degrees.unknown or "norm" in operation(user):
+                    ends.append(_readable(operation(user)))
+                elif user in self.trace.outputs:
+                    ends.append("the output")
+                else:
+                    stack.append(user)
+        return f"no law: what it makes enters {', '.join(dict.fromkeys(ends)) or 'what has no law'}."
+
+
+def _laws(count: int) -> str:
+    return f"{count} law{'s' * (count != 1)}"
+
+
+def _why(name: str) -> str:
+    if name in ("gelu", "silu", "tanh", "sigmoid", "exp", "softplus", "elu", "selu", "mish", "hardswish", "erf"):
+        return f"{name} is not homogeneous: no rescaling of its units passes (arXiv 2606.17816, theorem 4.1)."
+    if "softmax" in name:
+        return f"{name} lets no rescaling pass."
+    if "norm" in name:
+        return "the normalisation makes what it gives independent of the size of what enters, but for eps."
+    return f"there is no rule for {name}: nothing is claimed of what enters it."
+
+
+def _readable(name: str) -> str:
+    return "batch_norm" if "batch_norm" in name else name.strip("_")
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _units(law: ModuleLaw) -> int:
+    return law.shape[-1]
+
+
+def _columns(term: Term) -> int:
+    """Columns of a term's matrices; of a diagonal law, entries for each unit."""
+    view = term.view
+    return max(1, view.columns)
+
+
+def _name(found: Found) -> str:
+    """Where a law is: the common part of the layers, then writers -> readers."""
+    if found.kind == "translation":
+        term = found.terms[0]
+        what = "every entry" if term.view.unit is None else f"sums over axis {term.view.unit}"
+        return f"{_part(term)}: {what}"
+    sides = [[t for t in found.terms if t.coefficient > 0], [t for t in found.terms if t.coefficient < 0]]
+    layers = [list(dict.fromkeys(_layer(term) for term in side)) for side in sides]
+    every = [layer.split(".") for side in layers for layer in side]
+    depth = 0
+    while all(len(path) > depth + 1 for path in every) and len({path[depth] for path in every}) == 1:
+        depth += 1
+    prefix = ".".join(every[0][:depth])
+    short = [" + ".join(_shortened_path(layer, depth) for layer in side) for side in layers if side]
+    return f"{prefix}: {' -> '.join(short)}" if prefix else " -> ".join(short)
+
+
+def _shortened_path(layer: str, depth: int) -> str:
+    return ".".join(layer.split(".")[depth:])
+
+
+def _layer(term: Term) -> str:
+    """The layer of a term, with the rows that it takes of it."""
+    layer = term.parameter.rpartition(".")[0] or term.parameter
+    return f"{layer}{_rows(term)}"
+
+
+def _part(term: Term) -> str:
+    return f"{term.parameter}{_rows(term)}"
+
+
+def _rows(term: Term) -> str:
+    view = term.view
+    return f"[{view.start}:{view.stop}]" if view.axis == 0 and view.start else ""
+
+
+def _reason(found: Found) -> str:
+    match found.kind:
+        case "gram":
+            return "A matrix acting on the hidden units, and its inverse on what reads them, leave the outputs alone."
+        case "diagonal":
+            return "Rescaling a hidden unit, and what reads it inversely, leaves the outputs alone."
+        case "scale":
+            return "What follows sees only the direction."
+        case _:
+            if found.terms[0].view.unit is None:
+                return "The outputs do not depend on it: a normalisation or a softmax takes it away."
+            return "A number added to all of the sum is not seen by the normalisation, softmax or loss that follows."

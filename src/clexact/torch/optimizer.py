@@ -1,0 +1,90 @@
+r"""What an optimizer does to laws of the gradient flow.
+
+A step $\theta^+ = \theta - \eta g$ changes a quadratic law by $\eta^2 h(g)$ and a linear one not at all; with weight
+decay $\lambda$, h becomes $(1 - \eta\lambda)^2 h + \eta^2 h(g)$, or $(1 - \eta\lambda) h$: in time $t = k\eta$,
+$e^{-2\lambda t}h$ and $e^{-\lambda t}h$. Momentum keeps linear laws, and no quadratic one (arXiv 2405.12888); a step
+that rescales each entry of the gradient keeps neither, but leaves alone what has no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from clexact.torch.law import ModuleLaw
+
+ENTRYWISE = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop")
+IGNORED = ("params", "lr", "foreach", "fused", "maximize", "differentiable", "capturable", "param_names", "initial_lr")
+
+
+def effect(law: ModuleLaw, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[bool, str]:
+    """Whether the optimizer keeps a law, to second order in the step size, and a sentence on what it does to it."""
+    groups = _groups(law, module, optimizer)
+    missing = [name for name, number in groups.items() if number is None]
+    if len(missing) == len(groups):
+        return True, "The optimizer is not given its parameters, which stay as they are."
+    if missing:
+        return False, f"The optimizer is not given {missing[0]}, which stays as it is while the others move."
+    settings = {number: optimizer.param_groups[number] for number in groups.values() if number is not None}
+    if different := _different(settings.values()):
+        return False, _across(groups, settings, different)
+    return _step(law, type(optimizer).__name__, next(iter(settings.values())))
+
+
+def _groups(law: ModuleLaw, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, int | None]:
+    """{parameter: number of its group, None if it has none}."""
+    number = {id(p): n for n, group in enumerate(optimizer.param_groups) for p in group["params"]}
+    named = dict(module.named_parameters(remove_duplicate=False))
+    return {name: number.get(id(named[name])) for name in law.parameters}
+
+
+def _different(groups: Iterable[dict[str, Any]]) -> list[str]:
+    """The settings that differ between groups."""
+    first, *others = groups
+    return [
+        key for key in first if key not in IGNORED[:1] + IGNORED[2:] and any(g.get(key) != first[key] for g in others)
+    ]
+
+
+def _across(groups: dict[str, int | None], settings: dict[int, dict[str, Any]], different: list[str]) -> str:
+    key = different[0]
+    values = ", ".join(f"{name}: {settings[n][key]}" for name, n in groups.items() if n is not None)
+    return f"Its parameters are in groups of different {key} ({values})."
+
+
+def _step(law: ModuleLaw, name: str, group: dict[str, Any]) -> tuple[bool, str]:
+    """A law whose parameters are all in one group, or in equal ones."""
+    untouched = law.kind == "translation" and all(term.view.unit is None for term in law.terms)
+    eta, decay = float(group["lr"]), float(group.get("weight_decay", 0) or 0)
+    power = law.degree
+    if name == "SGD" and group.get("momentum"):
+        if power == 2:
+            return False, _momentum(law, float(group["momentum"]))
+        return (True, "Momentum keeps a linear law.") if not decay else (False, "Momentum with weight decay breaks it.")
+    if name in ENTRYWISE and not untouched:
+        return False, f"{name} rescales each entry of the gradient by itself."
+    if name not in ("SGD", *ENTRYWISE):
+        return False, f"It is not known what {name} does to it."
+    if not decay:
+        return True, "Each step adds eta^2 h(gradient)." if power == 2 else "Each step keeps it, up to rounding."
+    if name not in ("SGD", "AdamW"):
+        return False, f"{name} takes the weight decay into what it rescales."
+    factor = (1 - eta * decay) ** power
+    after = f"(1 - eta lambda)^{power} h + eta^2 h(gradient)" if power == 2 else "(1 - eta lambda) h"
+    rate = "e^{-2 lambda t}" if power == 2 else "e^{-lambda t}"
+    return True, f"With weight decay, each step takes h to {after}, a factor {factor:.10g}: {rate} h in time t = eta k."
+
+
+def _momentum(law: ModuleLaw, momentum: float) -> str:
+    said = f"Momentum {momentum:g} breaks it at first order."
+    if law.kind != "gram":
+        return f"{said} Rescalings have no law of Noether."
+    rows = law.shape[-1]
+    number = rows * (rows - 1) // 2 * (law.shape[0] if len(law.shape) == 3 else 1)
+    return (
+        f"{said} Rotations of the units leave {number} laws of Noether, in parameters P and velocities P': with "
+        "heavy-ball friction tau, e^{tau t} times the antisymmetric part of sum_k P_k P'_k^T, as a flow."
+    )

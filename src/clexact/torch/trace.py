@@ -1,0 +1,202 @@
+"""A module as a list of operations: ``torch.export`` on the example, without loops, branches or writes in place."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.fx import Node
+
+NO_GRADIENT = {"detach", "bernoulli", "sign", "floor", "ceil", "round", "trunc"} | {
+    f"{name}_like" for name in ("rand", "randn", "zeros", "ones", "full", "empty", "randint")
+}  # and all whose result is no floating-point tensor
+COMPOSED = ("einsum", "bilinear", "repeat_interleave")  # read as the operations that they are made of
+VIEWS = {"detach", "view", "reshape", "select", "slice", "transpose", "permute", "t", "unsqueeze", "squeeze", "expand",
+         "alias", "narrow", "as_strided", "getitem", "split", "chunk", "unbind", "flatten"}  # fmt: skip
+UNREAD = "it could not be read by torch.export"
+
+
+class UnreadableError(Exception):
+    """A module that cannot be turned into a list of operations; the message is the reason, a clause."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The operations that the output's gradient depends on, in order."""
+
+    nodes: tuple[Node, ...]
+    parameters: Mapping[str, str]  # {name of a leaf node: name of a parameter that is trained}
+    outputs: tuple[Node, ...]
+    inputs: frozenset[str]  # names of the leaf nodes that hold the input
+    dead: tuple[str, ...]  # parameters that are trained and get no gradient
+
+
+def arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The example input as arguments of the module: a tensor, a tuple or list of arguments, or a dict of keywords."""
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    return tuple(example) if isinstance(example, (tuple, list)) else (example,), {}
+
+
+def operation(node: Node) -> str:
+    """The name of a node's operation, without its overload."""
+    return str(getattr(node.target, "overloadpacket", node.target).__name__).removesuffix("_copy")
+
+
+def constant(node: Node) -> bool:
+    """Whether no gradient passes through a node: then its value is a constant of the gradient, as a gate is."""
+    value = node.meta.get("val")
+    discrete = isinstance(value, torch.Tensor) and not (value.is_floating_point() or value.is_complex())
+    return discrete or (node.op == "call_function" and operation(node) in NO_GRADIENT)
+
+
+def owner(node: Node) -> str:
+    """The submodule whose code made a node."""
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    return str(stack[-1][0]) if stack else ""
+
+
+def trace(module: nn.Module, example: Any) -> Trace:
+    """Read a module as it is now (training or evaluation mode). UnreadableError if that cannot be done faithfully."""
+    positional, keywords = arguments(example)
+    _check_gradients(module, positional, keywords)
+    with _silently():
+        try:
+            program = torch.export.export(module, positional, keywords, strict=False)
+        except Exception as error:
+            raise UnreadableError(_said(error)) from error
+        _check_regions(program)
+        program = program.run_decompositions(_decompositions())
+    signature = program.graph_signature
+    if signature.parameters_to_mutate:
+        raise UnreadableError(f"it writes into its parameter {next(iter(signature.parameters_to_mutate.values()))}")
+    first = {id(p): name for name, p in module.named_parameters()}
+    named = dict(module.named_parameters(remove_duplicate=False))
+    trained = {
+        leaf: first[id(named[name])] for leaf, name in signature.inputs_to_parameters.items() if _trains(named[name])
+    }
+    by_name = {node.name: node for node in program.graph.nodes}
+    outputs = tuple(by_name[name] for name in signature.user_outputs if name in by_name)
+    nodes = tuple(_live(tuple(program.graph.nodes), outputs))
+    present = {node.name for node in nodes}
+    used = {trained[leaf] for leaf in trained if leaf in present}
+    everything = [name for name, p in module.named_parameters() if _trains(p)]
+    given = frozenset(name for name in signature.user_inputs if isinstance(name, str))
+    return Trace(nodes, trained, outputs, given, tuple(name for name in everything if name not in used))
+
+
+@lru_cache
+def _decompositions() -> dict[Any, Any]:
+    every = torch.export.default_decompositions().items()
+    return {op: how for op, how in every if op._schema.name.removeprefix("aten::") in COMPOSED}
+
+
+def _trains(parameter: nn.Parameter) -> bool:
+    return bool(parameter.requires_grad)
+
+
+def _live(nodes: tuple[Node, ...], outputs: tuple[Node, ...]) -> list[Node]:
+    """The nodes through which the outputs' gradient passes, and constants read there, in order."""
+    wanted, stack = set[Node](), list(outputs)
+    while stack:
+        node = stack.pop()
+        if node not in wanted:
+            wanted.add(node)
+            if not constant(node):
+                stack += node.all_input_nodes
+    return [node for node in nodes if node in wanted]
+
+
+def _check_regions(program: Any) -> None:
+    """Refuse parts run under another gradient mode, or by an operator that holds a graph, if parameters enter them."""
+    signature = program.graph_signature
+    depends = set(signature.inputs_to_parameters)
+    for node in program.graph.nodes:
+        if node.op == "call_function" and _writes(node) and _detached(node.args[0]):
+            raise UnreadableError(f"it writes in place ({operation(node)}) into a detached view")
+        if not any(parent.name in depends for parent in node.all_input_nodes):
+            continue
+        depends.add(node.name)
+        if node.op == "call_function" and isinstance(node.target, torch._ops.HigherOrderOperator):
+            raise UnreadableError(
+                f"parameters enter a part of it that runs as {node.target}: no_grad, a branch, a loop"
+            )
+
+
+def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+    """Run the module once, and refuse gradients that are not those of its operations. Its buffers are not changed."""
+    for name, p in module.named_parameters():
+        if p._backward_hooks or p._post_accumulate_grad_hooks:
+            raise UnreadableError(f"a hook changes or reads the gradient of {name}")
+    for name, part in module.named_modules():
+        if getattr(part, "max_norm", None) is not None:
+            raise UnreadableError(f"{name} writes into its weights (max_norm)")
+        if part._backward_hooks or part._backward_pre_hooks:
+            raise UnreadableError(f"{name or 'the module'} has a backward hook")
+    buffers = {name: b.clone() for name, b in module.named_buffers()}
+    with torch.random.fork_rng(devices=[]):
+        try:
+            output = functional_call(module, buffers, positional, keywords)
+        except Exception as error:
+            said = str(error).strip().splitlines() or [""]
+            raise ValueError(
+                f"the module fails on the example input: {type(error).__name__}: {said[0][:200]}"
+            ) from error
+    leaves = torch.utils._pytree.tree_leaves(output)
+    stack = [leaf.grad_fn for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None]
+    if not stack:
+        raise ValueError("no output of the module has a gradient.")
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, torch.autograd.function.BackwardCFunction):
+            raise UnreadableError(f"{type(node).__name__.removesuffix('Backward')} defines a gradient of its own")
+        for parent, _ in node.next_functions:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+
+
+def _writes(node: Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and bool(node.target._schema.is_mutable)
+
+
+def _detached(node: Any) -> bool:
+    """Whether a tensor is a view of a detached one: writing there changes values behind the gradient's back."""
+    while isinstance(node, Node) and node.op == "call_function" and operation(node) in VIEWS:
+        if operation(node) == "detach":
+            return True
+        node = node.args[0]
+    return False
+
+
+def _said(error: Exception) -> str:
+    """Why the export failed, in a clause."""
+    if type(error).__name__.startswith("GuardOnDataDependent"):
+        return "its control flow, or a number that it takes out of a tensor, depends on values"
+    return f"{UNREAD}: {type(error).__name__}: {str(error).strip().splitlines()[0][:160].rstrip('.')}"
+
+
+@contextmanager
+def _silently() -> Iterator[None]:
+    """Without the warnings and the log of torch.export, whose failures are reported in one clause instead."""
+    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name.startswith("torch")]
+    states = [(logger, logger.disabled) for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, state in states:
+            logger.disabled = state

@@ -131,6 +131,7 @@ def test_keys_are_of_the_content_and_the_engine():
     assert len({case.key("a") for case in same}) == 1 and len(set(same)) == 1
     assert len({case.key("a") for case in [same[0], *other]}) == 1 + len(other)
     assert same[0].key("a") != same[0].key("b")
+    assert Case.of("neuron", 2, powers=[1]) == Case.of("neuron", 2) != Case.of("neuron", 2, powers=[1, 1])
     two = [Case.of("nmf", 2, 1, 2, flow="momentum", damping="heavy-ball", tau=tau) for tau in ("1/2", Fraction(2, 4))]
     assert two[0] == two[1]
 

@@ -672,7 +672,7 @@ def test_any_text_is_a_spec_or_one_sentence(text):
 
 def test_the_examples_are_read_by_name():
     """All four; the largest cases come first in a dry run, whose totals are finite."""
-    assert examples() == ["linear", "momentum", "published", "starts"]
+    assert examples() == ["atlas", "linear", "momentum", "published", "starts"]
     for name in examples():
         spec = read_spec(name)
         planned = dry_run(spec.cases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -94,6 +95,8 @@ class Row:
     evidence_lower: str
     evidence_upper: str
     assumptions: tuple[str, ...]
+    prime: int | None  # modulo which the brackets have their rank; None without a count
+    stages: str  # JSON: seconds of each stage, from building the flow to writing the certificate
     seconds: float
     peak_memory: int  # bytes resident, at most, while the case ran
     failure: str
@@ -138,6 +141,7 @@ class _Run:
         self.orbit: Orbit | None = None
         self.certificate: bytes | None = None
         self.note = NOTHING
+        self.stages: dict[str, float] = {}
         self.seconds, self.peak = 0.0, 0
 
     def go(self) -> None:
@@ -160,8 +164,10 @@ class _Run:
         self.seconds, self.peak = time.perf_counter() - start, peak_memory()
 
     def _certify(self) -> None:
-        case, flow = self.case, self.case.flow()
+        case, start = self.case, time.perf_counter()
+        flow = case.flow()
         self.dimension = flow.dimension
+        self.stages["flow"] = time.perf_counter() - start
         if case.at is not None:
             self.orbit = orbit_dimension(flow, case.start, seed=case.seed, max_depth=case.depth)
             self.status, self.note = DONE, "of a special start no certificate is made"
@@ -171,9 +177,12 @@ class _Run:
             memory_limit=self.budget.mebibytes,
         )  # fmt: skip
         self.count = count
+        self.stages |= count.stats
         if count.interrupted:
             raise KeyboardInterrupt
+        start = time.perf_counter()
         self._write(count)
+        self.stages["certificate"] = time.perf_counter() - start
         self.status, self.failure = (STOPPED, count.stopped) if count.stopped else (DONE, "")
 
     def _write(self, count: LawCount) -> None:
@@ -208,6 +217,7 @@ class _Run:
             dimension=self.dimension,
             status=self.status,
             **(NO_BOUNDS | found),
+            stages=json.dumps({stage: round(seconds, 6) for stage, seconds in self.stages.items()}),
             seconds=round(self.seconds, 6),
             peak_memory=self.peak,
             failure=self.failure,
@@ -224,7 +234,7 @@ class _Run:
 
 NO_BOUNDS = {
     "lower": None, "upper": None, "exhibited": None, "error": "0", "filtration": (), "evidence_lower": "",
-    "evidence_upper": "", "assumptions": (),
+    "evidence_upper": "", "assumptions": (), "prime": None,
 }  # fmt: skip
 
 
@@ -238,6 +248,7 @@ def _of_count(count: LawCount) -> dict[str, Any]:
         "evidence_lower": count.evidence.lower,
         "evidence_upper": count.evidence.upper,
         "assumptions": count.assumptions,
+        "prime": count.closure.prime,
     }
 
 

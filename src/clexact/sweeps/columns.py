@@ -25,6 +25,8 @@ ROW: Mapping[str, Kind] = {  # the fields of a Row, but its certificate
     "evidence_lower": "text",
     "evidence_upper": "text",
     "assumptions": "texts",
+    "prime": "whole",
+    "stages": "text",
     "seconds": "real",
     "peak_memory": "whole",
     "failure": "text",

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import product
 from pathlib import Path
 
-from clexact import models
+from clexact import Budget, Case, sweep
 from clexact.certificate import write_atomically
-from clexact.certify import certify
-from clexact.dynamics import Damping, HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
-from clexact.flow import Flow
+from clexact.sweeps.certified import Row
+from clexact.threads import available
 
 FOLDER = Path(__file__).parent / "data"
-SEED, DEGREE = 0, 2
+WITHOUT_PROOF = Budget(certificate_mebibytes=0)
 HEAD = ["network", "flow", "sizes", "D", "lower", "upper", "exact", "proved", "degree", "prime", "seed"]
 
 Sizes = tuple[int, ...]
@@ -35,29 +34,22 @@ class Table:
 
     network: str  # formula and options, as text
     flow: str
-    sizes: Sequence[Sizes]
-    make: Callable[[Sizes], Flow]
+    sizes: Iterable[Case]
     budget: int  # largest dimension
 
-    def flows(self) -> Iterator[tuple[Sizes, Flow]]:
-        """Each size with its flow."""
-        for size in self.sizes:
-            flow = self.make(size)
-            if flow.dimension <= self.budget:
-                yield size, flow
+    @property
+    def cases(self) -> list[Case]:
+        """Those within the budget."""
+        return [case for case in self.sizes if case.dimension is not None and case.dimension <= self.budget]
 
-    def rows(self) -> Iterator[list[str]]:
-        """Certified."""
-        for size, flow in self.flows():
-            yield self.row(size, flow)
-
-    def row(self, size: Sizes, flow: Flow) -> list[str]:
+    def line(self, row: Row) -> list[str]:
         """One count, certified."""
-        count = certify(flow, DEGREE, SEED)
-        numbers = map(str, (count.dimension, count.lower, count.upper))
-        means = map(str, (DEGREE, count.closure.prime, SEED))
-        said = _said(count.exact), _said(count.error == 0)
-        return [self.network, self.flow, " ".join(map(str, size)), *numbers, *said, *means]
+        case = json.loads(row.case)
+        sizes = [*case["sizes"], *([case["heads"]] if "heads" in case else [])]
+        numbers = map(str, (row.dimension, row.lower, row.upper))
+        means = map(str, (case["degree"], row.prime, row.seed))
+        said = _said(row.lower == row.upper), _said(row.error == "0")
+        return [self.network, self.flow, " ".join(map(str, sizes)), *numbers, *said, *means]
 
 
 def _said(true: bool) -> str:
@@ -73,72 +65,68 @@ def _layers(depths: Sequence[int], widest: int) -> list[Sizes]:
     return [size for depth in depths for size in _grid(*[widest] * (depth + 1))]
 
 
-def _heads() -> list[Sizes]:
-    """Sizes d, h, heads of attention, h a multiple of the heads."""
-    return [(d, h, heads) for d, h, heads in _grid(4, 4, 4) if h % heads == 0]
+def _cases(family: str, sizes: Iterable[Sizes], **options: object) -> list[Case]:
+    return [Case.of(family, *size, **options) for size in sizes]
+
+
+def _heads() -> list[Case]:
+    """Attention of sizes d, h, heads, h a multiple of the heads."""
+    return [Case.of("attention", d, h, heads=heads) for d, h, heads in _grid(4, 4, 4) if h % heads == 0]
 
 
 def _relu(bias: bool) -> Table:
-    name = f"relu{', bias' * bias}"
-    return Table(name, "gradient", _layers((2, 3), 4), lambda s: gradient_flow(models.relu(list(s), bias=bias)), 30)
+    return Table(f"relu{', bias' * bias}", "gradient", _cases("relu", _layers((2, 3), 4), bias=bias), 30)
 
 
-def _momentum(tau: str, damping: Damping, sizes: Sequence[Sizes], budget: int) -> Table:
-    return Table("U V^T", f"momentum, tau = {tau}", sizes, lambda s: momentum_flow(models.nmf(*s), damping), budget)
+def _momentum(tau: str, sizes: Sequence[Sizes], budget: int, **damping: str) -> Table:
+    return Table("U V^T", f"momentum, tau = {tau}", _cases("nmf", sizes, flow="momentum", **damping), budget)
 
 
 def _icnn(bias: bool) -> Table:
     name = f"U relu(V^T x{' + b' * bias})"
-    return Table(
-        name, "mirror, U positive", _grid(4, 4, 4), lambda s: mirror_flow(models.icnn(*s, bias=bias), ["U"]), 40
-    )
+    return Table(name, "mirror, U positive", _cases("icnn", _grid(4, 4, 4), flow="mirror", bias=bias), 40)
 
 
 def _convolution(kernel: int, relu: bool) -> Table:
     name = f"conv1d, kernel {kernel}{', relu' * relu}"
-    return Table(
-        name, "gradient", _grid(3, 3, 3), lambda s: gradient_flow(models.conv1d(list(s), kernel=kernel, relu=relu)), 40
-    )
+    return Table(name, "gradient", _cases("conv1d", _grid(3, 3, 3), kernel=kernel, relu=relu), 40)
 
 
 POSITIVE = ["U", "V"]
+ROTARY = [(d, h) for d, h in _grid(5, 6) if h % 2 == 0]
 TABLES: dict[str, list[Table]] = {
-    "linear": [
-        Table("U1 U2 ...", "gradient", _layers((2, 3, 4), 5), lambda s: gradient_flow(models.linear(list(s))), 30),
-    ],
+    "linear": [Table("U1 U2 ...", "gradient", _cases("linear", _layers((2, 3, 4), 5)), 30)],
     "relu": [_relu(bias=False), _relu(bias=True)],
     "momentum": [
-        _momentum("0", None, _grid(4, 9, 4), 41),
-        _momentum("1/2", HeavyBall(Fraction(1, 2)), _grid(3, 5, 3), 25),
-        _momentum("3/t", Nesterov(), _grid(3, 5, 3), 25),
-        Table("relu", "momentum, tau = 0", _grid(3, 3, 3), lambda s: momentum_flow(models.relu(list(s))), 25),
+        _momentum("0", _grid(4, 9, 4), 41),
+        _momentum("1/2", _grid(3, 5, 3), 25, damping="heavy-ball", tau="1/2"),
+        _momentum("3/t", _grid(3, 5, 3), 25, damping="nesterov"),
+        Table("relu", "momentum, tau = 0", _cases("relu", _grid(3, 3, 3), flow="momentum"), 25),
     ],
     "nmf": [
-        Table("U V^T", "mirror", _grid(5, 5, 5), lambda s: mirror_flow(models.nmf(*s), POSITIVE), 50),
+        Table("U V^T", "mirror", _cases("nmf", _grid(5, 5, 5), flow="mirror"), 50),
         Table(
-            "U V^T", "mirror momentum, tau = 0", _grid(3, 3, 3),
-            lambda s: momentum_flow(models.nmf(*s), positive=POSITIVE), 25,
+            "U V^T", "mirror momentum, tau = 0", _cases("nmf", _grid(3, 3, 3), flow="momentum", positive=POSITIVE), 25
         ),
     ],
     "icnn": [_icnn(bias=False), _icnn(bias=True)],
     "attention": [
-        Table("d h heads", "gradient", _heads(), lambda s: gradient_flow(models.attention(s[0], s[1], heads=s[2])), 64),
-        Table(
-            "d h, rotary", "gradient", [(d, h) for d, h in _grid(5, 6) if h % 2 == 0],
-            lambda s: gradient_flow(models.attention(s[0], s[1], rope=True)), 64,
-        ),
+        Table("d h heads", "gradient", _heads(), 64),
+        Table("d h, rotary", "gradient", _cases("attention", ROTARY, rope=True), 64),
     ],
     "convolution": [_convolution(kernel, relu) for kernel in (1, 2, 3) for relu in (False, True)],
-}  # fmt: skip
+}
 
 
 def text(tables: Sequence[Table]) -> str:
     """A file of several tables."""
+    cases = [(table, case) for table in tables for case in table.cases]
+    found = sweep([case for _, case in cases], jobs=available(), budget=WITHOUT_PROOF)
+    rows = {row.case: row for row in found}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEAD)
-    for table in tables:
-        writer.writerows(table.rows())
+    writer.writerows(table.line(rows[case.to_json()]) for table, case in cases)
     return out.getvalue()
 
 

@@ -32,7 +32,8 @@ NOTHING = "nothing was found before the end"
 class Budget:
     """Limits of one case: time, resident memory of the process, size of a compressed certificate. None: no limit.
 
-    ValueError or TypeError unless the limits are positive numbers; those of memory are integers.
+    With ``certificate_mebibytes = 0`` no certificate is written. ValueError or TypeError unless the limits are positive
+    numbers otherwise; those of memory are integers.
     """
 
     seconds: float | None = None
@@ -42,7 +43,8 @@ class Budget:
     def __post_init__(self) -> None:
         _check_limit("seconds", self.seconds, (int, float))
         _check_limit("mebibytes", self.mebibytes, (int,))
-        _check_limit("certificate_mebibytes", self.certificate_mebibytes, (int,))
+        if self.certificate_mebibytes != 0:
+            _check_limit("certificate_mebibytes", self.certificate_mebibytes, (int,))
 
     def largest(self, other: Budget) -> Budget:
         """The larger of each limit."""
@@ -186,13 +188,16 @@ class _Run:
         self.status, self.failure = (STOPPED, count.stopped) if count.stopped else (DONE, "")
 
     def _write(self, count: LawCount) -> None:
+        allowed = self.budget.certificate_mebibytes
+        if allowed == 0:
+            self.note = "none was asked for"
+            return
         self.note = "the end came before it was written"
         try:
             data = count.certificate.to_bytes(compressed=True)
         except ValueError as error:
             self.note = str(error)
             return
-        allowed = self.budget.certificate_mebibytes
         if allowed is not None and len(data) > allowed * MIB:
             self.note = f"it has {-(-len(data) // MIB)} MiB, over {allowed} MiB"
             return

@@ -36,6 +36,7 @@ class Table:
     flow: str
     sizes: Iterable[Case]
     budget: int  # largest dimension
+    option: str | None = None  # whose value, by default 1, stands behind the sizes
 
     @property
     def cases(self) -> list[Case]:
@@ -45,7 +46,7 @@ class Table:
     def line(self, row: Row) -> list[str]:
         """One count, certified."""
         case = json.loads(row.case)
-        sizes = [*case["sizes"], *([case["heads"]] if "heads" in case else [])]
+        sizes = [*case["sizes"], *([] if self.option is None else [case.get(self.option, 1)])]
         numbers = map(str, (row.dimension, row.lower, row.upper))
         means = map(str, (case["degree"], row.prime, row.seed))
         said = _said(row.lower == row.upper), _said(row.error == "0")
@@ -78,8 +79,8 @@ def _relu(bias: bool) -> Table:
     return Table(f"relu{', bias' * bias}", "gradient", _cases("relu", _layers((2, 3), 4), bias=bias), 30)
 
 
-def _momentum(tau: str, sizes: Sequence[Sizes], budget: int, **damping: str) -> Table:
-    return Table("U V^T", f"momentum, tau = {tau}", _cases("nmf", sizes, flow="momentum", **damping), budget)
+def _momentum(shown: str, sizes: Sequence[Sizes], budget: int, **damping: str) -> Table:
+    return Table("U V^T", f"momentum, tau = {shown}", _cases("nmf", sizes, flow="momentum", **damping), budget)
 
 
 def _icnn(bias: bool) -> Table:
@@ -111,7 +112,7 @@ TABLES: dict[str, list[Table]] = {
     ],
     "icnn": [_icnn(bias=False), _icnn(bias=True)],
     "attention": [
-        Table("d h heads", "gradient", _heads(), 64),
+        Table("d h heads", "gradient", _heads(), 64, option="heads"),
         Table("d h, rotary", "gradient", _cases("attention", ROTARY, rope=True), 64),
     ],
     "convolution": [_convolution(kernel, relu) for kernel in (1, 2, 3) for relu in (False, True)],

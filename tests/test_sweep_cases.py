@@ -319,9 +319,12 @@ def test_certificates_that_are_not_kept_have_a_note(monkeypatch):
     large = certified(case, Budget(certificate_mebibytes=1), ENGINE)
     monkeypatch.setattr(module, "MAX_TERMS", 10)
     unlisted = certified(case, Budget(), ENGINE)
+    none = certified(case, Budget(certificate_mebibytes=0), ENGINE)
+    assert none.certificate is None and none.certificate_note == "none was asked for"
+    assert "certificate" in json.loads(large.stages) and sum(json.loads(large.stages).values()) <= large.seconds
     assert "MiB, over 1 MiB" in large.certificate_note and "would list" in unlisted.certificate_note
     assert large.certificate is unlisted.certificate is None
-    assert (large.status, large.lower) == (unlisted.status, unlisted.lower) == (DONE, 3)
+    assert (large.status, large.lower) == (unlisted.status, unlisted.lower) == (none.status, none.lower) == (DONE, 3)
 
 
 def test_an_interrupt_from_outside_is_not_swallowed():
@@ -372,7 +375,7 @@ def test_a_process_that_died_has_a_row():
 
 @pytest.mark.parametrize("wrong", [
     {"seconds": 0}, {"seconds": float("nan")}, {"seconds": float("inf")}, {"seconds": "1"}, {"seconds": True},
-    {"mebibytes": -1}, {"mebibytes": 1.5}, {"certificate_mebibytes": 0},
+    {"mebibytes": -1}, {"mebibytes": 1.5}, {"certificate_mebibytes": -1},
 ])  # fmt: skip
 def test_budgets_are_positive(wrong):
     """One sentence."""

@@ -1,16 +1,19 @@
 """Cases as plain data, their specs, and one case run within a budget."""
 
 import dataclasses
+import doctest
 import gzip
 import itertools
 import json
 import pickle
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -542,6 +545,7 @@ WRONG = [
     ("[[cases]]\nfamily = 'linear'\nsizes = [2, 2]\n[[cases]]\nfamily = 'linear'\nsize = [2, 2]",
      r"block 2 \(linear\): a block has no key 'size'"),
     ("[[cases]]\nsizes = [2, 2]", "block 1: a block takes one of family, system and python, not none"),
+    ("[[cases]]\nfamily = [['linear']]\nsizes = [2, 2]", "family must be a text or a list of texts"),
     ("[[cases]]\nfamily = 'resnet'\nsizes = [2, 2]", "unknown family 'resnet': expected one of linear"),
     ("[[cases]]\nfamily = 'linear'\nsizes = [2]", "block 1.*linear takes at least two sizes"),
     ("[[cases]]\nfamily = 'linear'\nsizes = [2, 2]\nbias = true", "bias = True belongs to relu.*, not to 'linear'"),
@@ -736,3 +740,14 @@ def test_importing_the_package_does_not_import_sweeps():
     """It stays light."""
     code = "import sys, clexact; sys.exit(any(name.startswith('clexact.sweeps') for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_the_documentation_is_true():
+    """Its spec is read, its example session gives what it shows, and its table has the numbers of cases."""
+    page = Path(__file__).parents[1] / "docs" / "sweeps.md"
+    text = page.read_text()
+    for spec in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
+        assert len(parse_spec(spec).cases) > 100
+    assert doctest.testfile(str(page), module_relative=False).failed == 0
+    table = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", text, re.MULTILINE))
+    assert table == {name: str(len(read_spec(name).cases)) for name in examples()}

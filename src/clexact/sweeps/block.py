@@ -66,6 +66,9 @@ class Block:
             raise ValueError(f"a block takes one of family, system and python, not {' and '.join(kinds) or 'none'}.")
         (kind,) = kinds
         names = alternatives(kind, self.table[kind])
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"{kind} must be a text or a list of texts, not {name!r}.")
         if kind == "family":
             return [{"family": name} for name in names]
         return [self._with_text(kind, name) for name in names]

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import gc
 import json
 import sqlite3
 import subprocess
@@ -31,8 +32,8 @@ WANTED = {key(i): BUDGET for i in range(4)}
 
 @pytest.fixture
 def path(tmp_path):
-    """Of a store that is not there yet."""
-    return tmp_path / "sweep.db"
+    """Of a store that is not there yet; with signs that mean something in an address."""
+    return tmp_path / "my sweep?#%20.db"
 
 
 def filled(path, *rows):
@@ -281,6 +282,38 @@ def test_a_driver_elsewhere_lives_by_its_heartbeat(path, age, taken):
             db.execute("UPDATE drivers SET place = 'elsewhere', heartbeat = ?", (time.time() - age,))
             db.commit()
         assert two.claim([key(0)]) == [key(0)] * taken
+
+
+@pytest.mark.parametrize("way", ["closed", "forgotten"])
+def test_a_store_that_cannot_sign_off_leaves_no_lease_behind(path, monkeypatch, way):
+    """Its process lives on, as in a notebook: on a full disk, or if it is never closed."""
+    one = Store(path)
+    assert one.claim([key(0)]) == [key(0)]
+    if way == "closed":
+        with monkeypatch.context() as patch:
+            patch.setattr(leases, "end", fail)
+            one.close()
+    else:
+        del one
+        gc.collect()
+    with Store(path) as two:
+        assert two.claim([key(0)]) == [key(0)]
+
+
+def fail(*arguments):
+    """As on a full disk."""
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_claim_that_is_not_committed_leaves_no_driver(path, monkeypatch):
+    """Its number may be another's by then."""
+    with Store(path) as one, Store(path) as two:
+        with monkeypatch.context() as patch:
+            patch.setattr(leases, "lease", fail)
+            with pytest.raises(StoreError):
+                one.claim([key(0)])
+        assert two.claim([key(0)]) == [key(0)]
+        assert one.claim([key(0), key(1)]) == [key(1)]
 
 
 def test_the_heartbeat_beats_and_ends(path, monkeypatch):
@@ -759,6 +792,8 @@ def test_certificates_are_written_as_files(certificates, tmp_path, capsys):
         (("results", "DB", "--columns", "label,nope"), "no column is called 'nope'; the columns are key"),
         (("results", "DB", "--sort", "label up"), "expected a column, or a column and desc, not 'label up'"),
         (("results", "DB", "--limit", "-1"), "--limit must not be negative, not -1"),
+        (("results", "DB", "--summary", "--limit", "3"), "give it without --columns, --sort and --limit"),
+        (("results", "DB", "--certificates", "FOLDER"), "'../outside' is not the key of a case"),
         (("results", "DB", "--format", "parquet"), "--format parquet needs --out FILE"),
         (("results", "DB", "--summary", "--out", "x.parquet"), "is for rows, not for --summary"),
         (("results", "DB", "--out", "/nowhere/x.csv"), "cannot open '/nowhere/x.csv'"),
@@ -770,6 +805,7 @@ def test_certificates_are_written_as_files(certificates, tmp_path, capsys):
 )  # fmt: skip
 def test_wrong_words_are_one_sentence(path, capsys, words, said):
     """Exit status 2, nothing on standard output."""
-    filled(path, row(0))
-    status, out, err = run(capsys, *(str(path) if word == "DB" else word for word in words))
+    filled(path, row(0, key="../outside"))
+    places = {"DB": path, "FOLDER": path.parent / "folder"}
+    status, out, err = run(capsys, *(places.get(word, word) for word in words))
     assert (status, out) == (2, "") and said in err and err.count("\n") == 1

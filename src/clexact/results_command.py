@@ -69,6 +69,8 @@ def run(arguments: argparse.Namespace) -> None:
     kind = _format(arguments)
     if arguments.limit is not None and arguments.limit < 0:
         raise ValueError(f"--limit must not be negative, not {arguments.limit}.")
+    if arguments.summary and (arguments.columns or arguments.sort or arguments.limit is not None):
+        raise ValueError("--summary has its own lines: give it without --columns, --sort and --limit.")
     if arguments.out is not None:
         check_folder(Path(arguments.out))
     from clexact.sweeps.store import Store
@@ -175,6 +177,8 @@ def _write_certificates(store: Store, arguments: argparse.Namespace) -> None:
     where = f"({arguments.where or 'TRUE'}\n) AND certificate_sha256 IS NOT NULL"
     count = 0
     for row in store.rows(where, ["key"], arguments.sort, all_engines=arguments.all_engines, limit=arguments.limit):
+        if not row["key"].isalnum():  # it becomes the name of a file
+            raise ValueError(f"{row['key']!r} is not the key of a case.")
         write_atomically(folder / f"{row['key']}.json.gz", store.certificate(row["key"]))
         count += 1
     print(f"{count} certificate{'s' * (count != 1)} in {folder}")

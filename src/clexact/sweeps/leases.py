@@ -11,13 +11,18 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
+from typing import ClassVar
+from weakref import WeakValueDictionary
 
 BEAT, LOST = 15.0, 60.0  # seconds between two signs of life; and after which a driver elsewhere counts as dead
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS drivers (
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again, so that a driver taken for dead cannot meet its heir
-    place TEXT NOT NULL, pid INTEGER NOT NULL, started INTEGER NOT NULL, heartbeat REAL NOT NULL
+    place TEXT NOT NULL, pid INTEGER NOT NULL, started INTEGER NOT NULL, -- a process
+    number INTEGER NOT NULL, -- of its Presence
+    heartbeat REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS leases (
     key TEXT PRIMARY KEY, driver INTEGER NOT NULL REFERENCES drivers ON DELETE CASCADE
@@ -30,22 +35,39 @@ WHERE NOT EXISTS (SELECT 1 FROM results WHERE key = :key AND (id > :since OR sta
 HOLDER = "SELECT drivers.* FROM leases JOIN drivers ON drivers.id = leases.driver WHERE leases.key = ?"
 
 
+class Presence:
+    """That a store is open in this process: held by the store, and known by its number as long as it is."""
+
+    numbers = count(1)
+    known: ClassVar[WeakValueDictionary[int, Presence]] = WeakValueDictionary()
+
+    def __init__(self) -> None:
+        self.number = next(self.numbers)
+        self.known[self.number] = self
+
+    def end(self) -> None:
+        """The store is closed."""
+        self.known.pop(self.number, None)
+
+
 @dataclass(frozen=True)
 class Driver:
-    """A process that runs a sweep, as the store knows it."""
+    """A store open in a process that runs a sweep, as the file knows it."""
 
     id: int
     place: str
     pid: int
     started: int
+    number: int
     heartbeat: float
 
     @property
     def alive(self) -> bool:
         """Here, whether the process is there: no clock is asked. Elsewhere, whether it gave a sign of life lately."""
-        if self.place == here():
-            return process_start(self.pid) == self.started
-        return abs(time.time() - self.heartbeat) <= LOST
+        if self.place != here():
+            return abs(time.time() - self.heartbeat) <= LOST
+        same = process_start(self.pid) == self.started
+        return same and (self.pid != os.getpid() or self.number in Presence.known)
 
 
 @cache
@@ -76,15 +98,12 @@ def process_start(pid: int) -> int | None:
     return None if words[0] in "ZX" else int(words[19])
 
 
-def register(db: sqlite3.Connection) -> int:
-    """Enter this process as a driver; its number."""
+def register(db: sqlite3.Connection, presence: Presence) -> int:
+    """Enter a store of this process as a driver; its id."""
     pid = os.getpid()
-    place, started = here(), process_start(pid)
-    entered = db.execute(
-        "INSERT INTO drivers (place, pid, started, heartbeat) VALUES (?, ?, ?, ?)", (place, pid, started, time.time())
-    )
-    assert entered.lastrowid is not None
-    return entered.lastrowid
+    driver = here(), pid, process_start(pid), presence.number, time.time()
+    names = "place, pid, started, number, heartbeat"
+    return int(db.execute(f"INSERT INTO drivers ({names}) VALUES (?, ?, ?, ?, ?)", driver).lastrowid or 0)
 
 
 def registered(db: sqlite3.Connection, driver: int | None) -> bool:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -53,8 +53,9 @@ class Store:
             path = Path(tempfile.mkdtemp(prefix="clexact-"), "sweep.db")
             self._remove = weakref.finalize(self, shutil.rmtree, path.parent, ignore_errors=True)
         self.path = Path(path)
+        self._presence = leases.Presence()
         self._driver: int | None = None
-        self._heartbeat: leases.Heartbeat | None = None
+        self._stop_heartbeat: Callable[[], object] = lambda: None
         self._since = 0  # rows after this one were written during this sweep
         self._db = opened(self.path, write=write)
 
@@ -67,7 +68,9 @@ class Store:
     def close(self) -> None:
         """Give the leases back and close the file."""
         with self._lock:
-            with suppress(StoreError):  # a full disk: others see that this process has ended
+            self._stop_heartbeat()
+            self._presence.end()
+            with suppress(StoreError):  # a full disk: without the presence, the leases are taken over
                 self.release()
             if "_reader" in self.__dict__:
                 self._reader.close()
@@ -98,9 +101,15 @@ class Store:
         Not those that are done, that have a row since ``pending``, or that a living driver has. The leases of a driver
         that has died are taken over: on this machine at once, elsewhere a minute after its last sign of life.
         """
-        with self._writing() as db:
-            driver = self._registered(db)
-            return [key for key in keys if leases.lease(db, key, driver, self._since)]
+        with self._lock:
+            with self._writing() as db:
+                driver = self._driver
+                if driver is None or not leases.registered(db, driver):
+                    driver = leases.register(db, self._presence)
+                mine = [key for key in keys if leases.lease(db, key, driver, self._since)]
+            if driver != self._driver:  # once this is committed
+                self._sign_on(driver)
+        return mine
 
     def add(self, row: Row) -> bool:
         """Write a row and end its lease, committed at once.
@@ -137,12 +146,9 @@ class Store:
         """Give back the leases of these keys; of all, and sign off, if none are given."""
         if self._driver is None:
             return
-        if keys is None and self._heartbeat is not None:
-            self._heartbeat.stop()
         with self._writing() as db:
             if keys is None:
                 leases.end(db, self._driver)
-                self._driver = self._heartbeat = None
             else:
                 mine = ((key, self._driver) for key in keys)
                 db.executemany("DELETE FROM leases WHERE key = ? AND driver = ?", mine)
@@ -152,13 +158,11 @@ class Store:
         with self._lock, explained(self.path):
             return [key for key in keys if leases.held_by_other(self._db, key, self._driver)]
 
-    def _registered(self, db: sqlite3.Connection) -> int:
-        if self._driver is None or not leases.registered(db, self._driver):
-            if self._heartbeat is not None:  # the driver was taken for dead
-                self._heartbeat.stop()
-            self._driver = leases.register(db)
-            self._heartbeat = leases.Heartbeat(lambda: connect(self.path, "rw"), self._driver)
-        return self._driver
+    def _sign_on(self, driver: int) -> None:
+        """From now on this driver, with its heartbeat."""
+        self._stop_heartbeat()
+        self._driver, heartbeat = driver, leases.Heartbeat(partial(connect, self.path, "rw"), driver)
+        self._stop_heartbeat = weakref.finalize(self, heartbeat.stop)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

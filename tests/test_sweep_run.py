@@ -245,7 +245,7 @@ def test_workers_that_all_die_end_the_sweep():
 )
 def test_wrong_input_is_refused(cases, options, error, said, monkeypatch):
     """Before any work, in one sentence."""
-    monkeypatch.setattr(execute, "PATIENCE", 0.5)
+    monkeypatch.setattr("clexact.sweeps.cluster.PATIENCE", 0.5)
     with pytest.raises(error, match=said) as raised:
         clexact.sweep(cases, **options)
     assert "\n" not in str(raised.value)

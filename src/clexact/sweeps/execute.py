@@ -1,8 +1,7 @@
-"""Jobs on the engines of joblib: processes of loky here, or a dask cluster. Each worker has them run in a sandbox."""
+"""Jobs on the engines of joblib, whose workers have them run in sandboxes: processes of loky, or ``cluster.py``."""
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import signal
@@ -12,14 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 from clexact.sweeps.sandbox import Death, Job, Outcome, Sandbox
 
 DEATHS = 3  # of workers while a job is in flight, at which the job is given up
 BARREN = 5  # deaths of workers one after the other, with no outcome between them, at which the sweep is given up
-PATIENCE = 30.0  # seconds in which a scheduler must answer and have a worker
 LOOK = 0.5  # seconds between two looks of a worker at its driver
 
 _own = threading.local()
@@ -81,7 +79,7 @@ class Local:
         """By loky, whose workers end when the driver is gone and never see Ctrl-C, which is the driver's."""
         follow = {"initializer": _follow, "initargs": (os.getpid(),)}
         with _no_interrupts():
-            outcomes = _parallel(jobs, one_by_one, "loky", n_jobs=self.slots, **follow)
+            outcomes = parallel(jobs, one_by_one, "loky", n_jobs=self.slots, **follow)
         try:
             with closing(outcomes):
                 yield from outcomes
@@ -97,72 +95,14 @@ class Local:
             get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
-class Cluster:
-    """The workers of a dask scheduler. ValueError if none answers, or if it has no worker."""
-
-    def __init__(self, address: str) -> None:
-        from distributed import Client
-
-        self.address = address
-        self._logger = logging.getLogger("distributed.client")
-        self._level = self._logger.level
-        self._logger.setLevel(logging.CRITICAL + 1)  # it tells of lost connections in tracebacks
-        try:
-            self._client = Client(address, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TypeError, TimeoutError) as error:
-            self._logger.setLevel(self._level)
-            raise ValueError(f"no dask scheduler answers at {address!r}: {error}") from None
-        try:
-            self._client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError:
-            self.close()
-            raise ValueError(
-                f"the scheduler at {address} has no worker after {PATIENCE:.0f} s: 'dask worker {address}' starts some."
-            ) from None
-        threads: dict[str, int] = self._client.nthreads()
-        hosts = Counter[str]()
-        for worker, count in threads.items():
-            hosts[worker.rpartition(":")[0]] += count
-        self.slots, self.crowd = sum(threads.values()), max(hosts.values())
-
-    def run(self, jobs: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
-        """By joblib's backend of dask, which itself runs anew what a killed worker had in flight."""
-        from distributed import CancelledError, KilledWorker
-        from distributed.comm import CommClosedError
-
-        try:
-            with closing(_parallel(jobs, one_by_one, self._backend())) as outcomes:
-                yield from outcomes
-        except KilledWorker:
-            raise WorkerLostError from None
-        except (CancelledError, CommClosedError):
-            raise SweepError(f"the scheduler at {self.address} is lost.") from None
-
-    def _backend(self) -> Any:
-        """joblib's, which would run the jobs in the driver if the cluster has one thread only."""
-        from joblib._dask import DaskDistributedBackend
-
-        class Backend(DaskDistributedBackend):  # type: ignore[misc]
-            def effective_n_jobs(self, n_jobs: int) -> int:
-                return max(2, int(super().effective_n_jobs(n_jobs)))
-
-        return Backend(client=self._client)
-
-    def close(self) -> None:
-        """The connection. The scheduler forgets this driver's jobs."""
-        with suppress(OSError, TimeoutError):
-            self._client.close(timeout=1)
-        self._logger.setLevel(self._level)
-
-
-def _parallel(jobs: Iterator[bytes], one_by_one: bool, backend: Any, **options: Any) -> Any:
+def parallel(jobs: Iterator[bytes], one_by_one: bool, backend: Any, **options: Any) -> Any:
     """joblib's generator of outcomes. It pulls the jobs from a thread of its own."""
     from joblib import Parallel, delayed, parallel_config
 
     ahead = {"batch_size": 1, "pre_dispatch": "n_jobs"} if one_by_one else {"batch_size": "auto"}
     with parallel_config(backend, **options):
-        parallel = Parallel(return_as="generator_unordered", max_nbytes=None, **ahead)
-    return parallel(map(delayed(relay), jobs))
+        workers = Parallel(return_as="generator_unordered", max_nbytes=None, **ahead)
+    return workers(map(delayed(relay), jobs))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from clexact.provenance import engine
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import DONE, FAILED, STOPPED, Budget, Row, died
 from clexact.sweeps.display import Tally, shown
-from clexact.sweeps.execute import Cluster, Local, Pool, execute
+from clexact.sweeps.execute import Local, Pool, execute
 from clexact.sweeps.sandbox import Death, Job
 from clexact.sweeps.store import Store
 
@@ -127,7 +127,7 @@ def carry_out(
     todo = {key: by_key[key] for key in store.pending({key: p.budget for key, p in by_key.items()}, retry_failed)}
     tally = Tally(len(todo), sum(plan.cost for plan in todo.values()), reused=len(by_key) - len(todo))
     if todo:
-        pool: Pool = Local(min(jobs, len(todo))) if cluster is None else Cluster(cluster)
+        pool = Local(min(jobs, len(todo))) if cluster is None else _cluster(cluster)
         tally.slots = pool.slots
         try:
             with shown(tally, progress):
@@ -135,6 +135,13 @@ def carry_out(
         finally:
             pool.close()
     return tally
+
+
+def _cluster(address: str) -> Pool:
+    needed("distributed", "cluster")
+    from clexact.sweeps.cluster import Cluster
+
+    return Cluster(address)
 
 
 def _run(todo: Mapping[str, Plan], store: Store, pool: Pool, tally: Tally) -> None:

@@ -1,16 +1,21 @@
 """The models that are timed, each with the source of its laws and the answers known for it.
 
-A case is a family with its sizes. Laws known, all from arXiv 2307.00144, section 2: linear, the entries of
-U_l^T U_l - U_{l+1} U_{l+1}^T (for n n ... n they are independent); ReLU, one for each hidden unit; x_1 ... x_D, the
-D - 1 differences of squares.
+Searches and peers have a ``Case`` of their own; counts and their growth are cases of sweeps. Laws known, all from arXiv
+2307.00144, section 2: linear, the entries of U_l^T U_l - U_{l+1} U_{l+1}^T (for n n ... n they are independent); ReLU,
+one for each hidden unit; x_1 ... x_D, the D - 1 differences of squares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
-from clexact import Flow, Model, gradient_flow, models, momentum_flow
+import clexact
+from clexact import Model, models
+
+HERE = Path(__file__).parent
+of = clexact.Case.of
 
 
 class Case(NamedTuple):
@@ -45,11 +50,10 @@ class Growth(NamedTuple):
     """A family that grows with n: the number of laws known for n, and what theory says of the exponent of D."""
 
     name: str
-    case: Callable[[int], Case]
+    case: Callable[[int], clexact.Case]
     known: Callable[[int], int]
     sizes: tuple[int, ...]
     theory: str
-    flow: Callable[[Model], Flow] = gradient_flow
 
 
 # With N independent laws of degree 2 that generate all others, degree 4 adds their N (N + 1) / 2 products.
@@ -67,9 +71,9 @@ SEARCHES = [
 
 
 class Count(NamedTuple):
-    """A count by the command line, with its targets in seconds and MiB and the number of laws known."""
+    """A case of a sweep, with its targets in seconds and MiB and the number of laws known."""
 
-    words: str
+    case: clexact.Case
     target: float
     known: int
     memory: float = 2048.0
@@ -78,23 +82,23 @@ class Count(NamedTuple):
 # Known: U_l^T U_l - U_(l+1) U_(l+1)^T, independent; one for each hidden unit; Q^T Q - K^T K and V^T V - O^T O for each
 # head, one for each plane under rotary positions; Noether's r (r - 1) / 2 under momentum (arXiv 2405.12888).
 COUNTS = [
-    Count("linear 30 30 30", 10.0, 465),
-    Count("linear 70 70 70", 20.0, 2485),
-    Count("linear 30 30 30 30", 60.0, 930),
-    Count("linear 50 50 50 50 50", 60.0, 3 * 1275),
-    Count("relu 100 100 100 --bias", 30.0, 100),
-    Count("relu 50 50 50 50", 60.0, 100),
-    Count("attention 64 16 --heads 4", 60.0, 4 * (136 + 136)),
-    Count("attention 16 16 --heads 4 --rope", 30.0, 4 * (8 + 136)),
-    Count("attention 16 4 --heads 4 --tokens 3", 30.0, 4 * (10 + 10)),
-    Count("conv2d 3 16 16 --kernel 3", 30.0, 136),
-    Count("conv2d 3 16 16 --kernel 3 --relu", 30.0, 16),
-    Count("linear 20 20 20 --flow momentum", 60.0, 190),
-    Count("linear 20 20 20 --flow momentum --damping nesterov", 60.0, 190),
-    Count("linear 40 40 40 --flow momentum", 60.0, 780),
-    Count("nmf 20 20 20 --flow mirror", 60.0, 20),
-    Count("linear 223 223 223", 120.0, 24976, 12288.0),
-    Count("bench/attention_head.py:net", 120.0, 2080, 12288.0),
+    Count(of("linear", 30, 30, 30), 10.0, 465),
+    Count(of("linear", 70, 70, 70), 20.0, 2485),
+    Count(of("linear", 30, 30, 30, 30), 60.0, 930),
+    Count(of("linear", 50, 50, 50, 50, 50), 60.0, 3 * 1275),
+    Count(of("relu", 100, 100, 100, bias=True), 30.0, 100),
+    Count(of("relu", 50, 50, 50, 50), 60.0, 100),
+    Count(of("attention", 64, 16, heads=4), 60.0, 4 * (136 + 136)),
+    Count(of("attention", 16, 16, heads=4, rope=True), 30.0, 4 * (8 + 136)),
+    Count(of("attention", 16, 4, heads=4, tokens=3), 30.0, 4 * (10 + 10)),
+    Count(of("conv2d", 3, 16, 16, kernel=3), 30.0, 136),
+    Count(of("conv2d", 3, 16, 16, kernel=3, relu=True), 30.0, 16),
+    Count(of("linear", 20, 20, 20, flow="momentum"), 60.0, 190),
+    Count(of("linear", 20, 20, 20, flow="momentum", damping="nesterov"), 60.0, 190),
+    Count(of("linear", 40, 40, 40, flow="momentum"), 60.0, 780),
+    Count(of("nmf", 20, 20, 20, flow="mirror"), 60.0, 20),
+    Count(of("linear", 223, 223, 223), 120.0, 24976, 12288.0),
+    Count(of(str(HERE / "attention_head.py:net")), 120.0, 2080, 12288.0),
 ]
 
 PEERS = [
@@ -135,24 +139,24 @@ SYSTEMS = [
 SPARSE = "1: sparse rows, as many as coordinates"
 GRAMS = "1.5: the laws have n^3 terms"
 GROWTH = [
-    Growth("linear n n n", lambda n: Case("linear", (n,) * 3), lambda n: n * (n + 1) // 2,
+    Growth("linear n n n", lambda n: of("linear", n, n, n), lambda n: n * (n + 1) // 2,
            (8, 16, 24, 32, 48, 64, 96, 128), GRAMS),
-    Growth("linear n n n n", lambda n: Case("linear", (n,) * 4), lambda n: n * (n + 1),
+    Growth("linear n n n n", lambda n: of("linear", n, n, n, n), lambda n: n * (n + 1),
            (8, 16, 24, 32, 48, 64, 96), GRAMS),
-    Growth("relu n n n", lambda n: Case("relu", (n,) * 3), lambda n: n, (8, 16, 32, 64, 96, 128, 192), SPARSE),
-    Growth("relu n n n n --bias", lambda n: Case("relu", (n,) * 4, True), lambda n: 2 * n,
+    Growth("relu n n n", lambda n: of("relu", n, n, n), lambda n: n, (8, 16, 32, 64, 96, 128, 192), SPARSE),
+    Growth("relu n n n n --bias", lambda n: of("relu", n, n, n, n, bias=True), lambda n: 2 * n,
            (8, 16, 32, 48, 64, 96, 128), SPARSE),
-    Growth("attention n n", lambda n: Case("attention", (n, n)), lambda n: n * (n + 1),
+    Growth("attention n n", lambda n: of("attention", n, n), lambda n: n * (n + 1),
            (8, 16, 24, 32, 48, 64), GRAMS),
-    Growth("product n", lambda n: Case("product", (n,)), lambda n: n - 1, (8, 32, 64, 128, 256, 512, 1024, 2048),
+    Growth("product n", lambda n: of("product", n), lambda n: n - 1, (8, 32, 64, 128, 256, 512, 1024, 2048),
            "2: the laws are found by elimination"),
-    Growth("momentum, linear n n n", lambda n: Case("linear", (n,) * 3), lambda n: n * (n - 1) // 2,
-           (4, 8, 12, 16, 20, 24, 28), "3: dense rank", momentum_flow),
+    Growth("momentum, linear n n n", lambda n: of("linear", n, n, n, flow="momentum"), lambda n: n * (n - 1) // 2,
+           (4, 8, 12, 16, 20, 24, 28), "3: dense rank"),
 ]  # fmt: skip
 
 SEARCH_GROWTH = Growth(
     "laws of degree 2, linear n n n",
-    lambda n: Case("linear", (n,) * 3),
+    lambda n: of("linear", n, n, n),
     lambda n: n * (n + 1) // 2,
     (4, 6, 8, 10, 12, 16, 20, 24),
     theory="2.5: D^2/2 unknowns, 2 sqrt(D/2) entries for each",

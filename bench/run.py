@@ -15,7 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import log
 from typing import Any
@@ -28,14 +28,16 @@ import machine
 from peers import MissingPeerError, sage_peer, sympy_peer
 from rich.console import Console
 from rich.table import Table
-from timing import MEMORY, FailedRunError, fresh, median_limited, median_of, run_python
+from timing import MEMORY, FailedRunError, Timed, fresh, median_limited, median_of, run_python, timed
 
 import clexact
 from clexact.claims import batches as reproduce
+from clexact.sweeps.certified import Row as SweptRow
 
 Count = Callable[[cases.Case], int]
 Row = dict[str, Any]  # cells by column; "right" is None where there is no answer to compare
 SEED = 0
+WITHOUT_PROOF = clexact.Budget(certificate_mebibytes=0)
 WIDTH = 160  # of the tables when piped
 PEER_LIMIT = 60.0  # seconds a peer may take
 FITTED = 5  # sizes of which an exponent is fitted, at least
@@ -56,13 +58,6 @@ seconds = time.perf_counter() - start
 peak = memory("VmHWM") / 2**20
 print(json.dumps({{"seconds": seconds, "peak": peak, "answer": [len(laws), len(laws.independent)],
                   "complete": laws.complete}}))
-"""
-COUNT = f"""{MEMORY}
-import contextlib, io, json, sys
-from clexact.cli import run
-with contextlib.redirect_stdout(io.StringIO()) as out:
-    run(["certify", *sys.argv[1:]])
-print(json.dumps(json.loads(out.getvalue()) | {{"peak": memory("VmHWM") / 2**20}}))
 """
 ENGINE = """
 import json, re, sys, time
@@ -141,21 +136,32 @@ def _search_row(search: cases.Search, repeats: int) -> Row:
 
 
 def counts(repeats: int, quick: bool) -> list[Row]:
-    """Counts at the sizes of the targets, each a fresh ``clexact certify``; its own clock, so imports are left out."""
+    """Counts at the sizes of the targets, each a sweep of its own in a fresh process; building the flow is left out."""
     return [_count_row(count, repeats) for count in (cases.COUNTS[:1] if quick else cases.COUNTS)]
 
 
 def _count_row(count: cases.Count, repeats: int) -> Row:
-    seconds, D, answer, peak, failure = None, None, None, None, None
-    try:
-        runs = fresh(COUNT, *count.words.split(), "--json", "--seed", str(SEED), repeats=repeats)
-        seconds, D = statistics.median(run["seconds"] for run in runs), runs[0]["dimension"]
-        answer, peak = runs[0]["lower"] if runs[0]["exact"] and runs[0]["error"] == "0" else None, runs[0]["peak"]
-    except FailedRunError as error:
-        failure = str(error)
-    return {"certify": count.words, "D": D, "laws": answer, "known": count.known, "seconds": seconds,
-            "target, s": met(seconds, count.target), "MiB": peak, "target, MiB": met(peak, count.memory),
-            "right": answer == count.known, "failure": failure}  # fmt: skip
+    seconds, peak, failure = None, None, None
+    rows = [clexact.sweep([count.case], budget=WITHOUT_PROOF)[0] for _ in range(repeats + 1)][1:]
+    answer, D = answer_of(rows[0]), rows[0].dimension
+    if any(row.failure for row in rows):
+        failure = next(row.failure for row in rows if row.failure)
+    else:
+        seconds = statistics.median(sum(stages_of(row).values()) for row in rows)
+        peak = max(row.peak_memory for row in rows) / 2**20
+    return {"certify": count.case.label.removeprefix("certify "), "D": D, "laws": answer, "known": count.known,
+            "seconds": seconds, "target, s": met(seconds, count.target), "MiB": peak,
+            "target, MiB": met(peak, count.memory), "right": answer == count.known, "failure": failure}  # fmt: skip
+
+
+def answer_of(row: SweptRow) -> int | None:
+    """The count, if it is exact and proved."""
+    return row.lower if row.status == "done" and row.lower == row.upper and row.error == "0" else None
+
+
+def stages_of(row: SweptRow) -> dict[str, float]:
+    """Seconds of each stage of a certification, without building the flow."""
+    return {stage: seconds for stage, seconds in json.loads(row.stages).items() if stage != "flow"}
 
 
 def imports(repeats: int, quick: bool) -> list[Row]:
@@ -225,38 +231,47 @@ def _sympy_rank(case: cases.Case) -> int:
 
 
 def growth(repeats: int, quick: bool) -> list[Row]:
-    """Seconds of certify, and of a law search, against D: every size of every family, the flow built anew each time."""
-    tables = [(family, _certified) for family in cases.GROWTH] + [(cases.SEARCH_GROWTH, _searched)]
-    return [
-        _growth_row(family, n, count, repeats)
-        for family, count in tables
-        for n in (family.sizes[:4] if quick else family.sizes)
-    ]
+    """Seconds of certify, and of a law search, against D: every size of every family, the flow built anew each time.
+
+    Each repeat is one sweep of the whole grid, in a process of its own; the first is a warm-up.
+    """
+    grid = [(family, n) for family in cases.GROWTH for n in (family.sizes[:4] if quick else family.sizes)]
+    every = [family.case(n) for family, n in grid]
+    sweeps = [clexact.sweep(every, budget=WITHOUT_PROOF) for _ in range(repeats + 1)][1:]
+    rows = [_growth_row(family, n, [found[at] for found in sweeps]) for at, (family, n) in enumerate(grid)]
+    searched = cases.SEARCH_GROWTH
+    return rows + [_search_growth_row(searched, n, repeats) for n in (searched.sizes[:4] if quick else searched.sizes)]
 
 
-def _growth_row(family: cases.Growth, n: int, count: Callable[..., Any], repeats: int) -> Row:
-    case = family.case(n)
-    seconds, spread, answer, stages, failure = None, None, None, {}, None
+def _growth_row(family: cases.Growth, n: int, found: Sequence[SweptRow]) -> Row:
+    failure = next((row.failure for row in found if row.failure), None)
+    median = None if failure else timed([row.seconds for row in found], answer_of(found[0]))
+    return _grown(family, n, found[0].dimension, median, stages_of(found[-1]), failure)
+
+
+def _search_growth_row(family: cases.Growth, n: int, repeats: int) -> Row:
+    case, median, failure = family.case(n), None, None
     try:
-        seconds, spread, (answer, stages) = median_of(partial(count, case, family.flow), repeats)
+        median = median_of(partial(_searched, case), repeats)
     except Exception as error:  # whatever it is, the row shows it
         failure = f"{type(error).__name__}: {error}"
+    return _grown(family, n, case.dimension, median, {}, failure)
+
+
+def _grown(
+    family: cases.Growth, n: int, D: int | None, median: Timed | None, stages: dict[str, float], failure: str | None
+) -> Row:
+    seconds, spread, answer = median or (None, None, None)
     top = sorted(stages, key=lambda stage: -stages[stage])[:2]
     most = ", ".join(f"{stage} {stages[stage] / sum(stages.values()):.0%}" for stage in top) or None
-    return {"family": family.name, "n": n, "D": case.model.dimension, "laws": answer, "known": family.known(n),
+    return {"family": family.name, "n": n, "D": D, "laws": answer, "known": family.known(n),
             "seconds": seconds, "spread": spread, "most time": most, "right": answer == family.known(n),
             "stages": stages, "failure": failure}  # fmt: skip
 
 
-def _certified(case: cases.Case, flow: Callable[[clexact.Model], clexact.Flow]) -> tuple[int | None, dict[str, float]]:
-    """The count if it is exact and proved, with the seconds of each stage."""
-    count = clexact.certify(flow(case.model), seed=SEED)
-    return count.lower if count.exact and not count.error else None, count.stats
-
-
-def _searched(case: cases.Case, flow: Callable[[clexact.Model], clexact.Flow]) -> tuple[int | None, dict[str, float]]:
-    found = clexact.polynomial_laws(flow(case.model), 2, seed=SEED)
-    return len(found) if found.complete else None, {}
+def _searched(case: clexact.Case) -> int | None:
+    found = clexact.polynomial_laws(case.flow(), 2, seed=SEED)
+    return len(found) if found.complete else None
 
 
 def exponents(rows: list[Row]) -> list[Row]:

@@ -5,12 +5,15 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import flint
 import numpy as np
 import pytest
 from rich.console import Console
+
+import clexact
 
 BENCH = Path(__file__).parent.parent / "bench"
 sys.path.append(str(BENCH))  # at the end: tests/ has a forgery.py too
@@ -296,10 +299,14 @@ def test_sympy_counts_what_is_known():
     assert sympy_peer.law_count(fields, variables, 2) == 3 and sympy_peer.lie_rank(fields, variables, 0) == 8 - 3
 
 
-def test_the_two_largest_stages_are_named(monkeypatch):
-    monkeypatch.setattr(run, "_certified", lambda case, flow: (1, {"a": 1.0, "b": 6.0, "c": 3.0}))
-    row = run._growth_row(run.cases.GROWTH[0], 1, run._certified, 1)
-    assert row["most time"] == "b 60%, c 30%" and row["right"]
+def test_the_two_largest_stages_are_named():
+    stages = json.dumps({"flow": 100.0, "a": 1.0, "b": 6.0, "c": 3.0})
+    (found,) = clexact.sweep([run.cases.GROWTH[0].case(1)], budget=run.WITHOUT_PROOF)
+    row = run._growth_row(run.cases.GROWTH[0], 1, [replace(found, stages=stages)])
+    assert row["most time"] == "b 60%, c 30%" and row["right"] and row["D"] == 2
+    wrong = run._growth_row(run.cases.GROWTH[0], 1, [replace(found, lower=0)])
+    failed = run._growth_row(run.cases.GROWTH[0], 1, [found, replace(found, failure="no memory")])
+    assert wrong["right"] is False and (failed["seconds"], failed["failure"]) == (None, "no memory")
 
 
 def test_exponents_stand_beside_theory():

@@ -228,8 +228,8 @@ class _Finder:
         for shift in self.shifts:
             zero = shift.terms[0]
             if zero.view.unit is None and zero.parameter == term.parameter:
-                first, last = term.view.start, term.view.stop
-                return zero.view.start <= first and last is not None and last <= (zero.view.stop or 0)
+                (first, last), (start, stop) = _range(term), _range(zero)
+                return start <= first and last <= stop
         return False
 
     def _first(self, term: Term) -> int:
@@ -388,8 +388,11 @@ def _part(term: Term) -> str:
 
 
 def _rows(term: Term) -> str:
-    view = term.view
-    return f"[{view.start}:{view.stop}]" if view.axis == 0 and view.start else ""
+    return f"[{term.view.start}:{term.view.stop}]" if term.view.axis == 0 and term.view.stop is not None else ""
+
+
+def _range(term: Term) -> tuple[float, float]:
+    return term.view.start, float("inf") if term.view.stop is None else term.view.stop
 
 
 def _reason(found: Found) -> str:

@@ -200,6 +200,22 @@ def _separated(factors: tuple[Factor, ...]) -> list[tuple[Factor, ...]]:
     ]
 
 
+def repeats(units: Ints) -> bool:
+    """Whether some unit stands at several places."""
+    return len(np.unique(units)) < units.size
+
+
+def aligned(units: Ints) -> bool:
+    """Whether the places of each unit are those of any other, moved: then matching them in order is well defined."""
+    order = np.argsort(units.ravel(), kind="stable")
+    count = len(np.unique(units))
+    if units.size % count or np.any(np.diff(units.ravel()[order].reshape(count, -1), axis=1)):
+        return False
+    places = np.stack(np.unravel_index(order, units.shape)).reshape(units.ndim, count, -1)
+    offsets = places - places[:, :, :1]
+    return bool(np.all(offsets == offsets[:, :1]))
+
+
 def regrouped(array: NDArray[Kind], old: Shape, new: Shape) -> NDArray[Kind]:
     """An array that broadcasts to ``old``, made to broadcast to ``new`` as the tensor is reshaped."""
     middle, final = list[int](), list[int]()

@@ -82,7 +82,7 @@ def _laws(name: str, shape: Shape, uses: Sequence[Use]) -> list[Found]:
         if len(along) <= 1:
             part = (stop - start, *shape[1:])
             rest = tuple(axis for axis in range(len(shape)) if axis not in along)
-            view = View(part, rest, along[0] if along else None, 0, start, stop)
+            view = View(part, rest, along[0] if along else None, 0, start, None if stop - start == shape[0] else stop)
             found.append(Found("translation", (Term(name, 1, view),), view.groups, 1))
     return found
 

@@ -220,7 +220,7 @@ def _view(frame: Frame, index: Ints) -> View:
         axis + kept.index(unit) if unit in kept else None,
         axis,
         start,
-        start + total,
+        None if total == frame.shape[axis] else start + total,
         tuple(index.ravel().tolist()) if irregular else None,
     )
 

@@ -137,7 +137,7 @@ class _Finder:
                 broken.append((law, said))
         return ModuleLaws(
             type(self.module).__name__, tuple(kept), tuple(blocks), (*failed, *self._uncovered(found)),
-            tuple(broken), tuple(self._approximate(found)), tuple(self.notes),
+            tuple(broken), tuple(self.notes), lambda: self._approximate(found),
         )  # fmt: skip
 
     # -- names ----------------------------------------------------------------------------------------------------
@@ -271,17 +271,14 @@ class _Finder:
 
     # -- what has no law ------------------------------------------------------------------------------------------
 
-    def _approximate(self, found: Sequence[ModuleLaw]) -> list[tuple[ModuleLaw, str]]:
+    def _approximate(self, found: Sequence[ModuleLaw]) -> tuple[tuple[ModuleLaw, str], ...]:
         """Laws that hold but for eps of a normalisation."""
         if not any("norm" in operation(node) for node in self.trace.nodes if node.op == "call_function"):
-            return []
+            return ()
         ideal = [law for law in gathered(Degrees(self.trace, ideal=True)) if law not in self.quadratic]
         taken = {law.name for law in found}
-        return [
-            (law, "It would hold if eps of the normalisation were 0.")
-            for law in self._named(ideal)
-            if law.name not in taken
-        ]
+        why = "It would hold if eps of the normalisation were 0."
+        return tuple((law, why) for law in self._named(ideal) if law.name not in taken)
 
     def _uncovered(self, found: Sequence[ModuleLaw]) -> list[Uncovered]:
         """Layers without laws, and the operations that stop them."""

@@ -99,10 +99,11 @@ class Units:
         return np.argsort(np.argsort(~np.concatenate(self._inner), kind="stable"))
 
     def sum_of(self, factors: Sequence[Factor]) -> tuple[Factor, ...]:
-        """One factor in place of several that vary along the same axes; else the factors."""
-        if len(factors) < 2 or len({f.axes for f in factors}) > 1:
+        """One factor in place of several, if one of them varies wherever any does; else the factors."""
+        widest = max(factors, key=lambda f: len(f.axes), default=None)
+        if len(factors) < 2 or widest is None or any(set(f.axes) - set(widest.axes) for f in factors):
             return tuple(factors)
-        total = Factor(1, self.fresh(factors[0].units.shape, inner=True))
+        total = Factor(1, self.fresh(np.broadcast_shapes(*(f.units.shape for f in factors)), inner=True))
         self.equate((*factors, total.times(-1)))
         self.isolate(factors)
         return (total,)

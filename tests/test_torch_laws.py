@@ -4,6 +4,7 @@ import copy
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -398,3 +399,15 @@ def test_axes_of_a_reshape(old, new):
     assert [axis for before, _ in groups for axis in before] == list(range(len(old)))
     assert [axis for _, after in groups for axis in after] == list(range(len(new)))
     assert all(np.prod([old[a] for a in before]) == np.prod([new[a] for a in after]) for before, after in groups)
+
+
+def test_the_example_of_the_documentation(capsys):
+    """It prints what the page says, up to the rounding measured by the numerical check."""
+    text = (Path(__file__).parent.parent / "docs" / "pytorch.md").read_text(encoding="utf-8")
+    code, rest = text.split("```python\n")[1].split("```\n\n", 1)
+    shown = [line[4:] for line in rest.split("\n\n", 1)[0].splitlines()]
+    exec(code, {})
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split("largest residual")[0] for line in printed] == [
+        line.split("largest residual")[0] for line in shown
+    ]

@@ -330,7 +330,8 @@ def _laws(count: int) -> str:
 
 def _why(name: str) -> str:
     if name in ("gelu", "silu", "tanh", "sigmoid", "exp", "softplus", "elu", "selu", "mish", "hardswish", "erf"):
-        return f"{name} is not homogeneous: no rescaling of its units passes (arXiv 2606.17816, theorem 4.1)."
+        source = " (arXiv 2606.17816, theorem 4.1)" if name in ("gelu", "silu") else ""
+        return f"{name} is not homogeneous: no rescaling of its units passes{source}."
     if "softmax" in name:
         return f"{name} lets no rescaling pass."
     if "norm" in name:

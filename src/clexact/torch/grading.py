@@ -47,6 +47,7 @@ class Factor:
         return tuple(axis for axis, size in enumerate(self.units.shape) if size > 1)
 
     def times(self, coefficient: int) -> Factor:
+        """The same degrees, multiplied."""
         return Factor(self.coefficient * coefficient, self.units)
 
     def seen(self, units: Ints) -> Factor:

@@ -23,7 +23,7 @@ class Block:
     count: int
     status: Status
     evidence: str
-    complete: bool  # whether, all that enters and leaves the block being free, it has no other laws
+    complete: bool  # whether, at the size certified, all that enters and leaves it being free, it has no other laws
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,11 @@ class ModuleLaws:
     @property
     def headline(self) -> str:
         """The answer in one sentence."""
-        complete = sum(block.complete for block in self.blocks)
+        complete = [block.status for block in self.blocks if block.complete]
+        small = complete.count(Status.CERTIFIED_SMALLER)
         found = f"{self.count} conserved numbers in {len(self)} law{'s' * (len(self) != 1)} of {self.module}"
-        return f"{found}; {complete} of {len(self.blocks)} blocks are certified to have no others"
+        sizes = f" ({small} of them at a smaller size only)" if small else ""
+        return f"{found}; {len(complete)} of {len(self.blocks)} blocks are certified to have no others{sizes}"
 
     def __str__(self) -> str:
         lines = [self.headline]

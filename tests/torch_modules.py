@@ -120,6 +120,11 @@ def parameter(*shape):
     return nn.Parameter(torch.randn(*shape))
 
 
+def overlapping(m, h):
+    first, last = F.layer_norm(h[:, :3], (3,)), F.layer_norm(h[:, 1:], (3,))
+    return F.pad(first, (0, 1)) + F.pad(last, (1, 0))
+
+
 def written_view(m, h):
     h[:, :2].add_(1.0)
     return h
@@ -257,6 +262,10 @@ CASES = {
     "layer norm, eps 0": (
         lambda: nn.Sequential(Linear(3, 4), nn.LayerNorm(4, eps=0.0), nn.ReLU(), Linear(4, 2)), VECTORS,
                           5, 4),
+    "norms of parts": (
+        lambda: pair(lambda m, h: torch.cat([F.layer_norm(h[:, :2], (2,)), F.layer_norm(h[:, 2:], (2,))], 1)),
+        VECTORS, 0, 8),
+    "norms that overlap": (lambda: pair(overlapping), VECTORS, 0, 0),
     "group norm, eps 0": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4, eps=0.0), nn.ReLU(),
                                                 nn.Conv2d(4, 2, 3)), IMAGES, 6, 0),
     # one tensor used in several ways, one weight used several times

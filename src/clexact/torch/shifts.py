@@ -69,16 +69,16 @@ def _laws(name: str, shape: Shape, uses: Sequence[Use]) -> list[Found]:
     found: list[Found] = []
     if not shape or any(any(size > 1 for size in use.mask.shape[1:]) for use in uses):
         return found
+    rows = [np.broadcast_to(use.mask, (shape[0], *use.mask.shape[1:])).reshape(-1) for use in uses]
     codes = np.zeros(shape[0], dtype=np.int64)
-    for use in uses:
-        codes = 2 * codes + np.broadcast_to(use.mask, (shape[0], *use.mask.shape[1:])).reshape(-1)
-        codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
+    for mask in rows:
+        codes = np.unique(2 * codes + mask, return_inverse=True)[1].reshape(-1)
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), shape[0]]
     for start, stop in pairwise(edges):
-        seen = [use.axes for use in uses if np.broadcast_to(use.mask, (shape[0], *use.mask.shape[1:]))[start].any()]
-        if None in seen:
-            continue
-        along = sorted(frozenset[int]().union(*(axes for axes in seen if axes is not None)))
+        seen = [(use.axes, mask) for use, mask in zip(uses, rows, strict=True) if mask[start]]
+        if any(axes is None or (0 in axes and mask.sum() > stop - start) for axes, mask in seen):
+            continue  # not alike along all of the axis that a use needs
+        along = sorted(frozenset[int]().union(*(axes for axes, _ in seen if axes is not None)))
         if len(along) <= 1:
             part = (stop - start, *shape[1:])
             rest = tuple(axis for axis in range(len(shape)) if axis not in along)
@@ -117,7 +117,7 @@ def _read(node: Node, uses: list[Use]) -> list[tuple[Node, Use]]:
 def _kept_still(node: Node, source: Node, use: Use) -> Use:
     """An operand of what may not shift: all of it, or the rows of a weight or bias that make the part in question."""
     name, rows = operation(node), len(_shape(source))
-    if use.axes is None and name in ("linear", *CONVOLUTIONS) and source in node.args[1:]:
+    if use.axes is None and name in ("linear", *CONVOLUTIONS) and source is not node.args[0]:
         channel = len(_shape(node)) - 1 if name == "linear" else len(_shape(node)) - int(name[4]) - 1
         mask = _any(use.mask, tuple(n for n in range(use.mask.ndim) if n != channel))
         return Use(mask.reshape(-1, *[1] * (rows - 1)), None)

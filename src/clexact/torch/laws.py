@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Any, overload
 
@@ -22,7 +23,7 @@ class Block:
     count: int
     status: Status
     evidence: str
-    complete: bool  # whether, all that enters and leaves the block being free, it has no other laws
+    complete: bool  # whether, at the size certified, all that enters and leaves it being free, it has no other laws
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,13 @@ class ModuleLaws:
     blocks: tuple[Block, ...]
     uncovered: tuple[Uncovered, ...]
     broken: tuple[tuple[ModuleLaw, str], ...] = ()  # laws of the gradient flow that the optimizer breaks, and why
-    approximate: tuple[tuple[ModuleLaw, str], ...] = ()  # laws but for a small constant, such as eps of a norm
     notes: tuple[str, ...] = ()  # how the module was read, what is assumed, what the optimizer and the loss do
+    _ideal: Callable[[], tuple[tuple[ModuleLaw, str], ...]] = tuple
+
+    @cached_property
+    def approximate(self) -> tuple[tuple[ModuleLaw, str], ...]:
+        """Laws but for the small constant eps of a normalisation, and why; found when they are asked for."""
+        return self._ideal()
 
     @property
     def count(self) -> int:
@@ -86,9 +92,11 @@ class ModuleLaws:
     @property
     def headline(self) -> str:
         """The answer in one sentence."""
-        complete = sum(block.complete for block in self.blocks)
+        complete = [block.status for block in self.blocks if block.complete]
+        small = complete.count(Status.CERTIFIED_SMALLER)
         found = f"{self.count} conserved numbers in {len(self)} law{'s' * (len(self) != 1)} of {self.module}"
-        return f"{found}; {complete} of {len(self.blocks)} blocks are certified to have no others"
+        sizes = f" ({small} of them at a smaller size only)" if small else ""
+        return f"{found}; {len(complete)} of {len(self.blocks)} blocks are certified to have no others{sizes}"
 
     def __str__(self) -> str:
         lines = [self.headline]

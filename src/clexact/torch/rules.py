@@ -18,7 +18,9 @@ from clexact.torch.grading import (
     Shape,
     TooManyError,
     Units,
+    aligned,
     regrouped,
+    repeats,
 )
 from clexact.torch.trace import Trace, constant, operation
 
@@ -253,10 +255,12 @@ def _same(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Valu
 
 @rule("view", "_unsafe_view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze")
 def _view(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
-    return Graded(shape, tuple(f.seen(regrouped(f.units, a[0].shape, shape)) for f in a[0].factors), a[0].zero)
+    factors = tuple(f.seen(regrouped(f.units, a[0].shape, shape)) for f in a[0].factors)
+    d.units.isolate(f for f in factors if repeats(f.units) and not aligned(f.units))
+    return Graded(shape, factors, a[0].zero)
 
 
-@rule("permute", "transpose", "t", "swapaxes", "movedim")
+@rule("permute", "transpose", "t", "numpy_T", "swapaxes")
 def _permute(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     order = list(range(len(shape)))
     if len(a) == 2:
@@ -267,6 +271,11 @@ def _permute(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> V
     else:
         order = order[::-1]
     return Graded(shape, tuple(f.seen(f.units.transpose(order)) for f in a[0].factors), a[0].zero)
+
+
+@rule("mT")
+def _turned(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    return _permute(d, shape, [a[0], -1, -2], k)
 
 
 @rule("expand", "broadcast_to")
@@ -285,6 +294,8 @@ def _pieces(d: Degrees, tensor: Graded, axis: int, ranges: Sequence[range], drop
             units = factor.units
             if factor.varies(axis):
                 d.units.part(factor, inside)
+                if repeats(units):
+                    d.units.isolate([factor])
                 units = units.take(index, axis=axis)
             factors.append(factor.seen(units.reshape(units.shape[:axis] + units.shape[axis + 1 :]) if drop else units))
         size = () if drop else (len(index),)

@@ -69,20 +69,20 @@ def _laws(name: str, shape: Shape, uses: Sequence[Use]) -> list[Found]:
     found: list[Found] = []
     if not shape or any(any(size > 1 for size in use.mask.shape[1:]) for use in uses):
         return found
+    rows = [np.broadcast_to(use.mask, (shape[0], *use.mask.shape[1:])).reshape(-1) for use in uses]
     codes = np.zeros(shape[0], dtype=np.int64)
-    for use in uses:
-        codes = 2 * codes + np.broadcast_to(use.mask, (shape[0], *use.mask.shape[1:])).reshape(-1)
-        codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
+    for mask in rows:
+        codes = np.unique(2 * codes + mask, return_inverse=True)[1].reshape(-1)
     edges = [0, *(np.flatnonzero(np.diff(codes)) + 1).tolist(), shape[0]]
     for start, stop in pairwise(edges):
-        seen = [use.axes for use in uses if np.broadcast_to(use.mask, (shape[0], *use.mask.shape[1:]))[start].any()]
-        if None in seen:
-            continue
-        along = sorted(frozenset[int]().union(*(axes for axes in seen if axes is not None)))
+        seen = [(use.axes, mask) for use, mask in zip(uses, rows, strict=True) if mask[start]]
+        if any(axes is None or (0 in axes and mask.sum() > stop - start) for axes, mask in seen):
+            continue  # not alike along all of the axis that a use needs
+        along = sorted(frozenset[int]().union(*(axes for axes, _ in seen if axes is not None)))
         if len(along) <= 1:
             part = (stop - start, *shape[1:])
             rest = tuple(axis for axis in range(len(shape)) if axis not in along)
-            view = View(part, rest, along[0] if along else None, 0, start, stop)
+            view = View(part, rest, along[0] if along else None, 0, start, None if stop - start == shape[0] else stop)
             found.append(Found("translation", (Term(name, 1, view),), view.groups, 1))
     return found
 
@@ -117,7 +117,7 @@ def _read(node: Node, uses: list[Use]) -> list[tuple[Node, Use]]:
 def _kept_still(node: Node, source: Node, use: Use) -> Use:
     """An operand of what may not shift: all of it, or the rows of a weight or bias that make the part in question."""
     name, rows = operation(node), len(_shape(source))
-    if use.axes is None and name in ("linear", *CONVOLUTIONS) and source in node.args[1:]:
+    if use.axes is None and name in ("linear", *CONVOLUTIONS) and source is not node.args[0]:
         channel = len(_shape(node)) - 1 if name == "linear" else len(_shape(node)) - int(name[4]) - 1
         mask = _any(use.mask, tuple(n for n in range(use.mask.ndim) if n != channel))
         return Use(mask.reshape(-1, *[1] * (rows - 1)), None)
@@ -266,7 +266,10 @@ def _convolution(node: Node, use: Use) -> list[tuple[Node, Use]]:
     channel = len(_shape(node)) - len(_shape(weight)) + 1
     others = tuple(axis for axis in range(len(_shape(node))) if axis != channel)
     rows, lies = _any(use.mask, others), frozenset({0}) if channel in use.axes else frozenset[int]()
-    passed: list[tuple[Node, Use]] = [(s, _whole(s, None)) for s in (x, weight)]
+    groups = node.args[6] if len(node.args) > 6 else node.kwargs.get("groups", 1)
+    filters = Use(rows.reshape(-1, *[1] * (len(_shape(weight)) - 1)), lies)
+    passed: list[tuple[Node, Use]] = [(x, _whole(x, None))]
+    passed.append((weight, filters if use.axes <= {channel} and groups == 1 else _whole(weight, None)))
     return [*passed, (bias, Use(rows, lies))] if isinstance(bias, Node) else passed
 
 
@@ -327,19 +330,21 @@ def _moved(node: Node, use: Use) -> list[tuple[Node, Use]]:
     """A view, or a permutation of axes."""
     x, name = node.args[0], operation(node)
     assert isinstance(x, Node)
-    if name in ("permute", "transpose", "t"):
+    if name in TURNS:
         ndim = len(_shape(node))
         order = list(range(ndim))
         if name == "permute":
             order = [axis % ndim for axis in node.args[1]]
-        elif name == "t":
+        elif name in ("t", "numpy_T"):
             order = order[::-1]
+        elif name == "mT":
+            order[-2:] = order[:-3:-1]
         else:
             i, j = node.args[1] % ndim, node.args[2] % ndim
             order[i], order[j] = order[j], order[i]
         axes = None if use.axes is None else frozenset(order[axis] for axis in use.axes)
         return [(x, Use(use.mask.transpose(np.argsort(order)), axes))]
-    if name == "clone":
+    if name in COPIES:
         return [(x, use)]
     if name == "expand":
         return [(x, _broadcast(node, x, use) if use.axes is not None else _whole(x, None))]
@@ -397,5 +402,7 @@ def _scattered(use: Use, axis: int, index: NDArray[np.int64], size: int, drop: b
 
 
 VIEWS = {"view", "_unsafe_view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze"}
-MOVING = {"permute", "transpose", "t", "clone", "expand"} | VIEWS
+TURNS = {"permute", "transpose", "t", "numpy_T", "mT"}
+COPIES = {"clone", "contiguous", "alias"}
+MOVING = {"expand"} | TURNS | COPIES | VIEWS
 PIECES = {"slice", "select", "getitem"}

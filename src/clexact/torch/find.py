@@ -137,7 +137,7 @@ class _Finder:
                 broken.append((law, said))
         return ModuleLaws(
             type(self.module).__name__, tuple(kept), tuple(blocks), (*failed, *self._uncovered(found)),
-            tuple(broken), tuple(self._approximate(found)), tuple(self.notes),
+            tuple(broken), tuple(self.notes), lambda: self._approximate(found),
         )  # fmt: skip
 
     # -- names ----------------------------------------------------------------------------------------------------
@@ -228,8 +228,8 @@ class _Finder:
         for shift in self.shifts:
             zero = shift.terms[0]
             if zero.view.unit is None and zero.parameter == term.parameter:
-                first, last = term.view.start, term.view.stop
-                return zero.view.start <= first and last is not None and last <= (zero.view.stop or 0)
+                (first, last), (start, stop) = _range(term), _range(zero)
+                return start <= first and last <= stop
         return False
 
     def _first(self, term: Term) -> int:
@@ -271,17 +271,14 @@ class _Finder:
 
     # -- what has no law ------------------------------------------------------------------------------------------
 
-    def _approximate(self, found: Sequence[ModuleLaw]) -> list[tuple[ModuleLaw, str]]:
+    def _approximate(self, found: Sequence[ModuleLaw]) -> tuple[tuple[ModuleLaw, str], ...]:
         """Laws that hold but for eps of a normalisation."""
         if not any("norm" in operation(node) for node in self.trace.nodes if node.op == "call_function"):
-            return []
+            return ()
         ideal = [law for law in gathered(Degrees(self.trace, ideal=True)) if law not in self.quadratic]
         taken = {law.name for law in found}
-        return [
-            (law, "It would hold if eps of the normalisation were 0.")
-            for law in self._named(ideal)
-            if law.name not in taken
-        ]
+        why = "It would hold if eps of the normalisation were 0."
+        return tuple((law, why) for law in self._named(ideal) if law.name not in taken)
 
     def _uncovered(self, found: Sequence[ModuleLaw]) -> list[Uncovered]:
         """Layers without laws, and the operations that stop them."""
@@ -388,8 +385,11 @@ def _part(term: Term) -> str:
 
 
 def _rows(term: Term) -> str:
-    view = term.view
-    return f"[{view.start}:{view.stop}]" if view.axis == 0 and view.start else ""
+    return f"[{term.view.start}:{term.view.stop}]" if term.view.axis == 0 and term.view.stop is not None else ""
+
+
+def _range(term: Term) -> tuple[float, float]:
+    return term.view.start, float("inf") if term.view.stop is None else term.view.stop
 
 
 def _reason(found: Found) -> str:

@@ -99,10 +99,11 @@ class Units:
         return np.argsort(np.argsort(~np.concatenate(self._inner), kind="stable"))
 
     def sum_of(self, factors: Sequence[Factor]) -> tuple[Factor, ...]:
-        """One factor in place of several that vary along the same axes; else the factors."""
-        if len(factors) < 2 or len({f.axes for f in factors}) > 1:
+        """One factor in place of several, if one of them varies wherever any does; else the factors."""
+        widest = max(factors, key=lambda f: len(f.axes), default=None)
+        if len(factors) < 2 or widest is None or any(set(f.axes) - set(widest.axes) for f in factors):
             return tuple(factors)
-        total = Factor(1, self.fresh(factors[0].units.shape, inner=True))
+        total = Factor(1, self.fresh(np.broadcast_shapes(*(f.units.shape for f in factors)), inner=True))
         self.equate((*factors, total.times(-1)))
         self.isolate(factors)
         return (total,)
@@ -198,6 +199,22 @@ def _separated(factors: tuple[Factor, ...]) -> list[tuple[Factor, ...]]:
         tuple(f for m, others in enumerate(zero) for f in (members if m == n else others))
         for n, (_, members) in enumerate(groups)
     ]
+
+
+def repeats(units: Ints) -> bool:
+    """Whether some unit stands at several places."""
+    return len(np.unique(units)) < units.size
+
+
+def aligned(units: Ints) -> bool:
+    """Whether the places of each unit are those of any other, moved: then matching them in order is well defined."""
+    order = np.argsort(units.ravel(), kind="stable")
+    count = len(np.unique(units))
+    if units.size % count or np.any(np.diff(units.ravel()[order].reshape(count, -1), axis=1)):
+        return False
+    places = np.stack(np.unravel_index(order, units.shape)).reshape(units.ndim, count, -1)
+    offsets = places - places[:, :, :1]
+    return bool(np.all(offsets == offsets[:, :1]))
 
 
 def regrouped(array: NDArray[Kind], old: Shape, new: Shape) -> NDArray[Kind]:

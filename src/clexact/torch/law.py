@@ -93,14 +93,8 @@ class Term:
         name = rf"\text{{{self.parameter}}}".replace("_", r"\_") if tex else self.parameter
         if view.index is not None:
             return f"{name}[...]"
-        stop = view.stop
-        part = f"[{':, ' * view.axis}{view.start}:{stop}]" if view.axis is not None and self.sliced else ""
+        part = "" if view.stop is None or view.axis is None else f"[{':, ' * view.axis}{view.start}:{view.stop}]"
         return f"{name}{part}"
-
-    @property
-    def sliced(self) -> bool:
-        """Whether only a part of the parameter is meant, as far as the view knows: it does not start at 0."""
-        return self.view.start > 0
 
     def gram(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
         """P Q^T for each matrix P of the view of one tensor and Q of the other (default: P): (groups, rows, rows)."""

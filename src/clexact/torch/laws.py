@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from typing import Any, overload
 
@@ -42,8 +43,13 @@ class ModuleLaws:
     blocks: tuple[Block, ...]
     uncovered: tuple[Uncovered, ...]
     broken: tuple[tuple[ModuleLaw, str], ...] = ()  # laws of the gradient flow that the optimizer breaks, and why
-    approximate: tuple[tuple[ModuleLaw, str], ...] = ()  # laws but for a small constant, such as eps of a norm
     notes: tuple[str, ...] = ()  # how the module was read, what is assumed, what the optimizer and the loss do
+    _ideal: Callable[[], tuple[tuple[ModuleLaw, str], ...]] = tuple
+
+    @cached_property
+    def approximate(self) -> tuple[tuple[ModuleLaw, str], ...]:
+        """Laws but for the small constant eps of a normalisation, and why; found when they are asked for."""
+        return self._ideal()
 
     @property
     def count(self) -> int:

@@ -3,7 +3,7 @@ r"""What an optimizer does to laws of the gradient flow.
 A step $\theta^+ = \theta - \eta g$ changes a quadratic law by $\eta^2 h(g)$ and a linear one not at all; with weight
 decay $\lambda$, h becomes $(1 - \eta\lambda)^2 h + \eta^2 h(g)$, or $(1 - \eta\lambda) h$: in time $t = k\eta$,
 $e^{-2\lambda t}h$ and $e^{-\lambda t}h$. Momentum keeps linear laws, and no quadratic one (arXiv 2405.12888); a step
-that rescales each entry of the gradient keeps neither, but leaves alone what has no gradient.
+that rescales each entry of the gradient keeps neither; not even what has no gradient but rounding.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def _step(law: ModuleLaw, name: str, group: dict[str, Any]) -> tuple[bool, str]:
         if power == 2:
             return False, _momentum(law, float(group["momentum"]))
         return (True, "Momentum keeps a linear law.") if not decay else (False, "Momentum with weight decay breaks it.")
-    if name in ENTRYWISE and not untouched:
+    if name in ENTRYWISE and untouched:
+        return False, f"Its gradient is 0 but for rounding, which {name} rescales to steps of a usual size."
+    if name in ENTRYWISE:
         return False, f"{name} rescales each entry of the gradient by itself."
-    if name not in ("SGD", *ENTRYWISE):
+    if name != "SGD":
         return False, f"It is not known what {name} does to it."
     if not decay:
         return True, "Each step adds eta^2 h(gradient)." if power == 2 else "Each step keeps it, up to rounding."
-    if name not in ("SGD", "AdamW"):
-        return False, f"{name} takes the weight decay into what it rescales."
     factor = (1 - eta * decay) ** power
     after = f"(1 - eta lambda)^{power} h + eta^2 h(gradient)" if power == 2 else "(1 - eta lambda) h"
     rate = "e^{-2 lambda t}" if power == 2 else "e^{-lambda t}"

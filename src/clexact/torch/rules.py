@@ -18,7 +18,9 @@ from clexact.torch.grading import (
     Shape,
     TooManyError,
     Units,
+    aligned,
     regrouped,
+    repeats,
 )
 from clexact.torch.trace import Trace, constant, operation
 
@@ -253,7 +255,9 @@ def _same(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Valu
 
 @rule("view", "_unsafe_view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze")
 def _view(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
-    return Graded(shape, tuple(f.seen(regrouped(f.units, a[0].shape, shape)) for f in a[0].factors), a[0].zero)
+    factors = tuple(f.seen(regrouped(f.units, a[0].shape, shape)) for f in a[0].factors)
+    d.units.isolate(f for f in factors if repeats(f.units) and not aligned(f.units))
+    return Graded(shape, factors, a[0].zero)
 
 
 @rule("permute", "transpose", "t", "swapaxes", "movedim")
@@ -285,6 +289,8 @@ def _pieces(d: Degrees, tensor: Graded, axis: int, ranges: Sequence[range], drop
             units = factor.units
             if factor.varies(axis):
                 d.units.part(factor, inside)
+                if repeats(units):
+                    d.units.isolate([factor])
                 units = units.take(index, axis=axis)
             factors.append(factor.seen(units.reshape(units.shape[:axis] + units.shape[axis + 1 :]) if drop else units))
         size = () if drop else (len(index),)

@@ -82,7 +82,7 @@ def _laws(name: str, shape: Shape, uses: Sequence[Use]) -> list[Found]:
         if len(along) <= 1:
             part = (stop - start, *shape[1:])
             rest = tuple(axis for axis in range(len(shape)) if axis not in along)
-            view = View(part, rest, along[0] if along else None, 0, start, stop)
+            view = View(part, rest, along[0] if along else None, 0, start, None if stop - start == shape[0] else stop)
             found.append(Found("translation", (Term(name, 1, view),), view.groups, 1))
     return found
 
@@ -266,7 +266,10 @@ def _convolution(node: Node, use: Use) -> list[tuple[Node, Use]]:
     channel = len(_shape(node)) - len(_shape(weight)) + 1
     others = tuple(axis for axis in range(len(_shape(node))) if axis != channel)
     rows, lies = _any(use.mask, others), frozenset({0}) if channel in use.axes else frozenset[int]()
-    passed: list[tuple[Node, Use]] = [(s, _whole(s, None)) for s in (x, weight)]
+    groups = node.args[6] if len(node.args) > 6 else node.kwargs.get("groups", 1)
+    filters = Use(rows.reshape(-1, *[1] * (len(_shape(weight)) - 1)), lies)
+    passed: list[tuple[Node, Use]] = [(x, _whole(x, None))]
+    passed.append((weight, filters if use.axes <= {channel} and groups == 1 else _whole(weight, None)))
     return [*passed, (bias, Use(rows, lies))] if isinstance(bias, Node) else passed
 
 

@@ -112,7 +112,7 @@ def gathered(degrees: Degrees) -> list[Found]:
     every, labels = frames(degrees.parameters), degrees.units.labels()
     blocks: dict[Shape, dict[tuple[int, ...], list[Solution]]] = {}
     for solution in _on_parameters(solutions(degrees.units), every, degrees.units.gated):
-        if not _trivial(every, solution):
+        if not _trivial(degrees, every, solution):
             shape = tuple(
                 (key, len(list(same))) for key, same in groupby(zip(solution.frame, solution.degree, strict=True))
             )
@@ -168,14 +168,19 @@ def _block(solution: Solution, labels: Ints) -> tuple[int, ...]:
     return tuple(number for name in names for number in name) if all(abs(c) == 1 for c in solution.degree) else ()
 
 
-def _trivial(every: Sequence[Frame], solution: Solution) -> bool:
-    """Whether a solution scales the rows of one parameter and its columns inversely, and so changes nothing."""
-    touched = set(solution.frame)
-    if len(touched) < 2 or len({every[w].parameter for w in touched}) > 1:
+def _trivial(degrees: Degrees, every: Sequence[Frame], solution: Solution) -> bool:
+    """Whether a solution scales the rows of a parameter and its columns inversely, and so changes nothing."""
+    frames_of: dict[str, set[int]] = {}
+    for w in set(solution.frame):
+        frames_of.setdefault(every[w].parameter, set()).add(w)
+    if any(len(touched) < 2 for touched in frames_of.values()):
         return False
-    pairs = set(zip(solution.frame, solution.degree, strict=True))
-    whole = len(solution.unit) == sum(every[w].size for w in touched)
-    return whole and len(pairs) == len(touched) and sum(c for _, c in pairs) == 0
+    degree = dict(zip(solution.unit, solution.degree, strict=True))
+    read = np.vectorize(lambda unit: degree.get(unit, 0), otypes=[np.int64])
+    return not any(
+        np.any(sum(factor.coefficient * read(factor.units) for factor in degrees.parameters[name].factors))
+        for name in frames_of
+    )
 
 
 def _law(every: Sequence[Frame], stack: list[list[Solution]]) -> Found:
@@ -220,7 +225,7 @@ def _view(frame: Frame, index: Ints) -> View:
         axis + kept.index(unit) if unit in kept else None,
         axis,
         start,
-        start + total,
+        None if total == frame.shape[axis] else start + total,
         tuple(index.ravel().tolist()) if irregular else None,
     )
 

@@ -1,0 +1,400 @@
+"""Laws of PyTorch modules: true ones only, all of the patterns that are read, and what an optimizer does to them."""
+
+import copy
+from fractions import Fraction
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import Linear
+from torch_modules import CASES, GPT, Made, ResNet18, case, hooked, pair, seeded
+
+import clexact
+from clexact import models
+from clexact.torch import Status, Term, View, check, laws
+from clexact.torch.grading import matching
+
+EXACT = 1e-12  # relative, in float64
+
+
+def mlp():
+    return nn.Sequential(Linear(3, 4), nn.ReLU(), Linear(4, 2))
+
+
+def draw(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def contradicted(found):
+    return [part for part in found.uncovered if "contradicts" in part.reason]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_only_true_laws(name):
+    """As many as expected, and none that the module's own gradient refutes: neither unasked nor at another point."""
+    module, example, quadratic, linear = case(name)
+    found = laws(module, example, certify=False)
+    numbers = [sum(law.count for law in found if law.degree == degree) for degree in (2, 1)]
+    assert numbers == [quadratic, linear], str(found)
+    assert not contradicted(found)
+    assert all(residual < EXACT for residual in check(module, example, found, seed=5).values())
+
+
+@pytest.mark.parametrize("name", ["relu", "linear", "attention", "pooled"])
+def test_a_wrong_law_is_seen(name):
+    """What ``check`` says of a law with one coefficient changed."""
+    module, example, _, _ = case(name)
+    law = laws(module, example, certify=False)[0]
+    first, *others = law.terms
+    law = copy.copy(law)
+    object.__setattr__(law, "terms", (Term(first.parameter, 2 * first.coefficient + 1, first.view), *others))
+    assert check(module, example, [law])[law.name] > 1e-3
+
+
+def test_a_hook_in_the_forward_pass_is_refuted():
+    found = laws(seeded(lambda: pair(hooked)), draw(5, 3))
+    assert not len(found) and contradicted(found)
+
+
+def test_resnet_18():
+    module = seeded(ResNet18)
+    found = laws(module, draw(2, 3, 32, 32))
+    inner = [law for law in found if len(law.terms) == 3]  # bn1 (weight, bias) -> conv2 of the 8 blocks
+    streams = [law for law in found if len(law.terms) > 3]  # one for each stage: what is added ties its layers
+    assert [law.count for law in inner] == [64, 64, 128, 128, 256, 256, 512, 512]
+    assert [law.count for law in streams] == [64, 128, 256, 512] and len(found) == 12
+    assert streams[0].parameters[:2] == ("bn1.weight", "bn1.bias") and "fc.weight" in streams[3].parameters
+    assert all(block.complete for block in found.blocks)
+    assert {law.status for law in found} == {Status.CERTIFIED, Status.CERTIFIED_SMALLER}
+    assert sum(law.count for law, _ in found.approximate) == 64 + 2 * 2 * (64 + 128 + 256 + 512) + 128 + 256 + 512
+    assert not contradicted(found) and any("Checked numerically" in note for note in found.notes)
+
+
+def test_a_narrow_resnet_in_float64():
+    module, example = seeded(lambda: ResNet18(4, 3)), draw(2, 3, 64, 64)
+    found = laws(module, example, loss="cross_entropy", certify=False)
+    assert found.count == 45 * 4 + 33 == check_count(module, example, found)
+
+
+def check_count(module, example, found):
+    """How many numbers are conserved, if all residuals are rounding."""
+    residuals = check(module, example, found, loss="cross_entropy", class_axis=-1, seed=3)
+    assert max(residuals.values()) < EXACT
+    return sum(law.count for law in found)
+
+
+def test_gpt_2():
+    module = seeded(GPT).eval()
+    names = dict(module.named_parameters())
+    found = laws(module, torch.zeros(1, 4, dtype=torch.long))
+    heads = [law for law in found if law.kind == "gram"]
+    assert len(heads) == 24 and all(law.shape == (12, 64, 64) and law.count == 12 * 64 * 65 // 2 for law in heads)
+    scales = [law for law in found if law.kind == "diagonal"]
+    assert len(scales) == 24 and all(
+        law.count == 768 for law in scales
+    )  # weight and bias of each norm -> what reads it
+    sums = {law.terms[0].parameter: law.count for law in found if law.degree == 1}
+    assert sums["h.3.mlp.2.weight"] == 3072 and sums["h.3.attn.c_attn.bias"] == 768 and sums["wpe.weight"] == 1024
+    assert all(name in names for law in found for name in law.parameters)
+    assert any("gelu" in part.name and "no rescaling" in part.reason for part in found.uncovered)
+    assert found.values(module)[heads[0].name].shape == (12, 64, 64)
+
+
+def test_a_small_gpt_in_float64():
+    """With dropout the stream after a layer is not shifted as one; the untied head has its classes."""
+    module, example = seeded(lambda: GPT(8, 2, 2, 11, 6)), torch.tensor([[1, 4, 2, 0]])
+    tied = laws(module, example, certify=False)
+    assert not any("mlp.2" in name for law in tied for name in law.parameters)
+    module.lm_head.weight = nn.Parameter(draw(11, 8))
+    free = laws(module.eval(), example, loss="cross_entropy", class_axis=-1, certify=False)
+    assert {"wte.weight", "lm_head.weight", "h.0.mlp.2.weight"} <= {name for law in free for name in law.parameters}
+    assert max(check(module, example, free, loss="cross_entropy", class_axis=-1).values()) < EXACT
+
+
+# -- the exact side ---------------------------------------------------------------------------------------------------
+
+
+def matrix_at(fields, theta):
+    """The values of the fields at a point, in floating point: (fields, D)."""
+    terms, size = fields.terms, len(theta)
+    powers = theta[terms.var] ** terms.power
+    monomials = np.array([powers[i:j].prod() for i, j in pairwise(terms.start)])
+    out = np.zeros(len(fields) * size)
+    np.add.at(out, terms.owner, terms.coef.astype(float) * monomials)
+    return out.reshape(-1, size)
+
+
+def conv(*layers):
+    return nn.Sequential(*layers)
+
+
+TWINS = {
+    "relu": (lambda: conv(Linear(3, 4, bias=False), nn.ReLU(), Linear(4, 2, bias=False)), (3,),
+             models.relu([2, 4, 3]), ["2.weight", "0.weight"]),
+    "linear": (lambda: conv(Linear(3, 4, bias=False), Linear(4, 2, bias=False)), (3,),
+               models.linear([2, 4, 3]), ["1.weight", "0.weight"]),
+    "bias": (lambda: conv(Linear(3, 4), nn.LeakyReLU(0.25), Linear(4, 2, bias=False)), (3,),
+             models.relu([2, 4, 3], bias=True, slope=Fraction(1, 4)), ["2.weight", "0.weight", "0.bias"]),
+    "conv1d": (lambda: conv(nn.Conv1d(1, 3, 2, bias=False), nn.ReLU(), nn.Conv1d(3, 2, 2, bias=False)), (1, 4),
+               models.conv1d([1, 3, 2], 2, relu=True), ["0.weight", "2.weight"]),
+    "linear conv2d": (lambda: conv(nn.Conv2d(1, 2, 2, bias=False), nn.Conv2d(2, 2, 2, bias=False)), (1, 4, 4),
+                      models.conv2d([1, 2, 2], 2), ["0.weight", "1.weight"]),
+    "glu": (lambda: Made(lambda m, x: m.u(m.a(x) * m.b(x)), u=Linear(3, 2, bias=False), a=Linear(2, 3, bias=False),
+                         b=Linear(2, 3, bias=False)), (2,),
+            clexact.Model({"U": (2, 3), "A": (3, 2), "B": (3, 2)}, {"x": 2},
+                          lambda U, A, B, x: U @ ((A @ x) * (B @ x))),
+            ["u.weight", "a.weight", "b.weight"]),
+    "attention": (lambda: Made(lambda m, x: m.o(((m.q(x) @ m.k(x).mT).softmax(-1)) @ m.v(x)),
+                               **{name: Linear(3, 2, bias=False) for name in "qkv"}, o=Linear(2, 3, bias=False)),
+                  (4, 3),
+                  clexact.Model({"Q": (2, 3), "K": (2, 3), "V": (2, 3), "W": (3, 2)}, {"x": 3, "y": 3, "z": 3},
+                                lambda Q, K, V, W, x, y, z: clexact.concatenate(
+                                    [((Q @ x) @ (K @ y)).reshape((1,)), W @ (V @ z)])),
+                  ["q.weight", "k.weight", "v.weight", "o.weight"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_gradients_lie_in_the_exact_fields(name):
+    """The gradient of a loss is a combination of the values of the fields of the model of the same family."""
+    make, shape, model, order = TWINS[name]
+    module = seeded(make).double()
+    parameters = dict(module.named_parameters())
+    theta = torch.cat([parameters[key].reshape(-1) for key in order]).detach().numpy()
+    basis = matrix_at(clexact.gradient_flow(model).fields, theta)
+    u, s, _ = np.linalg.svd(basis.T, full_matrices=False)
+    span = u[:, s > 1e-10 * s[0]]
+    assert span.shape[1] < len(theta)
+    for seed in range(3):
+        x, y = draw(6, *shape, seed=seed).double(), draw(1, seed=seed + 9).double()
+        loss = ((module(x) - y) ** 2).mean() + module(x).exp().mean()
+        gradients = torch.autograd.grad(loss, [parameters[key] for key in order])
+        g = torch.cat([part.reshape(-1) for part in gradients]).numpy()
+        assert np.linalg.norm(g - span @ (span.T @ g)) < EXACT * np.linalg.norm(g)
+
+
+@pytest.mark.parametrize("name", ["relu", "linear", "bias", "glu", "attention", "linear conv2d"])
+def test_as_many_laws_as_the_model(name):
+    make, shape, model, _ = TWINS[name]
+    count = clexact.certify(clexact.gradient_flow(model))
+    found = laws(seeded(make), draw(2, *shape))
+    assert found.count == count.lower == count.upper
+
+
+def test_evidence():
+    module = nn.Sequential(Linear(9, 40), nn.Linear(40, 30), nn.ReLU(), Linear(30, 5))
+    small, true = laws(module, draw(2, 9))
+    assert (small.status, true.status) == (Status.CERTIFIED_SMALLER, Status.CERTIFIED)
+    assert "exactly 6 laws at a smaller size: 3 units" in small.evidence and "1 unit with free gates" in true.evidence
+    assert {law.status for law in laws(module, draw(2, 9), certify=False)} == {Status.SYMMETRY}
+
+
+def test_without_gates_a_diagonal_may_not_be_all():
+    module, example, _, _ = case("view across channels")
+    (block,) = laws(module, example).blocks
+    assert not block.complete and "may be more" in block.evidence
+
+
+# -- the loss and the optimizer ---------------------------------------------------------------------------------------
+
+
+def test_cross_entropy_adds_the_sums_over_classes():
+    found = laws(mlp(), draw(5, 3), loss="cross_entropy")
+    assert [(law.name, law.count) for law in found if law.degree == 1] == [
+        ("2.weight: sums over axis 0", 4), ("2.bias: sums over axis 0", 1)]  # fmt: skip
+    pixels = nn.Conv2d(3, 4, 1)
+    assert laws(pixels, draw(2, 3, 5, 5), loss="cross_entropy").count == 0  # it is not known where the classes are
+    assert laws(pixels, draw(2, 3, 5, 5), loss="cross_entropy", class_axis=1).count == 4
+
+
+def steps(module, optimizer, x, count=3):
+    """{law: its values, and those at the gradients} along some steps on a squared loss."""
+    found = laws(module, x, optimizer=optimizer, certify=False)
+    history = {law.name: ([], []) for law in [*found, *(law for law, _ in found.broken)]}
+    every = [*found, *(law for law, _ in found.broken)]
+    parameters = dict(module.named_parameters())
+    for step in range(count):
+        optimizer.zero_grad()
+        (module(x) - step).square().mean().backward()
+        gradients = {name: p.grad for name, p in parameters.items()}
+        for law in every:
+            values, forms = history[law.name]
+            values.append(law.value(parameters).detach().clone())
+            forms.append(law.value(gradients).detach().clone())
+        optimizer.step()
+    for law in every:
+        history[law.name][0].append(law.value(parameters).detach().clone())
+    return found, history
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("middle", [nn.ReLU, nn.Identity])
+def test_a_step_of_sgd_is_of_second_order_exactly(decay, middle):
+    module = seeded(lambda: nn.Sequential(Linear(3, 4), middle(), Linear(4, 2))).double()
+    eta = 0.1
+    optimizer = torch.optim.SGD(module.parameters(), lr=eta, weight_decay=decay)
+    found, history = steps(module, optimizer, draw(5, 3).double())
+    assert len(found) == 1 and ("e^{-2 lambda t}" in found[0].reason) == bool(decay)
+    values, forms = history[found[0].name]
+    for before, after, form in zip(values[:-1], values[1:], forms, strict=True):
+        predicted = (1 - eta * decay) ** 2 * before + eta**2 * form
+        assert torch.allclose(after, predicted, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "settings", "said"),
+    [
+        (torch.optim.SGD, {"momentum": 0.9}, "6 laws of Noether"),
+        (torch.optim.Adam, {}, "rescales each entry"),
+        (torch.optim.AdamW, {}, "rescales each entry"),
+        (torch.optim.RMSprop, {}, "rescales each entry"),
+        (torch.optim.ASGD, {}, "not known"),
+    ],
+)
+def test_optimizers_that_break_the_law(optimizer, settings, said):
+    module = seeded(lambda: nn.Sequential(Linear(3, 4), Linear(4, 2)))
+    found = laws(module, draw(5, 3), optimizer=optimizer(module.parameters(), lr=0.1, **settings), certify=False)
+    ((law, why),) = found.broken
+    assert not len(found) and said in why and law.kind == "gram"
+
+
+def test_what_has_no_gradient_survives_momentum_but_not_adam():
+    module, x, _, _ = case("batch norm")
+    module.double()
+    for optimizer, kept in (
+        (torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9), True),
+        (torch.optim.Adam(module.parameters(), lr=0.1), False),  # its gradient is rounding, which Adam rescales
+    ):
+        found, history = steps(module, optimizer, x.double())
+        drift = max(abs(history["0.bias: every entry"][0][0] - history["0.bias: every entry"][0][-1]))
+        assert kept == ("0.bias: every entry" in {law.name for law in found}) == bool(drift < 1e-12)
+
+
+def test_groups_of_parameters():
+    module = mlp()
+    first, last = ({"params": list(module[layer].parameters())} for layer in (0, 2))
+    other = torch.optim.SGD([first, {**last, "lr": 0.2}], lr=0.1)
+    ((_, why),) = laws(module, draw(5, 3), optimizer=other, certify=False).broken
+    assert "different lr (0.weight: 0.1, 0.bias: 0.1, 2.weight: 0.2)" in why
+    decayed = torch.optim.SGD([first, {**last, "weight_decay": 0.2}], lr=0.1)
+    assert "weight_decay" in laws(module, draw(5, 3), optimizer=decayed, certify=False).broken[0][1]
+    assert len(laws(module, draw(5, 3), optimizer=torch.optim.SGD([first, last], lr=0.1), certify=False)) == 1
+    part = torch.optim.SGD(module[2].parameters(), lr=0.1)
+    assert "not given 0.weight" in laws(module, draw(5, 3), optimizer=part, certify=False).broken[0][1]
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def test_frozen_and_unused_parameters():
+    module = mlp()
+    module[0].bias.requires_grad_(False)
+    found = laws(module, draw(5, 3), certify=False)
+    assert not len(found) and any("0.bias" in part.name and "not trained" in part.reason for part in found.uncovered)
+    module, example, _, _ = case("unused")
+    idle = [part for part in laws(module, example, certify=False).uncovered if "no gradient" in part.reason]
+    assert [part.name for part in idle] == ["c.weight, c.bias"]
+
+
+def test_the_module_is_left_as_it_was():
+    module, example, _, _ = case("batch norm")
+    before, mode = copy.deepcopy(module.state_dict()), module.training
+    generator = torch.random.get_rng_state()
+    with torch.no_grad():
+        found = laws(module, example)
+    assert found.count == 8 and module.training == mode and torch.equal(torch.random.get_rng_state(), generator)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert all(p.grad is None for p in module.parameters())
+
+
+def test_an_unsupported_layer_leaves_the_laws_of_the_rest():
+    module = nn.Sequential(
+        Linear(3, 4), nn.ReLU(), Linear(4, 5), nn.Softplus(), Linear(5, 5), nn.Hardtanh(), Linear(5, 2)
+    )
+    found = laws(module, draw(5, 3))
+    assert [law.name for law in found] == ["0 -> 2"]
+    assert {"softplus in 3", "hardtanh in 5"} <= {part.name for part in found.uncovered}
+
+
+@pytest.mark.parametrize("wrap", [partial(torch.compile, backend="eager"), nn.DataParallel])
+def test_wrapped_modules(wrap):
+    module = mlp()
+    assert laws(wrap(module), draw(5, 3), certify=False)[0].parameters == ("0.weight", "0.bias", "2.weight")
+
+
+def test_inputs_of_several_kinds():
+    module = Made(lambda m, x, y: m.b(torch.relu(m.a(x))) + y, a=Linear(3, 4), b=Linear(4, 2))
+    assert laws(module, (draw(5, 3), draw(5, 2)), certify=False).count == 4
+    keyed = nn.Bilinear(2, 2, 2)
+    assert laws(keyed, {"input1": draw(5, 2), "input2": draw(5, 2)}, certify=False).count == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ((5, None), TypeError, "expected a torch.nn.Module, not 5"),
+        ((mlp(), draw(5, 4)), ValueError, "the module fails on the example input"),
+        ((mlp().requires_grad_(False), draw(5, 3)), ValueError, "no parameter that is trained"),
+        ((Made(lambda m, x: m.a(x).argmax(), a=Linear(3, 4)), draw(5, 3)), ValueError, "no output of the module has"),
+    ],
+)
+def test_laws_rejects_modules(arguments, error, said):
+    with pytest.raises(error, match=said):
+        laws(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"loss": "hinge"}, ValueError, "loss must be one of"),
+        ({"optimizer": "sgd"}, TypeError, "optimizer must be"),
+        ({"seed": -1}, ValueError, "seed must be"),
+        ({"loss": "cross_entropy", "class_axis": 3}, ValueError, "class_axis 3 is no axis"),
+        ({"class_axis": 1.0}, TypeError, "class_axis must be an integer"),
+    ],
+)
+def test_laws_rejects_options(options, error, said):
+    with pytest.raises(error, match=said):
+        laws(mlp(), draw(5, 3), **options)
+
+
+# -- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def test_shown():
+    found = laws(mlp(), draw(5, 3), loss="cross_entropy")
+    assert "9 conserved numbers in 3 laws of Sequential" in str(found) and "|0.weight|^2 + |0.bias|^2" in str(found)
+    assert "<table>" in found._repr_html_() and r"\|\text{0.weight}\|^2" in found._repr_latex_()
+    frame = found.to_frame()
+    assert list(frame["count"]) == [4, 4, 1] and frame["parameters"][0] == ("0.weight", "0.bias", "2.weight")
+    assert laws(pair(lambda m, h: torch.tanh(h)), draw(5, 3), certify=False)._repr_latex_() == ""
+
+
+@pytest.mark.parametrize("index", [None, tuple(range(4, 16))])
+def test_views_of_parameters(index):
+    w, v = draw(24, 5).double(), draw(24, 5, seed=1).double()
+    term = Term("w", 1, View((3, 4, 5), (0,), 1, 0, 4, 16, index))
+    p, q = (x[4:16].reshape(3, 4, 5) for x in (w, v))
+    assert torch.allclose(term.gram(w, v), p @ q.mT) and torch.allclose(term.norms(w), (p**2).sum(2).ravel())
+    assert torch.allclose(term.norms(w, v), (p * q).sum(2).ravel()) and torch.allclose(term.sums(w), p.sum(1).ravel())
+    kernel = draw(6, 4, 3, 3).double()
+    columns = Term("k", 1, View((6, 2, 2, 3, 3), (1,), 2))  # input channels in two groups
+    flat = kernel.reshape(6, 2, 2, 9).permute(1, 2, 0, 3).reshape(2, 2, 54)
+    assert torch.allclose(columns.gram(kernel), flat @ flat.mT)
+    assert torch.allclose(columns.norms(kernel), (flat**2).sum(2).ravel())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [((2, 3, 12), (2, 3, 3, 4)), ((2, 8, 1, 1), (2, 8)), ((5,), (1, 1, 5)), ((4, 9), (6, 6)), ((), (1, 1)), ((1,), ()),
+     ((4, 3, 8), (4, 6, 4)), ((1, 2, 1, 3), (2, 3, 1))],
+)  # fmt: skip
+def test_axes_of_a_reshape(old, new):
+    """Groups of axes that hold the same entries, in order and none left out."""
+    groups = matching(old, new)
+    assert [axis for before, _ in groups for axis in before] == list(range(len(old)))
+    assert [axis for _, after in groups for axis in after] == list(range(len(new)))
+    assert all(np.prod([old[a] for a in before]) == np.prod([new[a] for a in after]) for before, after in groups)

@@ -1,0 +1,329 @@
+"""PyTorch modules for the tests: networks, and modules that look like a pattern and are not."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import Linear
+from torch.nn import functional as F  # noqa: N812
+
+
+class Block(nn.Module):
+    """A basic block of a ResNet."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            convolution = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.downsample = nn.Sequential(convolution, nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        y += x if self.downsample is None else self.downsample(x)
+        return self.relu(y)
+
+
+class ResNet18(nn.Module):
+    """ResNet-18, of width 64 in the original."""
+
+    def __init__(self, width=64, classes=1000):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = nn.Sequential(Block(width, width, 1), Block(width, width, 1))
+        self.layer2 = nn.Sequential(Block(width, 2 * width, 2), Block(2 * width, 2 * width, 1))
+        self.layer3 = nn.Sequential(Block(2 * width, 4 * width, 2), Block(4 * width, 4 * width, 1))
+        self.layer4 = nn.Sequential(Block(4 * width, 8 * width, 2), Block(8 * width, 8 * width, 1))
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(8 * width, classes)
+
+    def forward(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(torch.flatten(self.avgpool(x), 1))
+
+
+class CausalAttention(nn.Module):
+    """Attention of GPT-2: queries, keys and values from one layer."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.c_attn = nn.Linear(width, 3 * width)
+        self.c_proj = nn.Linear(width, width)
+
+    def forward(self, x):
+        shape = (*x.shape[:2], self.heads, x.shape[2] // self.heads)
+        q, k, v = (part.view(shape).transpose(1, 2) for part in self.c_attn(x).split(x.shape[2], dim=2))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.c_proj(y.transpose(1, 2).contiguous().view(x.shape))
+
+
+class Layer(nn.Module):
+    """A layer of GPT-2."""
+
+    def __init__(self, width, heads, dropout):
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attn, self.dropout = CausalAttention(width, heads), nn.Dropout(dropout)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x):
+        x = x + self.dropout(self.attn(self.ln_1(x)))
+        return x + self.dropout(self.mlp(self.ln_2(x)))
+
+
+class GPT(nn.Module):
+    """GPT-2: 12 layers of width 768 in the original, the embedding tied to the head."""
+
+    def __init__(self, width=768, heads=12, layers=12, words=50257, length=1024, dropout=0.1):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(words, width), nn.Embedding(length, width)
+        self.h = nn.ModuleList(Layer(width, heads, dropout) for _ in range(layers))
+        self.ln_f, self.lm_head = nn.LayerNorm(width), nn.Linear(width, words, bias=False)
+        self.lm_head.weight = self.wte.weight
+
+    def forward(self, tokens):
+        x = self.wte(tokens) + self.wpe(torch.arange(tokens.shape[1]))
+        for layer in self.h:
+            x = layer(x)
+        return self.lm_head(self.ln_f(x))
+
+
+class Made(nn.Module):
+    """A module of these parts with this forward function, called with the parts by name."""
+
+    def __init__(self, function, **parts):
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, *inputs):
+        return self.function(self, *inputs)
+
+
+def pair(between, **more):
+    """Linear a, then ``between``, then Linear b, on vectors of 3, 4 and 2 entries."""
+    return Made(lambda m, x: m.b(between(m, m.a(x))), a=Linear(3, 4), b=Linear(4, 2), **more)
+
+
+def parameter(*shape):
+    return nn.Parameter(torch.randn(*shape))
+
+
+def written(m, h):
+    h[:, 0] = 1.0
+    return h
+
+
+def written_view(m, h):
+    h[:, :2].add_(1.0)
+    return h
+
+
+def written_detached(m, h):
+    h = h * 1
+    h.detach().mul_(2)
+    return F.relu(h)
+
+
+def without_gradient(m, h):
+    with torch.no_grad():
+        size = h.norm()
+    return h / size
+
+
+def branching(m, h):
+    return h if h.sum() > 0 else -h
+
+
+class Clipped(torch.autograd.Function):
+    """The identity, with another gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.clamp(-0.1, 0.1)
+
+
+def hooked(m, h):
+    if h.requires_grad:
+        h.register_hook(lambda g: g.clamp(-0.01, 0.01))
+    return h
+
+
+def rotary(m, x):
+    shape = (*x.shape[:2], 2, 4)
+    q, k, v = (layer(x).view(shape).transpose(1, 2) for layer in (m.q, m.k, m.v))
+    angle = torch.arange(x.shape[1])[:, None] * torch.tensor([1.0, 0.1, 1.0, 0.1])
+    q, k = (z * angle.cos() + torch.cat([-z[..., 2:], z[..., :2]], -1) * angle.sin() for z in (q, k))
+    return m.o(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(x.shape))
+
+
+def shared_keys(m, x):
+    q = m.q(x).view(*x.shape[:2], 4, 2).transpose(1, 2)
+    k, v = (layer(x).view(*x.shape[:2], 2, 2).transpose(1, 2) for layer in (m.k, m.v))
+    k, v = (z[:, :, None].expand(-1, -1, 2, -1, -1).reshape(q.shape) for z in (k, v))
+    return m.o(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape))
+
+
+def by_hand(m, x):
+    q, k, v = m.q(x), m.k(x), m.v(x)
+    mask = torch.triu(torch.ones(x.shape[1], x.shape[1], dtype=torch.bool), 1)
+    return m.o((q @ k.transpose(-2, -1) / 8**0.5).masked_fill(mask, float("-inf")).softmax(-1) @ v)
+
+
+def experts(m, x):
+    hidden = torch.einsum("bd,edf->ebf", x, m.inward).relu()
+    return torch.einsum("be,ebf,efo->bo", m.gate(x).softmax(-1), hidden, m.outward)
+
+
+def shuffled(m, x):
+    h = F.relu(m.a(x))
+    return m.b(h.view(h.shape[0], 2, 3, *h.shape[2:]).transpose(1, 2).reshape(h.shape))
+
+
+def heads(kv=8):
+    return {"q": Linear(8, 8), "k": Linear(8, kv), "v": Linear(8, kv), "o": Linear(8, 8)}
+
+
+MASK = torch.tensor([[1.0, 0, 1, 1], [0, 1, 1, 1]])
+VECTORS, TOKENS, IMAGES, WORDS = (5, 3), (2, 4, 8), (2, 3, 6, 6), (3, 4)
+
+
+def both(function):
+    return Made(function, a=Linear(3, 4), b=Linear(4, 2), c=Linear(4, 2))
+
+
+# name: (module, shape of the input, number of quadratic laws, number of linear laws)
+CASES = {
+    # patterns
+    "relu": (lambda: nn.Sequential(Linear(3, 4), nn.ReLU(), Linear(4, 2)), VECTORS, 4, 0),
+    "linear": (lambda: nn.Sequential(Linear(3, 4), Linear(4, 2)), VECTORS, 10, 0),
+    "more units than columns": (lambda: nn.Sequential(Linear(1, 6, bias=False), Linear(6, 2)), (5, 1), 15, 0),
+    "single units": (
+        lambda: nn.Sequential(Linear(1, 1), nn.ReLU(), Linear(1, 3), nn.ReLU(), Linear(3, 1)), (5, 1), 4, 0),
+    "prelu": (lambda: nn.Sequential(Linear(3, 4), nn.PReLU(), Linear(4, 2)), VECTORS, 4, 0),
+    "dropout": (lambda: nn.Sequential(Linear(3, 4), nn.Dropout(0.5), Linear(4, 2)), VECTORS, 4, 0),
+    "dropout off": (lambda: nn.Sequential(Linear(3, 4), nn.Dropout(0.5), Linear(4, 2)).eval(), VECTORS, 10, 0),
+    "two convolutions": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)), IMAGES, 10, 0),
+    "pooled": (
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, padding=1, groups=2), nn.ReLU(),
+                              nn.Conv2d(4, 8, 1, groups=4), nn.LeakyReLU(), nn.Flatten(), Linear(32, 2)),
+        IMAGES, 4 + 4 + 8, 0),
+    "depthwise": (
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.ReLU(),
+                              nn.Conv2d(4, 2, 1)), IMAGES, 8, 0),
+    "circular": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"), nn.ReLU(),
+                                       nn.Conv2d(4, 2, 3, stride=2)), IMAGES, 4, 0),
+    "flattened": (lambda: nn.Sequential(nn.Conv1d(3, 4, 2), nn.Flatten(), Linear(12, 2)), (2, 3, 4), 10, 0),
+    "mean": (
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(4, 2)), IMAGES, 10, 0),
+    "shuffle": (lambda: Made(shuffled, a=nn.Conv2d(3, 6, 1), b=nn.Conv2d(6, 6, 3, groups=3)), IMAGES, 6, 0),
+    "swiglu": (lambda: Made(lambda m, x: m.c(F.silu(m.a(x)) * m.b(x)), a=Linear(8, 6), b=Linear(8, 6), c=Linear(6, 8)),
+               TOKENS, 6, 0),
+    "bilinear glu": (lambda: Made(lambda m, x: m.c(m.a(x) * m.b(x)), a=Linear(8, 6), b=Linear(8, 6), c=Linear(6, 8)),
+                     TOKENS, 12, 0),
+    "glu": (lambda: Made(lambda m, x: m.b(F.glu(m.a(x))), a=Linear(8, 12), b=Linear(6, 8)), TOKENS, 6, 0),
+    "square": (lambda: pair(lambda m, h: F.relu(h) ** 2), VECTORS, 4, 0),
+    "scale": (lambda: pair(lambda m, h: F.relu(h) * m.c, c=parameter(4)), VECTORS, 8, 0),
+    "one scale": (lambda: pair(lambda m, h: F.relu(h) * m.c, c=parameter(1)), VECTORS, 5, 0),
+    "embedding": (lambda: nn.Sequential(nn.Embedding(9, 4), Linear(4, 2)), WORDS, 10, 0),
+    "residual": (lambda: Made(lambda m, x: x + m.b(F.relu(m.a(x))), a=Linear(3, 4), b=Linear(4, 3)), VECTORS, 4, 0),
+    "linear stream": (
+        lambda: Made(lambda m, x: (lambda z: m.d(z + m.c(F.relu(m.b(z)))))(m.a(x)),
+                     a=Linear(3, 4), b=Linear(4, 5), c=Linear(5, 4), d=Linear(4, 2)), VECTORS, 10 + 5, 0),
+    "attention": (lambda: Made(by_hand, **heads()), TOKENS, 36 + 36, 8),
+    "multihead": (
+        lambda: Made(lambda m, x: m.f(x, x, x)[0], f=nn.MultiheadAttention(8, 2, batch_first=True)), TOKENS, 40, 8),
+    "rotary": (lambda: Made(rotary, **heads()), TOKENS, 4 + 20, 0),
+    "shared keys": (lambda: Made(shared_keys, **heads(4)), TOKENS, 6 + 6, 4),
+    "experts": (
+        lambda: Made(experts, gate=Linear(3, 3), inward=parameter(3, 3, 4), outward=parameter(3, 4, 2)), VECTORS, 12, 4),
+    "encoder": (lambda: nn.TransformerEncoderLayer(8, 2, 12, 0.0, "relu", batch_first=True, norm_first=True), TOKENS,
+                40 + 12 + 16, 8),
+    "batch norm": (lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), Linear(4, 2)), VECTORS, 4, 4),
+    "batch norm off": (
+        lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), Linear(4, 2)).eval(), VECTORS, 4, 0),
+    "layer norm": (lambda: nn.Sequential(Linear(3, 4), nn.LayerNorm(4), nn.ReLU(), Linear(4, 2)), VECTORS, 4, 4),
+    "layer norm, eps 0": (
+        lambda: nn.Sequential(Linear(3, 4), nn.LayerNorm(4, eps=0.0), nn.ReLU(), Linear(4, 2)), VECTORS,
+                          5, 4),
+    "group norm, eps 0": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4, eps=0.0), nn.ReLU(),
+                                                nn.Conv2d(4, 2, 3)), IMAGES, 6, 0),
+    # one tensor used in several ways, one weight used several times
+    "read twice": (lambda: both(lambda m, x: m.b(F.relu(m.a(x))) + m.c(F.relu(m.a(x)))), VECTORS, 4, 0),
+    "read through tanh": (lambda: both(lambda m, x: m.b(F.relu(m.a(x))) + m.c(torch.tanh(m.a(x)))), VECTORS, 0, 0),
+    "read without a gate": (lambda: both(lambda m, x: m.b(m.a(x)) + m.c(F.relu(m.a(x)))), VECTORS, 4, 0),
+    "returned": (lambda: both(lambda m, x: (m.b(F.relu(m.a(x))), F.relu(m.a(x)))), VECTORS, 0, 0),
+    "penalised": (lambda: both(lambda m, x: m.b(F.relu(m.a(x))) + m.b.weight.sum()), VECTORS, 0, 0),
+    "recurrent": (lambda: Made(lambda m, x: m.b(F.relu(m.w(F.relu(m.w(F.relu(m.a(x))))))), a=Linear(3, 4),
+                               w=Linear(4, 4, bias=False), b=Linear(4, 2)), VECTORS, 4, 0),
+    "recurrent, no gate": (lambda: Made(lambda m, x: m.b(m.w(m.w(m.a(x)))), a=Linear(3, 4), w=Linear(4, 4, bias=False),
+                                        b=Linear(4, 2)), VECTORS, 10, 0),
+    "tied": (lambda: Made(lambda m, x: F.relu(m.a(x)) @ m.a.weight, a=Linear(3, 4, bias=False)), VECTORS, 0, 0),
+    "tied, no gate": (lambda: Made(lambda m, x: m.a(x) @ m.a.weight, a=Linear(3, 4, bias=False)), VECTORS, 0, 0),
+    "gram of units": (lambda: both(lambda m, x: (m.a(x) @ m.a(x).T, m.b(m.a(x)))), VECTORS, 0, 0),
+    "masked weight": (lambda: both(lambda m, x: F.linear(m.a(x), m.b.weight * MASK)), VECTORS, 4, 0),
+    "unused": (
+        lambda: Made(lambda m, x: m.b(F.relu(m.a(x))), a=Linear(3, 4), b=Linear(4, 2), c=Linear(3, 3)), VECTORS, 4, 0),
+    # what stands between two layers
+    "noise": (lambda: pair(lambda m, h: F.relu(h) + torch.randn(4)), VECTORS, 0, 0),
+    "random gates": (lambda: pair(lambda m, h: h * torch.rand(4)), VECTORS, 4, 0),
+    "plus one": (lambda: pair(lambda m, h: F.relu(h) + 1), VECTORS, 0, 0),
+    "threshold": (lambda: pair(lambda m, h: torch.where(h > 0.5, h, 0.0)), VECTORS, 4, 0),
+    "threshold, not to 0": (lambda: pair(lambda m, h: torch.where(h > 0.5, h, -0.5)), VECTORS, 0, 0),
+    "clipped": (lambda: pair(lambda m, h: h.clip(-1, 1)), VECTORS, 0, 0),
+    "relu6": (lambda: pair(lambda m, h: F.relu6(h)), VECTORS, 0, 0),
+    "mean of units": (lambda: pair(lambda m, h: h * h.mean(1, keepdim=True)), VECTORS, 0, 0),
+    "size of units": (lambda: pair(lambda m, h: h / h.norm()), VECTORS, 0, 0),
+    "in place": (lambda: pair(lambda m, h: h.mul_(2).relu_()), VECTORS, 4, 0),
+    "written": (lambda: pair(written), VECTORS, 0, 0),
+    "written view": (lambda: pair(written_view), VECTORS, 0, 0),
+    "written detached": (lambda: pair(written_detached), VECTORS, 0, 0),
+    "detached": (lambda: pair(lambda m, h: F.relu(h) + h.detach()), VECTORS, 0, 0),
+    "no_grad": (lambda: pair(without_gradient), VECTORS, 0, 0),
+    "branch": (lambda: pair(branching), VECTORS, 0, 0),
+    "sorted": (lambda: pair(lambda m, h: h.sort(1)[0]), VECTORS, 0, 0),
+    "own gradient": (lambda: pair(lambda m, h: Clipped.apply(h)), VECTORS, 0, 0),
+    "joined with the input": (lambda: Made(lambda m, x: m.b(torch.cat([F.relu(m.a(x)), x], 1)), a=Linear(3, 4),
+                                           b=Linear(7, 2)), VECTORS, 4, 0),
+    "view across channels": (  # the places of one channel are not those of another, moved
+        lambda: Made(lambda m, x: m.b(m.a(x).reshape(-1, 2, 3).transpose(1, 2).reshape(-1, 6)), a=nn.Conv1d(3, 3, 1),
+                     b=Linear(6, 2)), (4, 3, 2), 3, 0),
+    "padding index": (lambda: nn.Sequential(nn.Embedding(9, 4, padding_idx=1), Linear(4, 2)), WORDS, 0, 0),
+    "renormalised": (lambda: nn.Sequential(nn.Embedding(9, 4, max_norm=1.0), Linear(4, 2)), WORDS, 0, 0),
+    "lstm": (
+        lambda: Made(lambda m, x: m.b(m.a(x))[0], a=Linear(8, 8), b=nn.LSTM(8, 3, batch_first=True)), TOKENS, 0, 0),
+    "weight norm": (
+        lambda: Made(lambda m, x: m.b(F.relu(m.a(x))), a=nn.utils.parametrizations.weight_norm(Linear(3, 4)),
+                                 b=Linear(4, 2)), VECTORS, 0, 0),
+}  # fmt: skip
+
+
+def case(name, seed=0):
+    """A module of ``CASES``, an input, and the numbers of laws; seeded, with the global generator as it was."""
+    make, shape, quadratic, linear = CASES[name]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        example = torch.randint(0, 9, shape) if shape == WORDS else torch.randn(shape)
+        return make(), example, quadratic, linear
+
+
+def seeded(make, seed=0):
+    """A module with seeded parameters; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()

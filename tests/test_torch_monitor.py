@@ -579,6 +579,14 @@ def test_a_parameter_frozen_during_the_run_is_seen() -> None:
     assert causes(loop.run(10).diagnose()) == {Cause.FROZEN: HIDDEN}
 
 
+def test_a_training_that_diverges_is_told() -> None:
+    monitor = Loop(sgd(1e6)).run(8)
+    (finding,) = monitor.diagnose()
+    assert finding.cause is Cause.OTHER and "the training diverged" in finding.sentence
+    assert "gradient was not finite" in monitor.report()
+    assert len(monitor.to_frame()) == 27 and "<table>" in monitor._repr_html_()
+
+
 # The ways to call it
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from clexact.algebra import span_dimensions
 from clexact.claims import TOPICS, attention, convolution, experts, gated, losses, others, residual
-from clexact.claims.checks import complete, counted, gram_laws, lawful, matrix, same_span
+from clexact.claims.checks import complete, counted, gram_laws, independent_rank, lawful, matrix, same_span
 from clexact.claims.claim import Statement
 from clexact.claims.grid import Budget, Grid
 from clexact.claims.judge import Verdict, judge
@@ -133,6 +133,21 @@ def test_a_law_left_out_is_missed_where_it_matters():
     sizes = [(1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 2, 2)]
     planted = replace(on(losses.CLAIMS[2], *sizes), statement=Statement("diagonal", "0", diagonal_only))
     assert failing(planted, *sizes) == {(1, 2, 1), (2, 2, 2)}
+
+
+def test_dependent_laws_are_said_to_be_so_with_an_error():
+    """More laws given than are independent: no error where they suffice, at most 2^-100 where they do not."""
+    variables = ("x", "y", "z")
+    laws = [Polynomial.from_string(text, variables) for text in ("x*y", "y^2", "x*y + y^2", "x^2*y^2")]
+    assert independent_rank(laws, 3, 2, seed=0) == (2, 0)
+    rank, error = independent_rank(laws, 3, 3, seed=0)
+    assert rank == 2 and 0 < error <= Fraction(1, 2**100)
+    assert independent_rank([], 3, 3, seed=0) == (0, 0)
+    flow = gradient_flow(nmf(2, 2, 2))
+    diagonal = gram_laws(flow, matrix("U", (2, 2)), matrix("V", (2, 2)), diagonal=True)
+    check = complete(flow, [*diagonal, diagonal[0] - 2 * diagonal[1]], seed=0)
+    assert check.holds is False
+    assert "no more than 2 of the given laws are independent, with error <= 2^-1" in check.evidence
 
 
 @pytest.mark.parametrize(

@@ -384,7 +384,7 @@ ERRORS = [
     (models.rebuild, ({"family": "cube", "sizes": [1]},), ValueError, "the model is not of one of the families linear"),
     (models.rebuild, ({"family": "nmf", "sizes": [2]},), ValueError, "nmf takes the sizes n r m, not 1 sizes"),
     (models.rebuild, ({"family": "nmf", "sizes": [1, 1, 1], "k": 1},), ValueError, "nmf has no option 'k'; it takes"),
-    (models.rebuild, ({"family": "relu", "sizes": [1, 1], "slope": "x"},), ValueError, "expected a rational such as"),
+    (models.rebuild, ({"family": "relu", "sizes": [1, 1], "slope": "x"},), ValueError, "slope of relu must be a rat"),
 ]
 
 

@@ -7,7 +7,7 @@ exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
 """
 
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from clexact import functions, models
 from clexact.boundary import Condition, boundary
@@ -35,7 +35,15 @@ from clexact.relations import GeneralLaws, general_laws
 from clexact.threads import set_threads
 from clexact.version import __version__
 
+if TYPE_CHECKING:
+    from clexact.sweeps.case import Case
+    from clexact.sweeps.certified import Budget
+    from clexact.sweeps.store import Store
+    from clexact.sweeps.sweep import sweep
+
 __all__ = [
+    "Budget",
+    "Case",
     "Certificate",
     "ClosureStatus",
     "Completeness",
@@ -62,6 +70,7 @@ __all__ = [
     "Nesterov",
     "Orbit",
     "Polynomial",
+    "Store",
     "TieError",
     "VectorFields",
     "Verdict",
@@ -88,12 +97,18 @@ __all__ = [
     "orbit_dimension",
     "polynomial_laws",
     "set_threads",
+    "sweep",
     "verify",
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """The parts that need an extra are imported where they are first used."""
+LAZY = {"Budget": "certified", "Case": "case", "Store": "store", "sweep": "sweep"}  # with their files of sweeps
+
+
+def __getattr__(name: str) -> Any:
+    """What needs an extra, SQLite or more is imported where it is first used."""
     if name in ("plot", "torch", "training"):
         return import_module(f"clexact.{name}")
-    raise AttributeError(f"module 'clexact' has no attribute {name!r}")
+    if name in LAZY:
+        return getattr(import_module(f"clexact.sweeps.{LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,13 +14,14 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -62,8 +63,10 @@ class Certificate:
 
     @property
     def _claim(self) -> str:
-        lower, upper = self.data["claim"]["lower"], self.data["claim"]["upper"]
-        return f"{'exactly' if lower == upper else f'at least {lower}, at most'} {upper} law{'s' * (upper != 1)}"
+        """The bounds, and how the lower one is known where it is not proved."""
+        lower, upper, evidence = (self.data["claim"][key] for key in ("lower", "upper", "lower_evidence"))
+        number = f"exactly {upper}" if lower == upper else f"at least {lower}, at most {upper}"
+        return f"{number} law{'s' * (upper != 1)}" + (f", {evidence}" if evidence != "proved" else "")
 
     def _repr_html_(self) -> str:
         what = "the program of the model" if self.of_program else "the fields, laws and brackets"
@@ -138,11 +141,20 @@ def _text(data: bytes) -> str:
 
 
 class VerdictStatus(Enum):
-    """What a verification found; the value is the exit status of ``clexact verify``."""
+    """What a verification found; the value is the exit status of ``clexact verify``.
+
+    UNDECIDED: no item is found false, but the rest takes more work than the verifier does.
+    """
 
     VERIFIED = 0
     FALSE = 1
     NOT_A_CERTIFICATE = 2
+    UNDECIDED = 3
+
+    @property
+    def severity(self) -> int:
+        """Its place from good to bad: of several verdicts the worst gives the exit status."""
+        return verifier.SEVERITY.index(self.value)
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,11 @@ def verify(source: Certificate | str | Path, *, rebuild: bool = False, fast: boo
     OSError if the file cannot be read.
     """
     data = source.to_bytes() if isinstance(source, Certificate) else _opened(source)
+    return verify_bytes(data, rebuild=rebuild, fast=fast)
+
+
+def verify_bytes(data: bytes, *, rebuild: bool = False, fast: bool = False) -> Verdict:
+    """The same for the text of a document."""
     if _holds_program(data):
         status, sentences = program_verifier.verify_bytes(data, flint_rank if fast else None)
         again = _rebuilt_program
@@ -191,7 +208,7 @@ def _rebuilt_flow(document: Mapping[str, Any]) -> tuple[Flow, str]:
     recipe = dict(document["model"])
     description, options = recipe.pop("description", None), {key: recipe.pop(key) for key in FLOW_KEYS if key in recipe}
     try:
-        _check_small(recipe, document["dimension"])
+        check_small(recipe, document["dimension"])
         flow = rebuild_flow(models.rebuild(recipe), options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"FALSE: the model cannot be rebuilt: {error}") from None
@@ -206,9 +223,22 @@ def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
         return 1, str(error)
     if flow.dimension != document["dimension"] or flow.expanded_size > MAX_TERMS:
         return 1, f"FALSE: not the {flow.description}: that has D = {flow.dimension} and {flow.expanded_size} terms"
-    same = _written_fields(flow.fields.in_lowest_terms()) == document["fields"]
-    same = same and [description, list(flow.assumptions)] == [flow.description, document["assumptions"]]
+    same = description == flow.description and _same_fields(document, flow)
     return (0, f"the fields are those of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
+
+
+def _same_fields(document: Mapping[str, Any], flow: Flow) -> bool:
+    """Whether a document is about the fields and the assumptions of a flow."""
+    mine = _written_fields(flow.fields.in_lowest_terms()), list(flow.assumptions)
+    return mine == (document["fields"], document["assumptions"])
+
+
+def same_flow(document: Mapping[str, Any], flow: Flow) -> bool:
+    """Whether a document is about the fields, or the program, and the assumptions of a flow."""
+    if document["format"] == program_verifier.FORMAT:
+        return isinstance(flow, GradientFlow) and program_certificate.same_program(document, flow)
+    small = flow.dimension == document["dimension"] and flow.expanded_size <= MAX_TERMS
+    return small and _same_fields(document, flow)
 
 
 def _rebuilt_program(document: Mapping[str, Any]) -> tuple[int, str]:
@@ -221,7 +251,7 @@ def _rebuilt_program(document: Mapping[str, Any]) -> tuple[int, str]:
     return (0, f"the program is that of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
 
 
-def _check_small(recipe: Mapping[str, Any], dimension: int) -> None:
+def check_small(recipe: Mapping[str, Any], dimension: int) -> None:
     """ValueError for sizes that no model of this dimension has, or for options too large, before anything is built."""
     sizes = recipe.get("sizes")
     whole = sizes if isinstance(sizes, list) and all(type(n) is int for n in sizes) else []
@@ -234,10 +264,17 @@ def _check_small(recipe: Mapping[str, Any], dimension: int) -> None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the file, flush to the disk and rename."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to be filled, beside the one at the path; at the end it is flushed to the disk and takes that place."""
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(part).replace(path)

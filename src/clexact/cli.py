@@ -14,8 +14,8 @@ from typing import NoReturn, TypeGuard
 from rich.console import Console
 from rich.table import Table
 
-from clexact import fit_command, plot_command, reproduce_command
-from clexact.certificate import check_folder, check_listable, verify
+from clexact import fit_command, plot_command, reproduce_command, results_command, sweep_command, verify_command
+from clexact.certificate import check_folder, check_listable
 from clexact.certify import LawCount, certify
 from clexact.darboux import check_listable_fields
 from clexact.forms import Law
@@ -26,7 +26,7 @@ from clexact.lie import Progress as Callback
 from clexact.limits import Limits, limits
 from clexact.memory import MemoryLimitError
 from clexact.models import FAMILIES
-from clexact.orbit import STARTS, orbit_dimension
+from clexact.orbit import ORBIT_DEPTH, STARTS, orbit_dimension
 from clexact.relations import further_than
 from clexact.threads import set_threads
 from clexact.version import __version__
@@ -82,6 +82,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         return _failed(
             arguments, f"cannot open {error.filename!r}: {error.strerror}." if _of_file(error) else str(error)
         )
+    except ImportError as error:  # an optional package is missing
+        return _failed(arguments, str(error))
     except MemoryLimitError as error:
         print(f"clexact: {error}", file=sys.stderr)
         return LIMIT_REACHED
@@ -103,7 +105,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, orbit, fit, models, verify, reproduce, plot."""
+    """The command line: certify, laws, orbit, fit, models, sweep, results, verify, reproduce, plot."""
     parser = Parser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -112,7 +114,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"clexact {__version__}")
     commands = parser.add_subparsers(
-        dest="name", required=True, metavar="certify | laws | orbit | fit | models | verify | reproduce | plot"
+        dest="name",
+        required=True,
+        metavar="certify | laws | orbit | fit | models | sweep | results | verify | reproduce | plot",
     )
     for name, command, summary in (
         ("certify", _certify, "count the independent laws, with bounds that are proved"),
@@ -127,9 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_output(sub)
         sub.set_defaults(command=command)
     certifier, lister = commands.choices["certify"], commands.choices["laws"]
-    certifier.add_argument(
-        "--max-depth", type=int, default=MAX_DEPTH, metavar="K", help=f"depth of nested brackets (default {MAX_DEPTH})"
-    )
+    _add_depth(certifier, MAX_DEPTH)
     certifier.add_argument("--laws", action="store_true", help="print the laws too")
     fitter = _add_fit(commands)
     for sub in (certifier, lister, fitter):
@@ -143,15 +145,16 @@ def build_parser() -> argparse.ArgumentParser:
     add_input(traveller)
     starts = ", ".join(STARTS)
     traveller.add_argument("--at", required=True, metavar="START", help=f"{starts}, or a file of rationals")
+    _add_depth(traveller, ORBIT_DEPTH)
     _add_output(traveller)
     traveller.set_defaults(command=_orbit)
     library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
     library.add_argument("--json", action="store_true", help="print one JSON object")
     library.set_defaults(command=_models)
+    _add_sweep(commands)
+    _add_results(commands)
     checker = commands.add_parser("verify", help="verify certificates, without the engine")
-    checker.add_argument("files", nargs="+", metavar="FILE")
-    checker.add_argument("--rebuild", action="store_true", help="also rebuild the fields from the model's description")
-    checker.add_argument("--fast", action="store_true", help="compute ranks with FLINT, for large certificates")
+    verify_command.add_arguments(checker)
     checker.set_defaults(command=_verify)
     again = commands.add_parser("reproduce", help="check every statement of the sources, and write a report")
     reproduce_command.add_arguments(again)
@@ -176,6 +179,27 @@ def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
     _add_output(fitter)
     fitter.set_defaults(command=_fit)
     return fitter
+
+
+def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
+    summary = "certify all cases of a spec in parallel, within a budget each, into a store"
+    shape, epilog = argparse.RawDescriptionHelpFormatter, sweep_command.EPILOG
+    sweeper = commands.add_parser("sweep", help=summary, description=summary, epilog=epilog, formatter_class=shape)
+    sweep_command.add_arguments(sweeper)
+    sweeper.set_defaults(command=_sweep)
+
+
+def _add_results(commands: argparse._SubParsersAction[Parser]) -> None:
+    summary, shape = "what the store of a sweep holds", argparse.RawDescriptionHelpFormatter
+    epilog = results_command.EPILOG
+    lister = commands.add_parser("results", help=summary, description=summary, epilog=epilog, formatter_class=shape)
+    results_command.add_arguments(lister)
+    lister.set_defaults(command=results_command.run)
+
+
+def _add_depth(parser: argparse.ArgumentParser, default: int) -> None:
+    text = f"depth of nested brackets (default {default})"
+    parser.add_argument("--max-depth", type=int, default=default, metavar="K", help=text)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -260,7 +284,7 @@ def _print_evidence(count: LawCount) -> None:
 def _orbit(arguments: argparse.Namespace) -> None:
     flow = read_flow(arguments)
     with _shown_progress(arguments.quiet):
-        orbit = orbit_dimension(flow, arguments.at, seed=arguments.seed)
+        orbit = orbit_dimension(flow, arguments.at, seed=arguments.seed, max_depth=arguments.max_depth)
     if arguments.json:
         print(orbit.to_json())
         return
@@ -293,14 +317,13 @@ def _fit(arguments: argparse.Namespace) -> None:
         _stop(limited)
 
 
+def _sweep(arguments: argparse.Namespace) -> None:
+    if status := sweep_command.run(arguments):
+        raise SystemExit(status)
+
+
 def _verify(arguments: argparse.Namespace) -> None:
-    """Exit status 0 only if every file is verified; 1 if something is false, 2 if a file is no certificate."""
-    worst = 0
-    for path in arguments.files:
-        verdict = verify(path, rebuild=arguments.rebuild, fast=arguments.fast)
-        print(f"{path}: {verdict}")
-        worst = max(worst, verdict.status.value)
-    if worst:
+    if worst := verify_command.run(arguments):
         raise SystemExit(worst)
 
 

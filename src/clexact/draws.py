@@ -7,6 +7,14 @@ import numpy as np
 from clexact.linalg import Words, is_prime
 
 
+def check_seed(seed: int) -> None:
+    """TypeError or ValueError unless the seed is an integer >= 0."""
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an integer, not {seed!r}.")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, not {seed}.")
+
+
 class Draws:
     """Random primes and residues from one seed.
 
@@ -14,10 +22,7 @@ class Draws:
     """
 
     def __init__(self, seed: int) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise TypeError(f"seed must be an integer, not {seed!r}.")
-        if seed < 0:
-            raise ValueError(f"seed must be at least 0, not {seed}.")
+        check_seed(seed)
         self._bits = np.random.PCG64(seed)
 
     def residues(self, shape: tuple[int, ...], prime: int) -> Words:

@@ -108,7 +108,7 @@ def mirror_flow(
     description = f"{base.description.replace('gradient', 'mirror', 1)}, {what}"
     if decay := _decay(weight_decay):
         return _decaying(base, terms, scale, decay, description, recipe)
-    return LiftedFlow(base, Phase(base.variables, base.dimension), terms, description, recipe, rule)
+    return LiftedFlow(base, Phase(base.variables, base.dimension), terms, description, recipe, rule, cleared=(scale, 0))
 
 
 def momentum_flow(
@@ -167,7 +167,8 @@ def momentum_flow(
     powers = partial(_momentum_powers, damping, decay != 0)
     # under a heavy ball, decay > 0 keeps both rates between 0 and tau, so no power exceeds the degree
     some = (isinstance(damping, HeavyBall) and decay < 0) or (isinstance(damping, Nesterov) and decay != 0)
-    return LiftedFlow(base, phase, metric, description, recipe, rule, powers, rates, some_powers=some)
+    cleared = (_rate(damping).denominator, int(isinstance(damping, Nesterov))) if names else (1, 0)
+    return LiftedFlow(base, phase, metric, description, recipe, rule, powers, rates, some, cleared)
 
 
 def velocity(name: str) -> str:
@@ -284,7 +285,7 @@ def _decaying(
     rule = _no_laws if metric is not None else _decayed_laws
     full = None if recipe is None else {**recipe, "weight_decay": str(decay)}
     text = f"{description}, weight decay {decay}"
-    return LiftedFlow(base, phase, moved, text, full, rule, powers, {clock: decay}, some_powers=some)
+    return LiftedFlow(base, phase, moved, text, full, rule, powers, {clock: decay}, some, (scale, 0))
 
 
 def _same_power(velocities: int, positions: int) -> Iterable[int]:
@@ -350,7 +351,7 @@ def _positive_metric(D: int, positive: set[int]) -> Terms:
 
 def _momentum_metric(D: int, positive: set[int], damping: Damping) -> Terms:
     r"""$\tau\theta + \theta'$ on positive entries, 1 on the others, times what clears denominators (t for Nesterov)."""
-    tau = damping.rate if isinstance(damping, HeavyBall) else Fraction(3 if isinstance(damping, Nesterov) else 0)
+    tau = _rate(damping)
     clearing: Monomial = ((0, 1),) if isinstance(damping, Nesterov) else ()
     parts: list[Part] = []
     for j in range(D):
@@ -358,6 +359,11 @@ def _momentum_metric(D: int, positive: set[int], damping: Damping) -> Terms:
         parts.append((j, _product(clearing, velocity), tau.denominator))
         parts.append((j, ((j + 1, 1),), tau.numerator if j in positive else 0))
     return _packed(parts)
+
+
+def _rate(damping: Damping) -> Fraction:
+    """tau, of Nesterov's damping without the 1/t."""
+    return damping.rate if isinstance(damping, HeavyBall) else Fraction(3 if isinstance(damping, Nesterov) else 0)
 
 
 def _product(a: Monomial, b: Monomial) -> Monomial:

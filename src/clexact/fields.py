@@ -76,23 +76,23 @@ class VectorFields:
         return cls(names, [[Polynomial.from_sympy(e, variables) for e in field] for field in fields])
 
     @classmethod
-    def from_ode(cls, text: str) -> VectorFields:
+    def from_ode(cls, text: str, file: str = "") -> VectorFields:
         """Read a system of polynomial ODEs: lines ``x' = y*z - 2/3*x^2``, ``#`` comments, fields split by ``---``.
 
         The variables are those with an equation in some field; where a field has none for it, its derivative is 0.
+        Errors name the line and column, and the ``file`` that the text is of, if given.
         """
-        names, fields = parse.parse_system(text)
-        return cls(names, [[Polynomial.from_sparse(names, field.get(name, {})) for name in names] for field in fields])
+        try:
+            names, fields = parse.parse_system(text)
+            rows = [[Polynomial.from_sparse(names, field.get(name, {})) for name in names] for field in fields]
+            return cls(names, rows)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}" if file else str(error)) from None
 
     @classmethod
     def load(cls, path: str | Path) -> VectorFields:
         """Read an ``.ode`` file; errors name the file, line and column."""
-        try:
-            return cls.from_ode(Path(path).read_text(encoding="utf-8"))
-        except UnicodeDecodeError:
-            raise ValueError(f"{path}: not a text file in UTF-8.") from None
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+        return cls.from_ode(parse.read_text(path), str(path))
 
     @property
     def dimension(self) -> int:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from clexact.boundary import DEPTH
+from clexact.axes import Order, integers, read_order
 from clexact.certify import LawCount, certify
 from clexact.fit import fit
 from clexact.flow import Flow
@@ -29,7 +29,6 @@ from clexact.memory import MemoryLimitError
 from clexact.models import FAMILIES
 from clexact.quantities import Sizes
 
-WIDTH = "width"
 MOST_SIZES = 20_000
 TABLE_WIDTH = 140  # of tables that do not go to a terminal
 
@@ -54,79 +53,10 @@ def read_grid(text: str) -> dict[str, list[int]]:
             raise ValueError(f"--grid takes axes such as n=1..5 or n=1|2|5 joined by commas, not {part!r}.")
         if name in axes:
             raise ValueError(f"--grid names the axis {name!r} twice.")
-        axes[name] = sorted({value for word in values.split("|") for value in _range(name, word)})
+        axes[name] = integers(f"the axis {name}", values, 1, MOST_SIZES)
     if (count := prod(map(len, axes.values()))) > MOST_SIZES:
         raise ValueError(f"--grid may have at most {MOST_SIZES} sizes, not {count}.")
     return axes
-
-
-def _range(name: str, word: str) -> range:
-    """The values of a..b, or of a single a."""
-    first, dots, last = word.partition("..")
-    try:
-        low, high = int(first), int(last if dots else first)
-    except ValueError:
-        raise ValueError(f"the axis {name} takes integers a, a..b or a|b|c, not {word!r}.") from None
-    if not 1 <= low <= high:
-        raise ValueError(f"the axis {name} takes sizes of at least 1 in increasing order, not {word!r}.")
-    if high - low >= MOST_SIZES:
-        raise ValueError(f"--grid may have at most {MOST_SIZES} sizes, not {word!r} for one axis.")
-    return range(low, high + 1)
-
-
-@dataclass(frozen=True)
-class Order:
-    """How the sizes of a family are made of the axes: words that are names of axes or integers."""
-
-    words: tuple[str, ...]
-    deep: bool  # the word ``width`` stands for all hidden layers of a network of ``depth`` layers
-
-    def sizes(self, at: Mapping[str, int]) -> list[int]:
-        """The sizes of the family at a point of the grid."""
-        return [size for word in self.words for size in [at[word] if word in at else int(word)] * self._times(word, at)]
-
-    def _times(self, word: str, at: Mapping[str, int]) -> int:
-        return at[DEPTH] + 2 - len(self.words) if self.deep and word == WIDTH else 1
-
-    def __str__(self) -> str:
-        ends = len(self.words) - 2
-        times = DEPTH if not ends else f"{DEPTH} {'-' if ends > 0 else '+'} {abs(ends)}"
-        return ", ".join(f"{w} ({times} times)" if self.deep and w == WIDTH else w for w in self.words)
-
-
-def read_order(family: str, axes: Sequence[str], given: str | None) -> Order:
-    """The order given, or that of the family, or n r m, or as written; ValueError where an axis has no place."""
-    deep = DEPTH in axes and FAMILIES[family].listed
-    placed = [x for x in axes if not (deep and x == DEPTH)]
-    words = given.split() if given is not None else _default_order(family, placed, deep)
-    for word in words:
-        if word not in placed and not word.isdecimal():
-            raise ValueError(f"--sizes takes axes of the grid ({', '.join(placed)}) and integers, not {word!r}.")
-    if missing := [x for x in placed if x not in words]:
-        raise ValueError(f"the axis {missing[0]} of the grid has no place in the sizes {' '.join(words)!r}.")
-    if deep and words.count(WIDTH) != 1:
-        raise ValueError(f"the axis {DEPTH} needs an axis {WIDTH}, of all hidden layers, once among the sizes.")
-    return Order(tuple(words), deep)
-
-
-def _default_order(family: str, placed: list[str], deep: bool) -> list[str]:
-    if not FAMILIES[family].listed:
-        words = [word.strip("[]") for word in FAMILIES[family].sizes.split()]
-        if stray := [x for x in placed if x not in words]:
-            raise ValueError(
-                f"{family} takes the sizes {FAMILIES[family].sizes}, and none is called {stray[0]!r}; "
-                f"name the axes so, or give their order by --sizes."
-            )
-        return [word for word in words if word in placed]
-    if deep and WIDTH in placed:
-        return [WIDTH] if len(placed) == 1 else _between([x for x in placed if x != WIDTH])
-    return ["n", "r", "m"] if set(placed) == {"n", "r", "m"} else placed
-
-
-def _between(ends: list[str]) -> list[str]:
-    if len(ends) != 2:
-        raise ValueError(f"besides {DEPTH} and {WIDTH}, give no axis or two, or the order by --sizes, not {ends[0]!r}.")
-    return [ends[0], WIDTH, ends[1]]
 
 
 @dataclass

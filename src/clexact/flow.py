@@ -161,7 +161,7 @@ class GradientFlow(Flow):
 
     def __init__(self, model: Model, loss: Loss = "full") -> None:
         self.model, self.loss, self.variables = model, loss, model.variables
-        kind, self._matrix, self._unseen = _covectors(loss, model.program.shape)
+        kind, self._matrix, self.unseen = _covectors(loss, model.program.shape)  # unseen: a basis, along the last axis
         self.program = self._seen(model.polynomial)
         self.truncated = model.truncated
         written = kind if self._matrix is None else [[str(c) for c in row] for row in self._matrix]
@@ -283,7 +283,7 @@ class GradientFlow(Flow):
     def symmetries(self) -> Symmetries:
         """Groups that leave unchanged what the loss sees, found on the program before any Taylor expansion."""
         program, offsets = self.model.program, self.model.offsets()
-        return symmetries(self._seen(program), program, offsets, self.dimension, self._unseen)
+        return symmetries(self._seen(program), program, offsets, self.dimension, self.unseen)
 
     @cached_property
     def _laws_of_shape(self) -> list[Law]:

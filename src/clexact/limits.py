@@ -1,34 +1,113 @@
-"""Limits of time and memory for a long computation: when one is reached, the main thread gets a KeyboardInterrupt."""
+"""Limits of time and memory for a long computation: when one is reached, the main thread gets a KeyboardInterrupt.
+
+One thread watches over all blocks of the process. It stays for a second after the last, since starting one for each of
+thousands of short blocks would take a tenth of their time.
+"""
 
 from __future__ import annotations
 
 import _thread
+import os
+import re
 import resource
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
 INTERVAL = 0.02  # seconds between two looks
 REPEAT = 2.0  # seconds between two interrupts
+LINGER = 1.0  # seconds that the watching thread stays without a block
 MIB = 2**20
+PAGE = 4096  # bytes of /proc/self/status, at most
+PEAK = re.compile(rb"VmHWM:\s*(\d+) kB")
 
 
-@dataclass
+@dataclass(eq=False)
 class Limits:
     """``reached`` says which limit was, in one sentence, or is empty."""
 
     reached: str = ""
+    seconds: float | None = None
+    mebibytes: int | None = None
+    start: float = field(default_factory=time.monotonic)
+    interrupted: float = 0.0  # when the last interrupt was sent
+    over: bool = False
+
+    def look(self) -> None:
+        """Interrupt the main thread if a limit is reached; again after a while: one inside a finalizer is lost."""
+        now = time.monotonic()
+        if self.reached:
+            if now - self.interrupted < REPEAT:
+                return
+        elif self.seconds is not None and now - self.start > self.seconds:
+            self.reached = f"the time limit of {self.seconds:g} s is reached"
+        elif self.mebibytes is not None and peak_memory() > self.mebibytes * MIB:
+            self.reached = f"the memory limit of {self.mebibytes} MiB is reached"
+        else:
+            return
+        self.interrupted = now
+        _thread.interrupt_main()
 
 
 def peak_memory() -> int:
-    """The largest resident size of this process so far, in bytes."""
-    with suppress(OSError), open("/proc/self/status", encoding="ascii") as status:  # rusage holds the parent's peak too
-        return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    """The largest resident size of this process so far, or since ``forget_peak`` on Linux, in bytes."""
+    with suppress(OSError), open("/proc/self/status", "rb", buffering=0) as file:  # rusage holds the parent's peak too
+        if found := PEAK.search(file.read(PAGE)):
+            return 1024 * int(found[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def forget_peak() -> None:
+    """Let the peak of resident memory begin anew, where Linux allows it."""
+    with suppress(OSError), open("/proc/self/clear_refs", "wb", buffering=0) as file:
+        file.write(b"5")
+
+
+class _Watch:
+    """The blocks watched over, and the thread that does it while there are some."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.blocks: list[Limits] = []
+        self.thread: threading.Thread | None = None
+
+    def begin(self, block: Limits) -> None:
+        """Watch over a block."""
+        with self.lock:
+            self.blocks.append(block)
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._run, name="clexact limits", daemon=True)
+                self.thread.start()
+
+    def end(self, block: Limits) -> None:
+        """No interrupt is sent for it from now on; one on its way may come here."""
+        block.over = True
+        with self.lock:
+            pass
+
+    def _run(self) -> None:
+        last = time.monotonic()
+        while True:
+            time.sleep(INTERVAL)
+            with self.lock:
+                self.blocks = [block for block in self.blocks if not block.over]
+                for block in self.blocks:
+                    block.look()
+                last = time.monotonic() if self.blocks else last
+                if time.monotonic() - last > LINGER:
+                    self.thread = None
+                    return
+
+
+@cache
+def _watch(process: int) -> _Watch:
+    """One a process: threads do not survive a fork."""
+    return _Watch()
 
 
 @contextmanager
@@ -40,25 +119,13 @@ def limits(seconds: float | None = None, mebibytes: int | None = None) -> Iterat
     for value, what in ((seconds, "time limit"), (mebibytes, "memory limit")):
         if value is not None and not value > 0:
             raise ValueError(f"the {what} must be positive, not {value}.")
-    found, over = Limits(), threading.Event()
-    start = time.monotonic()
-
-    def watch() -> None:
-        while not over.wait(INTERVAL):
-            if seconds is not None and time.monotonic() - start > seconds:
-                found.reached = f"the time limit of {seconds:g} s is reached"
-            elif mebibytes is not None and peak_memory() > mebibytes * MIB:
-                found.reached = f"the memory limit of {mebibytes} MiB is reached"
-            if found.reached:
-                _thread.interrupt_main()
-                over.wait(REPEAT)  # an interrupt that comes while Python runs a finalizer is lost
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    if seconds is not None or mebibytes is not None:
-        watcher.start()
+    found = Limits(seconds=seconds, mebibytes=mebibytes)
+    if seconds is None and mebibytes is None:
+        yield found
+        return
+    watch = _watch(os.getpid())
     try:
+        watch.begin(found)
         yield found
     finally:
-        over.set()
-        if watcher.ident is not None:
-            watcher.join()
+        watch.end(found)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +31,7 @@ from clexact.terms import Ints, Terms
 
 MAX_TERMS = 10**5  # of fields that are expanded for a better upper bound
 ORBIT_DEPTH = 5
+LAWS_THERE = "the gradients of the laws at the start"
 STARTS = ("zero", "identity", "balanced", "rank-deficient", "dead-unit")
 
 
@@ -42,11 +45,17 @@ class Orbit:
 
     dimension: int
     orbit_dimension: int
-    closed: bool
+    upper: int  # what the dimension is at most
+    error: Fraction  # with which ``upper`` might not hold, at most; 0 where it is proved
     evidence: str
     generic: LawCount
     point: tuple[Number, ...]
     seed: int
+
+    @property
+    def closed(self) -> bool:
+        """Whether the bounds meet."""
+        return self.orbit_dimension == self.upper
 
     @property
     def extra_laws(self) -> int | None:
@@ -99,31 +108,40 @@ def orbit_dimension(
     small = not flow.truncated and flow.expanded_size <= MAX_TERMS
     algebra = finite_algebra(flow.fields) if small else None
     if algebra is not None:
-        known = "the fields generate an algebra of finite dimension, closed over Q"
-        return Orbit(flow.dimension, algebra.rank_at(start), True, known, generic, start, seed)
+        rank, known = algebra.rank_at(start), "the fields generate an algebra of finite dimension, closed over Q"
+        return Orbit(flow.dimension, rank, rank, Fraction(0), known, generic, start, seed)
     below = lie_closure(flow, start, seed=seed, max_depth=max_depth)
     if below.status is ClosureStatus.PROVED:
         known = "the rank of brackets meets the gradients of the laws at the start"
         known = known if below.rank else "all fields vanish at the start"
-        return Orbit(flow.dimension, below.rank, True, known, generic, start, seed)
-    upper, why = _upper(flow, start, generic, small)
+        return Orbit(flow.dimension, below.rank, below.rank, Fraction(0), known, generic, start, seed)
+    above = _upper(flow, start, generic, small)
     found = f"brackets of depth at most {max_depth} have rank {below.rank} mod {below.prime}"
-    known = f"{found}, which meets {why}" if below.rank == upper else f"{found}; at most {upper}: {why}"
-    return Orbit(flow.dimension, below.rank, below.rank == upper, known, generic, start, seed)
+    meets = below.rank == above.value
+    known = f"{found}, which meets {above.why}" if meets else f"{found}; at most {above.value}: {above.why}"
+    return Orbit(flow.dimension, below.rank, above.value, above.error, known, generic, start, seed)
 
 
-def _upper(flow: Flow, start: tuple[Number, ...], generic: LawCount, small: bool) -> tuple[int, str]:
-    """The best bound from above, and what gives it."""
-    bounds = [(flow.dimension - generic.lower, f"the generic dimension{_with_error(generic)}")]
-    bounds.append((flow.dimension - _law_rank(flow, start), "the gradients of the laws at the start"))
+class Bound(NamedTuple):
+    """A bound from above, the error with which it might not hold, and what gives it."""
+
+    value: int
+    error: Fraction
+    why: str
+
+
+def _upper(flow: Flow, start: tuple[Number, ...], generic: LawCount, small: bool) -> Bound:
+    """The best bound from above."""
+    bounds = [_generic_bound(generic, ""), Bound(flow.dimension - _law_rank(flow, start), Fraction(0), LAWS_THERE)]
     if small:
         bounds += _on_invariant_subspace(flow.fields, start, generic.seed)
-    return min(bounds, key=lambda bound: bound[0])
+    return min(bounds, key=lambda bound: (bound.value, bound.error))
 
 
-def _with_error(count: LawCount) -> str:
-    """What is to be said of a dimension that is not proved."""
-    return f", which is exact with error <= 2^-{error_bits(count.error)}" if count.error else ""
+def _generic_bound(count: LawCount, where: str) -> Bound:
+    """The generic dimension."""
+    said = f", which is exact with error <= 2^-{error_bits(count.error)}" if count.error else ""
+    return Bound(count.dimension - count.lower, count.error, f"the generic dimension{where}{said}")
 
 
 def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
@@ -136,16 +154,15 @@ def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
     return listed.rank_at(start)
 
 
-def _on_invariant_subspace(fields: VectorFields, start: tuple[Number, ...], seed: int) -> list[tuple[int, str]]:
+def _on_invariant_subspace(fields: VectorFields, start: tuple[Number, ...], seed: int) -> list[Bound]:
     """Bounds from the coordinates that stay zero: the generic dimension and the laws of the fields on the others."""
     kept = moving_coordinates(fields, start)
     if len(kept) == fields.dimension:
         return []
-    inside, where = restricted(fields, kept), f"on the {len(kept)} coordinates that do not stay zero"
+    inside, where = restricted(fields, kept), f" on the {len(kept)} coordinates that do not stay zero"
     flow, place = FieldsFlow(inside), tuple(start[j] for j in kept)
-    generic = certify(flow, seed=seed)
-    found = [(flow.dimension - generic.lower, f"the generic dimension {where}{_with_error(generic)}")]
-    return [*found, (flow.dimension - _law_rank(flow, place), f"the gradients of the laws {where}")]
+    by_laws = Bound(flow.dimension - _law_rank(flow, place), Fraction(0), f"the gradients of the laws{where}")
+    return [_generic_bound(certify(flow, seed=seed), where), by_laws]
 
 
 def moving_coordinates(fields: VectorFields, start: tuple[Number, ...]) -> list[int]:
@@ -260,15 +277,20 @@ def _dead_unit(flow: GradientFlow, draws: Draws) -> tuple[Number, ...]:
 
 
 def _from_file(path: str, dimension: int) -> tuple[Number, ...]:
+    numbers = read_start(path)
+    if len(numbers) != dimension:
+        raise ValueError(f"{path}: expected {dimension} rationals, not {len(numbers)}.")
+    return numbers
+
+
+def read_start(path: str | Path) -> tuple[Number, ...]:
+    """The rationals of a file, separated by blanks, commas or lines; ValueError for all else."""
     try:
         words = Path(path).read_text(encoding="utf-8").replace(",", " ").split()
     except (OSError, UnicodeDecodeError):
         known = ", ".join(STARTS)
-        raise ValueError(f"the start must be one of {known} or a file of rationals, not {path!r}.") from None
+        raise ValueError(f"the start must be one of {known} or a file of rationals, not {str(path)!r}.") from None
     try:
-        numbers = [rational(word) for word in words]
+        return tuple(map(rational, words))
     except ValueError:
-        raise ValueError(f"{path}: expected {dimension} rationals such as 3 or -1/2.") from None
-    if len(numbers) != dimension:
-        raise ValueError(f"{path}: expected {dimension} rationals, not {len(numbers)}.")
-    return tuple(numbers)
+        raise ValueError(f"{path}: expected rationals such as 3 or -1/2.") from None

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 from clexact.terms import Monomial
@@ -204,6 +205,14 @@ class Parser:
                 raise self._place.error(token.column, f"unknown variable {token.text!r}.")
             return {((index, 1),): Fraction(1)}
         raise self._unexpected("a number, a variable or '('")
+
+
+def read_text(path: str | Path) -> str:
+    """A text file; ValueError if it is not in UTF-8, OSError if it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not a text file in UTF-8.") from None
 
 
 FIRST_LINE = Place(1)

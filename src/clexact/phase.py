@@ -54,7 +54,8 @@ class LiftedFlow(Flow):
 
     A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``powers`` says which powers of the
     clock can stand beside b velocities and c positions in a law; ``some_powers``, that others could too. ``recipe`` is
-    None for what cannot be rebuilt from a description.
+    None for what cannot be rebuilt from a description. ``cleared`` is (c, k) where the metric is c clock^k times the
+    true one.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class LiftedFlow(Flow):
         powers: Callable[[int, int], Iterable[int]] = no_powers,
         exponentials: Mapping[str, Fraction] | None = None,
         some_powers: bool = False,
+        cleared: tuple[int, int] = (1, 0),
     ) -> None:
         self.base, self.phase, self.metric, self._rule, self._powers = base, phase, metric, laws, powers
+        self.cleared = cleared
         self.variables, self.exponentials, self.truncated = phase.variables, dict(exponentials or {}), base.truncated
         self.some_powers = some_powers
         self.clocks = () if phase.clock is None else (phase.variables[phase.clock],)

@@ -41,15 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw, write the file and name it. ValueError for wrong input, OSError for a file that cannot be written."""
+    path = Path(arguments.out or f"{arguments.kind}.png")
     try:
         from clexact import plot
         from clexact.plot.figures import kind_of
-    except ImportError as error:
+
+        kind_of(path)
+        check_folder(path)
+        plot.save(_drawn(plot, arguments), path)
+    except ImportError as error:  # which names the extra
         raise ValueError(str(error)) from None
-    path = Path(arguments.out or f"{arguments.kind}.png")
-    kind_of(path)
-    check_folder(path)
-    plot.save(_drawn(plot, arguments), path)
     if arguments.json:
         print(json.dumps({"kind": arguments.kind, "file": str(path)}))
     elif not arguments.quiet:
@@ -80,12 +81,10 @@ def _trained(plot: Any, flow: Flow | None, arguments: argparse.Namespace) -> Any
     if flow is not None and not (isinstance(flow, GradientFlow) and flow.loss == "full"):
         raise ValueError(f"{arguments.kind} takes discrete steps for a model, not the {flow.description}.")
     model = flow.model if isinstance(flow, GradientFlow) else None
-    try:
-        if arguments.kind == "slope":
-            return plot.slope(examples.slopes(model, arguments.seed))
-        return plot.drift(examples.runs(model, arguments.seed, arguments.eta or examples.ETA))
-    except ImportError as error:
-        raise ValueError(str(error)) from None
+    if arguments.kind == "slope":
+        return plot.slope(examples.slopes(model, arguments.seed))
+    eta = examples.ETA if arguments.eta is None else arguments.eta
+    return plot.drift(examples.runs(model, arguments.seed, eta))
 
 
 def _flow(arguments: argparse.Namespace) -> Flow | None:

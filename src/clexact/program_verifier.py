@@ -38,6 +38,7 @@ MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
 MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
 MAX_WORK, MIN_WORK, WORK_PER_BYTE = 3 * 10**8, 3 * 10**7, 300  # steps; those of a document grow with its length
 MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 10**7, 3 * 10**7, 3 * 10**7
+SEVERITY = (0, 3, 1, 2)  # exit statuses from good to bad: verified, undecided, false, not a certificate
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
 NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
 POWER = rf"({NAME})(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
@@ -1065,6 +1066,8 @@ def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:
         return 0, checker.said
     except NotACertificate as error:
         return 2, [f"not a certificate: {error}"]
+    except TooMuch as error:
+        return 3, [*(checker.said if checker else []), f"undecided: {error}"]
     except Untrue as error:
         return 1, [*(checker.said if checker else []), f"FALSE: {error}"]
 
@@ -1078,8 +1081,8 @@ def main(paths: list[str]) -> int:
                 status, said = verify_bytes(file.read(MAX_BYTES + 1))
         except OSError as error:
             status, said = 2, [f"not a certificate: {error}"]
-        worst = max(worst, status)
-        print(f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE')[status]}", *said, sep="\n  ")
+        worst = max(worst, status, key=SEVERITY.index)
+        print(f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE', 'UNDECIDED')[status]}", *said, sep="\n  ")
     return worst
 
 

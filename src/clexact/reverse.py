@@ -56,18 +56,21 @@ def gradients(algebra: Reversible[V], program: Program, values: list[V], node: i
 
 
 def _pull_back(algebra: Reversible[V], program: Program, i: int, k: int, values: list[V], g: V) -> V:
-    """The cotangent that operand k of node i receives from the node's cotangent g."""
+    """The cotangent that operand k of node i receives from the node's cotangent g.
+
+    An algebra that is no ring, or has a faster way, says so by a method ``pull_back_OP(node, k, operands, value, g)``.
+    """
     node = program.nodes[i]
     shape = program.nodes[node.inputs[k]].shape
+    if own := getattr(algebra, f"pull_back_{node.op}", None):
+        return own(node, k, [values[j] for j in node.inputs], values[i], g)  # type: ignore[no-any-return]
     match node.op:
         case "add":
             return algebra.unbroadcast(g, shape)
         case "multiply":
             return algebra.unbroadcast(algebra.multiply(g, values[node.inputs[1 - k]]), shape)
         case "matmul":
-            axes = len(shape)
-            other = algebra.transpose(values[node.inputs[1 - k]], (*range(axes - 2), axes - 1, axes - 2))
-            return algebra.unbroadcast(algebra.matmul(g, other) if k == 0 else algebra.matmul(other, g), shape)
+            return pull_back_matmul(algebra, shape, k, values[node.inputs[1 - k]], g)
         case "transpose":
             return algebra.transpose(g, tuple(int(axis) for axis in np.argsort(node.data)))
         case "reshape":
@@ -82,6 +85,13 @@ def _pull_back(algebra: Reversible[V], program: Program, i: int, k: int, values:
             return algebra.take(g, np.broadcast_to(np.expand_dims(_places(node.shape), node.data), shape))
         case _:
             raise ValueError(f"{node.op} is no operation of a ring.")
+
+
+def pull_back_matmul(algebra: Reversible[V], shape: Shape, k: int, other: V, g: V) -> V:
+    """The cotangent of operand k, of this shape, of a product with the other operand."""
+    axes = len(shape)
+    turned = algebra.transpose(other, (*range(axes - 2), axes - 1, axes - 2))
+    return algebra.unbroadcast(algebra.matmul(g, turned) if k == 0 else algebra.matmul(turned, g), shape)
 
 
 def _places(shape: Shape) -> NDArray[np.int64]:
@@ -110,6 +120,6 @@ class ExactRows(Numbers):
 
     def scatter(self, a: Exact, index: NDArray[np.int64], shape: Shape) -> Exact:
         """The transpose of ``take``: add the entries of a at the places ``index`` of zeros."""
-        out = np.zeros((int(np.prod(shape)), len(a)), dtype=object)
+        out = np.zeros((int(np.prod(shape)), len(a)), dtype=a.dtype)
         np.add.at(out, index.ravel(), a.reshape(len(a), -1).T)
         return out.T.reshape(len(a), *shape)

@@ -32,6 +32,7 @@ NAME, NUMBER = r"[^\W\d]\w*'*(?:\[\d+(?:,\d+)*\])?", r"\d+(?:/[1-9]\d*)?"
 MAX_DIGITS, MAX_PRIME, MAX_WORK, MAX_DEPTH, MAX_BITS = 4000, 2**64, 2 * 10**7, 12, 10**9
 ERROR_BITS, CLOSURE_BITS, MAX_POINTS = 100, 61, 60
 MAX_PRODUCTS = 10**6  # of the terms of one law and one field
+SEVERITY = (0, 3, 1, 2)  # exit statuses from good to bad: verified, undecided, false, not a certificate
 
 Poly = dict[tuple[tuple[int, int], ...], Any]  # {((variable, power), ...): Fraction or int}
 Jet = dict[int, int]  # {bit mask of infinitesimals: number mod p}
@@ -45,6 +46,10 @@ class Untrue(Exception):  # noqa: N818
     """The certificate claims something that is false or not shown; the message names the first such item."""
 
 
+class TooMuch(Untrue):
+    """What is claimed takes more work to check than is done here."""
+
+
 def form(condition: object, message: str) -> None:
     if not condition:
         raise NotACertificate(message)
@@ -53,6 +58,11 @@ def form(condition: object, message: str) -> None:
 def truth(condition: object, message: str) -> None:
     if not condition:
         raise Untrue(message)
+
+
+def within(condition: object, message: str) -> None:
+    if not condition:
+        raise TooMuch(message)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -154,7 +164,7 @@ def moves(gradient: dict[int, Poly], field: dict[int, Poly]) -> bool:
     """Whether sum_j field_j dh/dx_j is not the zero polynomial, exactly."""
     out: Poly = {}
     products = sum(len(gradient[j]) * len(field[j]) for j in gradient.keys() & field.keys())
-    truth(products <= MAX_PRODUCTS, "a law and a field have too many terms to be multiplied")
+    within(products <= MAX_PRODUCTS, "a law and a field have too many terms to be multiplied")
     for j in gradient.keys() & field.keys():
         for m, a in gradient[j].items():
             for n, b in field[j].items():
@@ -282,7 +292,7 @@ class Bracket(Member):
         self.a, self.b = a, b
         self.depth, self.degree = 1 + max(a.depth, b.depth), a.degree + b.degree
         self.bits, self.work = (a.degree + b.degree).bit_length() + a.bits + b.bits, 3 * (a.work + 2 * b.work)
-        truth(self.work <= MAX_WORK and self.depth <= MAX_DEPTH, "the brackets are too deep to be evaluated")
+        within(self.work <= MAX_WORK and self.depth <= MAX_DEPTH, "the brackets are too deep to be evaluated")
 
     def at(self, theta: list[Jet], p: int, bit: int) -> dict[int, Jet]:
         e = 1 << (bit + self.depth - 1)
@@ -305,7 +315,7 @@ def moved(theta: list[Jet], direction: dict[int, Jet], e: int) -> list[Jet]:
 
 def rows_at(members: Sequence[Member], point: list[int], p: int) -> list[list[int]]:
     """Values at a point, mod p."""
-    truth(sum(m.work for m in members) <= MAX_WORK, "the brackets are too deep to be evaluated")
+    within(sum(m.work for m in members) <= MAX_WORK, "the brackets are too deep to be evaluated")
     theta = [{0: x % p} for x in point]
     values = [member.at(theta, p, 0) for member in members]
     return [[value.get(j, {}).get(0, 0) for j in range(len(point))] for value in values]
@@ -468,6 +478,8 @@ def verify_text(text: str, rank: Callable[[list[list[int]], int], int] = rank) -
         return 0, checker.said
     except NotACertificate as error:
         return 2, [f"not a certificate: {error}"]
+    except TooMuch as error:
+        return 3, [*(checker.said if checker else []), f"undecided: {error}"]
     except Untrue as error:
         return 1, [*(checker.said if checker else []), f"FALSE: {error}"]
 
@@ -481,8 +493,8 @@ def main(paths: list[str]) -> int:
                 status, said = verify_text(file.read())
         except (OSError, UnicodeDecodeError) as error:
             status, said = 2, [f"not a certificate: {error}"]
-        worst = max(worst, status)
-        print(f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE')[status]}", *said, sep="\n  ")
+        worst = max(worst, status, key=SEVERITY.index)
+        print(f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE', 'UNDECIDED')[status]}", *said, sep="\n  ")
     return worst
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from clexact import models
+from clexact.axes import random_sizes
 from clexact.certify import LawCount, certify
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Size, cases
@@ -84,12 +85,6 @@ def _count_independent(laws: ConservationLaws, seed: int) -> int:
     draws = Draws(seed)
     prime = draws.prime(RANK_BITS)
     return len(independent(laws, draws.residues((len(laws.variables),), prime), prime))
-
-
-def random_sizes(draws: Draws, depths: tuple[int, int], widths: tuple[int, int]) -> list[int]:
-    """Sizes [n_1, ..., n_{q+1}] of a network of q layers, q and the n_l uniform in the two ranges."""
-    (depth,) = draws.integers(*depths, 1)
-    return draws.integers(*widths, depth + 1)
 
 
 def random_fields(
@@ -286,16 +281,20 @@ def _checked(name: str, size: Size, seed: int) -> Check:
     )  # fmt: skip
 
 
-def _claim(id: str, name: str, count: int, source: str, latex: str, published: str = "") -> Claim:
+def _claim(id: str, name: str, count: int, source: str, latex: str, published: str = "", remark: str = "") -> Claim:
     """A batch as a claim, a case for each network."""
     statement = Statement(f"{name}: the stated number of laws", latex, partial(_checked, name))
     note = "Sizes drawn from the seed in the ranges of the notebook." + f" Published: {published}." * bool(published)
+    note += f" {remark}" * bool(remark)
     grid = cases("network", count)
     return Claim(f"batch.{id}", name, f"{source}, published notebook", statement, grid, note=note)
 
 
 _GRADIENT, _OTHER = "arXiv 2307.00144", "arXiv 2405.12888"
 _SAGE = "{} s, SageMath on 64 cores"
+_REMARKS = {
+    "momentum-linear": "A network of one input, one output and r >= 2 has more laws: momentum.number says how many.",
+}
 
 CLAIMS = [
     _claim("linear", "50 linear networks", 50, _GRADIENT, r"U_l^\top U_l - U_{l+1} U_{l+1}^\top \text{ and no others}",
@@ -309,7 +308,7 @@ CLAIMS = [
     _claim("fields", "random fields, 5 variables, degree 3", 5, _GRADIENT,
            r"D - 1 \text{ laws for one field, else } 0"),
     *(
-        _claim(id, batch.name, 20, _OTHER, latex, _SAGE.format(batch.published))
+        _claim(id, batch.name, 20, _OTHER, latex, _SAGE.format(batch.published), _REMARKS.get(id, ""))
         for (id, latex), batch in zip(
             {
                 "momentum-linear": r"r(r-1)/2 - s(s-1)/2, \quad s = \max(0, r - 2(n+m))",

@@ -17,7 +17,7 @@ from clexact.certificate import write_atomically
 from clexact.claims import maps, maths, pictures
 from clexact.claims.judge import Verdict
 from clexact.claims.record import Cell, Record
-from clexact.claims.store import versions
+from clexact.provenance import versions
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROWS = 150  # of a table of counts; the others are in the stored finding

@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clexact.certificate import check_folder, verify, write_atomically
+from clexact.certificate import VerdictStatus, check_folder, verify, write_atomically
 from clexact.claims.claim import Claim, Statement
 from clexact.claims.grid import Budget, Size
 from clexact.claims.judge import Progress, judge
 from clexact.claims.record import Record, record_of
-from clexact.version import __version__
-
-PACKAGE = Path(__file__).parent.parent
-TOO_MUCH = (  # what a verifier says of its own limits
-    "too deep to be evaluated", "too many terms to be multiplied", "more work than this verifier does",
-)  # fmt: skip
-SUFFIXES = {".py", ".pyx", ".pxd", ".h"}
-ENGINES = ("python-flint", "numpy", "sympy")
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Of clexact, Python and the libraries that compute."""
-    return {"clexact": __version__, "python": platform.python_version()} | {name: version(name) for name in ENGINES}
-
-
-@cache
-def source_hash() -> str:
-    """SHA-256 of the names and contents of the package's source files."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in PACKAGE.rglob("*") if path.suffix in SUFFIXES):
-        data = path.read_bytes()
-        digest.update(f"{path.relative_to(PACKAGE).as_posix()} {len(data)}\n".encode() + data)
-    return digest.hexdigest()
+from clexact.provenance import source_hash, versions
 
 
 @dataclass(frozen=True)
@@ -112,7 +87,7 @@ class Store:
         if verdict:
             return path.relative_to(self.folder).as_posix()
         path.unlink()
-        if any(words in str(verdict) for words in TOO_MUCH):
+        if verdict.status is VerdictStatus.UNDECIDED:
             return None
         raise ArithmeticError(f"the certificate of {claim.id} at {claim.grid.written(size)} is not verified: {verdict}")
 

@@ -34,16 +34,21 @@ FAMILIES: dict[str, Family] = {
     "silu": Family(silu, "m r n", "U silu(V^T x)", _ORDER),
     "glu": Family(glu, "m r n", "U (A^T x * B^T x)"),
     "swiglu": Family(swiglu, "m r n", "U (A^T x * silu(B^T x))", _ORDER),
-    "conv1d": Family(conv1d, "C0 C1 ...", "W1, W2, ... convolved in turn with a signal", _CONV),
-    "conv2d": Family(conv2d, "C0 C1 ...", "W1, W2, ... convolved in turn with an image", _CONV),
-    "attention": Family(attention, "d h", "softmax(X Q K^T X^T) X V O^T, summed over heads", _HEADS),
+    "conv1d": Family(conv1d, "C0 C1 ...", "W1, W2, ... convolved in turn with a signal", _CONV, fitted=True),
+    "conv2d": Family(conv2d, "C0 C1 ...", "W1, W2, ... convolved in turn with an image", _CONV, fitted=True),
+    "attention": Family(attention, "d h", "softmax(X Q K^T X^T) X V O^T, summed over heads", _HEADS, fitted=True),
     "transformer": Family(transformer, "d h f", "attention and a gelu layer, each with a skip", _BLOCK),
     "residual": Family(residual, "n r", "x + U relu(V^T x)", {"blocks": int, "relu": bool}),
     "maxpool": Family(maxpool, "m r n", "U maxpool(V^T x)", {"pool": int}),
     "avgpool": Family(avgpool, "m r n", "U avgpool(relu(V^T x))", {"pool": int}),
     "recurrent": Family(recurrent, "m r n", "U h_T, h_t = W h_(t-1) + V^T x_t", {"steps": int, "relu": bool}),
-    "moe": Family(moe, "m experts n", "sum_i gate_i(W x) E_i x", {"gate": GATES, "k": int, "order": int}),
+    "moe": Family(moe, "m experts n", "sum_i gate_i(W x) E_i x", {"gate": GATES, "k": int, "order": int}, fitted=True),
 }
+
+
+def families_with(option: str) -> list[str]:
+    """Names of the families that have an option."""
+    return [name for name, family in FAMILIES.items() if option in family.options]
 
 
 def rebuild(recipe: Mapping[str, Any]) -> Model:
@@ -64,6 +69,7 @@ __all__ = [
     "avgpool",
     "conv1d",
     "conv2d",
+    "families_with",
     "gelu",
     "glu",
     "icnn",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from inspect import signature
 from typing import Any
 
-from clexact.model import Model
-from clexact.polynomial import rational
+from clexact.model import Model, check_size
+from clexact.models.layers import check_dims
+from clexact.polynomial import Number, exact, rational
 
 Kind = type | tuple[str, ...] | str  # bool, int, "ints", "rational", or the words allowed
 
@@ -21,31 +24,62 @@ class Family:
     formula: str
     options: Mapping[str, Kind] = field(default_factory=dict)
     positive: tuple[str, ...] = ()  # parameters that are positive under its mirror flow
+    fitted: bool = False  # whether some sizes do not go with some options
 
     @property
     def listed(self) -> bool:
         """Whether the family takes one list of any length."""
         return self.sizes.endswith("...")
 
-    def model(self, name: str, sizes: Sequence[int], options: Mapping[str, Any]) -> Model:
-        """The model of these sizes; ValueError for a wrong number of sizes or an option of another family."""
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The values of the options that are not given."""
+        parameters = signature(self.build).parameters
+        return {key: parameters[key].default for key in self.options}
+
+    def check(self, name: str, sizes: Sequence[int], options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options as ``build`` takes them.
+
+        ValueError or TypeError for a wrong number of sizes, for sizes that are not integers >= 1, for an option of
+        another family and for a wrong value. What only some sizes allow, ``model`` finds.
+        """
         for option in options:
             if option not in self.options:
                 raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(self.options) or 'none'}.")
         if "kernel" in self.options and "kernel" not in options:
             raise ValueError(f"{name} needs the size of its kernel.")
-        options = {key: _read(value, self.options[key]) for key, value in options.items()}
         if self.listed:
-            return self.build(list(sizes), **options)
-        words = self.sizes.split()
-        least = sum(not word.startswith("[") for word in words)
-        if not least <= len(sizes) <= len(words):
-            raise ValueError(f"{name} takes the sizes {self.sizes}, not {len(sizes)} sizes.")
-        return self.build(*sizes, **options)
+            check_dims(sizes, name)
+        else:
+            words = self.sizes.split()
+            least = sum(not word.startswith("[") for word in words)
+            if not least <= len(sizes) <= len(words):
+                raise ValueError(f"{name} takes the sizes {self.sizes}, not {len(sizes)} sizes.")
+            for size in sizes:
+                check_size(size, f"a size of {name}")
+        return {key: _read(f"{key} of {name}", value, self.options[key]) for key, value in options.items()}
+
+    def model(self, name: str, sizes: Sequence[int], options: Mapping[str, Any]) -> Model:
+        """The model of these sizes; errors as ``check`` and of the sizes themselves."""
+        read = self.check(name, sizes, options)
+        return self.build(list(sizes), **read) if self.listed else self.build(*sizes, **read)
 
 
-def _read(value: Any, kind: Kind) -> Any:
+def _read(what: str, value: Any, kind: Kind) -> Any:
     """An option as a recipe holds it, in JSON, as the function takes it."""
     if kind is bool and not isinstance(value, bool):
-        raise TypeError(f"expected true or false, not {value!r}.")
-    return rational(value) if kind == "rational" and isinstance(value, str) else value
+        raise TypeError(f"{what} must be true or false, not {value!r}.")
+    if kind is int and value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"{what} must be an integer, not {value!r}.")
+    if kind == "ints" and not (isinstance(value, list) and value and all(type(k) is int for k in value)):
+        raise TypeError(f"{what} must be a list of one or more integers, not {value!r}.")
+    if isinstance(kind, tuple) and value not in kind:
+        raise ValueError(f"{what} must be one of {', '.join(kind)}, not {value!r}.")
+    return _rational(what, value) if kind == "rational" else value
+
+
+def _rational(what: str, value: Any) -> Number:
+    try:
+        return rational(value) if isinstance(value, str) else exact(value, what)
+    except ValueError:
+        raise ValueError(f"{what} must be a rational such as 3 or 1/2, not {value!r}.") from None

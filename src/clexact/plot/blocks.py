@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class Touched:
     coefficient, bit 1 that one has a negative coefficient.
     """
 
-    rows: tuple[str, ...]
+    rows: tuple[str, ...]  # names
     columns: tuple[str, ...]
     counts: tuple[int, ...]  # how many laws a row stands for
     signs: NDArray[np.int64]  # (rows, columns)
@@ -52,7 +52,7 @@ def touches(laws: object = None, *, ax: Any = None) -> Any:
     rows, columns = found.signs.shape
     width = min(MOST_WIDTH, 1.2 + CELL * columns + 0.05 * max(map(len, found.rows)))
     height = min(MOST_HEIGHT, 0.7 + CELL * rows + 0.04 * max(map(len, found.columns)))
-    return compose(_draw, {"": found}, ax, width, height)
+    return compose(_draw, [("", found)], ax, width, height)
 
 
 def touched(laws: object) -> Touched:
@@ -60,25 +60,19 @@ def touched(laws: object) -> Touched:
     clocks: tuple[str, ...] = ()
     if isinstance(laws, LawCount):
         clocks, laws = laws.flow.clocks, [laws.laws[n] for n in laws.shown.laws]
-    listed = [laws] if isinstance(laws, Polynomial) else list(laws) if isinstance(laws, Sequence) else []
-    if isinstance(laws, str) or (not listed and not isinstance(laws, Sequence)):
+    laws = [laws] if isinstance(laws, Polynomial) else laws
+    if isinstance(laws, (str, Mapping)) or not isinstance(laws, Iterable):
         raise TypeError(f"touches takes a LawCount, laws or the laws of a module, not {laws!r}.")
+    listed = list(laws)
     if not listed:
         raise ValueError("there is no law among those given: nothing to draw.")
-    columns: dict[str, None] = {}
-    rows = []
-    for n, law in enumerate(listed, start=1):
-        if isinstance(law, Polynomial):
-            columns |= dict.fromkeys(block for block in map(_block, law.variables) if block not in clocks)
-            rows.append(_Row(f"$h_{{{n}}}$", 1, _signs(law, clocks)))
-        else:
-            row = _of_module(law)
-            columns |= dict.fromkeys(row.signs)
-            rows.append(row)
-    shown = [name for name in columns if any(name in row.signs for row in rows)]
+    rows = [_row(n, law) for n, law in enumerate(listed)]
+    blocks = {block: None for law in listed if isinstance(law, Polynomial) for block in map(_block, law.variables)}
+    touching = {block: None for row in rows for block in row.signs}
+    columns = tuple(block for block in blocks | touching if block in touching and block not in clocks)
     rows = rows if len(rows) <= MOST_ROWS else _grouped(rows)
-    signs = np.array([[row.signs.get(name, 0) for name in shown] for row in rows])
-    return Touched(tuple(row.name for row in rows), tuple(shown), tuple(row.count for row in rows), signs)
+    signs = np.array([[row.signs.get(block, 0) for block in columns] for row in rows])
+    return Touched(tuple(row.name for row in rows), columns, tuple(row.count for row in rows), signs)
 
 
 @dataclass(frozen=True)
@@ -93,24 +87,23 @@ def _block(variable: str) -> str:
     return variable.partition("[")[0]
 
 
-def _signs(law: Polynomial, clocks: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for monomial, c in law.items():
-        for variable, _ in monomial:
-            block = _block(law.variables[variable])
-            if block not in clocks:
-                found[block] = found.get(block, 0) | (PLUS if c > 0 else MINUS)
-    return found
-
-
-def _of_module(law: Any) -> _Row:
-    """A law of a PyTorch module: terms, each a coefficient times a square or sum of a parameter."""
+def _row(n: int, law: Any) -> _Row:
+    """A polynomial, or a law of a PyTorch module: terms, each a coefficient times a square or sum of a parameter."""
+    if isinstance(law, Polynomial):
+        factors = [(_block(law.variables[v]), c) for monomial, c in law.items() for v, _ in monomial]
+        return _Row(f"$h_{{{n}}}$", 1, _signs(factors))
     if not all(hasattr(law, name) for name in ("name", "count", "terms")):
         raise TypeError(f"a law must be a Polynomial or a law of a module, not {law!r}.")
+    name = law.name if law.count == 1 else f"{law.name} ({law.count})"
+    return _Row(name, law.count, _signs([(term.parameter, term.coefficient) for term in law.terms]))
+
+
+def _signs(factors: Iterable[tuple[str, Any]]) -> dict[str, int]:
+    """The signs of the coefficients with which each block occurs."""
     found: dict[str, int] = {}
-    for term in law.terms:
-        found[term.parameter] = found.get(term.parameter, 0) | (PLUS if term.coefficient > 0 else MINUS)
-    return _Row(law.name, law.count, found)
+    for block, c in factors:
+        found[block] = found.get(block, 0) | (PLUS if c > 0 else MINUS)
+    return found
 
 
 def _grouped(rows: Sequence[_Row]) -> list[_Row]:
@@ -136,15 +129,15 @@ def _draw(axes: Any, title: str, found: Touched) -> None:
     if size > SMALL:
         for (row, column), sign in np.ndenumerate(found.signs):
             if sign:
-                axes.text(
-                    column + 0.5, row + 0.5, SIGNS[int(sign)], ha="center", va="center", color="white", fontsize=9
-                )
+                place = column + 0.5, row + 0.5
+                axes.text(*place, SIGNS[int(sign)], ha="center", va="center", color="white", fontsize=9)
     names = [_shown(name) for name in found.columns]
     turned = {"rotation": 90} if max(map(len, found.columns)) > 4 else {}
     axes.set_xticks(np.arange(columns) + 0.5, names, **turned)
-    axes.set_yticks(np.arange(rows) + 0.5, [_said(*row) for row in zip(found.rows, found.counts, strict=True)])
+    axes.set_yticks(np.arange(rows) + 0.5, found.rows)
     axes.set(title=title, ylim=(rows, 0))
-    axes.set_xlabel("signs of the terms in a block", fontsize=6)
+    legend = "" if size > SMALL else ": blue +, orange −, pink ±"
+    axes.set_xlabel(f"signs of the terms in a block{legend}", fontsize=6)
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -153,10 +146,6 @@ def _draw(axes: Any, title: str, found: Touched) -> None:
 def _shown(block: str) -> str:
     """Names of arrays as mathematics; a parameter of a module, with its dots, as it is."""
     return block if "." in block or len(block) > 6 else f"${latex_name(block)}$"
-
-
-def _said(name: str, count: int) -> str:
-    return name if count == 1 or "laws" in name else f"{name} ({count})"
 
 
 def _example() -> LawCount:

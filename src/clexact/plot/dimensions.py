@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from clexact.certify import LawCount, certify
 from clexact.dynamics import gradient_flow, momentum_flow
-from clexact.lie import LieClosure
+from clexact.lie import LieClosure, error_bits
 from clexact.models import linear
 from clexact.palette import BLUE, ORANGE
 from clexact.plot.figures import compose
@@ -24,6 +25,7 @@ class Filtration:
     dims: tuple[int, ...]
     lower: int | None  # None: not known
     upper: int
+    error: Fraction  # probability that the number is not the upper bound, where the bounds meet; 0 if that is proved
     generic: bool  # whether the first dimensions are those at a generic point, else they may be larger there
 
 
@@ -32,10 +34,11 @@ def filtration(counts: object = None, *, ax: Any = None) -> Any:
 
     W_0 is spanned by the fields, W_{k+1} by W_k and the brackets [W_0, W_k]; its values at a generic point have dim W_k
     dimensions of D, and at most D - dim W_k independent laws remain. ``counts``: a ``LawCount``, a ``LieClosure``, or a
-    mapping of titles to these, for panels side by side. Default: U V^T with its gradient flow, and with momentum.
+    mapping of titles to these, for panels side by side. Default: U_1 U_2 with its gradient flow, and with momentum.
 
     Where the bounds of a count meet, the last bar and the laws fill D, dashed at D - N. All numbers are those of the
-    count: proved lower bounds of the dimensions, proved upper bounds of the number of laws.
+    count: proved lower bounds of the dimensions, proved upper bounds of the number of laws; a number of laws that is
+    not proved is given with its error.
 
     Returns a matplotlib Figure, or ``ax`` if given: one Axes for each panel. Raises TypeError for anything else.
     """
@@ -44,20 +47,21 @@ def filtration(counts: object = None, *, ax: Any = None) -> Any:
     if not parts:
         raise ValueError("filtration takes at least one LawCount or LieClosure, not an empty mapping.")
     read = {str(title): _read(count) for title, count in parts.items()}
-    return compose(_draw, read, ax, WIDTH if len(read) > 1 else SINGLE, HEIGHT)
+    return compose(_draw, list(read.items()), ax, WIDTH if len(read) > 1 else SINGLE, HEIGHT)
 
 
 def _example() -> dict[str, LawCount]:
     net = linear([2, 2, 2])
-    return {"gradient flow of $UV^T$": certify(gradient_flow(net)), "with momentum": certify(momentum_flow(net))}
+    return {"gradient flow of $U_1 U_2$": certify(gradient_flow(net)), "with momentum": certify(momentum_flow(net))}
 
 
 def _read(count: object) -> Filtration:
     if isinstance(count, LawCount):
-        return Filtration(count.dimension, count.filtration, count.lower, count.upper, count.closure.generic)
+        bounds = count.lower, count.upper, count.error
+        return Filtration(count.dimension, count.filtration, *bounds, count.closure.generic)
     if isinstance(count, LieClosure):
         upper = count.dimension - count.rank
-        return Filtration(count.dimension, count.dims, None, upper, count.generic)
+        return Filtration(count.dimension, count.dims, None, upper, Fraction(0), count.generic)
     raise TypeError(f"filtration takes a LawCount, a LieClosure or a mapping of these, not {count!r}.")
 
 
@@ -83,5 +87,5 @@ def _draw(axes: Any, title: str, found: Filtration) -> None:
 def _laws(found: Filtration) -> str:
     noun = "law" if found.upper == 1 else "laws"
     if found.lower == found.upper:
-        return f"{found.upper} {noun}"
+        return f"{found.upper} {noun}" + (f",\n error ≤\n $2^{{-{error_bits(found.error)}}}$" if found.error else "")
     return f"at most\n {found.upper} {noun}" if found.lower is None else f"{found.lower} to\n {found.upper} {noun}"

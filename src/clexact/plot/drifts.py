@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 LINES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"), ("0.2", "v"), (GREY, "X"))
 MARKS = 6  # on a line
+CHARACTERS, LINE, ROW = 100, 8, 0.13  # of a legend below panels: its width, what a line takes of it; inches of a row
+LONG = 30  # characters of a name; laws with longer ones are called h_0, h_1, ...
 FLOOR = 1e-17  # drifts below are not drawn
 WIDTH, HEIGHT, SINGLE = 5.5, 2.4, 3.4  # inches
 
@@ -30,6 +32,7 @@ class Run:
     laws: tuple[str, ...]
     drift: Floats
     predicted: Floats | None
+    legend: bool = True  # not where the panels share one
 
     def chosen(self, laws: Sequence[str]) -> Run:
         """Only these laws; ValueError for a name that is none of them."""
@@ -38,7 +41,7 @@ class Run:
                 raise ValueError(f"{name!r} is none of the laws {', '.join(self.laws)}.")
         rows = [self.laws.index(name) for name in laws]
         predicted = None if self.predicted is None else self.predicted[rows]
-        return Run(self.at, self.axis, tuple(laws), self.drift[rows], predicted)
+        return replace(self, laws=tuple(laws), drift=self.drift[rows], predicted=predicted)
 
 
 def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: Any = None) -> Any:
@@ -48,7 +51,8 @@ def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: A
     ``clexact.training``, or any object with ``times`` or ``steps`` (T,), ``laws`` (L names) and ``values`` (L, T). With
     ``predicted`` (L, T), the predicted h(t) - h(0), the predicted drift is drawn dashed; with a method ``drift()``,
     what that gives is drawn. ``laws``: names of those to draw. Above six laws, each is a thin line, and the one that
-    drifts most is marked. Default: gradient descent, momentum and weight decay on a small network.
+    drifts most is marked; laws with long names are called h_0, h_1, ... Default: gradient descent, momentum and weight
+    decay on a small network.
 
     The numbers are floating point, the prediction of a discrete run included.
 
@@ -63,8 +67,22 @@ def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: A
     if laws is not None:
         names = [laws] if isinstance(laws, str) else list(laws)
         read = {title: run.chosen(names) for title, run in read.items()}
-    width = WIDTH if len(read) > 1 else SINGLE
-    return compose(_draw, read, ax, width, HEIGHT, sharey=True)
+    several, named = len(read) > 1, {run.laws for run in read.values()}
+    shared = ax is None and several and len(named) == 1 and len(next(iter(named))) <= len(LINES)
+    read = {title: replace(run, legend=not shared) for title, run in read.items()}
+    figure = compose(_draw, list(read.items()), ax, WIDTH if several else SINGLE, HEIGHT, sharey=True)
+    if shared:
+        _add_legend(figure)
+    return figure
+
+
+def _add_legend(figure: Any) -> None:
+    """One below the panels, which have the same lines."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    columns = min(len(labels), max(1, CHARACTERS // (LINE + max(map(len, labels)))))
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + ROW * (rows + 1))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=7)
 
 
 def _read(run: Any) -> Run:
@@ -86,9 +104,10 @@ def _read(run: Any) -> Run:
         raise ValueError(f"drift() of a run has the shape {values.shape} of its values, not {found.shape}.")
     predicted = getattr(run, "predicted", None)
     if predicted is not None:
-        predicted = np.abs(np.asarray(predicted, dtype=float)) / scale
+        predicted = np.asarray(predicted, dtype=float)
         if predicted.shape != values.shape:
             raise ValueError(f"predicted of a run has the shape {values.shape} of its values, not {predicted.shape}.")
+        predicted = np.abs(predicted) / scale
     return Run(at.astype(float), axis, names, found, predicted)
 
 
@@ -101,7 +120,8 @@ def _draw(axes: Any, title: str, run: Run) -> None:
     every = max(1, len(run.at) // MARKS)
     for place, row in enumerate(shown):
         color, mark = LINES[place]
-        label = f"largest of {len(run.laws)}: {run.laws[row]}" if many else run.laws[row]
+        name = run.laws[row] if len(run.laws[row]) <= LONG else f"$h_{{{row}}}$"
+        label = f"largest of {len(run.laws)}: {name}" if many else name
         marks = {"marker": mark, "markersize": 3, "markevery": (place * every // len(LINES), every)}
         axes.plot(run.at, drifts[row], color=color, linewidth=1.4, label=label, **marks)
         if predicted is not None:
@@ -110,7 +130,7 @@ def _draw(axes: Any, title: str, run: Run) -> None:
     axes.set(yscale="log", xlabel=run.axis, title=title)
     if axes.get_subplotspec() is None or axes.get_subplotspec().is_first_col():
         axes.set_ylabel("drift of the law")
-    _finish(axes)
+    _finish(axes, run.legend)
 
 
 def _positive(values: Floats) -> Floats:
@@ -118,10 +138,11 @@ def _positive(values: Floats) -> Floats:
     return np.asarray(np.where(values > FLOOR, values, np.nan))
 
 
-def _finish(axes: Any) -> None:
+def _finish(axes: Any, legend: bool = True) -> None:
     axes.grid(True, color="0.9", linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.legend()
+    if legend:
+        axes.legend()
 
 
 def slope(found: object = None, *, ax: Any = None) -> Any:
@@ -138,15 +159,17 @@ def slope(found: object = None, *, ax: Any = None) -> Any:
     parts = dict(found) if isinstance(found, Mapping) else {"": found}
     if not parts:
         raise ValueError("slope takes at least one series of drifts, not an empty mapping.")
-    return compose(_draw_slopes, {"": {str(k): _series(v) for k, v in parts.items()}}, ax, SINGLE, HEIGHT)
+    return compose(_draw_slopes, [("", {str(k): _series(v) for k, v in parts.items()})], ax, SINGLE, HEIGHT)
 
 
 def _series(found: Any) -> tuple[Floats, Floats]:
     """Step sizes and drifts."""
     pair = (found.rates, found.drifts) if hasattr(found, "rates") and hasattr(found, "drifts") else found
-    if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
-        raise TypeError(f"slope takes a Slope of clexact.training or a pair (step sizes, drifts), not {found!r}.")
-    rates, drifts = (np.asarray(values, dtype=float) for values in pair)
+    try:
+        rates, drifts = (np.asarray(values, dtype=float) for values in pair)
+    except (TypeError, ValueError):
+        wanted = "a Slope of clexact.training or a pair (step sizes, drifts)"
+        raise TypeError(f"slope takes {wanted}, not {found!r}.") from None
     if rates.ndim != 1 or len(rates) < 2 or rates.shape != drifts.shape:
         raise ValueError(f"step sizes and drifts are equally many, at least 2, not {rates.shape} and {drifts.shape}.")
     for values in (rates, drifts):

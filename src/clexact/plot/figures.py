@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,21 +42,21 @@ class Picture(Figure):
 
 def compose(
     draw: Callable[[Any, str, T], None],
-    parts: Mapping[str, T],
+    parts: Sequence[tuple[str, T]],
     ax: Any,
     width: float,
     height: float,
     **options: Any,
 ) -> Any:
-    """Draw each part, with its title, on a panel of a new figure, or on the axes given: one Axes for each part.
+    """Draw parts, each with its title, on the panels of a new figure, or on the axes given, one Axes for each part.
 
     ``width`` and ``height`` are those of the figure's rows, in inches; ``options`` are those of ``Figure.subplots``.
     """
     if ax is not None:
         axes = list(np.ravel(np.asarray(ax, dtype=object)))
         if len(axes) != len(parts):
-            raise ValueError(f"this figure has {len(parts)} panels, so ax takes {len(parts)} axes, not {len(axes)}.")
-        for axis, (title, part) in zip(axes, parts.items(), strict=True):
+            raise ValueError(f"ax takes as many Axes as the figure has panels, {len(parts)}, not {len(axes)}.")
+        for axis, (title, part) in zip(axes, parts, strict=True):
             draw(axis, title, part)
         return ax
     columns = min(len(parts), COLUMNS)
@@ -64,7 +64,7 @@ def compose(
     with matplotlib.rc_context(STYLE):
         figure = Picture(figsize=(width, height * rows), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, **options).ravel()
-        for axis, (title, part) in zip(axes, parts.items(), strict=False):
+        for axis, (title, part) in zip(axes, parts, strict=False):
             draw(axis, title, part)
         for axis in axes[len(parts) :]:
             axis.remove()

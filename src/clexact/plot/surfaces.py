@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,39 +62,60 @@ def smooth(law: Polynomial | Law) -> Smooth:
     """A law in floating point; where a logarithm or a quotient is not defined, its value is not finite."""
     if isinstance(law, Polynomial):
         return Smooth(evaluated(law), _stacked([evaluated(p) for p in law.gradient]))
-    factors, weights = [smooth(p) for p in law.factors], [smooth(w) for w in law.weights]
-    rest = smooth(law.rest)
+    pairs = [(smooth(p), smooth(weight)) for p, weight in zip(law.factors, law.weights, strict=True)]
+    return _product(pairs) if law.form is Form.RATIONAL else _sum_of_logarithms(pairs, smooth(law.rest))
 
-    def product(points: Floats) -> Floats:
-        return np.asarray(np.prod([p.value(points) ** w.value(points) for p, w in _pairs()], axis=0))
 
-    def total(points: Floats) -> Floats:
-        logs = sum(w.value(points) * np.log(np.abs(p.value(points))) for p, w in _pairs())
-        return np.asarray(logs + rest.value(points))
+def _product(pairs: Sequence[tuple[Smooth, Smooth]]) -> Smooth:
+    """The product of p^c."""
 
-    def slope(points: Floats) -> Floats:  # of the sum of logarithms
-        parts = (
-            w.gradient(points) * np.log(np.abs(p.value(points)))[..., None]
-            + (w.value(points) / p.value(points))[..., None] * p.gradient(points)
-            for p, w in _pairs()
-        )
-        return np.asarray(sum(parts) + rest.gradient(points))
+    @np.errstate(all="ignore")
+    def value(points: Floats) -> Floats:
+        return np.asarray(prod(p.value(points) ** c.value(points) for p, c in pairs))
 
-    def _pairs() -> Any:
-        return zip(factors, weights, strict=True)
+    @np.errstate(all="ignore")
+    def gradient(points: Floats) -> Floats:
+        powers = [(p.value(points), c.value(points)) for p, c in pairs]
+        total = np.zeros(points.shape)
+        for j, (p, _) in enumerate(pairs):
+            others = prod(q**c for i, (q, c) in enumerate(powers) if i != j)
+            q, c = powers[j]
+            total = total + (c * q ** (c - 1) * others)[..., None] * p.gradient(points)
+        return total
 
-    if law.form is Form.RATIONAL:
-        return Smooth(product, lambda points: product(points)[..., None] * slope(points))
-    return Smooth(total, slope)
+    return Smooth(value, gradient)
+
+
+def _sum_of_logarithms(pairs: Sequence[tuple[Smooth, Smooth]], rest: Smooth) -> Smooth:
+    """The sum of c log|p|, and the rest."""
+
+    @np.errstate(all="ignore")
+    def value(points: Floats) -> Floats:
+        return np.asarray(rest.value(points) + sum(c.value(points) * _log(p, points) for p, c in pairs))
+
+    @np.errstate(all="ignore")
+    def gradient(points: Floats) -> Floats:
+        total = rest.gradient(points)
+        for p, c in pairs:
+            total = total + c.gradient(points) * _log(p, points)[..., None]
+            total = total + (c.value(points) / p.value(points))[..., None] * p.gradient(points)
+        return total
+
+    return Smooth(value, gradient)
+
+
+def _log(p: Smooth, points: Floats) -> Floats:
+    return np.asarray(np.log(np.abs(p.value(points))))
 
 
 def _stacked(functions: Sequence[Function]) -> Function:
-    return lambda points: np.asarray(np.stack([f(points) for f in functions], axis=-1))
+    return lambda points: np.moveaxis(np.array([f(points) for f in functions]), 0, -1)
 
 
 # --- points on level sets --------------------------------------------------------------------------------------------
 
 
+@np.errstate(all="ignore")
 def onto(laws: Sequence[Smooth], levels: Sequence[float], points: Floats, steps: int = STEPS) -> Floats:
     """Points (N, D) moved onto the set where each law has its level, by Newton steps of least norm.
 
@@ -111,10 +131,11 @@ def onto(laws: Sequence[Smooth], levels: Sequence[float], points: Floats, steps:
     return points
 
 
+@np.errstate(all="ignore")
 def misses(laws: Sequence[Smooth], levels: Sequence[float], points: Floats) -> Floats:
     """How far the laws are from their levels at points (N, D), relative to 1 + |level|; the largest over the laws."""
     parts = [np.abs(h.value(points) - c) / (1 + abs(c)) for h, c in zip(laws, levels, strict=True)]
-    return np.nan_to_num(np.max(parts, axis=0), nan=np.inf)
+    return np.asarray(np.nan_to_num(np.max(parts, axis=0), nan=np.inf))
 
 
 def inside(points: Floats, box: Box) -> NDArray[np.bool_]:
@@ -137,15 +158,21 @@ def scattered(laws: Sequence[Smooth], levels: Sequence[float], box: Box, count: 
 
 
 def surface(law: Smooth, level: float, box: Box, cells: int = CELLS) -> Floats:
-    """Triangles (N, 3, 3) whose corners lie on the level set, those of the box."""
+    """Triangles (N, 3, 3) whose corners lie on the level set, those of the box.
+
+    A corner from which Newton's method leads farther than a cell, where the gradient nearly vanishes, is left where
+    the linear function has it.
+    """
     axes = [np.linspace(low, high, cells + 1) for low, high in box]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     heights = law.value(points) - level
     cubes = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 1, 3)
     corners = tuple(np.moveaxis((cubes + TETRAHEDRA).reshape(-1, 4, 3), -1, 0))
     triangles = _cut(points[corners], heights[corners])
-    flat = onto([law], [level], triangles.reshape(-1, 3), steps=4)
-    return flat.reshape(-1, 3, 3)
+    flat = triangles.reshape(-1, 3)
+    moved = onto([law], [level], flat, steps=4)
+    near = np.linalg.norm(moved - flat, axis=1) < max(high - low for low, high in box) / cells
+    return np.where(near[:, None], moved, flat).reshape(-1, 3, 3)
 
 
 def _cut(points: Floats, heights: Floats) -> Floats:
@@ -161,9 +188,18 @@ def _cut(points: Floats, heights: Floats) -> Floats:
     ):
         here = (below == count) & np.isfinite(heights).all(axis=1)
         h, p = heights[here], points[here]
-        cuts = np.stack([p[:, a] + (h[:, a] / (h[:, a] - h[:, b]))[:, None] * (p[:, b] - p[:, a]) for a, b in edges], 1)
+        cuts = _crossings(p, h, edges)
         found += [cuts[:, :3], cuts[:, [0, 2, 3]]] if count == 2 else [cuts]
     return np.concatenate(found)
+
+
+def _crossings(points: Floats, values: Floats, edges: Sequence[tuple[int, int]]) -> Floats:
+    """The points (N, edges, 3) of edges between corners (N, corners, 3) where a linear function vanishes."""
+    found = []
+    for a, b in edges:
+        share = values[:, a] / (values[:, a] - values[:, b])
+        found.append(points[:, a] + share[:, None] * (points[:, b] - points[:, a]))
+    return np.stack(found, axis=1)
 
 
 def slices(triangles: Floats, axis: int, heights: Floats) -> Floats:
@@ -176,11 +212,7 @@ def slices(triangles: Floats, axis: int, heights: Floats) -> Floats:
         for count, edges in ((1, [(0, 1), (0, 2)]), (2, [(0, 2), (1, 2)])):
             here = (z < 0).sum(axis=1) == count
             a, q = z[here], p[here]
-            found.append(
-                np.stack(
-                    [q[:, i] + (a[:, i] / (a[:, i] - a[:, j]))[:, None] * (q[:, j] - q[:, i]) for i, j in edges], 1
-                )
-            )
+            found.append(_crossings(q, a, edges))
     return np.concatenate(found)
 
 
@@ -218,7 +250,7 @@ def velocity(flow: Flow, start: Floats, box: Box, seed: int) -> Function:
         return lambda point: sum((w * X(point) for w, X in zip(weights, fields, strict=True)), start=0 * point)
     parts = [p for p in _polynomials(base._coefficients(), base.variables) if p.degree > 0]
     phi = _stacked([evaluated(p) for p in parts])
-    gradients = [_stacked([evaluated(q) for q in p.gradient]) for p in parts]
+    jacobian = _stacked([evaluated(q) for p in parts for q in p.gradient])
     low, high = np.array(box).T
     targets = phi(low + (high - low) * draws.random((TARGETS, len(box))))
     y = targets[np.linalg.norm(targets - phi(start), axis=1).argmax()]
@@ -226,7 +258,7 @@ def velocity(flow: Flow, start: Floats, box: Box, seed: int) -> Function:
     M = None if metric is None else _stacked([evaluated(p) for p in _polynomials(metric, flow.variables)])
 
     def descent(point: Floats) -> Floats:
-        slope = (phi(point) - y) @ np.stack([gradient(point) for gradient in gradients])
+        slope = (phi(point) - y) @ jacobian(point).reshape(len(parts), -1)
         return np.asarray(-slope if M is None else -M(point) * slope)
 
     return descent
@@ -240,8 +272,10 @@ def _polynomials(terms: Terms, variables: tuple[str, ...]) -> list[Polynomial]:
 
 def curve(field: Function, start: Floats, box: Box) -> Floats:
     """The states (T, D) of x' = field(x) from a start, while they are in the box."""
-    from scipy.integrate import solve_ivp
-
+    try:
+        from scipy.integrate import solve_ivp
+    except ImportError as error:
+        raise ImportError("curves of a flow need scipy: pip install 'clexact[training]'.") from error
     low, high = np.array(box).T
 
     def leaves(_: float, point: Floats) -> float:

@@ -1,0 +1,1 @@
+"""Sweeps: many certifications, in parallel, stored as they come."""

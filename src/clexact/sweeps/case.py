@@ -1,0 +1,304 @@
+"""``Case``: what one command line of ``clexact certify`` or ``clexact orbit`` says, as plain data that travels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from clexact.choices import ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
+from clexact.draws import check_seed
+from clexact.flow import Flow
+from clexact.laws import check_degree
+from clexact.lie import MAX_DEPTH, check_depth
+from clexact.models import FAMILIES
+from clexact.orbit import ORBIT_DEPTH, STARTS, read_start
+from clexact.polynomial import rational
+from clexact.sweeps import estimate
+
+MODELS = ("family", "system", "python")
+FLOW = ("flow", "damping", "tau", "positive", "weight_decay", "loss")
+QUESTION = ("degree", "max_depth", "seed", "at")
+OPTIONS = tuple(dict.fromkeys(option for family in FAMILIES.values() for option in family.options))
+KEYS = (*MODELS, "sizes", "text", *OPTIONS, *FLOW, *QUESTION)
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+GRADIENT = FlowChoice()
+LONGEST_START = 40  # characters of a start in a label
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, a flow on it and a question: the laws near a generic start, or with ``at`` the orbit of a special one.
+
+    ``at`` is the name of a start, or its coordinates as rationals in text. Cases are equal if they say the same.
+
+    >>> case = Case.of("relu", 2, 5, 3, bias=True, flow="momentum", damping="heavy-ball", tau="1/2")
+    >>> case.label
+    'certify relu 2 5 3 --bias --flow momentum --damping heavy-ball --tau 1/2'
+    >>> Case.from_dict(case.to_dict()) == case
+    True
+    """
+
+    model: ChosenModel
+    dynamics: FlowChoice = GRADIENT
+    degree: int = 2
+    max_depth: int | None = None  # None: the default of the question
+    seed: int = 0
+    at: str | tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_degree(self.degree)
+        check_seed(self.seed)
+        check_depth(self.depth)
+        object.__setattr__(self, "max_depth", self.depth)
+        if self.at is not None and self.degree != 2:
+            raise ValueError(f"degree belongs to certify, not to the orbit of a start: {self.degree} was given.")
+        if isinstance(self.at, str) and self.at not in STARTS:
+            raise ValueError(f"at must be one of {', '.join(STARTS)} or a list of rationals, not {self.at!r}.")
+        if isinstance(self.at, tuple) and self.dimension not in (None, len(self.at)):
+            raise ValueError(f"at has {len(self.at)} rationals, but the flow has D = {self.dimension}.")
+
+    @classmethod
+    def of(cls, target: str, *sizes: int, **options: Any) -> Case:
+        """As a command line: a family with its sizes, FILE.py:NAME with its integers, or FILE.ode; and options.
+
+        Options are named as on the command line, with _ for -. Files are read at once. ValueError or TypeError for
+        what does not go together, OSError for a file that cannot be read.
+        """
+        kind = "python" if ".py" in target else "system" if target.endswith(".ode") else "family"
+        return cls.from_dict({kind: target, **({"sizes": list(sizes)} if sizes else {}), **options})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], folder: str | Path = "") -> Case:
+        """The reverse of ``to_dict``. Of a file without its ``text``, the text is read, from the folder.
+
+        ValueError or TypeError for what does not go together, OSError for a file that cannot be read.
+        """
+        for key in data:
+            if key not in KEYS:
+                raise ValueError(f"unknown key {key!r}: expected {', '.join(KEYS)}.")
+        at = data.get("at")
+        return cls(
+            _model(data, folder),
+            _dynamics(data),
+            data.get("degree", 2),
+            data.get("max_depth"),
+            data.get("seed", 0),
+            None if at is None else _start(at, folder),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data of JSON's types, without what is the default of a family or a flow."""
+        data = _model_data(self.model) | _dynamics_data(self.dynamics)
+        data |= {"degree": self.degree} if self.at is None else {}
+        data |= {"max_depth": self.max_depth, "seed": self.seed}
+        at = list(self.at) if isinstance(self.at, tuple) else self.at
+        return data | ({} if at is None else {"at": at})
+
+    def to_json(self) -> str:
+        """``to_dict`` as canonical JSON: equal cases give equal texts."""
+        return CANONICAL.encode(self.to_dict())
+
+    def key(self, engine: str) -> str:
+        """SHA-256, in hexadecimal, of the case and the engine (``provenance.engine``)."""
+        return key_of(self.to_json(), engine)
+
+    def flow(self) -> Flow:
+        """The flow, built. ValueError or TypeError saying what was expected."""
+        return self.dynamics.on(self.model)
+
+    @property
+    def depth(self) -> int:
+        """``max_depth``, or its default."""
+        return (MAX_DEPTH if self.at is None else ORBIT_DEPTH) if self.max_depth is None else self.max_depth
+
+    @property
+    def dimension(self) -> int | None:
+        """D of the phase space, without building anything; None where that is known only to a user's Python file.
+
+        ValueError for a system that cannot be read.
+        """
+        size = self.model.dimension
+        if size is None:
+            return None
+        if self.dynamics.kind == "momentum":
+            return 2 * size + 1
+        return size + (self.dynamics.weight_decay != "0")
+
+    @property
+    def cost(self) -> float:
+        """Estimated seconds (``estimate.py``)."""
+        taylor = isinstance(self.model, FamilyModel) and self.model.truncated
+        return estimate.seconds(self._kind, self.dimension or estimate.UNKNOWN, taylor)
+
+    @property
+    def memory(self) -> int:
+        """Estimated resident bytes (``estimate.py``)."""
+        return estimate.memory(self._kind, self.dimension or estimate.UNKNOWN)
+
+    @property
+    def _kind(self) -> str:
+        """The kind of work, as estimates tell it."""
+        if self.at is not None:
+            return "orbit"
+        return "decay" if self.dynamics.weight_decay != "0" and self.dynamics.kind != "momentum" else self.dynamics.kind
+
+    @property
+    def start(self) -> str | tuple[Fraction, ...]:
+        """``at`` as ``orbit_dimension`` takes it."""
+        assert self.at is not None
+        return self.at if isinstance(self.at, str) else tuple(map(rational, self.at))
+
+    @property
+    def family(self) -> str:
+        """The family, or the file with the name in it."""
+        return self.model.file if isinstance(self.model, SystemModel) else self.model.name
+
+    @property
+    def label(self) -> str:
+        """The command line that asks the same."""
+        words = ["certify" if self.at is None else "orbit", *_model_words(self.model), *_words(self._said())]
+        return " ".join(words)
+
+    def _said(self) -> dict[str, Any]:
+        """The options of the command that are not the default."""
+        said = _dynamics_data(self.dynamics)
+        said |= {"degree": self.degree} if self.degree != 2 else {}
+        if self.at is None:
+            said |= {"max_depth": self.max_depth} if self.max_depth != MAX_DEPTH else {}
+        else:
+            at = self.at if isinstance(self.at, str) else ",".join(self.at)
+            said["at"] = at if len(at) <= LONGEST_START else f"{at[:LONGEST_START]}..."
+            said |= {"max_depth": self.max_depth} if self.max_depth != ORBIT_DEPTH else {}
+        return said | ({"seed": self.seed} if self.seed else {})
+
+
+def key_of(text: str, engine: str) -> str:
+    """The key of the case with this canonical JSON."""
+    return hashlib.sha256(f"{engine}\n{text}".encode()).hexdigest()
+
+
+# --- from plain data -------------------------------------------------------------------------------------------------
+
+
+def _model(data: Mapping[str, Any], folder: str | Path) -> ChosenModel:
+    given = [key for key in MODELS if key in data]
+    if len(given) != 1:
+        raise ValueError(f"a case takes one of family, system and python, not {' and '.join(given) or 'none'}.")
+    (kind,) = given
+    name, options = _text(data, kind), {key: data[key] for key in OPTIONS if key in data}
+    if kind == "family":
+        if "text" in data:
+            raise ValueError("text belongs to system and python, not to a family.")
+        if name not in FAMILIES:
+            raise ValueError(f"unknown family {name!r}: expected one of {', '.join(FAMILIES)}.")
+        return FamilyModel.of(name, _sizes(data), options)
+    if options:
+        raise ValueError(f"{next(iter(options))} belongs to families, not to {name}.")
+    if kind == "system":
+        if "sizes" in data:
+            raise ValueError(f"sizes belong to families and Python files, not to {name}.")
+        text = _text(data, "text") if "text" in data else SystemModel.load(Path(folder, name)).text
+        return SystemModel(text, Path(name).name)
+    sizes = tuple(_sizes(data)) if "sizes" in data else ()
+    path, _, symbol = name.rpartition(":")
+    if not path or not symbol:
+        raise ValueError(f"expected FILE.py:NAME, not {name!r}.")
+    text = _text(data, "text") if "text" in data else PythonModel.load(str(Path(folder, path)) + f":{symbol}").text
+    return PythonModel(text, Path(path).name, symbol, sizes)
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    value = data[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key} must be a text, not {value!r}.")
+    return value
+
+
+def _sizes(data: Mapping[str, Any]) -> list[int]:
+    sizes = data.get("sizes", ())
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str) or not all(type(n) is int for n in sizes):
+        raise TypeError(f"sizes must be a list of integers, not {sizes!r}.")
+    return list(sizes)
+
+
+def _dynamics(data: Mapping[str, Any]) -> FlowChoice:
+    loss, positive = data.get("loss", "full"), data.get("positive")
+    if positive is not None:
+        positive = positive.split(",") if isinstance(positive, str) else positive
+        if not isinstance(positive, Sequence) or not all(isinstance(name, str) for name in positive):
+            raise TypeError(f"positive must be a list of names of parameters, not {positive!r}.")
+        positive = tuple(positive)
+    return FlowChoice(
+        data.get("flow", "gradient"),
+        data.get("damping"),
+        data.get("tau"),
+        positive,
+        data.get("weight_decay", "0"),
+        loss.replace("-", "_") if isinstance(loss, str) else loss,
+    )
+
+
+def _start(at: Any, folder: str | Path) -> str | tuple[str, ...]:
+    """A name as it is, a file as what it holds, a list of exact numbers as texts."""
+    if isinstance(at, str):
+        return at if at in STARTS else tuple(map(str, read_start(Path(folder, at))))
+    if not isinstance(at, Sequence) or not all(isinstance(c, (int, str, Fraction)) for c in at):
+        raise TypeError(f"at must be one of {', '.join(STARTS)}, a file, or a list of rationals, not {at!r}.")
+    try:
+        return tuple(str(rational(str(c))) for c in at)
+    except ValueError as error:
+        raise ValueError(f"at: {error}") from None
+
+
+# --- to plain data ---------------------------------------------------------------------------------------------------
+
+
+def _model_data(model: ChosenModel) -> dict[str, Any]:
+    match model:
+        case FamilyModel(family, sizes, options):
+            said = {key: list(value) if isinstance(value, tuple) else value for key, value in options}
+            return {"family": family, "sizes": list(sizes), **said}
+        case SystemModel(text, file):
+            return {"system": file, "text": text}
+        case PythonModel(text, file, symbol, arguments):
+            return {"python": f"{file}:{symbol}", "text": text, **({"sizes": list(arguments)} if arguments else {})}
+
+
+def _dynamics_data(chosen: FlowChoice) -> dict[str, Any]:
+    """What is not the default."""
+    said = {
+        "flow": chosen.kind if chosen.kind != "gradient" else None,
+        "damping": chosen.damping if chosen.damping != "none" else None,
+        "tau": chosen.tau,
+        "positive": None if chosen.positive is None else list(chosen.positive),
+        "weight_decay": chosen.weight_decay if chosen.weight_decay != "0" else None,
+        "loss": chosen.loss.replace("_", "-") if chosen.loss != "full" else None,
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _model_words(model: ChosenModel) -> list[str]:
+    match model:
+        case FamilyModel(family, sizes, options):
+            return [family, *map(str, sizes), *_words(dict(options))]
+        case SystemModel(_, file):
+            return ["--system", file]
+        case PythonModel(_, _, _, arguments):
+            return [model.name, *map(str, arguments)]
+
+
+def _words(options: Mapping[str, Any]) -> list[str]:
+    """As on the command line."""
+    words = []
+    for key, value in options.items():
+        words.append(f"--{key.replace('_', '-')}")
+        if isinstance(value, (list, tuple)):
+            words.append(",".join(map(str, value)))
+        elif value is not True:
+            words.append(str(value))
+    return words

@@ -1,0 +1,274 @@
+"""``certified``: one case run within a budget, whatever happens, and its row."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import cache
+from math import inf
+from typing import Any, TypeVar
+
+from clexact import provenance
+from clexact.certify import LawCount, certify
+from clexact.lie import error_bits
+from clexact.limits import MIB, Limits, forget_peak, limits, peak_memory
+from clexact.memory import MemoryLimitError
+from clexact.orbit import Orbit, orbit_dimension
+from clexact.sweeps.case import Case, key_of
+from clexact.threads import set_threads, thread_count
+
+DONE, STOPPED, FAILED = "done", "stopped", "failed"
+CERTIFICATE_MEBIBYTES = 64  # of a compressed certificate that is kept
+NOTHING = "nothing was found before the end"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of one case: time, resident memory of the process, size of a compressed certificate. None: no limit.
+
+    ValueError or TypeError unless the limits are positive numbers; those of memory are integers.
+    """
+
+    seconds: float | None = None
+    mebibytes: int | None = None
+    certificate_mebibytes: int | None = CERTIFICATE_MEBIBYTES
+
+    def __post_init__(self) -> None:
+        _check_limit("seconds", self.seconds, (int, float))
+        _check_limit("mebibytes", self.mebibytes, (int,))
+        _check_limit("certificate_mebibytes", self.certificate_mebibytes, (int,))
+
+    def largest(self, other: Budget) -> Budget:
+        """The larger of each limit."""
+        return Budget(
+            _larger(self.seconds, other.seconds), _larger(self.mebibytes, other.mebibytes),
+            _larger(self.certificate_mebibytes, other.certificate_mebibytes),
+        )  # fmt: skip
+
+
+L = TypeVar("L", int, float)
+
+
+def _larger(a: L | None, b: L | None) -> L | None:
+    """Of two limits, of which None is none."""
+    return None if a is None or b is None else max(a, b)
+
+
+def _check_limit(what: str, value: float | None, kinds: tuple[type, ...]) -> None:
+    if value is None:
+        return
+    if type(value) not in kinds:
+        raise TypeError(f"{what} of a budget must be {'a number' if float in kinds else 'an integer'}, not {value!r}.")
+    if not 0 < value < inf:
+        raise ValueError(f"{what} of a budget must be positive, not {value!r}.")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of a case after a run, in plain values.
+
+    ``done``: the answer, ``lower`` <= number of independent laws <= ``upper``. ``stopped``: a limit was reached, which
+    ``failure`` says; the bounds are valid, but might be better. ``failed``: an error, and no bounds.
+
+    For a special start, ``lower`` and ``upper`` bound the number of quantities conserved on its orbit: D minus the
+    dimension of the orbit. No certificate is made of it.
+    """
+
+    key: str
+    case: str  # canonical JSON
+    label: str
+    family: str
+    flow: str
+    dimension: int | None  # D of the phase space; None where the flow could not be built
+    status: str
+    lower: int | None
+    upper: int | None
+    exhibited: int | None  # independent polynomial laws shown
+    error: str  # "0", or 2^-100: that of ``lower``
+    filtration: tuple[int, ...]
+    evidence_lower: str
+    evidence_upper: str
+    assumptions: tuple[str, ...]
+    seconds: float
+    peak_memory: int  # bytes resident, at most, while the case ran
+    failure: str
+    engine: str
+    seed: int
+    certificate: bytes | None  # gzip
+    certificate_note: str  # why there is none
+    budget_seconds: float | None
+    budget_mebibytes: int | None
+    host: str
+    finished: str  # UTC, ISO 8601
+
+
+def certified(case: Case, budget: Budget, engine: str) -> Row:
+    """Run a case in the main thread of this process, on one core, within its budget.
+
+    ValueError if ``engine`` is not that of this process; KeyboardInterrupt if it comes from outside; else no error:
+    the row says what happened.
+    """
+    if engine != provenance.engine():
+        raise ValueError(f"this process computes with clexact {provenance.engine()}, but {engine} was asked for.")
+    run = _Run(case, budget)
+    run.go()
+    return run.row(engine)
+
+
+def died(case: Case, budget: Budget, engine: str, status: str, failure: str, seconds: float) -> Row:
+    """The row of a case whose process was ended, written by who sees it: no bounds, nothing is built."""
+    run = _Run(case, budget)
+    run.status, run.failure, run.seconds = status, failure, seconds
+    return run.row(engine)
+
+
+class _Run:
+    """What is known so far: an interruption leaves it as it is."""
+
+    def __init__(self, case: Case, budget: Budget) -> None:
+        self.case, self.budget = case, budget
+        self.status, self.failure = FAILED, ""
+        self.dimension: int | None = None
+        self.count: LawCount | None = None
+        self.orbit: Orbit | None = None
+        self.certificate: bytes | None = None
+        self.note = NOTHING
+        self.seconds, self.peak = 0.0, 0
+
+    def go(self) -> None:
+        """Certify; what is raised becomes the status and the failure."""
+        forget_peak()
+        start, limited = time.perf_counter(), Limits()
+        try:
+            with _one_thread(), limits(self.budget.seconds, self.budget.mebibytes) as limited:
+                self._certify()
+        except KeyboardInterrupt:
+            if not limited.reached:
+                raise
+            if self.status != DONE:
+                self.status, self.failure = STOPPED, limited.reached
+        except MemoryError as error:
+            said = str(error) if isinstance(error, MemoryLimitError) else "the memory does not suffice"
+            self.status, self.failure = STOPPED, said
+        except BaseException as error:  # a user's file may even exit
+            self.status, self.failure = FAILED, f"{type(error).__name__}: {' '.join(str(error).split())}"
+        self.seconds, self.peak = time.perf_counter() - start, peak_memory()
+
+    def _certify(self) -> None:
+        case, flow = self.case, self.case.flow()
+        self.dimension = flow.dimension
+        if case.at is not None:
+            self.orbit = orbit_dimension(flow, case.start, seed=case.seed, max_depth=case.depth)
+            self.status, self.note = DONE, "of a special start no certificate is made"
+            return
+        count = certify(
+            flow, case.degree, case.seed, max_depth=case.depth, keep_partial=True,
+            memory_limit=self.budget.mebibytes,
+        )  # fmt: skip
+        self.count = count
+        if count.interrupted:
+            raise KeyboardInterrupt
+        self._write(count)
+        self.status, self.failure = (STOPPED, count.stopped) if count.stopped else (DONE, "")
+
+    def _write(self, count: LawCount) -> None:
+        self.note = "the end came before it was written"
+        try:
+            data = count.certificate.to_bytes(compressed=True)
+        except ValueError as error:
+            self.note = str(error)
+            return
+        allowed = self.budget.certificate_mebibytes
+        if allowed is not None and len(data) > allowed * MIB:
+            self.note = f"it has {-(-len(data) // MIB)} MiB, over {allowed} MiB"
+            return
+        self.certificate, self.note = data, ""
+
+    def row(self, engine: str) -> Row:
+        """The row of what is known."""
+        case, found = self.case, dict[str, Any]()
+        if self.status != FAILED and self.count is not None:
+            found = _of_count(self.count)
+        elif self.status != FAILED and self.orbit is not None:
+            found = _of_orbit(self.orbit)
+        elif self.status == STOPPED and self.dimension is not None:
+            found = {"lower": 0, "upper": self.dimension, "evidence_lower": NOTHING, "evidence_upper": NOTHING}
+        text = case.to_json()
+        return Row(
+            key=key_of(text, engine),
+            case=text,
+            label=case.label,
+            family=case.family,
+            flow=case.dynamics.kind,
+            dimension=self.dimension,
+            status=self.status,
+            **(NO_BOUNDS | found),
+            seconds=round(self.seconds, 6),
+            peak_memory=self.peak,
+            failure=self.failure,
+            engine=engine,
+            seed=case.seed,
+            certificate=self.certificate,
+            certificate_note=self.note,
+            budget_seconds=self.budget.seconds,
+            budget_mebibytes=self.budget.mebibytes,
+            host=_host(),
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+
+
+NO_BOUNDS = {
+    "lower": None, "upper": None, "exhibited": None, "error": "0", "filtration": (), "evidence_lower": "",
+    "evidence_upper": "", "assumptions": (),
+}  # fmt: skip
+
+
+def _of_count(count: LawCount) -> dict[str, Any]:
+    return {
+        "lower": count.lower,
+        "upper": count.upper,
+        "exhibited": count.exhibited,
+        "error": _written(count.error),
+        "filtration": count.filtration,
+        "evidence_lower": count.evidence.lower,
+        "evidence_upper": count.evidence.upper,
+        "assumptions": count.assumptions,
+    }
+
+
+def _of_orbit(orbit: Orbit) -> dict[str, Any]:
+    """What is conserved on the orbit: D minus its dimension."""
+    D = orbit.dimension
+    return {
+        "lower": D - orbit.upper,
+        "upper": D - orbit.orbit_dimension,
+        "error": _written(orbit.error),
+        "evidence_lower": orbit.evidence,
+        "evidence_upper": orbit.evidence,
+        "assumptions": orbit.generic.assumptions,
+    }
+
+
+def _written(error: Fraction) -> str:
+    return f"2^-{error_bits(error)}" if error else "0"
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of the kernels inside the block: a sweep uses a process for each core."""
+    before = thread_count()
+    set_threads(1)
+    try:
+        yield
+    finally:
+        set_threads(before)

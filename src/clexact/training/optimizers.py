@@ -1,0 +1,141 @@
+r"""Discrete optimizers: how $\theta_{k+1}$ comes from $\theta_k$, gradients g and the weight decay $\lambda$."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import count, repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact.draws import Draws
+from clexact.model import check_size
+from clexact.polynomial import Number
+from clexact.training.data import Values
+from clexact.training.risk import as_fraction
+
+Gradient = Callable[[Values], Values]
+Rate = float | Number
+
+
+@dataclass(frozen=True)
+class Optimizer(ABC):
+    """An optimizer with step size ``eta``; a step sees ``batch`` samples (None: all), shuffled by ``seed``."""
+
+    eta: Rate
+    batch: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.eta, bool) or not isinstance(self.eta, (int, float, Fraction)) or not self.eta > 0:
+            raise ValueError(f"eta must be a positive number, not {self.eta!r}.")
+        if self.batch is not None:
+            check_size(self.batch, "batch")
+        Draws(self.seed)  # refuses a wrong seed
+
+    @abstractmethod
+    def points(self, theta: Values, gradient: Gradient, decay: Any) -> Iterator[Values]:
+        r"""$\theta_1, \theta_2, \dots$ from $\theta_0$; ``gradient`` is called once a step."""
+
+    def converted(self, rational: bool) -> Optimizer:
+        """With rates as floats, or as Fractions; TypeError for a float there."""
+        names = [name for name in ("eta", "momentum") if getattr(self, name, None) is not None]
+        return replace(self, **{name: as_fraction(getattr(self, name), name, rational) for name in names})
+
+    def batches(self, size: int) -> Iterator[NDArray[np.int64] | None]:
+        """Numbers of the samples of each step; None for all. A last batch of an epoch that is not full is left out."""
+        if self.batch is None:
+            return repeat(None)
+        if self.batch > size:
+            raise ValueError(f"batch must be at most the {size} samples given, not {self.batch}.")
+        return _shuffled(size, self.batch, np.random.default_rng(self.seed))
+
+
+def _shuffled(size: int, batch: int, draws: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    while True:
+        order = draws.permutation(size)
+        for first in range(0, size - batch + 1, batch):
+            yield order[first : first + batch]
+
+
+class GD(Optimizer):
+    r"""Gradient descent, $\theta^+ = (1 - \eta\lambda)\theta - \eta g$; with ``batch``, stochastic."""
+
+    def points(self, theta: Values, gradient: Gradient, decay: Any) -> Iterator[Values]:
+        while True:
+            theta = (1 - self.eta * decay) * theta - self.eta * gradient(theta)
+            yield theta
+
+
+@dataclass(frozen=True)
+class SGD(GD):
+    """Gradient descent on mini-batches of ``batch`` samples."""
+
+    batch: int | None = 1
+
+
+@dataclass(frozen=True)
+class HeavyBallStep(Optimizer):
+    r"""Polyak's, $\theta^+ = \theta - \eta (g + \lambda\theta) + \beta(\theta - \theta^-)$, beta = ``momentum``."""
+
+    momentum: Rate = 0.9
+
+    def points(self, theta: Values, gradient: Gradient, decay: Any) -> Iterator[Values]:
+        move = theta * 0
+        while True:
+            move = self.momentum * move - self.eta * (gradient(theta) + decay * theta)
+            theta = theta + move
+            yield theta
+
+
+@dataclass(frozen=True)
+class NesterovStep(Optimizer):
+    r"""Nesterov's steps: $z = \theta + \beta(\theta - \theta^-)$, $\theta^+ = z - \eta(\nabla E(z) + \lambda z)$.
+
+    beta = ``momentum``, or k/(k + 3) at step k where None (Su, Boyd and Candès, arXiv 1503.01243).
+    """
+
+    momentum: Rate | None = None
+
+    def points(self, theta: Values, gradient: Gradient, decay: Any) -> Iterator[Values]:
+        move = theta * 0
+        for k in count():
+            z = theta + (move * k / (k + 3) if self.momentum is None else self.momentum * move)
+            after = z - self.eta * (gradient(z) + decay * z)
+            move, theta = after - theta, after
+            yield theta
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    r"""Adam (arXiv 1412.6980); weight decay is added to the gradient, as $\lambda\theta$. In floating point only."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    decoupled = False
+
+    def converted(self, rational: bool) -> Optimizer:
+        if rational:
+            raise ValueError(f"{type(self).__name__} takes square roots: not in exact numbers.")
+        return super().converted(rational)
+
+    def points(self, theta: Values, gradient: Gradient, decay: Any) -> Iterator[Values]:
+        m, v = theta * 0, theta * 0
+        for k in count(1):
+            g = gradient(theta) + (0 if self.decoupled else decay * theta)
+            m = self.beta1 * m + (1 - self.beta1) * g
+            v = self.beta2 * v + (1 - self.beta2) * g * g
+            step = m / (1 - self.beta1**k) / (np.sqrt(v / (1 - self.beta2**k)) + self.epsilon)
+            theta = theta - self.eta * (step + (decay * theta if self.decoupled else 0))
+            yield theta
+
+
+class AdamW(Adam):
+    r"""Adam with decoupled decay, $\theta^+ = (1 - \eta\lambda)\theta - \eta\,\mathrm{step}$ (arXiv 1711.05101)."""
+
+    decoupled = True

@@ -120,11 +120,6 @@ def parameter(*shape):
     return nn.Parameter(torch.randn(*shape))
 
 
-def written(m, h):
-    h[:, 0] = 1.0
-    return h
-
-
 def written_view(m, h):
     h[:, :2].add_(1.0)
     return h
@@ -251,7 +246,8 @@ CASES = {
     "rotary": (lambda: Made(rotary, **heads()), TOKENS, 4 + 20, 0),
     "shared keys": (lambda: Made(shared_keys, **heads(4)), TOKENS, 6 + 6, 4),
     "experts": (
-        lambda: Made(experts, gate=Linear(3, 3), inward=parameter(3, 3, 4), outward=parameter(3, 4, 2)), VECTORS, 12, 4),
+        lambda: Made(experts, gate=Linear(3, 3), inward=parameter(3, 3, 4), outward=parameter(3, 4, 2)),
+        VECTORS, 12, 4),
     "encoder": (lambda: nn.TransformerEncoderLayer(8, 2, 12, 0.0, "relu", batch_first=True, norm_first=True), TOKENS,
                 40 + 12 + 16, 8),
     "batch norm": (lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), Linear(4, 2)), VECTORS, 4, 4),
@@ -274,7 +270,6 @@ CASES = {
     "recurrent, no gate": (lambda: Made(lambda m, x: m.b(m.w(m.w(m.a(x)))), a=Linear(3, 4), w=Linear(4, 4, bias=False),
                                         b=Linear(4, 2)), VECTORS, 10, 0),
     "tied": (lambda: Made(lambda m, x: F.relu(m.a(x)) @ m.a.weight, a=Linear(3, 4, bias=False)), VECTORS, 0, 0),
-    "tied, no gate": (lambda: Made(lambda m, x: m.a(x) @ m.a.weight, a=Linear(3, 4, bias=False)), VECTORS, 0, 0),
     "gram of units": (lambda: both(lambda m, x: (m.a(x) @ m.a(x).T, m.b(m.a(x)))), VECTORS, 0, 0),
     "masked weight": (lambda: both(lambda m, x: F.linear(m.a(x), m.b.weight * MASK)), VECTORS, 4, 0),
     "unused": (
@@ -282,21 +277,17 @@ CASES = {
     # what stands between two layers
     "noise": (lambda: pair(lambda m, h: F.relu(h) + torch.randn(4)), VECTORS, 0, 0),
     "random gates": (lambda: pair(lambda m, h: h * torch.rand(4)), VECTORS, 4, 0),
-    "plus one": (lambda: pair(lambda m, h: F.relu(h) + 1), VECTORS, 0, 0),
     "threshold": (lambda: pair(lambda m, h: torch.where(h > 0.5, h, 0.0)), VECTORS, 4, 0),
     "threshold, not to 0": (lambda: pair(lambda m, h: torch.where(h > 0.5, h, -0.5)), VECTORS, 0, 0),
     "clipped": (lambda: pair(lambda m, h: h.clip(-1, 1)), VECTORS, 0, 0),
-    "relu6": (lambda: pair(lambda m, h: F.relu6(h)), VECTORS, 0, 0),
     "mean of units": (lambda: pair(lambda m, h: h * h.mean(1, keepdim=True)), VECTORS, 0, 0),
     "size of units": (lambda: pair(lambda m, h: h / h.norm()), VECTORS, 0, 0),
     "in place": (lambda: pair(lambda m, h: h.mul_(2).relu_()), VECTORS, 4, 0),
-    "written": (lambda: pair(written), VECTORS, 0, 0),
     "written view": (lambda: pair(written_view), VECTORS, 0, 0),
     "written detached": (lambda: pair(written_detached), VECTORS, 0, 0),
     "detached": (lambda: pair(lambda m, h: F.relu(h) + h.detach()), VECTORS, 0, 0),
     "no_grad": (lambda: pair(without_gradient), VECTORS, 0, 0),
     "branch": (lambda: pair(branching), VECTORS, 0, 0),
-    "sorted": (lambda: pair(lambda m, h: h.sort(1)[0]), VECTORS, 0, 0),
     "own gradient": (lambda: pair(lambda m, h: Clipped.apply(h)), VECTORS, 0, 0),
     "joined with the input": (lambda: Made(lambda m, x: m.b(torch.cat([F.relu(m.a(x)), x], 1)), a=Linear(3, 4),
                                            b=Linear(7, 2)), VECTORS, 4, 0),
@@ -305,8 +296,6 @@ CASES = {
                      b=Linear(6, 2)), (4, 3, 2), 3, 0),
     "padding index": (lambda: nn.Sequential(nn.Embedding(9, 4, padding_idx=1), Linear(4, 2)), WORDS, 0, 0),
     "renormalised": (lambda: nn.Sequential(nn.Embedding(9, 4, max_norm=1.0), Linear(4, 2)), WORDS, 0, 0),
-    "lstm": (
-        lambda: Made(lambda m, x: m.b(m.a(x))[0], a=Linear(8, 8), b=nn.LSTM(8, 3, batch_first=True)), TOKENS, 0, 0),
     "weight norm": (
         lambda: Made(lambda m, x: m.b(F.relu(m.a(x))), a=nn.utils.parametrizations.weight_norm(Linear(3, 4)),
                                  b=Linear(4, 2)), VECTORS, 0, 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import isnan
 from typing import Any
 
 import torch
@@ -263,11 +264,13 @@ class _Finder:
             "Checked numerically on the module in float64 (floating point): largest residual of a law "
             f"{max(residuals.values(), default=0.0):.1e}."
         )
+        if any(isnan(residual) for residual in residuals.values()):
+            self.notes.append("The gradient is not finite at the point of the numerical check, which so says nothing.")
         failed = [
             Uncovered(law.name, "the module's gradient contradicts the rule: a gradient of its own, or a hook?")
-            for law in found if not residuals[law.name] <= TOLERANCE
+            for law in found if residuals[law.name] > TOLERANCE
         ]  # fmt: skip
-        return [law for law in found if residuals[law.name] <= TOLERANCE], failed
+        return [law for law in found if not residuals[law.name] > TOLERANCE], failed
 
     # -- what has no law ------------------------------------------------------------------------------------------
 

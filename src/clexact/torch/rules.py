@@ -260,7 +260,7 @@ def _view(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Valu
     return Graded(shape, factors, a[0].zero)
 
 
-@rule("permute", "transpose", "t", "swapaxes", "movedim")
+@rule("permute", "transpose", "t", "numpy_T", "swapaxes")
 def _permute(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     order = list(range(len(shape)))
     if len(a) == 2:
@@ -271,6 +271,11 @@ def _permute(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> V
     else:
         order = order[::-1]
     return Graded(shape, tuple(f.seen(f.units.transpose(order)) for f in a[0].factors), a[0].zero)
+
+
+@rule("mT")
+def _turned(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    return _permute(d, shape, [a[0], -1, -2], k)
 
 
 @rule("expand", "broadcast_to")

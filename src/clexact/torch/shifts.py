@@ -330,19 +330,21 @@ def _moved(node: Node, use: Use) -> list[tuple[Node, Use]]:
     """A view, or a permutation of axes."""
     x, name = node.args[0], operation(node)
     assert isinstance(x, Node)
-    if name in ("permute", "transpose", "t"):
+    if name in TURNS:
         ndim = len(_shape(node))
         order = list(range(ndim))
         if name == "permute":
             order = [axis % ndim for axis in node.args[1]]
-        elif name == "t":
+        elif name in ("t", "numpy_T"):
             order = order[::-1]
+        elif name == "mT":
+            order[-2:] = order[:-3:-1]
         else:
             i, j = node.args[1] % ndim, node.args[2] % ndim
             order[i], order[j] = order[j], order[i]
         axes = None if use.axes is None else frozenset(order[axis] for axis in use.axes)
         return [(x, Use(use.mask.transpose(np.argsort(order)), axes))]
-    if name == "clone":
+    if name in COPIES:
         return [(x, use)]
     if name == "expand":
         return [(x, _broadcast(node, x, use) if use.axes is not None else _whole(x, None))]
@@ -400,5 +402,7 @@ def _scattered(use: Use, axis: int, index: NDArray[np.int64], size: int, drop: b
 
 
 VIEWS = {"view", "_unsafe_view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze"}
-MOVING = {"permute", "transpose", "t", "clone", "expand"} | VIEWS
+TURNS = {"permute", "transpose", "t", "numpy_T", "mT"}
+COPIES = {"clone", "contiguous", "alias"}
+MOVING = {"expand"} | TURNS | COPIES | VIEWS
 PIECES = {"slice", "select", "getitem"}

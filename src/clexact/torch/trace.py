@@ -75,7 +75,8 @@ def trace(module: nn.Module, example: Any) -> Trace:
         except Exception as error:
             raise UnreadableError(_said(error)) from error
         _check_regions(program)
-        program = program.run_decompositions(_decompositions())
+        if any(map(_to_decompose, program.graph.nodes)):
+            program = program.run_decompositions(_decompositions())
     signature = program.graph_signature
     if signature.parameters_to_mutate:
         raise UnreadableError(f"it writes into its parameter {next(iter(signature.parameters_to_mutate.values()))}")
@@ -92,6 +93,11 @@ def trace(module: nn.Module, example: Any) -> Trace:
     everything = [name for name, p in module.named_parameters() if _trains(p)]
     given = frozenset(name for name in signature.user_inputs if isinstance(name, str))
     return Trace(nodes, trained, outputs, given, tuple(name for name in everything if name not in used))
+
+
+def _to_decompose(node: Node) -> bool:
+    """Whether an operation writes in place or is read as the operations that it is made of."""
+    return node.op == "call_function" and (_writes(node) or operation(node) in (*COMPOSED, "batch_norm"))
 
 
 @lru_cache

@@ -1,10 +1,11 @@
 """The cost of ``clexact.torch.LawMonitor``: training steps of a ResNet-18 with it and without, alternately in one run.
 
-bench/monitor.py [--sizes 32 224] [--batch 32] [--steps 20] [--every 1] [--threads N]
+bench/monitor.py [--sizes 32 224] [--batch 32] [--steps 20] [--every 1] [--threads N] [--cpu]
 
 Both networks start alike and see the same data. The first ratio compares whole steps. The second adds to a step without
 the monitor only what ``optimizer.step()``, in which the monitor works, takes longer: it leaves out the hooks in
-backward(), under 0.5 ms, and the noise of forward and backward. All are medians.
+backward(), under 0.5 ms, and the noise of forward and backward. All are medians; of steps after the first 4, at which
+the monitor does more. On a machine that is busy with other work, take ``--cpu --threads 1``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 
 from clexact.torch import LawMonitor, ModuleLaws, laws
 
-WARM_UP = 2  # steps
+WARM_UP = 4  # steps
 WIDTHS = ((64, 1), (128, 2), (256, 2), (512, 2))  # channels and stride of each of the four stages
 
 
@@ -77,18 +79,18 @@ class Training:
         self.optimizer = torch.optim.SGD(self.net.parameters(), 0.01)
         self.monitor = None if known is None else LawMonitor.attach(self.net, self.optimizer, laws=known, every=every)
 
-    def step(self, images: Tensor, targets: Tensor) -> Step:
+    def step(self, images: Tensor, targets: Tensor, clock: Callable[[], float]) -> Step:
         """One step, timed."""
-        start = time.perf_counter()
+        start = clock()
         self.optimizer.zero_grad()
         nn.functional.cross_entropy(self.net(images), targets).backward()
-        middle = time.perf_counter()
+        middle = clock()
         self.optimizer.step()
-        end = time.perf_counter()
+        end = clock()
         return Step(end - start, end - middle)
 
 
-def measure(size: int, batch: int, steps: int, every: int, seed: int) -> None:
+def measure(size: int, batch: int, steps: int, every: int, clock: Callable[[], float], seed: int) -> None:
     """Print one row: medians of both kinds of steps, and their ratios."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(batch, 3, size, size, generator=generator)
@@ -96,7 +98,9 @@ def measure(size: int, batch: int, steps: int, every: int, seed: int) -> None:
     plain = Training(size, seed)
     known = laws(plain.net, images[:2], loss="cross_entropy", certify=False)
     watched = Training(size, seed, known, every)
-    rows = [(plain.step(images, targets), watched.step(images, targets)) for _ in range(WARM_UP + steps)][WARM_UP:]
+    rows = [(plain.step(images, targets, clock), watched.step(images, targets, clock)) for _ in range(WARM_UP + steps)][
+        WARM_UP:
+    ]
     without, beside = (
         Step(*(statistics.median(pair[side][kind] for pair in rows) for kind in (0, 1))) for side in (0, 1)
     )
@@ -118,13 +122,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--every", type=int, default=1, help="observe one step in so many")
     parser.add_argument("--threads", type=int, help="threads of torch (default: its own choice)")
+    parser.add_argument("--cpu", action="store_true", help="CPU time of this process instead of wall time")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, batch {options.batch}, every={options.every}")
+    clock, kind = (time.process_time, "CPU") if options.cpu else (time.perf_counter, "wall")
+    told = f"{torch.get_num_threads()} threads, batch {options.batch}, every={options.every}, {kind} time"
+    print(f"torch {torch.__version__}, {told}")
     for size in options.sizes:
-        measure(size, options.batch, options.steps, options.every, options.seed)
+        measure(size, options.batch, options.steps, options.every, clock, options.seed)
 
 
 if __name__ == "__main__":

@@ -192,6 +192,15 @@ def test_values_are_the_exact_ones_up_to_rounding(dtype: torch.dtype) -> None:
         assert (np.abs(found - given).astype(float) <= 30 * unit * size).all()  # at most 26 terms in a sum
 
 
+def test_autocast_around_the_monitor_changes_nothing() -> None:
+    net = bare()
+    values = LawMonitor(net, laws=KINDS).values()
+    with torch.autocast("cpu", torch.bfloat16):
+        around = LawMonitor(net, laws=KINDS).values()
+    for name, value in values.items():
+        assert torch.equal(value, around[name]) and not value.requires_grad
+
+
 def test_a_step_is_predicted_as_exact_arithmetic_predicts_it() -> None:
     net = bare(torch.float64)
     parameters, generator = dict(net.named_parameters()), torch.Generator().manual_seed(4)
@@ -387,6 +396,13 @@ def partial(net: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD([p for name, p in net.named_parameters() if name != "2.weight"], RATE)
 
 
+def partial_decay(net: nn.Module) -> torch.optim.Optimizer:
+    """As is usual: no decay of biases."""
+    weights = [p for name, p in net.named_parameters() if name.endswith("weight")]
+    biases = [p for name, p in net.named_parameters() if name.endswith("bias")]
+    return torch.optim.SGD([{"params": weights, "weight_decay": 0.1}, {"params": biases}], RATE)
+
+
 def adaptive(name: str, **options: Any) -> Callable[[nn.Module], torch.optim.Optimizer]:
     return lambda net: getattr(torch.optim, name)(net.parameters(), **{"lr": 1e-3, **options})
 
@@ -432,6 +448,7 @@ BROKEN: dict[str, tuple[Callable[[], Loop], dict[Cause, set[str]]]] = {
     "autocast, accumulated": (lambda: Loop(sgd(), autocast=torch.bfloat16, parts=3), {Cause.PRECISION: ALL}),
     "bfloat16 parameters": (lambda: Loop(sgd(), dtype=torch.bfloat16), {Cause.PRECISION: ALL}),
     "two learning rates": (lambda: Loop(two_rates), {Cause.GROUPS: {"0 -> 2"}}),
+    "decay of weights alone": (lambda: Loop(partial_decay), {Cause.GROUPS: HIDDEN, Cause.WEIGHT_DECAY: ALL}),
     "requires_grad False": (lambda: Loop(sgd(), net=freeze(network())), {Cause.FROZEN: HIDDEN}),
     "not in the optimizer": (lambda: Loop(partial), {Cause.FROZEN: HIDDEN}),
     "penalty": (lambda: Loop(sgd(), penalty=squares), {Cause.OTHER: ALL}),
@@ -560,6 +577,14 @@ def test_a_parameter_frozen_during_the_run_is_seen() -> None:
     loop.run(10)
     freeze(loop.net)  # type: ignore[arg-type]
     assert causes(loop.run(10).diagnose()) == {Cause.FROZEN: HIDDEN}
+
+
+def test_a_training_that_diverges_is_told() -> None:
+    monitor = Loop(sgd(1e6)).run(8)
+    (finding,) = monitor.diagnose()
+    assert finding.cause is Cause.OTHER and "the training diverged" in finding.sentence
+    assert "gradient was not finite" in monitor.report()
+    assert len(monitor.to_frame()) == 27 and "<table>" in monitor._repr_html_()
 
 
 # The ways to call it
@@ -710,7 +735,7 @@ def test_frame_report_and_html() -> None:
     assert last["drift"] == pytest.approx(last["moved"] / (1 + start["value"]), rel=1e-14)
     assert monitor.report() == str(monitor)
     assert "0 -&gt; 2" in monitor._repr_html_() and "<table>" in monitor._repr_html_()
-    assert LawMonitor(network(), laws=network_laws()).report() == "3 laws watched; no step seen so far."
+    assert LawMonitor(network(), laws=network_laws()).report() == "3 laws watched; no step observed so far."
     assert "<table>" in LawMonitor(network(), laws=network_laws())._repr_html_()
 
 
@@ -802,6 +827,10 @@ def test_wrong_calls_are_refused() -> None:
     loop.optimizer.step()
     with pytest.raises(ValueError, match=r"but 2 of them came since its last call"):
         loop.monitor.step()
+    loop = Loop(sgd())
+    loop.optimizer.step()  # moves nothing
+    loop.monitor.step()
+    assert loop.monitor.history().moved.max() == loop.monitor.history().predicted.max() == 0
     blind = Loop(sgd(), blind=True)
     blind.run(2)
     blind.optimizer.zero_grad()

@@ -309,6 +309,8 @@ def _rounded_gradients(evidence: Evidence, law: int) -> Seen | None:
 
 
 def _other(evidence: Evidence, law: int) -> Seen:
+    if not np.isfinite(evidence.values[evidence.owner == law]).all():
+        return Seen(Cause.OTHER, "diverged", "its parameters are no longer finite: the training diverged")
     away, seen = evidence.away(evidence.off_rule, evidence.touched(law))
     slope, noise = evidence.slope(law), NOISE * float(evidence.resolution[evidence.owner == law].max())
     if seen and evidence.optimizer and (shrink := _shrink(evidence, law)):

@@ -6,7 +6,8 @@ Floating point, on the device of the parameters; what is held at a time is the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod
 
 import numpy as np
@@ -48,12 +49,20 @@ class Forms:
 
         With ``rates``, each parameter is multiplied by its own first.
         """
-        pairs = [_value(law, tensors, rates) for law in self.laws]
-        return self._joined([value for value, _ in pairs]), self._joined([size for _, size in pairs])
+        with self._arithmetic():
+            pairs = [_value(law, tensors, rates) for law in self.laws]
+            return self._joined([value for value, _ in pairs]), self._joined([size for _, size in pairs])
 
     def slopes(self, tensors: Tensors, directions: Tensors) -> Tensor:
         """<grad h(P), G>: 2 b(P, G), or h(G) for a linear law."""
-        return self._joined([_slope(law, tensors, directions) for law in self.laws])
+        with self._arithmetic():
+            return self._joined([_slope(law, tensors, directions) for law in self.laws])
+
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        """No gradients, and no autocast: the laws are evaluated in the types of the parameters."""
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            yield
 
     def _joined(self, parts: Sequence[Tensor | None]) -> Tensor:
         zeros = (torch.zeros(count) for count in self.counts)

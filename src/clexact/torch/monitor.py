@@ -160,32 +160,28 @@ class LawMonitor:
 
     def _look(self) -> None:
         """The laws and the watched entries, now."""
-        with torch.no_grad():
-            self._now = self._forms.values(self._parameters)
-            self._watched = self._entries.take_all(list(self._parameters.values()))
+        self._now = self._forms.values(self._parameters)
+        self._watched = self._entries.take_all(list(self._parameters.values()))
 
     def _read_gradients(self, slopes: bool) -> Gradients:
         """What is kept of the gradients, with their slopes only before the parameters move, and at some steps."""
         gradients = {name: parameter.grad for name, parameter in self._parameters.items()}
-        if all(gradient is None for gradient in gradients.values()):
-            raise ValueError(
-                "no gradient was there at the step: call step() before zero_grad(), or give the optimizer."
-            )
+        if self.optimizer is None and all(gradient is None for gradient in gradients.values()):
+            raise ValueError("no gradient was there at step(): call it before zero_grad(), or give the optimizer.")
         settings = {
             name: setting if gradients[name] is not None else without_gradient(setting)
             for name, setting in read_settings(self.optimizer, self._parameters).items()
         }
         rates = None if self.optimizer is None else {name: setting.rate for name, setting in settings.items()}
         seen = self._ledger.observed
-        with torch.no_grad():
-            second, size = self._forms.values(gradients, rates)
-            watched = self._entries.take_all([*gradients.values(), *(other.grad for other in self._others)])
-            mine, top = watched[: len(gradients)], watched.abs().max()
-            read = Gradients(settings, second.masked_fill(self._forms.linear, 0), size, mine, top)
-            if not slopes or (seen >= PROBES and seen % PROBE_EVERY):
-                return read
-            _, plain = self._forms.values(gradients)
-            return replace(read, slopes=self._forms.slopes(self._parameters, gradients), bound=plain)
+        second, size = self._forms.values(gradients, rates)
+        watched = self._entries.take_all([*gradients.values(), *(other.grad for other in self._others)])
+        mine, top = watched[: len(gradients)], watched.abs().max()
+        read = Gradients(settings, second.masked_fill(self._forms.linear, 0), size, mine, top)
+        if not slopes or (seen >= PROBES and seen % PROBE_EVERY):
+            return read
+        _, plain = self._forms.values(gradients)
+        return replace(read, slopes=self._forms.slopes(self._parameters, gradients), bound=plain)
 
     def _observe(self, gradients: Gradients) -> None:
         """Compare the laws after the step with their prediction."""
@@ -194,9 +190,8 @@ class LawMonitor:
         self._look()
         numbers = range(len(self._parameters))
         first, last = (self._entries.stacked([each.get(i) for i in numbers]) for each in (self._first, self._backward))
-        with torch.no_grad():
-            sample = self._entries.sample(entries, self._watched, gradients.watched, first, last)
-            self._ledger.enter(self.count, self.every, before, self._now, gradients, sample)
+        sample = self._entries.sample(entries, self._watched, gradients.watched, first, last)
+        self._ledger.enter(self.count, self.every, before, self._now, gradients, sample)
         self._gradients, self._first, self._backward = None, {}, {}
         if self._writer is not None and (self._ledger.full or self._ledger.observed % WRITE_EVERY == 0):
             self.write()
@@ -271,7 +266,7 @@ class LawMonitor:
     def report(self) -> str:
         """What happened to the laws, in sentences. Floating point."""
         if not self._ledger.records:
-            return f"{_laws_of(len(self.laws))} watched; no step seen so far."
+            return f"{_laws_of(len(self.laws))} watched; no step observed so far."
         evidence, history, ledger = self.evidence(), self.history(), self._ledger
         kept, broken = len(self.laws) - len(evidence.broken), len(evidence.broken)
         worst = int(np.argmax(history.moved[:, -1]))

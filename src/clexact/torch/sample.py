@@ -51,6 +51,7 @@ class Entries:
 
     def take(self, index: int, tensor: Tensor) -> Tensor:
         """The watched entries of parameter number ``index``, or of its gradient."""
+        tensor = tensor.detach()
         return torch.take(tensor.to_dense() if tensor.is_sparse else tensor, self.indices[index].to(tensor.device)).to(
             self.device
         )

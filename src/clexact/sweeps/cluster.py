@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
+from itertools import chain
 from typing import Any
 
 from distributed import CancelledError, Client, KilledWorker
@@ -48,11 +49,11 @@ class Cluster:
             hosts[worker.rpartition(":")[0]] += count
         self.slots, self.crowd = sum(threads.values()), max(hosts.values())
 
-    def run(self, jobs: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
+    def run(self, parcels: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
         """What a killed worker had in flight, dask runs anew on others, some times."""
         try:
-            with closing(parallel(jobs, one_by_one, _Backend(client=self._client))) as outcomes:
-                yield from outcomes
+            with closing(parallel(parcels, one_by_one, _Backend(client=self._client))) as outcomes:
+                yield from chain.from_iterable(outcomes)
         except KilledWorker:
             raise WorkerLostError from None
         except (CancelledError, CommClosedError):

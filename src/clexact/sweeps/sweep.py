@@ -145,7 +145,7 @@ def _cluster(address: str) -> Pool:
 
 
 def _run(todo: Mapping[str, Plan], store: Store, pool: Pool, tally: Tally) -> None:
-    with closing(execute(_leased(todo, store, pool.crowd, tally), pool)) as outcomes:
+    with closing(execute(_leased(todo, store, pool.crowd, tally), len(todo), pool)) as outcomes:
         for key, outcome in outcomes:
             plan = todo[key]
             row: Row = _dead(plan, outcome) if isinstance(outcome, Death) else pickle.loads(outcome)
@@ -165,7 +165,7 @@ def _leased(todo: Mapping[str, Plan], store: Store, crowd: int, tally: Tally) ->
         tally.leave([plan.cost for plan in block if plan.key not in mine])
         for plan in block:
             if plan.key in mine:
-                yield Job(plan.key, plan.case.to_json(), plan.budget, source, crowd)
+                yield Job(plan.key, plan.case.to_json(), plan.budget, source, plan.cost, crowd)
 
 
 def _blocks(plans: Iterable[Plan]) -> Iterator[list[Plan]]:

@@ -36,7 +36,9 @@ class FamilyModel:
     def of(cls, family: str, sizes: list[int], options: dict[str, Any]) -> FamilyModel:
         """ValueError or TypeError as ``Family.check``."""
         read, defaults = FAMILIES[family].check(family, sizes, options), FAMILIES[family].defaults
-        said = {key: _plain(value) for key, value in sorted(read.items()) if value != defaults[key]}
+        said = {
+            key: _plain(value) for key, value in sorted(read.items()) if defaults[key] not in (value, _plain(value))
+        }
         return cls(family, tuple(sizes), tuple(said.items()))
 
     @property

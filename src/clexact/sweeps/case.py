@@ -69,7 +69,7 @@ class Case:
         Options are named as on the command line, with _ for -. Files are read at once. ValueError or TypeError for
         what does not go together, OSError for a file that cannot be read.
         """
-        kind = "python" if ".py" in target else "system" if target.endswith(".ode") else "family"
+        kind = "system" if target.endswith(".ode") else "python" if ".py" in target else "family"
         return cls.from_dict({kind: target, **({"sizes": list(sizes)} if sizes else {}), **options})
 
     @classmethod

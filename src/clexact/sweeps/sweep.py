@@ -91,9 +91,9 @@ def sweep(
     Raises ValueError or TypeError for wrong input, SweepError if the sweep cannot go on, StoreError (an OSError) if the
     store cannot be written; what is done then is in the store.
 
-    >>> cases = [Case.of("linear", n, 2, n) for n in (1, 2, 3)]
+    >>> cases = [Case.of("linear", 3, r, 3) for r in (1, 2, 3)]
     >>> [(row.lower, row.upper) for row in sweep(cases)]
-    [(2, 2), (3, 3), (3, 3)]
+    [(1, 1), (3, 3), (6, 6)]
     """
     plans = planned(cases, budget)
     with Store(db) as store:

@@ -17,7 +17,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Iterable
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -39,6 +39,7 @@ from clexact.sweeps.sweep import planned
 BUDGET = Budget(60.0, 2000)
 LARGEST = 20  # D
 TARGET = 0.9  # of the loop's rate, for each core
+PARCEL = 20  # cases
 SAMPLE = 1000  # cases of which the parts are measured
 CODE = "import sys; sys.path.insert(0, sys.argv[1]); import sweep; "
 CODE += "print(getattr(sweep, sys.argv[2])(*map(int, sys.argv[3:])))"
@@ -107,16 +108,17 @@ def parts(count: int) -> dict[str, float]:
     """Microseconds of processor time of the driver and a worker for a case, by part, one after the other."""
     plans = planned(cases(count), BUDGET)
     found = {"plan": used(lambda: planned((plan.case for plan in plans), BUDGET), count)}
-    from clexact.sweeps.sweep import _leased  # what it measures is private
+    from clexact.sweeps.execute import _Flight  # what it measures is private
+    from clexact.sweeps.sweep import _leased
 
     with Store(":memory:") as store:
         store.pending({plan.key: plan.budget for plan in plans})
-        jobs = list[bytes]()
+        parcels = list[bytes]()
         todo, tally = {plan.key: plan for plan in plans}, Tally(count, 1.0)
-        found["claim"] = used(lambda: jobs.extend(pickle.dumps(job) for job in _leased(todo, store, 1, tally)), count)
-        relay(jobs[0])
+        found["claim"] = used(lambda: parcels.extend(_Flight(_leased(todo, store, 1, tally), count, 1)), count)
+        relay(parcels[0])
         outcomes = list[Any]()
-        found["pipe, of the worker"] = used(lambda: outcomes.extend(map(relay, jobs)), count)
+        found["pipe, of the worker"] = used(lambda: outcomes.extend(chain.from_iterable(map(relay, parcels))), count)
         rows = list[Any]()
         found["unpack"] = used(lambda: rows.extend(pickle.loads(row) for _, row in outcomes), count)
         found["commit"] = used(lambda: [store.add(row) for row in rows], count)
@@ -125,17 +127,20 @@ def parts(count: int) -> dict[str, float]:
 
 
 def dispatch(count: int) -> float:
-    """Of joblib in the driver, for jobs that take 5 ms and come back with a row of the usual size."""
+    """Of joblib in the driver, for parcels of 20 cases that take 5 ms and come back with rows of the usual size."""
     from joblib import Parallel, delayed
 
-    every = map(delayed(echo), (bytes(400) for _ in range(count)))
-    return used(lambda: list(Parallel(2, return_as="generator_unordered")(every)), count)
+    def run(parcels: int) -> None:
+        list(Parallel(2, return_as="generator_unordered")(delayed(echo)(bytes(400 * PARCEL)) for _ in range(parcels)))
+
+    run(2)  # starts the processes
+    return used(lambda: run(count // PARCEL), count)
 
 
-def echo(packed: bytes) -> tuple[str, bytes]:
-    """A stand-in for a case."""
-    time.sleep(0.005)
-    return "0" * 64, packed * 5
+def echo(parcel: bytes) -> list[tuple[str, bytes]]:
+    """A stand-in for the cases of a parcel."""
+    time.sleep(0.005 * PARCEL)
+    return [("0" * 64, bytes(2000)) for _ in range(PARCEL)]
 
 
 def used(call: Callable[[], Any], count: int) -> float:

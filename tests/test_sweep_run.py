@@ -144,26 +144,26 @@ def test_a_wicked_case_costs_its_own_row_only(tmp_path, monkeypatch):
     assert ran.count("is_killed 1") == sandbox.KILLS and ran.count("is_stuck 1") == 1
 
 
-def test_a_sandbox_ends_with_its_parent():
-    """Even when it is inside a C call that holds the GIL. The pipe that is closed is the one of a dead parent."""
-    job = Job("key", wicked("is_stuck").to_json(), Budget(), module.engine(), 1)
-    box, children = sandbox.Sandbox(), []
+def test_what_nobody_wants_is_given_up():
+    """Even inside a C call that holds the GIL."""
+    job = Job("key", wicked("is_stuck").to_json(), Budget(), module.engine(), 1.0, 1)
+    box, asked = sandbox.Sandbox(), []
 
     def wanted():
-        children.append(box._child)
-        return False
+        asked.append(box._child)
+        return len(asked) == 1
 
-    key, death = box.run(pickle.dumps(job), wanted)
+    ((key, death),) = box.run([job], wanted)
     assert key == "key" and isinstance(death, Death)
-    assert ended(children[0].process.pid)
+    assert ended(asked[1].process.pid)
 
 
 def test_a_child_dies_when_its_lifeline_is_cut():
     """By the kernel: the child is stuck."""
     child = sandbox._Child.start()
     assert child.answer(time.monotonic() + 60, lambda: True) == module.engine().encode()
-    job = Job("key", wicked("is_stuck").to_json(), Budget(), module.engine(), 1)
-    child.messages.send(job)
+    job = Job("key", wicked("is_stuck").to_json(), Budget(), module.engine(), 1.0, 1)
+    child.messages.send([job])
     assert child.answer(time.monotonic() + 0.5, lambda: True) is None
     os.close(child.lifeline)
     assert child.process.wait(5) == -9
@@ -190,11 +190,10 @@ class Mortal:
         self.dies, self.runs = dies, []
 
     def run(self, jobs, one_by_one):
-        """Outcomes, two jobs being in flight at a time unless they go one by one."""
-        for packed in jobs:
-            flying = [pickle.loads(packed).key]
-            if not one_by_one:
-                flying += [pickle.loads(more).key for more in [next(jobs, None)] if more is not None]
+        """The outcomes of a parcel after the other."""
+        for parcel in jobs:
+            flying = [job.key for job in pickle.loads(parcel)]
+            assert len(flying) == (1 if one_by_one else 2)
             for key in flying:
                 self.runs.append(key)
                 if self.dies(key, self.runs.count(key)):
@@ -204,20 +203,20 @@ class Mortal:
 
 def jobs(count):
     """With keys a, b, c, ..."""
-    return [Job(chr(97 + n), "", Budget(), "", 1) for n in range(count)]
+    return [Job(chr(97 + n), "", Budget(), "", execute.PARCEL / 2, 1) for n in range(count)]
 
 
 def test_what_was_in_flight_is_run_again_and_nothing_else():
     """A worker dies at c, with d in flight: both run again, the others once."""
     pool = Mortal(lambda key, times: (key, times) == ("c", 1))
-    assert sorted(execute.execute(jobs(6), pool)) == [(key, b"row") for key in "abcdef"]
+    assert sorted(execute.execute(jobs(6), 100, pool)) == [(key, b"row") for key in "abcdef"]
     assert sorted(pool.runs) == ["a", "b", "c", "c", "d", "e", "f"]
 
 
 def test_a_job_that_kills_its_workers_is_given_up():
     """After three deaths; whoever was in flight with it at the first is not blamed."""
     pool = Mortal(lambda key, times: key == "c")
-    outcomes = dict(execute.execute(jobs(6), pool))
+    outcomes = dict(execute.execute(jobs(6), 100, pool))
     assert isinstance(outcomes["c"], Death) and "3 workers were killed" in outcomes["c"].sentence
     assert all(outcomes[key] == b"row" for key in "abdef") and pool.runs.count("c") == execute.DEATHS
 
@@ -225,7 +224,7 @@ def test_a_job_that_kills_its_workers_is_given_up():
 def test_workers_that_all_die_end_the_sweep():
     """One clear sentence, no endless loop."""
     with pytest.raises(SweepError, match=r"5 workers died one after the other"):
-        list(execute.execute(jobs(100), Mortal(lambda key, times: True)))
+        list(execute.execute(jobs(100), 100, Mortal(lambda key, times: True)))
 
 
 # --- wrong input -----------------------------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
+from itertools import chain
 from typing import Any
 
 from distributed import CancelledError, Client, KilledWorker
@@ -21,6 +23,16 @@ LOOK = 0.5  # seconds between two looks at the connection
 LOGGERS = ("distributed.client", "tornado.application")  # they tell of lost connections in tracebacks
 
 
+def connected(address: str) -> Client:
+    """A client of the scheduler. ValueError if none answers."""
+    try:
+        return Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        said = " ".join(str(error).split())
+    gc.collect()  # a client that could not connect waits for itself for ever if it is collected while another starts
+    raise ValueError(f"no dask scheduler answers at {address!r}: {said}")
+
+
 class Cluster:
     """A ``Pool``: the workers of a scheduler. ValueError if none answers, or if it has no worker."""
 
@@ -31,11 +43,10 @@ class Cluster:
         for logger in self._loggers.values():
             logger.setLevel(logging.CRITICAL + 1)
         try:
-            self._client = Client(address, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TypeError) as error:
+            self._client = connected(address)
+        except ValueError:
             self._restore_loggers()
-            said = " ".join(str(error).split())
-            raise ValueError(f"no dask scheduler answers at {address!r}: {said}") from None
+            raise
         try:
             self._client.wait_for_workers(1, timeout=PATIENCE)
         except TimeoutError:
@@ -48,11 +59,11 @@ class Cluster:
             hosts[worker.rpartition(":")[0]] += count
         self.slots, self.crowd = sum(threads.values()), max(hosts.values())
 
-    def run(self, jobs: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
+    def run(self, parcels: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
         """What a killed worker had in flight, dask runs anew on others, some times."""
         try:
-            with closing(parallel(jobs, one_by_one, _Backend(client=self._client))) as outcomes:
-                yield from outcomes
+            with closing(parallel(parcels, one_by_one, _Backend(client=self._client))) as outcomes:
+                yield from chain.from_iterable(outcomes)
         except KilledWorker:
             raise WorkerLostError from None
         except (CancelledError, CommClosedError):

@@ -12,12 +12,15 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
+from itertools import chain
 from typing import Any, Protocol
 
 from clexact.sweeps.sandbox import Death, Job, Outcome, Sandbox
 
 DEATHS = 3  # of workers while a job is in flight, at which the job is given up
 BARREN = 5  # deaths of workers one after the other, with no outcome between them, at which the sweep is given up
+PARCEL, MOST = 0.1, 50  # estimated seconds, and jobs, at which a parcel for a worker is full
+SHARES = 4  # parcels for each worker, at least, of the jobs that are left
 LOOK = 0.5  # seconds between two looks of a worker at its driver
 
 _own = threading.local()
@@ -31,9 +34,9 @@ class WorkerLostError(RuntimeError):
     """A worker was killed. What is in flight must be run anew."""
 
 
-def relay(packed: bytes) -> Outcome:
-    """What a worker does with a pickled job: the sandbox of this thread runs it."""
-    return _sandbox().run(packed, _is_wanted)
+def relay(parcel: bytes) -> list[Outcome]:
+    """What a worker does with pickled jobs: the sandbox of this thread runs them."""
+    return _sandbox().run(pickle.loads(parcel), _is_wanted)
 
 
 def _sandbox() -> Sandbox:
@@ -44,7 +47,7 @@ def _sandbox() -> Sandbox:
 
 
 def _is_wanted() -> bool:
-    """Whether somebody waits for the job of this thread: dask cannot end a running task whose driver is gone."""
+    """Whether somebody waits for the jobs of this thread: dask cannot end a running task whose driver is gone."""
     dask = sys.modules.get("distributed.worker")
     if dask is None:
         return True
@@ -62,8 +65,8 @@ class Pool(Protocol):
     crowd: int  # jobs that run at once on one machine
     slots: int  # jobs that run at once
 
-    def run(self, jobs: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
-        """The outcomes, as they come; a single job in each message or several. WorkerLostError, SweepError."""
+    def run(self, parcels: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
+        """The outcomes, as they come; no more parcels at a time than slots, or a few. WorkerLostError, SweepError."""
 
     def close(self) -> None:
         """End what this driver has started."""
@@ -75,14 +78,14 @@ class Local:
     def __init__(self, jobs: int) -> None:
         self.slots = self.crowd = jobs
 
-    def run(self, jobs: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
+    def run(self, parcels: Iterator[bytes], one_by_one: bool) -> Generator[Outcome]:
         """By loky, whose workers end when the driver is gone and never see Ctrl-C, which is the driver's."""
         follow = {"initializer": _follow, "initargs": (os.getpid(),)}
         with _no_interrupts():
-            outcomes = parallel(jobs, one_by_one, "loky", n_jobs=self.slots, **follow)
+            outcomes = parallel(parcels, one_by_one, "loky", n_jobs=self.slots, **follow)
         try:
             with closing(outcomes):
-                yield from outcomes
+                yield from chain.from_iterable(outcomes)
         except BrokenProcessPool:
             raise WorkerLostError from None
 
@@ -95,14 +98,14 @@ class Local:
             get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
-def parallel(jobs: Iterator[bytes], one_by_one: bool, backend: Any, **options: Any) -> Any:
-    """joblib's generator of outcomes. It pulls the jobs from a thread of its own."""
+def parallel(parcels: Iterator[bytes], one_by_one: bool, backend: Any, **options: Any) -> Any:
+    """joblib's generator of lists of outcomes. It pulls the parcels from a thread of its own."""
     from joblib import Parallel, delayed, parallel_config
 
     ahead = {"batch_size": 1, "pre_dispatch": "n_jobs"} if one_by_one else {"batch_size": "auto"}
     with parallel_config(backend, **options):
         workers = Parallel(return_as="generator_unordered", max_nbytes=None, **ahead)
-    return workers(map(delayed(relay), jobs))
+    return workers(map(delayed(relay), parcels))
 
 
 @contextmanager
@@ -127,26 +130,35 @@ def _follow(driver: int) -> None:
 
 
 class _Flight(Iterator[bytes]):
-    """The jobs, pickled, each in flight from when it is pulled until its outcome is here. Several threads may pull."""
+    """The jobs in parcels, each in flight from when it is pulled until its outcome is here. Any thread may pull."""
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
-        self.left, self._lock = iter(jobs), threading.Lock()
+    def __init__(self, jobs: Iterable[Job], total: int, slots: int) -> None:
+        self.left, self.total, self.slots, self._lock = iter(jobs), total, slots, threading.Lock()
         self.flying: dict[str, Job] = {}
 
     def __next__(self) -> bytes:
         with self._lock:
-            job = next(self.left)
-            self.flying[job.key] = job
-            return pickle.dumps(job)
+            most = min(MOST, self.total // (SHARES * self.slots))  # all workers shall have work until the end
+            parcel, cost = list[Job](), 0.0
+            while len(parcel) < max(1, most) and cost < PARCEL and (job := next(self.left, None)) is not None:
+                self.flying[job.key] = job
+                parcel.append(job)
+                cost += job.cost
+            self.total -= len(parcel)
+        if not parcel:
+            raise StopIteration
+        return pickle.dumps(parcel)
 
 
-def execute(jobs: Iterable[Job], pool: Pool) -> Generator[Outcome]:
-    """The outcomes of all jobs, as they come, whoever is killed on the way. SweepError, SandboxError, EngineError.
+def execute(jobs: Iterable[Job], total: int, pool: Pool) -> Generator[Outcome]:
+    """The outcomes of the jobs, so many at most, as they come, whoever is killed on the way.
+
+    SweepError, SandboxError and EngineError end it.
 
     After the death of a worker the pool starts anew. What was in flight goes first then, and alone, so that a job which
     brings down its worker is found: it is given up after ``DEATHS`` deaths.
     """
-    suspects, others = _Flight(()), _Flight(jobs)
+    suspects, others = _Flight((), 0, pool.slots), _Flight(jobs, total, pool.slots)
     deaths, barren = Counter[str](), 0
     while True:
         try:
@@ -156,9 +168,11 @@ def execute(jobs: Iterable[Job], pool: Pool) -> Generator[Outcome]:
                         del flight.flying[key]
                         barren = 0
                         yield key, outcome
-            return
+            if not suspects.flying and not others.flying:
+                return
         except WorkerLostError:
-            barren += 1
+            pass
+        barren += 1
         if barren == BARREN:
             raise SweepError(f"{BARREN} workers died one after the other, and no case came to its end.")
         flown = suspects.flying | others.flying
@@ -167,5 +181,5 @@ def execute(jobs: Iterable[Job], pool: Pool) -> Generator[Outcome]:
             if deaths[key] == DEATHS:
                 yield key, Death(False, f"{DEATHS} workers were killed while it ran", 0.0)
         again = [job for key, job in flown.items() if deaths[key] < DEATHS]
-        suspects = _Flight([*again, *suspects.left])
+        suspects = _Flight([*again, *suspects.left], 0, pool.slots)
         others.flying.clear()

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
@@ -28,7 +28,7 @@ from typing import NamedTuple
 from clexact.memory import MIB, machine_bytes
 from clexact.provenance import engine
 from clexact.sweeps.case import Case
-from clexact.sweeps.certified import Budget, certified
+from clexact.sweeps.certified import DONE, Budget, certified
 
 STEP = 0.5  # seconds between two looks at the child, while it computes
 GRACE = 5.0  # seconds past its limit in which a case must end by itself, or a tenth of the limit
@@ -50,6 +50,7 @@ class Job(NamedTuple):
     case: str
     budget: Budget
     engine: str
+    cost: float  # estimated seconds
     crowd: int  # jobs that run at once on this machine, and share its memory
 
     @property
@@ -145,31 +146,41 @@ class Sandbox:
     def __init__(self) -> None:
         self._child: _Child | None = None
 
-    def run(self, packed: bytes, wanted: Callable[[], bool] = lambda: True) -> Outcome:
-        """Run a pickled job; given up when it is not wanted. SandboxError, EngineError."""
-        job: Job = pickle.loads(packed)
-        for _ in range(KILLS):
-            found = self._run(job, packed, wanted)
-            if isinstance(found, bytes) or not found.killed:
-                break
-        return job.key, found
+    def run(self, jobs: Sequence[Job], wanted: Callable[[], bool] = lambda: True) -> list[Outcome]:
+        """The outcomes of the jobs; given up when they are not wanted. SandboxError, EngineError."""
+        outcomes, kills = list[Outcome](), 0
+        while len(outcomes) < len(jobs) and wanted():
+            for found in self._answers(jobs[len(outcomes) :], wanted):
+                if isinstance(found, Death) and found.killed and kills < KILLS - 1:
+                    kills += 1  # once more
+                    break
+                outcomes.append((jobs[len(outcomes)].key, found))
+                kills = 0
+        return outcomes
 
     def close(self, grace: float = 0.0) -> int:
         """End the child, if there is one; its exit status."""
         child, self._child = self._child, None
         return 0 if child is None else child.end(grace)
 
-    def _run(self, job: Job, packed: bytes, wanted: Callable[[], bool]) -> bytes | Death:
-        child = self._ready(job.engine)
+    def _answers(self, jobs: Sequence[Job], wanted: Callable[[], bool]) -> Iterator[bytes | Death]:
+        """The answers, until the child is gone. It is sent all jobs at once, so that it never waits for the next."""
+        child = self._ready(jobs[0].engine)
+        with suppress(ConnectionError):  # it died while it was idle
+            child.messages.send(jobs)
+        for job in jobs:
+            yield self._answer(child, job, wanted)
+            if self._child is None:
+                return
+
+    def _answer(self, child: _Child, job: Job, wanted: Callable[[], bool]) -> bytes | Death:
         start = time.monotonic()
         try:
-            with suppress(ConnectionError):  # it died while it was idle
-                child.messages.send_bytes(packed)
             answer = child.answer(start + job.patience, wanted)
         except EOFError:
             status = self.close(REAPED)
             return Death(False, _sentence(status), time.monotonic() - start, killed=status == -signal.SIGKILL)
-        except BaseException:  # Ctrl-C: it computes on, and its answer would be taken for that of the next case
+        except BaseException:  # Ctrl-C: it computes on, and its answer would be taken for that of another case
             self.close()
             raise
         if answer is None:
@@ -224,15 +235,17 @@ def main(messages: Connection, lifeline: int) -> None:
     messages.send_bytes(engine().encode())
     while True:
         if not messages.poll(IDLE):
-            os.kill(os.getpid(), signal.SIGKILL)  # a job that is sent at this moment is tried again
+            os.kill(os.getpid(), signal.SIGKILL)  # jobs that are sent at this moment are tried again
         try:
-            job: Job = messages.recv()
+            jobs: Sequence[Job] = messages.recv()
         except EOFError:
             return
-        with _allowed(job.ceiling):
-            row = certified(Case.from_dict(json.loads(job.case)), job.budget, job.engine)
-        # what a case that did not end well has left in memory, no other case must pay for
-        messages.send_bytes((NEXT if row.status == "done" else LAST) + pickle.dumps(row))
+        for job in jobs:
+            with _allowed(job.ceiling):
+                row = certified(Case.from_dict(json.loads(job.case)), job.budget, job.engine)
+            messages.send_bytes((NEXT if row.status == DONE else LAST) + pickle.dumps(row))
+            if row.status != DONE:  # what it has left in memory, no other case must pay for
+                break
 
 
 @contextmanager

@@ -91,9 +91,9 @@ def sweep(
     Raises ValueError or TypeError for wrong input, SweepError if the sweep cannot go on, StoreError (an OSError) if the
     store cannot be written; what is done then is in the store.
 
-    >>> cases = [Case.of("linear", n, 2, n) for n in (1, 2, 3)]
+    >>> cases = [Case.of("linear", 3, r, 3) for r in (1, 2, 3)]
     >>> [(row.lower, row.upper) for row in sweep(cases)]
-    [(2, 2), (3, 3), (3, 3)]
+    [(1, 1), (3, 3), (6, 6)]
     """
     plans = planned(cases, budget)
     with Store(db) as store:
@@ -145,7 +145,7 @@ def _cluster(address: str) -> Pool:
 
 
 def _run(todo: Mapping[str, Plan], store: Store, pool: Pool, tally: Tally) -> None:
-    with closing(execute(_leased(todo, store, pool.crowd, tally), pool)) as outcomes:
+    with closing(execute(_leased(todo, store, pool.crowd, tally), len(todo), pool)) as outcomes:
         for key, outcome in outcomes:
             plan = todo[key]
             row: Row = _dead(plan, outcome) if isinstance(outcome, Death) else pickle.loads(outcome)
@@ -165,7 +165,7 @@ def _leased(todo: Mapping[str, Plan], store: Store, crowd: int, tally: Tally) ->
         tally.leave([plan.cost for plan in block if plan.key not in mine])
         for plan in block:
             if plan.key in mine:
-                yield Job(plan.key, plan.case.to_json(), plan.budget, source, crowd)
+                yield Job(plan.key, plan.case.to_json(), plan.budget, source, plan.cost, crowd)
 
 
 def _blocks(plans: Iterable[Plan]) -> Iterator[list[Plan]]:

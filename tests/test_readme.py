@@ -15,16 +15,21 @@ from clexact import cli, models
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    clexact (.*?)(?:  #.*)?$", README, flags=re.MULTILINE)
+ALL = re.findall(r"^    clexact (.*?)(?:  #.*)?$", README, flags=re.MULTILINE)
+SWEEP = [command for command in ALL if "relu.toml" in command or "relu.db" in command]
+COMMANDS = [command for command in ALL if command not in SWEEP]
+VERBS = {"certify", "fit", "laws", "models", "orbit", "plot", "reproduce"}
 
 
-def test_python_examples():
-    """Every >>> example, in order, in one namespace."""
+def test_python_examples(tmp_path, monkeypatch):
+    """Every >>> example, in order, in one namespace; the last draws a picture."""
+    monkeypatch.chdir(tmp_path)
     examples = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
     test = doctest.DocTestParser().get_doctest(examples, {}, "README", "README.md", 0)
     runner = doctest.DocTestRunner()
     assert runner.run(test).failed == 0
     assert runner.tries > 8
+    assert Path("drift.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -35,6 +40,20 @@ def test_commands_answer(command, tmp_path, monkeypatch, capsys):
     Path("mymodel.py").write_text("import clexact\nnet = clexact.models.relu([2, 3, 2])\n")
     assert cli.run(shlex.split(command)) == 0
     assert capsys.readouterr().out.strip()
+
+
+def test_the_sweep(tmp_path, monkeypatch, capsys):
+    """Its spec and its commands, one after the other: every case is exact, and every certificate verified."""
+    monkeypatch.chdir(tmp_path)
+    (spec,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    Path("relu.toml").write_text(spec)
+    said = []
+    for command in SWEEP:
+        assert cli.run(shlex.split(command)) == 0
+        said.append(capsys.readouterr().out)
+    assert [command.split()[0] for command in SWEEP] == ["sweep", "sweep", "results", "verify"]
+    assert "16 cases" in said[0] and "relu.db: 16 done" in said[1] and "16 verified, 0 false" in said[3]
+    assert said[2].count("certify relu") == 16
 
 
 SESSIONS = re.findall(
@@ -55,7 +74,7 @@ def test_certify_save_verify_in_a_fresh_process(session, tmp_path, monkeypatch, 
 
 def test_the_readme_names_the_commands():
     """The list above is not empty: it holds each of the verbs."""
-    assert {command.split()[0] for command in COMMANDS} == {"certify", "fit", "laws", "models", "orbit", "reproduce"}
+    assert {command.split()[0] for command in COMMANDS} == VERBS
     assert len(SESSIONS) == 2
 
 

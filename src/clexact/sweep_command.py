@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     from clexact.sweeps.execute import SweepError
     from clexact.sweeps.sandbox import SandboxError
     from clexact.sweeps.store import Store
-    from clexact.sweeps.sweep import carry_out
+    from clexact.sweeps.sweep import carry_out, check_jobs
 
     if arguments.cluster is not None and arguments.jobs is not None:
         raise ValueError("give either --jobs or --cluster: a cluster has the processes that its workers have.")
@@ -74,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     path = Path(f"{Path(arguments.spec).stem}.db" if arguments.db is None else arguments.db)
     jobs = available() if arguments.jobs is None else arguments.jobs
+    check_jobs(jobs)  # before the store is made
     with Store(path) as store:
         try:
             tally = carry_out(plans, store, jobs, arguments.cluster, arguments.retry_failed, not arguments.quiet)

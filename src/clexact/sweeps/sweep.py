@@ -118,10 +118,7 @@ def carry_out(
     plans: Sequence[Plan], store: Store, jobs: int, cluster: str | None, retry_failed: bool, progress: bool
 ) -> Tally:
     """Run what has no row in the store, the largest first."""
-    if isinstance(jobs, bool) or not isinstance(jobs, int):
-        raise TypeError(f"the number of jobs must be an integer, not {jobs!r}.")
-    if jobs < 1:
-        raise ValueError(f"the number of jobs must be at least 1, not {jobs}.")
+    check_jobs(jobs)
     needed("joblib", "sweep")
     by_key = {plan.key: plan for plan in sorted(plans, key=lambda plan: -plan.cost)}
     todo = {key: by_key[key] for key in store.pending({key: p.budget for key, p in by_key.items()}, retry_failed)}
@@ -135,6 +132,14 @@ def carry_out(
         finally:
             pool.close()
     return tally
+
+
+def check_jobs(jobs: int) -> None:
+    """TypeError unless a number of processes is an integer, ValueError unless it is at least 1."""
+    if isinstance(jobs, bool) or not isinstance(jobs, int):
+        raise TypeError(f"the number of jobs must be an integer, not {jobs!r}.")
+    if jobs < 1:
+        raise ValueError(f"the number of jobs must be at least 1, not {jobs}.")
 
 
 def _cluster(address: str) -> Pool:

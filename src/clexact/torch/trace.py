@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 from torch.fx import Node
+from torch.utils._pytree import tree_leaves
 
 NO_GRADIENT = {"detach", "bernoulli", "sign", "floor", "ceil", "round", "trunc"} | {
     f"{name}_like" for name in ("rand", "randn", "zeros", "ones", "full", "empty", "randint")
@@ -88,6 +89,7 @@ def trace(module: nn.Module, example: Any) -> Trace:
     by_name = {node.name: node for node in program.graph.nodes}
     outputs = tuple(by_name[name] for name in signature.user_outputs if name in by_name)
     nodes = tuple(_live(tuple(program.graph.nodes), outputs))
+    _check_shapes(nodes)
     present = {node.name for node in nodes}
     used = {trained[leaf] for leaf in trained if leaf in present}
     everything = [name for name, p in module.named_parameters() if _trains(p)]
@@ -120,6 +122,14 @@ def _live(nodes: tuple[Node, ...], outputs: tuple[Node, ...]) -> list[Node]:
             if not constant(node):
                 stack += node.all_input_nodes
     return [node for node in nodes if node in wanted]
+
+
+def _check_shapes(nodes: tuple[Node, ...]) -> None:
+    """Refuse shapes that depend on values, such as that of ``h[h > 0]``."""
+    for node in nodes:
+        sizes = [size for value in tree_leaves(node.meta.get("val")) for size in getattr(value, "shape", ())]
+        if not all(isinstance(size, int) for size in sizes):
+            raise UnreadableError(f"the shape of what {operation(node)} gives depends on values")
 
 
 def _check_regions(program: Any) -> None:
@@ -157,7 +167,7 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
             raise ValueError(
                 f"the module fails on the example input: {type(error).__name__}: {said[0][:200]}"
             ) from error
-    leaves = torch.utils._pytree.tree_leaves(output)
+    leaves = tree_leaves(output)
     stack = [leaf.grad_fn for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None]
     if not stack:
         raise ValueError("no output of the module has a gradient.")

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 from torch.fx import Node
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 NO_GRADIENT = {"detach", "bernoulli", "sign", "floor", "ceil", "round", "trunc"} | {
@@ -153,13 +154,15 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
     for name, p in module.named_parameters():
         if p._backward_hooks or p._post_accumulate_grad_hooks:
             raise UnreadableError(f"a hook changes or reads the gradient of {name}")
+    if shared := _overlapping(module):
+        raise UnreadableError(f"{shared[0]} and {shared[1]} share memory, though they are not one parameter")
     for name, part in module.named_modules():
         if getattr(part, "max_norm", None) is not None:
             raise UnreadableError(f"{name} writes into its weights (max_norm)")
         if part._backward_hooks or part._backward_pre_hooks:
             raise UnreadableError(f"{name or 'the module'} has a backward hook")
     buffers = {name: b.clone() for name, b in module.named_buffers()}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _Hooks() as hooks:
         try:
             output = functional_call(module, buffers, positional, keywords)
         except Exception as error:
@@ -167,6 +170,8 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
             raise ValueError(
                 f"the module fails on the example input: {type(error).__name__}: {said[0][:200]}"
             ) from error
+    if hooks.seen:
+        raise UnreadableError("a hook set while it runs changes or reads the gradient of a hidden tensor")
     leaves = tree_leaves(output)
     stack = [leaf.grad_fn for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None]
     if not stack:
@@ -180,6 +185,38 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
+
+
+class _Hooks(TorchFunctionMode):  # type: ignore[misc]
+    """Notes whether a hook is set on a tensor."""
+
+    seen = False
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen |= getattr(function, "__name__", "") in ("register_hook", "register_post_accumulate_grad_hook")
+        return function(*args, **(kwargs or {}))
+
+
+def _overlapping(module: nn.Module) -> tuple[str, str] | None:
+    """Two parameters, one of them trained, that share memory though they are not the same: both steps move it."""
+    spans = sorted(
+        (p.untyped_storage().data_ptr(), p.storage_offset() * p.element_size(), _end(p), name, p.requires_grad)
+        for name, p in module.named_parameters()
+        if p.numel() and p.layout is torch.strided and p.device.type != "meta"
+    )
+    for n, (memory, _, stop, name, trains) in enumerate(spans):
+        for other, start, _, second, also in spans[n + 1 :]:
+            if other != memory or start >= stop:
+                break
+            if trains or also:
+                return name, second
+    return None
+
+
+def _end(p: torch.Tensor) -> int:
+    """One past the last byte of a tensor in its storage."""
+    last = sum((size - 1) * stride for size, stride in zip(p.shape, p.stride(), strict=True))
+    return int((p.storage_offset() + last + 1) * p.element_size())
 
 
 def _writes(node: Node) -> bool:
@@ -199,6 +236,8 @@ def _said(error: Exception) -> str:
     """Why the export failed, in a clause."""
     if type(error).__name__.startswith("GuardOnDataDependent"):
         return "its control flow, or a number that it takes out of a tensor, depends on values"
+    if "fake tensor in the exported program" in str(error):
+        return f"{UNREAD}, which loses sight of tensors that leave the graph (.data, autograd.grad, a list kept)"
     return f"{UNREAD}: {type(error).__name__}: {str(error).strip().splitlines()[0][:160].rstrip('.')}"
 
 

@@ -118,6 +118,18 @@ class Degrees:
             self.units.fix(Graded(tensor.shape, tuple(f for f, v in zip(tensor.factors, varies, strict=True) if v)))
         return tuple(f for f, v in zip(tensor.factors, varies, strict=True) if not v)
 
+    def alike(self, tensor: Graded, axes: Sequence[int]) -> tuple[Factor, ...]:
+        """The factors of a tensor of one degree along these axes, which are reduced: of their first entries."""
+        chosen = [axis % max(1, len(tensor.shape)) for axis in axes]
+        first = tuple(slice(0, 1) if axis in chosen else slice(None) for axis in range(len(tensor.shape)))
+        kept = list[Factor]()
+        for factor in tensor.factors:
+            kept.append(factor.seen(factor.units[first]))
+            if any(factor.varies(axis) for axis in chosen):
+                self.units.equate((factor, kept[-1].times(-1)))
+                self.units.isolate([factor], chosen)
+        return tuple(kept)
+
     def joined(self, shape: Shape, *tensors: Graded) -> Graded:
         """The result of adding tensors: all that are not 0 have the degree of the result."""
         wide = [tensor.over(shape) for tensor in tensors if not tensor.zero]
@@ -187,9 +199,7 @@ class Degrees:
         if eps != 0 and not self.ideal:
             self.units.fix(tensor)
             return
-        for factor in tensor.factors:
-            first = tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(len(tensor.shape)))
-            self.units.equate((factor, factor.seen(factor.units[first]).times(-1)))
+        self.alike(tensor, axes)
         self.units.isolate(tensor.factors)
 
 
@@ -228,12 +238,15 @@ def _tensors(value: Value) -> list[Graded]:
 
 def _groups(user: Node, weight: Node) -> int:
     """The groups of a convolution with this weight; 0 for anything else."""
-    if user.op != "call_function" or operation(user) not in CONVOLUTIONS or user.args[1] is not weight:
+    name = operation(user) if user.op == "call_function" else ""
+    if name not in (*CONVOLUTIONS, *TRANSPOSED) or user.args[1] is not weight:
         return 0
-    return int(user.args[6]) if len(user.args) > 6 else int(user.kwargs.get("groups", 1))
+    groups = int(user.args[6]) if len(user.args) > 6 else int(user.kwargs.get("groups", 1))
+    return groups if name in CONVOLUTIONS or groups == 1 else 0
 
 
 CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
+TRANSPOSED = ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 
 
 def argument(a: list[Value], k: dict[str, Value], place: int, name: str, default: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clexact.torch.grading import Graded, Shape, regrouped
-from clexact.torch.rules.degrees import CONVOLUTIONS, Degrees, Value, argument, number, rule
+from clexact.torch.rules.degrees import CONVOLUTIONS, TRANSPOSED, Degrees, Value, argument, number, rule
 from clexact.torch.rules.shapes import permute, view
 
 
@@ -26,6 +26,11 @@ def _mul(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value
 def _div(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     d.require(k.get("rounding_mode") is None)
     return d.product(shape, number(a[0]), number(a[1]), -1)
+
+
+@rule("tril", "triu")
+def _triangle(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    return d.product(shape, a[0], Graded(shape, constant=True))
 
 
 @rule("pow")
@@ -91,6 +96,15 @@ def _convolution(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) 
     if bias is None:
         return out
     return d.joined(shape, out, view(d, whole, [bias], {}))
+
+
+@rule(*TRANSPOSED)
+def _transposed(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    """Each entry of the result is a sum over channels and places, as in a convolution of one group."""
+    d.require(argument(a, k, 6, "groups", 1) == 1)
+    turned = permute(d, (a[1].shape[1], a[1].shape[0], *a[1].shape[2:]), [a[1], 0, 1], {})
+    bias = argument(a, k, 2, "bias", None)
+    return _convolution(d, shape, [a[0], turned] if bias is None else [a[0], turned, bias], {})
 
 
 def _unrepeated(units: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clexact.torch.grading import Graded, Shape
 from clexact.torch.rules.degrees import Degrees, Value, argument, rule
-from clexact.torch.rules.shapes import view
+from clexact.torch.rules.shapes import reduced, view
 
 
 @rule("layer_norm", "rms_norm")
@@ -15,6 +15,30 @@ def _layer_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -
     numbers = [value for value in (*a[2:], k.get("eps")) if isinstance(value, float)]
     d.normalised(a[0], list(axes), numbers[0] if numbers else None)
     return d.affine(shape, list(axes), weight, bias)
+
+
+@rule("linalg_vector_norm")
+def _size(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    """Homogeneous of degree 1, as a sum is linear."""
+    order, axes = argument(a, k, 1, "ord", 2), argument(a, k, 2, "dim", None)
+    d.require(isinstance(order, (int, float)) and order > 0)  # of order 0: how many are not 0
+    d.units.isolate(a[0].factors)
+    return reduced(d, shape, [a[0], axes], {})
+
+
+@rule("_weight_norm")
+def _weight_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    """g v / |v|, with sizes of all axes but one."""
+    kept = argument(a, k, 2, "dim", 0)
+    d.normalised(a[0], [axis for axis in range(len(shape)) if kept == -1 or axis != kept % len(shape)], 0.0)
+    return d.product(shape, Graded(shape), a[1])
+
+
+@rule("_native_batch_norm_legit")
+def _plain_batch_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    """Without running statistics."""
+    d.require(len(a) == 6 and a[3] is True)
+    return _batch_norm(d, shape, [*a[:3], None, None, True, *a[4:]], k)
 
 
 @rule("_native_batch_norm_legit_functional", "_native_batch_norm_legit_no_training")

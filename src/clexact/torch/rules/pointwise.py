@@ -15,6 +15,13 @@ def _where(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Val
     return out
 
 
+@rule("maximum", "minimum")
+def _larger(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    out = d.joined(shape, a[0], a[1])
+    d.units.gate(out.factors)
+    return out
+
+
 @rule("masked_fill")
 def _masked_fill(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     d.units.gate(a[0].factors)
@@ -48,6 +55,8 @@ def _largest(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> V
 
 @rule("max", "min")
 def _largest_with_place(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    if len(a) == 2 and isinstance(a[1], Graded):
+        return _larger(d, shape, a, k)
     d.require(len(a) >= 2 and isinstance(a[1], int))
     axis = a[1] % len(a[0].shape)
     kept = len(a) > 2 and bool(a[2])

@@ -41,9 +41,16 @@ def _turned(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Va
     return permute(d, shape, [a[0], -1, -2], k)
 
 
-@rule("expand", "broadcast_to")
+@rule("expand", "expand_as", "broadcast_to")
 def _expand(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     return Graded(shape, a[0].over(shape).factors, a[0].zero)
+
+
+@rule("repeat", "tile")
+def _tiled(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+    wide = a[0].over(shape)
+    copied = [axis for axis, (old, new) in enumerate(zip(wide.shape, shape, strict=True)) if old != new]
+    return Graded(shape, d.keep(wide, copied), a[0].zero)
 
 
 def pieces(d: Degrees, tensor: Graded, axis: int, ranges: Sequence[range], drop: bool = False) -> tuple[Graded, ...]:
@@ -144,7 +151,7 @@ def reduced(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Gr
     axes = argument(a, k, 1, "dim", None)
     axes = [axes] if isinstance(axes, int) else axes or list(range(len(a[0].shape)))
     axes = [axis % max(1, len(a[0].shape)) for axis in axes]
-    kept = d.keep(a[0], axes)
+    kept = d.alike(a[0], axes)
     small = tuple(1 if axis in axes else size for axis, size in enumerate(a[0].shape))
     return Graded(shape, tuple(f.seen(regrouped(f.units, small, shape)) for f in kept), a[0].zero)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import Linear
-from torch_modules import CASES, GPT, Made, ResNet18, case, hooked, pair, seeded
+from torch_modules import CASES, GPT, SIZES, Made, ResNet18, case, hooked, pair, seeded
 
 import clexact
 from clexact import models
@@ -44,6 +44,14 @@ def test_only_true_laws(name):
     assert all(residual < EXACT for residual in check(module, example, found, seed=5).values())
 
 
+@pytest.mark.parametrize("name", SIZES)
+def test_laws_of_an_example_of_size_one_hold_at_any_size(name):
+    make, little, large = SIZES[name]
+    module = seeded(make)
+    found = laws(module, draw(*little), certify=False)
+    assert all(residual < EXACT for residual in check(module, draw(*large), found).values())
+
+
 @pytest.mark.parametrize("name", ["relu", "linear", "attention", "pooled"])
 def test_a_wrong_law_is_seen(name):
     """What ``check`` says of a law with one coefficient changed."""
@@ -55,7 +63,8 @@ def test_a_wrong_law_is_seen(name):
     assert check(module, example, [law])[law.name] > 1e-3
 
 
-def test_a_hook_in_the_forward_pass_is_refuted():
+def test_a_hook_on_a_node_of_the_graph_is_refuted():
+    """It cannot be read; the module's own gradient contradicts the law."""
     found = laws(seeded(lambda: pair(hooked)), draw(5, 3))
     assert not len(found) and contradicted(found)
 
@@ -354,6 +363,11 @@ def test_laws_rejects_modules(arguments, error, said):
         ({"optimizer": "sgd"}, TypeError, "optimizer must be"),
         ({"seed": -1}, ValueError, "seed must be"),
         ({"loss": "cross_entropy", "class_axis": 3}, ValueError, "class_axis 3 is no axis"),
+        (
+            {"optimizer": torch.optim.SGD(mlp().parameters())},
+            ValueError,
+            "the optimizer holds no parameter of the module",
+        ),
         ({"class_axis": 1.0}, TypeError, "class_axis must be an integer"),
     ],
 )
@@ -379,7 +393,9 @@ def test_views_of_parameters(index):
     w, v = draw(24, 5).double(), draw(24, 5, seed=1).double()
     term = Term("w", 1, View((3, 4, 5), (0,), 1, 0, 4, 16, index))
     p, q = (x[4:16].reshape(3, 4, 5) for x in (w, v))
-    assert torch.allclose(term.gram(w, v), p @ q.mT) and torch.allclose(term.norms(w), (p**2).sum(2).ravel())
+    assert torch.allclose(term.gram(w, v), (p @ q.mT + q @ p.mT) / 2) and torch.allclose(
+        term.norms(w), (p**2).sum(2).ravel()
+    )
     assert torch.allclose(term.norms(w, v), (p * q).sum(2).ravel()) and torch.allclose(term.sums(w), p.sum(1).ravel())
     kernel = draw(6, 4, 3, 3).double()
     columns = Term("k", 1, View((6, 2, 2, 3, 3), (1,), 2))  # input channels in two groups

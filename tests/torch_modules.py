@@ -159,6 +159,12 @@ class Clipped(torch.autograd.Function):
 
 
 def hooked(m, h):
+    if h.grad_fn is not None:
+        h.grad_fn.register_prehook(lambda g: (g[0].clamp(-0.01, 0.01),))
+    return h
+
+
+def tensor_hooked(m, h):
     if h.requires_grad:
         h.register_hook(lambda g: g.clamp(-0.01, 0.01))
     return h
@@ -193,6 +199,37 @@ def experts(m, x):
 def shuffled(m, x):
     h = F.relu(m.a(x))
     return m.b(h.view(h.shape[0], 2, 3, *h.shape[2:]).transpose(1, 2).reshape(h.shape))
+
+
+def interleaved(h, count):
+    return h.view(h.shape[0], count, -1).transpose(1, 2).reshape(h.shape)
+
+
+def excited(m, x):
+    h = F.relu(m.a(x))
+    return m.d(h * m.c(F.relu(m.b(h.mean((2, 3), True)))).sigmoid())
+
+
+def u_net(m, x):
+    h = F.relu(m.a(x))
+    return m.d(torch.cat([h, m.u(F.relu(m.b(F.max_pool2d(h, 2))))], 1))
+
+
+def dense(m, x):
+    h = torch.cat([x, F.relu(m.a(x))], 1)
+    return m.h(torch.cat([h, F.relu(m.b(h))], 1))
+
+
+def with_class(m, x):
+    tokens = torch.cat([m.c.expand(2, 1, 6), m.i(x)], 1) + m.p
+    return m.o(F.layer_norm(tokens, (6,)).mean(1))
+
+
+def shared_memory(part):
+    """Two parameters of which the second is a part of the memory of the first."""
+    module = nn.Sequential(Linear(4, 4, bias=False), nn.ReLU(), Linear(4, 4, bias=False))
+    module[2].weight = nn.Parameter(part(module[0].weight.data))
+    return module
 
 
 def heads(kv=8):
@@ -289,8 +326,8 @@ CASES = {
     "threshold": (lambda: pair(lambda m, h: torch.where(h > 0.5, h, 0.0)), VECTORS, 4, 0),
     "threshold, not to 0": (lambda: pair(lambda m, h: torch.where(h > 0.5, h, -0.5)), VECTORS, 0, 0),
     "clipped": (lambda: pair(lambda m, h: h.clip(-1, 1)), VECTORS, 0, 0),
-    "mean of units": (lambda: pair(lambda m, h: h * h.mean(1, keepdim=True)), VECTORS, 0, 0),
-    "size of units": (lambda: pair(lambda m, h: h / h.norm()), VECTORS, 0, 0),
+    "mean of units": (lambda: pair(lambda m, h: h * h.mean(1, keepdim=True)), VECTORS, 1, 0),
+    "size of units": (lambda: pair(lambda m, h: h / h.norm()), VECTORS, 1, 0),
     "in place": (lambda: pair(lambda m, h: h.mul_(2).relu_()), VECTORS, 4, 0),
     "written view": (lambda: pair(written_view), VECTORS, 0, 0),
     "written detached": (lambda: pair(written_detached), VECTORS, 0, 0),
@@ -307,7 +344,78 @@ CASES = {
     "renormalised": (lambda: nn.Sequential(nn.Embedding(9, 4, max_norm=1.0), Linear(4, 2)), WORDS, 0, 0),
     "weight norm": (
         lambda: Made(lambda m, x: m.b(F.relu(m.a(x))), a=nn.utils.parametrizations.weight_norm(Linear(3, 4)),
-                                 b=Linear(4, 2)), VECTORS, 0, 0),
+                                 b=Linear(4, 2)), VECTORS, 9, 0),
+    # cycles of a shuffle have equal lengths and run through their places differently: no matrix mixes them
+    "shuffle added": (lambda: Made(lambda m, x: m.b(m.a(x) + interleaved(m.a(x), 3)), a=Linear(3, 15), b=Linear(15, 2)),
+                      VECTORS, 8, 0),
+    "shuffle in one of two sums": (
+        lambda: Made(lambda m, x: m.b(m.a(x) + m.c(x)) + m.d(m.a(x) + interleaved(m.c(x), 3)), a=Linear(3, 15),
+                     c=Linear(3, 15), b=Linear(15, 2), d=Linear(15, 2)), VECTORS, 8, 0),
+    "shuffle between two uses": (
+        lambda: Made(lambda m, x: m.b(m.w(interleaved(m.w(m.a(x)), 3))), a=Linear(3, 15), w=Linear(15, 15, bias=False),
+                     b=Linear(15, 2)), VECTORS, 120, 0),
+    # more that practitioners build
+    "lora": (lambda: Made(lambda m, x: F.linear(x, m.w + m.up @ m.down), w=parameter(5, 3), up=parameter(5, 2),
+                          down=parameter(2, 3)), VECTORS, 4, 0),
+    "squeeze and excitation": (
+        lambda: Made(excited, a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 5, 1), c=nn.Conv2d(5, 4, 1), d=nn.Conv2d(4, 2, 1)),
+        IMAGES, 4 + 5, 0),
+    "maxout": (lambda: Made(lambda m, x: m.b(m.a(x).view(-1, 4, 2).amax(2)), a=Linear(3, 8), b=Linear(4, 2)),
+               VECTORS, 4, 0),
+    "larger of two": (lambda: Made(lambda m, x: m.b(torch.maximum(m.a(x), m.c(x))), a=Linear(3, 4), c=Linear(3, 4),
+                                   b=Linear(4, 2)), VECTORS, 4, 0),
+    "mean of groups": (lambda: Made(lambda m, x: m.b(m.a(x).view(-1, 4, 2).mean(2)), a=Linear(3, 8), b=Linear(4, 2)),
+                       VECTORS, 10, 0),
+    "transposed convolutions": (
+        lambda: nn.Sequential(nn.ConvTranspose2d(3, 4, 3, 2, output_padding=1), nn.ReLU(), nn.ConvTranspose2d(4, 5, 2),
+                              nn.ConvTranspose2d(5, 2, 3, dilation=2)), IMAGES, 4 + 15, 0),
+    "u-net": (lambda: Made(u_net, a=nn.Conv2d(3, 4, 3, padding=1), b=nn.Conv2d(4, 6, 1),
+                           u=nn.ConvTranspose2d(6, 4, 2, stride=2), d=nn.Conv2d(8, 2, 1)), IMAGES, 4 + 6 + 4, 0),
+    "batch norm without statistics": (
+        lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.ReLU(), Linear(4, 2)),
+        VECTORS, 4, 4),
+    "rms norm by hand": (
+        lambda: Made(lambda m, x: m.b(m.a(x) * torch.rsqrt(m.a(x).pow(2).mean(-1, True) + 1e-6) * m.g), a=Linear(8, 8),
+                     g=parameter(8), b=Linear(8, 5)), TOKENS, 8, 0),
+    "directions": (lambda: pair(lambda m, h: h / h.norm(dim=1, keepdim=True)), VECTORS, 1, 0),
+    "directions of rows": (
+        lambda: Made(lambda m, x: m.b(F.relu(F.linear(x, m.g * m.v / m.v.norm(dim=1, keepdim=True)))),
+                     g=parameter(4, 1), v=parameter(4, 3), b=Linear(4, 2)), VECTORS, 4 + 4, 0),
+    "how many are not 0": (lambda: pair(lambda m, h: h + h.norm(p=0, dim=1, keepdim=True)), VECTORS, 0, 0),
+    "dense connections": (lambda: Made(dense, a=Linear(3, 4), b=Linear(7, 3), h=Linear(10, 2)), VECTORS, 7, 0),
+    "both signs": (lambda: Made(lambda m, x: m.b(F.relu(torch.cat([m.a(x), -m.a(x)], 1))), a=Linear(3, 4),
+                                b=Linear(8, 2)), VECTORS, 4, 0),
+    "class token": (
+        lambda: Made(with_class, i=Linear(8, 6), c=parameter(1, 1, 6), p=parameter(1, 5, 6), o=Linear(6, 2)),
+        TOKENS, 0, 15),
+    "key and value the same": (
+        lambda: Made(lambda m, x: m.o(F.scaled_dot_product_attention(m.q(x), m.k(x), m.k(x))), q=Linear(8, 8),
+                     k=Linear(8, 8), o=Linear(8, 8)), TOKENS, 36, 0),
+    "rows that depend on values": (lambda: pair(lambda m, h: h[h.sum(1) > 0]), VECTORS, 0, 0),
+    "hook on a tensor": (lambda: pair(tensor_hooked), VECTORS, 0, 0),
+    "memory shared": (lambda: shared_memory(lambda w: w.T), (5, 4), 0, 0),
+    "memory overlapping": (lambda: shared_memory(lambda w: w.reshape(-1)[:12].view(3, 4)), (5, 4), 0, 0),
+}  # fmt: skip
+
+# an axis of one entry looks as if something were broadcast along it: (module, shape of the example, larger shape)
+SIZES = {
+    "scaled before batch norm": (
+        lambda: Made(lambda m, x: m.n(m.a(x) * x.mean((1, 2), keepdim=True)), a=nn.Conv1d(3, 4, 1),
+                     n=nn.BatchNorm1d(4)), (1, 3, 6), (4, 3, 6)),
+    "keys scaled": (
+        lambda: Made(lambda m, x: m.o(F.scaled_dot_product_attention(m.q(x), m.k(x) * x.mean(2, True), m.v(x))),
+                     **heads()), (2, 1, 8), (2, 4, 8)),
+    "temperature": (
+        lambda: Made(lambda m, x: m.o(((m.q(x) @ m.k(x).mT) * m.t).softmax(-1) @ m.v(x)), t=parameter(1), **heads()),
+        (2, 1, 8), (2, 4, 8)),
+    "graph attention": (lambda: Made(lambda m, x: (m.a(x) + m.b(x).T).softmax(1) @ m.c(x), a=Linear(4, 1),
+                                     b=Linear(4, 1), c=Linear(4, 6)), (1, 4), (5, 4)),
+    "einsum": (
+        lambda: Made(lambda m, x: torch.einsum("bhqk,bkj->bqj", torch.einsum(
+            "bqi,hid,bkj,hjd->bhqk", x, m.q, x, m.k).softmax(-1), x), q=parameter(2, 8, 3), k=parameter(2, 8, 3)),
+        (2, 1, 8), (2, 4, 8)),
+    "multihead": (lambda: Made(lambda m, x: m.f(x, x, x)[0], f=nn.MultiheadAttention(8, 2, batch_first=True)),
+                  (1, 1, 8), (2, 4, 8)),
 }  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 """All laws of a module as one vector: their values, their sizes and their derivatives along a gradient.
 
 A quadratic law is h(P) = sum_k c_k <P_k, P_k>, so h(P + t G) = h(P) + 2 t b(P, G) + t^2 h(G) with the bilinear form b.
-Floating point, on the device of the parameters; what is held at a time is the product of one parameter with another.
+Floating point, on the device of the parameters; what is held at a time is the product of one parameter with its
+gradient, or its squares, which all laws that touch it share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clexact.torch.law import ModuleLaw, Term, View
+from clexact.torch.law import ModuleLaw, Term
 
 Tensors = Mapping[str, Tensor | None]  # None: no gradient, which counts as zero
 
@@ -32,6 +33,10 @@ class Forms:
         self.counts = [prod(law.shape) for law in self.laws]
         self.owner = np.repeat(np.arange(len(self.laws)), self.counts)
         self.device = next(iter(parameters.values())).device
+        self._uses: dict[str, list[tuple[int, Term]]] = {}  # {parameter: (number of a law, its term)}
+        for n, law in enumerate(self.laws):
+            for term in law.terms:
+                self._uses.setdefault(term.parameter, []).append((n, term))
         self.real = torch.float32 if self.device.type == "mps" else torch.float64  # of the sums, not of the products
         self.linear = self.spread([law.degree == 1 for law in self.laws])
         self.entries = self.spread([sum(_added(law, term) for term in law.terms) for law in self.laws])
@@ -49,14 +54,47 @@ class Forms:
 
         With ``rates``, each parameter is multiplied by its own first.
         """
+        value: list[Tensor | None] = [None] * len(self.laws)
+        size: list[Tensor | None] = [None] * len(self.laws)  # of each row of a matrix law
         with self._arithmetic():
-            pairs = [_value(law, tensors, rates) for law in self.laws]
-            return self._joined([value for value, _ in pairs]), self._joined([size for _, size in pairs])
+            for n, term, part, tensor in self._parts(tensors, tensors):
+                law = self.laws[n]
+                weight = 1.0 if rates is None else abs(rates[term.parameter]) ** law.degree
+                norm = part if law.kind != "gram" else part.diagonal(dim1=1, dim2=2)
+                norm = term.sums(tensor.abs()) if law.kind == "translation" else norm
+                value[n] = _sum(value[n], part, term.coefficient * weight)
+                size[n] = _sum(size[n], norm, abs(term.coefficient) * weight)
+            return self._joined(value), self._joined(map(_of_entries, self.laws, size))
 
     def slopes(self, tensors: Tensors, directions: Tensors) -> Tensor:
         """<grad h(P), G>: 2 b(P, G), or h(G) for a linear law."""
+        slope: list[Tensor | None] = [None] * len(self.laws)
         with self._arithmetic():
-            return self._joined([_slope(law, tensors, directions) for law in self.laws])
+            for n, term, part, _ in self._parts(tensors, directions):
+                slope[n] = _sum(slope[n], part, term.coefficient * self.laws[n].degree)
+            return self._joined(slope)
+
+    def _parts(self, left: Tensors, right: Tensors) -> Iterator[tuple[int, Term, Tensor, Tensor]]:
+        """Number of a law, term, its bilinear form, and the right tensor; parameter by parameter.
+
+        The form of a translation is the sum of the rows of the right tensor.
+        """
+        for name, uses in self._uses.items():
+            given, other = left[name], right[name]
+            if given is None or other is None:
+                continue
+            same, p = given is other, _wide(given)
+            q = p if same else _wide(other)
+            kinds = {self.laws[n].kind for n, _ in uses}
+            product = p * q if kinds & {"diagonal", "scale"} else p
+            for n, term in uses:
+                match self.laws[n].kind:
+                    case "translation":
+                        yield n, term, term.sums(q), q
+                    case "gram":
+                        yield n, term, term.gram(p, None if same else q), q
+                    case _:
+                        yield n, term, term.totals(product), q
 
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
@@ -64,7 +102,7 @@ class Forms:
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             yield
 
-    def _joined(self, parts: Sequence[Tensor | None]) -> Tensor:
+    def _joined(self, parts: Iterable[Tensor | None]) -> Tensor:
         zeros = (torch.zeros(count) for count in self.counts)
         whole = [zero if part is None else part.reshape(-1) for part, zero in zip(parts, zeros, strict=True)]
         return torch.cat([part.to(self.device, self.real) for part in whole])
@@ -75,76 +113,15 @@ def _added(law: ModuleLaw, term: Term) -> float:
     return float(term.view.rows if law.kind == "translation" else term.view.columns)
 
 
-def _value(law: ModuleLaw, tensors: Tensors, rates: Mapping[str, float] | None) -> tuple[Tensor | None, Tensor | None]:
-    value: Tensor | None = None
-    size: Tensor | None = None  # of each row of a matrix law
-    for term in law.terms:
-        tensor = tensors[term.parameter]
-        if tensor is None:
-            continue
-        rate = 1.0 if rates is None else abs(rates[term.parameter])
-        weight = rate**law.degree
-        part = _form(law, term, tensor, tensor)
-        if law.kind == "translation":
-            norm = _sums(term.view, tensor.abs())
-        else:
-            norm = part if law.kind != "gram" else part.diagonal(dim1=1, dim2=2)
-        value = _sum(value, part, term.coefficient * weight)
-        size = _sum(size, norm, abs(term.coefficient) * weight)
-    if law.kind == "gram" and size is not None:
-        size = (size.unsqueeze(2) * size.unsqueeze(1)).sqrt()
-    return value, size
+def _wide(tensor: Tensor) -> Tensor:
+    tensor = tensor.to_dense() if tensor.is_sparse else tensor
+    return tensor.to(widened(tensor.dtype))
 
 
-def _slope(law: ModuleLaw, tensors: Tensors, directions: Tensors) -> Tensor | None:
-    slope: Tensor | None = None
-    for term in law.terms:
-        tensor, direction = tensors[term.parameter], directions[term.parameter]
-        if tensor is not None and direction is not None:
-            slope = _sum(slope, _form(law, term, tensor, direction), term.coefficient * law.degree)
-    return slope
+def _of_entries(law: ModuleLaw, size: Tensor | None) -> Tensor | None:
+    """The sizes of the entries of a law; for an entry i, j of a matrix, the root of the sizes of the rows i and j."""
+    return size if law.kind != "gram" or size is None else (size.unsqueeze(2) * size.unsqueeze(1)).sqrt()
 
 
 def _sum(total: Tensor | None, part: Tensor, weight: float) -> Tensor:
     return part * weight if total is None else total.add(part.to(total.device), alpha=weight)
-
-
-def _form(law: ModuleLaw, term: Term, left: Tensor, right: Tensor) -> Tensor:
-    """The bilinear form of a term; for a translation, the sum of the rows of ``right``."""
-    if law.kind == "translation":
-        return _sums(term.view, right)
-    return _gram(term.view, left, right) if law.kind == "gram" else _dots(term.view, left, right)
-
-
-def _part(view: View, tensor: Tensor) -> Tensor:
-    part = view.split(tensor.to_dense() if tensor.is_sparse else tensor)
-    return part.to(widened(part.dtype))
-
-
-def _dots(view: View, left: Tensor, right: Tensor) -> Tensor:
-    """The inner product of each row of one with that of the other: (groups * rows,)."""
-    product = _part(view, left) * _part(view, right)
-    kept = [*view.group, *([] if view.unit is None else [view.unit])]
-    outer = [axis for axis in view.rest if axis < min(kept, default=0)]
-    if outer:  # the outer axes first: the inner loop then runs along the memory
-        product = product.sum(outer, keepdim=True)
-    if len(outer) < len(view.rest):
-        product = product.sum([axis for axis in view.rest if axis not in outer], keepdim=True)
-    return product.permute([*kept, *view.rest]).reshape(-1)
-
-
-def _gram(view: View, left: Tensor, right: Tensor) -> Tensor:
-    """The symmetric part of P Q^T for each pair of matrices: (groups, rows, rows)."""
-    shape = (view.groups, view.rows, view.columns)
-    order = [*view.group, *([] if view.unit is None else [view.unit]), *view.rest]
-    first, second = (_part(view, tensor).permute(order).reshape(shape) for tensor in (left, right))
-    product = first @ second.mT
-    return product if left is right else (product + product.mT) / 2
-
-
-def _sums(view: View, tensor: Tensor) -> Tensor:
-    """The sum of the rows: (groups * columns,)."""
-    part = _part(view, tensor)
-    if view.unit is not None:
-        part = part.sum(view.unit, keepdim=True)
-    return part.permute([*view.group, *([] if view.unit is None else [view.unit]), *view.rest]).reshape(-1)

@@ -160,9 +160,13 @@ class Units:
         key = np.broadcast_to(inside, factor.units.shape).astype(np.int64)
         self._events.append((factor.units.ravel(), key.ravel()))
 
+    def origins(self) -> Ints:
+        """The number of the axis that each unit belongs to."""
+        return np.concatenate(self._labels)
+
     def labels(self) -> Ints:
         """A label for each unit: those of one axis with equal labels may be mixed by any matrix."""
-        labels = np.concatenate(self._labels)
+        labels = self.origins()
         for units, key in self._events:
             chosen, first, count = np.unique(units, return_index=True, return_counts=True)
             keys = key[first]

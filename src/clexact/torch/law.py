@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 import torch
-from torch import Tensor, einsum, linalg
+from torch import Tensor
 
 Kind = Literal["gram", "diagonal", "scale", "translation"]
 
@@ -97,34 +97,46 @@ class Term:
         return f"{name}{part}"
 
     def gram(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
-        """P Q^T for each matrix P of the view of one tensor and Q of the other (default: P): (groups, rows, rows)."""
-        view, names = self.view, "abcdefghijkl"[: len(self.view.shape)]
-        if view.unit is None:
-            return self.norms(tensor, other).reshape(-1, 1, 1)
-        p = view.split(tensor)
-        q = p if other is None else view.split(other)
-        row, group = names[view.unit], "".join(names[axis] for axis in view.group)
-        return einsum(f"{names},{names.replace(row, 'z')}->{group}{row}z", p, q).reshape(-1, view.rows, view.rows)
+        """The symmetric part of P Q^T for the matrices P of one tensor and Q of the other (default: P).
+
+        Its shape is (groups, rows, rows).
+        """
+        p = self._matrices(tensor)
+        if other is None:
+            return p @ p.mT
+        product = p @ self._matrices(other).mT
+        return (product + product.mT) / 2
 
     def norms(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
         """The product of each row with that of the other tensor (default: its squared norm): (groups * rows,)."""
-        view, p = self.view, self.view.split(tensor)
-        if other is None:
-            kept = linalg.vector_norm(p, dim=view.rest) ** 2 if view.rest else p**2
-        else:
-            product = p * view.split(other)
-            kept = product.sum(view.rest) if view.rest else product
-        return self._in_order(kept, [*view.group, *([] if view.unit is None else [view.unit])])
+        return self.totals(tensor * (tensor if other is None else other))
+
+    def totals(self, tensor: Tensor) -> Tensor:
+        """The sum of each row: (groups * rows,)."""
+        rest, kept = self.view.rest, min(self._kept, default=0)
+        part = self.view.split(tensor)
+        outer = [axis for axis in rest if axis < kept]
+        if outer:  # the outer axes first: the inner loop then runs along the memory
+            part = part.sum(outer, keepdim=True)
+        if len(outer) < len(rest):
+            part = part.sum([axis for axis in rest if axis not in outer], keepdim=True)
+        return part.permute([*self._kept, *rest]).reshape(-1)
 
     def sums(self, tensor: Tensor) -> Tensor:
         """The sum over the rows: (groups * columns,)."""
-        view, p = self.view, self.view.split(tensor)
-        return self._in_order(p if view.unit is None else p.sum(view.unit), [*view.group, *view.rest])
+        part = self.view.split(tensor)
+        if self.view.unit is not None:
+            part = part.sum(self.view.unit, keepdim=True)
+        return part.permute([*self._kept, *self.view.rest]).reshape(-1)
 
-    @staticmethod
-    def _in_order(tensor: Tensor, axes: list[int]) -> Tensor:
-        """A tensor that kept these axes, flat, with the axes in the order given."""
-        return tensor.permute([sorted(axes).index(axis) for axis in axes]).reshape(-1)
+    @property
+    def _kept(self) -> list[int]:
+        """The axes that number matrices and rows."""
+        return [*self.view.group, *([] if self.view.unit is None else [self.view.unit])]
+
+    def _matrices(self, tensor: Tensor) -> Tensor:
+        view = self.view
+        return view.split(tensor).permute([*self._kept, *view.rest]).reshape(view.groups, view.rows, view.columns)
 
 
 @dataclass(frozen=True)
@@ -207,8 +219,7 @@ class ModuleLaw:
             if self.kind == "translation":
                 part, bound = term.sums(v), term.sums(v.abs())
             elif self.kind == "gram":
-                product, bound = term.gram(p, v), 2 * term.gram(p.abs(), v.abs())
-                part = product + product.mT
+                part, bound = 2 * term.gram(p, v), 2 * term.gram(p.abs(), v.abs())
             else:
                 part, bound = 2 * term.norms(p, v), 2 * term.norms(p.abs(), v.abs())
             total = total + term.coefficient * part.reshape(self.shape)

@@ -78,7 +78,8 @@ def _laws(name: str, shape: Shape, uses: Sequence[Use]) -> list[Found]:
         seen = [(use.axes, mask) for use, mask in zip(uses, rows, strict=True) if mask[start]]
         if any(axes is None or (0 in axes and mask.sum() > stop - start) for axes, mask in seen):
             continue  # not alike along all of the axis that a use needs
-        along = sorted(frozenset[int]().union(*(axes for axes, _ in seen if axes is not None)))
+        needed = frozenset[int]().union(*(axes for axes, _ in seen if axes is not None))
+        along = sorted(axis for axis in needed if shape[axis] > 1)
         if len(along) <= 1:
             part = (stop - start, *shape[1:])
             rest = tuple(axis for axis in range(len(shape)) if axis not in along)
@@ -174,7 +175,8 @@ def _layer_norm(node: Node) -> list[tuple[Node, Use]]:
 
 def _batch_norm(node: Node) -> list[tuple[Node, Use]] | None:
     x = node.args[0]
-    if len(node.args) != 8 or node.args[5] is not True:
+    plain = operation(node) == "_native_batch_norm_legit"  # without running statistics
+    if len(node.args) != (6 if plain else 8) or node.args[3 if plain else 5] is not True:
         return None
     axes = frozenset(axis for axis in range(len(_shape(x))) if axis != 1)
     return [(x, _whole(x, axes))]
@@ -195,6 +197,7 @@ ABSORBING: dict[str, Callable[[Node], list[tuple[Node, Use]] | None]] = {
     "scaled_dot_product_attention": _attention,
     "layer_norm": _layer_norm,
     "_native_batch_norm_legit_functional": _batch_norm,
+    "_native_batch_norm_legit": _batch_norm,
     "instance_norm": _instance_norm,
 }
 
@@ -203,14 +206,15 @@ ABSORBING: dict[str, Callable[[Node], list[tuple[Node, Use]] | None]] = {
 
 
 def _broadcast(node: Node, source: Node, use: Use) -> Use:
-    """The use of an operand that was broadcast."""
+    """The use of an operand that was broadcast; along an axis of one entry it is not known to be."""
     shape, more = _shape(source), len(_shape(node)) - len(_shape(source))
     assert use.axes is not None
     mask = _any(use.mask, tuple(range(more))) if more else use.mask
     for axis, size in enumerate(shape):
         if size == 1 and mask.shape[axis] > 1:
             mask = _any(mask, axis, keepdims=True)
-    wide = frozenset(axis - more for axis in use.axes if axis >= more and shape[axis - more] > 1)
+    whole = _shape(node)
+    wide = frozenset(axis - more for axis in use.axes if axis >= more and not shape[axis - more] == 1 < whole[axis])
     return Use(mask, wide)
 
 
@@ -230,7 +234,8 @@ def _scaled(node: Node, use: Use) -> list[tuple[Node, Use]]:
     a, b = node.all_input_nodes
     for source, other in ((a, b), (b, a)):
         more = len(_shape(node)) - len(_shape(other))
-        flat = all(axis < more or _shape(other)[axis - more] == 1 for axis in use.axes)
+        whole = _shape(node)
+        flat = all(axis < more or _shape(other)[axis - more] == 1 < whole[axis] for axis in use.axes)
         divisor = operation(node) == "div" and source is node.args[1]
         passed.append((source, _broadcast(node, source, use) if flat and not divisor else _whole(source, None)))
     return passed
@@ -294,6 +299,30 @@ def _embedding(node: Node, use: Use) -> list[tuple[Node, Use]]:
     return [(weight, Use(mask, frozenset({1}) if passes else None))]
 
 
+def _reduced(node: Node, use: Use) -> list[tuple[Node, Use]]:
+    """A sum or mean of what shifts alike along the other axes does so too."""
+    assert use.axes is not None
+    x = node.args[0]
+    assert isinstance(x, Node)
+    ndim, dims = len(_shape(x)), node.args[1]
+    gone = [axis % ndim for axis in ([dims] if isinstance(dims, int) else dims)]
+    left = list(range(ndim)) if len(_shape(node)) == ndim else [axis for axis in range(ndim) if axis not in gone]
+    mask = use.mask.reshape([use.mask.shape[left.index(axis)] if axis in left else 1 for axis in range(ndim)])
+    return [(x, Use(mask, frozenset(left[axis] for axis in use.axes)))]
+
+
+def _joined(node: Node, use: Use) -> list[tuple[Node, Use]]:
+    """Parts put together along an axis along which shifts may differ."""
+    assert use.axes is not None
+    parts = [part for part in node.args[0] if isinstance(part, Node)]
+    axis = (node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)) % len(_shape(node))
+    ends, passed = np.cumsum([0, *(_shape(part)[axis] for part in parts)]).tolist(), list[tuple[Node, Use]]()
+    for part, (start, stop) in zip(parts, pairwise(ends), strict=True):
+        mask = use.mask if use.mask.shape[axis] == 1 else use.mask.take(np.arange(start, stop), axis=axis)
+        passed.append((part, _whole(part, None) if axis in use.axes else Use(mask, use.axes)))
+    return passed
+
+
 def _dropout(node: Node, use: Use) -> list[tuple[Node, Use]]:
     x = node.args[0]
     off = not node.args[2] or node.args[1] == 0
@@ -303,16 +332,30 @@ def _dropout(node: Node, use: Use) -> list[tuple[Node, Use]]:
 def _rearranged(node: Node, use: Use) -> list[tuple[Node, Use]]:
     x = node.args[0]
     assert isinstance(x, Node) and use.axes is not None
-    old, new = _shape(x), _shape(node)
+    old, new, name = _shape(x), _shape(node), operation(node)
+    if name == "unsqueeze":
+        place = node.args[1] % len(new)
+        return [(x, Use(_any(use.mask, place), frozenset(a - (a > place) for a in use.axes - {place})))]
+    if name == "squeeze" and len(node.args) > 1:
+        dims = [node.args[1]] if isinstance(node.args[1], int) else node.args[1]
+        left = [a for a in range(len(old)) if old[a] > 1 or (a - len(old) not in dims and a not in dims)]
+        gone = tuple(a for a in range(len(old)) if a not in left)
+        return [(x, Use(np.expand_dims(use.mask, gone), frozenset(left[a] for a in use.axes)))]
     axes = frozenset[int]()
     for before, after in matching(old, new):
         if use.axes & set(after):  # alike along the whole group: more than is asked
             axes |= set(before)
-    return [(x, Use(regrouped(use.mask, new, old), frozenset(axis for axis in axes if old[axis] > 1)))]
+    if old.count(1) != new.count(1):  # which axes of one entry belong together is not known: they may be a batch
+        if any(new[axis] == 1 for axis in use.axes):
+            return [(x, _whole(x, None))]
+        axes |= {axis for axis, size in enumerate(old) if size == 1}
+    return [(x, Use(regrouped(use.mask, new, old), axes))]
 
 
 PASSING: dict[str, Callable[[Node, Use], list[tuple[Node, Use]]]] = {
-    **dict.fromkeys(("add", "sub"), _added),
+    **dict.fromkeys(("add", "sub", "rsub"), _added),
+    **dict.fromkeys(("sum", "mean"), _reduced),
+    **dict.fromkeys(("cat", "concat", "concatenate"), _joined),
     **dict.fromkeys(("mul", "div"), _scaled),
     "masked_fill": _masked,
     "linear": _linear,
@@ -403,6 +446,6 @@ def _scattered(use: Use, axis: int, index: NDArray[np.int64], size: int, drop: b
 
 VIEWS = {"view", "_unsafe_view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze"}
 TURNS = {"permute", "transpose", "t", "numpy_T", "mT"}
-COPIES = {"clone", "contiguous", "alias"}
+COPIES = {"clone", "contiguous", "alias", "neg"}
 MOVING = {"expand"} | TURNS | COPIES | VIEWS
 PIECES = {"slice", "select", "getitem"}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from clexact.linalg import SparseRows, primitive, reconstruct
 from clexact.torch.grading import FIXED, Graded, Ints, Units
 from clexact.torch.law import Kind, Term, View
+from clexact.torch.mixing import Matching
 from clexact.torch.rules import Degrees
 
 PRIME = 2**61 - 1
@@ -109,18 +110,18 @@ def frames(parameters: dict[str, Graded]) -> list[Frame]:
 
 def gathered(degrees: Degrees) -> list[Found]:
     """The laws of all solutions, as few stacks of matrices as the shapes of parameters allow."""
-    every, labels = frames(degrees.parameters), degrees.units.labels()
+    every, matching = frames(degrees.parameters), Matching(degrees.units)
     blocks: dict[Shape, dict[tuple[int, ...], list[Solution]]] = {}
     for solution in _on_parameters(solutions(degrees.units), every, degrees.units.gated):
         if not _trivial(degrees, every, solution):
             shape = tuple(
                 (key, len(list(same))) for key, same in groupby(zip(solution.frame, solution.degree, strict=True))
             )
-            blocks.setdefault(shape, {}).setdefault(_block(solution, labels), []).append(solution)
+            blocks.setdefault(shape, {}).setdefault(_block(solution, matching.labels), []).append(solution)
     stacks: dict[tuple[Shape, int], list[list[Solution]]] = {}
     for shape, parts in blocks.items():
         for block, members in parts.items():
-            if block and len(members) > 1:
+            if block and len(members) > 1 and (_single(shape) or matching.holds([m.vector for m in members])):
                 stacks.setdefault((shape, len(members)), []).append(members)
             else:
                 stacks.setdefault((shape, 1), []).extend([member] for member in members)
@@ -136,6 +137,7 @@ class Solution:
     place: tuple[int, ...]
     unit: tuple[int, ...]
     gated: bool
+    vector: dict[int, int]  # of all units, those of no parameter too
 
 
 def _on_parameters(
@@ -157,15 +159,20 @@ def _on_parameters(
     order = np.lexsort((unit, -degree, frame, owner))
     rows = np.stack([frame, degree, unit - first[frame], unit])[:, order]
     parts = np.split(rows, starts[1:], axis=1) if len(starts) else []
-    for part, gate in zip(parts, gates[owner[starts]].tolist(), strict=True):
+    for part, number in zip(parts, owner[starts].tolist(), strict=True):
         frames_, degrees_, places, units_ = (tuple(row) for row in part.tolist())
-        yield Solution(frames_, degrees_, places, units_, gate)
+        yield Solution(frames_, degrees_, places, units_, bool(gates[number]), vectors[number])
 
 
 def _block(solution: Solution, labels: Ints) -> tuple[int, ...]:
     """What solutions share that may be mixed by a matrix: equally many units in the same parts; else nothing."""
     names = zip(labels[list(solution.unit)].tolist(), solution.degree, strict=True)
     return tuple(number for name in names for number in name) if all(abs(c) == 1 for c in solution.degree) else ()
+
+
+def _single(shape: Shape) -> bool:
+    """Whether each axis gives one unit to a solution: then two solutions match in one way."""
+    return all(count == 1 for _, count in shape)
 
 
 def _trivial(degrees: Degrees, every: Sequence[Frame], solution: Solution) -> bool:

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.func import functional_call
 from torch.fx import Node
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 NO_GRADIENT = {"detach", "bernoulli", "sign", "floor", "ceil", "round", "trunc"} | {
     f"{name}_like" for name in ("rand", "randn", "zeros", "ones", "full", "empty", "randint")
@@ -88,6 +90,7 @@ def trace(module: nn.Module, example: Any) -> Trace:
     by_name = {node.name: node for node in program.graph.nodes}
     outputs = tuple(by_name[name] for name in signature.user_outputs if name in by_name)
     nodes = tuple(_live(tuple(program.graph.nodes), outputs))
+    _check_shapes(nodes)
     present = {node.name for node in nodes}
     used = {trained[leaf] for leaf in trained if leaf in present}
     everything = [name for name, p in module.named_parameters() if _trains(p)]
@@ -122,6 +125,14 @@ def _live(nodes: tuple[Node, ...], outputs: tuple[Node, ...]) -> list[Node]:
     return [node for node in nodes if node in wanted]
 
 
+def _check_shapes(nodes: tuple[Node, ...]) -> None:
+    """Refuse shapes that depend on values, such as that of ``h[h > 0]``."""
+    for node in nodes:
+        sizes = [size for value in tree_leaves(node.meta.get("val")) for size in getattr(value, "shape", ())]
+        if not all(isinstance(size, int) for size in sizes):
+            raise UnreadableError(f"the shape of what {operation(node)} gives depends on values")
+
+
 def _check_regions(program: Any) -> None:
     """Refuse parts run under another gradient mode, or by an operator that holds a graph, if parameters enter them."""
     signature = program.graph_signature
@@ -143,13 +154,15 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
     for name, p in module.named_parameters():
         if p._backward_hooks or p._post_accumulate_grad_hooks:
             raise UnreadableError(f"a hook changes or reads the gradient of {name}")
+    if shared := _overlapping(module):
+        raise UnreadableError(f"{shared[0]} and {shared[1]} share memory, though they are not one parameter")
     for name, part in module.named_modules():
         if getattr(part, "max_norm", None) is not None:
             raise UnreadableError(f"{name} writes into its weights (max_norm)")
         if part._backward_hooks or part._backward_pre_hooks:
             raise UnreadableError(f"{name or 'the module'} has a backward hook")
     buffers = {name: b.clone() for name, b in module.named_buffers()}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _Hooks() as hooks:
         try:
             output = functional_call(module, buffers, positional, keywords)
         except Exception as error:
@@ -157,7 +170,9 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
             raise ValueError(
                 f"the module fails on the example input: {type(error).__name__}: {said[0][:200]}"
             ) from error
-    leaves = torch.utils._pytree.tree_leaves(output)
+    if hooks.seen:
+        raise UnreadableError("a hook set while it runs changes or reads the gradient of a hidden tensor")
+    leaves = tree_leaves(output)
     stack = [leaf.grad_fn for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None]
     if not stack:
         raise ValueError("no output of the module has a gradient.")
@@ -170,6 +185,38 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
+
+
+class _Hooks(TorchFunctionMode):  # type: ignore[misc]
+    """Notes whether a hook is set on a tensor."""
+
+    seen = False
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen |= getattr(function, "__name__", "") in ("register_hook", "register_post_accumulate_grad_hook")
+        return function(*args, **(kwargs or {}))
+
+
+def _overlapping(module: nn.Module) -> tuple[str, str] | None:
+    """Two parameters, one of them trained, that share memory though they are not the same: both steps move it."""
+    spans = sorted(
+        (p.untyped_storage().data_ptr(), p.storage_offset() * p.element_size(), _end(p), name, p.requires_grad)
+        for name, p in module.named_parameters()
+        if p.numel() and p.layout is torch.strided and p.device.type != "meta"
+    )
+    for n, (memory, _, stop, name, trains) in enumerate(spans):
+        for other, start, _, second, also in spans[n + 1 :]:
+            if other != memory or start >= stop:
+                break
+            if trains or also:
+                return name, second
+    return None
+
+
+def _end(p: torch.Tensor) -> int:
+    """One past the last byte of a tensor in its storage."""
+    last = sum((size - 1) * stride for size, stride in zip(p.shape, p.stride(), strict=True))
+    return int((p.storage_offset() + last + 1) * p.element_size())
 
 
 def _writes(node: Node) -> bool:
@@ -189,6 +236,8 @@ def _said(error: Exception) -> str:
     """Why the export failed, in a clause."""
     if type(error).__name__.startswith("GuardOnDataDependent"):
         return "its control flow, or a number that it takes out of a tensor, depends on values"
+    if "fake tensor in the exported program" in str(error):
+        return f"{UNREAD}, which loses sight of tensors that leave the graph (.data, autograd.grad, a list kept)"
     return f"{UNREAD}: {type(error).__name__}: {str(error).strip().splitlines()[0][:160].rstrip('.')}"
 
 

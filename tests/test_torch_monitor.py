@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
+from clexact.torch import find  # noqa: E402
 from clexact.torch import ledger as ledger_module  # noqa: E402
 from clexact.torch.diagnosis import Cause, Finding  # noqa: E402
 from clexact.torch.law import Kind, ModuleLaw, Status, Term, View  # noqa: E402
@@ -849,3 +850,17 @@ def test_other_parameters_are_refused(change: str) -> None:
         loop.net.append(nn.Linear(4, 4))
     with pytest.raises(ValueError, match="added, removed or replaced"):
         loop.run(1)
+
+
+def test_a_monitor_does_not_hide_the_laws_of_its_module() -> None:
+    loop = Loop(sgd())  # its hooks only read gradients
+    assert [law.name for law in find.laws(loop.net, loop.inputs, certify=False)] == ["0 -> 2", "2 -> 4"]
+
+
+def test_laws_or_optimizers_of_another_module_are_refused() -> None:
+    other = torch.optim.SGD(nn.Linear(2, 2).parameters(), RATE)
+    with pytest.raises(ValueError, match="the optimizer holds no parameter of the module"):
+        LawMonitor(network(), other, laws=network_laws())
+    wide = nn.Sequential(nn.Linear(6, 13), nn.ReLU(), nn.Linear(13, 9), nn.ReLU(), nn.Linear(9, 4))
+    with pytest.raises(ValueError, match="the law '0 -> 2' is of a module whose parameters have other shapes"):
+        LawMonitor(wide, laws=network_laws())

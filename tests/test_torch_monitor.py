@@ -382,6 +382,23 @@ def shift(net: nn.Module) -> None:
             parameter.add_(torch.sign(parameter), alpha=-1e-3)
 
 
+def shrink_one(net: nn.Module) -> None:
+    assert isinstance(net, nn.Sequential)
+    with torch.no_grad():
+        net[0].weight.mul_(0.995)
+
+
+def signs(net: nn.Module) -> None:
+    for parameter in net.parameters():
+        assert parameter.grad is not None
+        parameter.grad = 0.01 * parameter.grad.sign()
+
+
+def slow_layer(net: nn.Module) -> None:
+    assert isinstance(net, nn.Sequential)
+    net[2].weight.grad.mul_(0.25)
+
+
 def freeze(net: nn.Sequential) -> nn.Sequential:
     net[2].weight.requires_grad_(False)
     return net
@@ -456,6 +473,9 @@ BROKEN: dict[str, tuple[Callable[[], Loop], dict[Cause, set[str]]]] = {
     "another penalty": (lambda: Loop(sgd(), penalty=sizes), {Cause.OTHER: ALL}),
     "noise on gradients": (lambda: Loop(sgd(), between=add_noise), {Cause.OTHER: ALL}),
     "parameters moved by hand": (lambda: Loop(sgd(), outside=shift), {Cause.OTHER: ALL}),
+    "one parameter shrunk by hand": (lambda: Loop(sgd(), outside=shrink_one), {Cause.OTHER: {"0 -> 2"}}),
+    "signs of gradients": (lambda: Loop(sgd(), between=signs), {Cause.OTHER: ALL}),
+    "one gradient times a constant": (lambda: Loop(sgd(), between=slow_layer), {Cause.OTHER: HIDDEN}),
     "AdamW and clip": (
         lambda: Loop(adaptive("AdamW"), between=clip_values),
         {Cause.OPTIMIZER: ALL, Cause.CLIPPING: ALL, Cause.WEIGHT_DECAY: ALL},

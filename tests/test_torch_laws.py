@@ -1,6 +1,7 @@
 """Laws of PyTorch modules: true ones only, all of the patterns that are read, and what an optimizer does to them."""
 
 import copy
+import random
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -310,14 +311,24 @@ def test_frozen_and_unused_parameters():
 
 
 def test_the_module_is_left_as_it_was():
-    module, example, _, _ = case("batch norm")
-    before, mode = copy.deepcopy(module.state_dict()), module.training
-    generator = torch.random.get_rng_state()
+    """Mode of each part, parameters, statistics, gradients, hooks, and the global random states."""
+    module = seeded(lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.ReLU(), Linear(4, 2)))
+    module[4].eval()
+    example = draw(5, 3)
+    module(example).sum().backward()
+    hook = module[3].register_forward_hook(lambda *_: None)
+    before, modes = copy.deepcopy(module.state_dict()), [part.training for part in module.modules()]
+    gradients = [p.grad.clone() for p in module.parameters()]
+    states = torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     with torch.no_grad():
-        found = laws(module, example)
-    assert found.count == 8 and module.training == mode and torch.equal(torch.random.get_rng_state(), generator)
+        found = laws(module, example, loss="cross_entropy")
+        assert not torch.is_grad_enabled()
+    assert found.count and [part.training for part in module.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
-    assert all(p.grad is None for p in module.parameters())
+    assert all(torch.equal(p.grad, g) for p, g in zip(module.parameters(), gradients, strict=True))
+    assert list(module[3]._forward_hooks) == [hook.id] and not any(p._backward_hooks for p in module.parameters())
+    assert torch.equal(torch.random.get_rng_state(), states[0]) and random.getstate() == states[2]
+    assert np.array_equal(np.random.get_state()[1], states[1])
 
 
 def test_an_unsupported_layer_leaves_the_laws_of_the_rest():
@@ -346,6 +357,8 @@ def test_inputs_of_several_kinds():
     ("arguments", "error", "said"),
     [
         ((5, None), TypeError, "expected a torch.nn.Module, not 5"),
+        ((nn.LazyLinear(4), draw(5, 3)), ValueError, "lazy layers"),
+        ((mlp().double(), draw(5, 3)), ValueError, "the module fails on the example input: .* dtype"),
         ((mlp(), draw(5, 4)), ValueError, "the module fails on the example input"),
         ((mlp().requires_grad_(False), draw(5, 3)), ValueError, "no parameter that is trained"),
         ((Made(lambda m, x: m.a(x).argmax(), a=Linear(3, 4)), draw(5, 3)), ValueError, "no output of the module has"),

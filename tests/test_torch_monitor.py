@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
+from clexact.torch import find  # noqa: E402
 from clexact.torch import ledger as ledger_module  # noqa: E402
 from clexact.torch.diagnosis import Cause, Finding  # noqa: E402
 from clexact.torch.law import Kind, ModuleLaw, Status, Term, View  # noqa: E402
@@ -381,6 +382,23 @@ def shift(net: nn.Module) -> None:
             parameter.add_(torch.sign(parameter), alpha=-1e-3)
 
 
+def shrink_one(net: nn.Module) -> None:
+    assert isinstance(net, nn.Sequential)
+    with torch.no_grad():
+        net[0].weight.mul_(0.995)
+
+
+def signs(net: nn.Module) -> None:
+    for parameter in net.parameters():
+        assert parameter.grad is not None
+        parameter.grad = 0.01 * parameter.grad.sign()
+
+
+def slow_layer(net: nn.Module) -> None:
+    assert isinstance(net, nn.Sequential)
+    net[2].weight.grad.mul_(0.25)
+
+
 def freeze(net: nn.Sequential) -> nn.Sequential:
     net[2].weight.requires_grad_(False)
     return net
@@ -455,6 +473,9 @@ BROKEN: dict[str, tuple[Callable[[], Loop], dict[Cause, set[str]]]] = {
     "another penalty": (lambda: Loop(sgd(), penalty=sizes), {Cause.OTHER: ALL}),
     "noise on gradients": (lambda: Loop(sgd(), between=add_noise), {Cause.OTHER: ALL}),
     "parameters moved by hand": (lambda: Loop(sgd(), outside=shift), {Cause.OTHER: ALL}),
+    "one parameter shrunk by hand": (lambda: Loop(sgd(), outside=shrink_one), {Cause.OTHER: {"0 -> 2"}}),
+    "signs of gradients": (lambda: Loop(sgd(), between=signs), {Cause.OTHER: ALL}),
+    "one gradient times a constant": (lambda: Loop(sgd(), between=slow_layer), {Cause.OTHER: HIDDEN}),
     "AdamW and clip": (
         lambda: Loop(adaptive("AdamW"), between=clip_values),
         {Cause.OPTIMIZER: ALL, Cause.CLIPPING: ALL, Cause.WEIGHT_DECAY: ALL},
@@ -849,3 +870,17 @@ def test_other_parameters_are_refused(change: str) -> None:
         loop.net.append(nn.Linear(4, 4))
     with pytest.raises(ValueError, match="added, removed or replaced"):
         loop.run(1)
+
+
+def test_a_monitor_does_not_hide_the_laws_of_its_module() -> None:
+    loop = Loop(sgd())  # its hooks only read gradients
+    assert [law.name for law in find.laws(loop.net, loop.inputs, certify=False)] == ["0 -> 2", "2 -> 4"]
+
+
+def test_laws_or_optimizers_of_another_module_are_refused() -> None:
+    other = torch.optim.SGD(nn.Linear(2, 2).parameters(), RATE)
+    with pytest.raises(ValueError, match="the optimizer holds no parameter of the module"):
+        LawMonitor(network(), other, laws=network_laws())
+    wide = nn.Sequential(nn.Linear(6, 13), nn.ReLU(), nn.Linear(13, 9), nn.ReLU(), nn.Linear(9, 4))
+    with pytest.raises(ValueError, match="the law '0 -> 2' is of a module whose parameters have other shapes"):
+        LawMonitor(wide, laws=network_laws())

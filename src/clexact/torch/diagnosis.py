@@ -27,6 +27,7 @@ CANCELLED = 10  # the same where a gradient is small by cancellation, in units o
 VISIBLE = 1e-3  # a part of the step, relative to the step, that is put down to the rule and not to rounding
 SAME = 1e-4  # relative difference up to which two factors count as one
 COARSE_UNIT = 1e-4  # rounding units above are those of types of 16 bits
+ALIKE = 0.2  # relative difference up to which measured decays of parameters count as one
 STUCK = 0.05  # of the entries with a gradient do not move where rounding matters
 COARSE = 0.95  # of the entries of a gradient have few significant bits where it was computed in 16 bits
 SHOWN = 3  # names in a sentence
@@ -269,8 +270,12 @@ def _clipping(evidence: Evidence, law: int) -> Seen | None:
         return Seen(Cause.OTHER, "gradients", said, slope)
     named = {evidence.parameters[p]: value for p, value in last.items()}
     told = ", ".join(f"that of {name} by {value:.4g}" for name, value in named.items())
+    numbers = {**slope, **{f"factor of {n}": value for n, value in named.items()}}
+    if len(times) > 2 and all(_one_factor({t: factors[t].get(p, np.nan) for t in times}) is not None for p in last):
+        said = f"gradients were rescaled after backward() {seen}, each by a factor that is always the same: {told}"
+        return Seen(Cause.OTHER, "factors", said, numbers)
     said = f"gradients were rescaled each by its own factor after backward() {seen} (a clip of each norm), last {told}"
-    return Seen(Cause.CLIPPING, "norms", said, {**slope, **{f"factor of {n}": value for n, value in named.items()}})
+    return Seen(Cause.CLIPPING, "norms", said, numbers)
 
 
 def _precision(evidence: Evidence, law: int) -> Seen | None:
@@ -337,10 +342,13 @@ DETECTORS: tuple[Callable[[Evidence, int], Seen | None], ...] = (_optimizer, _gr
 
 
 def _shrink(evidence: Evidence, law: int) -> float | None:
-    """The mean d of a step -c g - d theta; None where the step is something else."""
+    """The mean d of a step -c g - d theta; None where the step is something else, or parameters differ in d."""
     parameters = evidence.touched(law)
     weights = np.nan_to_num(evidence.dot(START, START)[:, parameters])
-    shrink = float(_ratio((evidence.fit[1][:, parameters] * weights).sum(), weights.sum()))
+    each = _ratio((evidence.fit[1][:, parameters] * weights).sum(0), weights.sum(0))
+    shrink = float(_ratio(each @ weights.sum(0), weights.sum()))
+    if (np.abs(each - shrink) > ALIKE * abs(shrink)).any():
+        return None
     return None if evidence.away(evidence.off_gradient, parameters)[1] or shrink <= 0 else shrink
 
 

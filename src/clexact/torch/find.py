@@ -69,6 +69,8 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 
 def _check_arguments(module: nn.Module, loss: str | None, optimizer: object, class_axis: object, seed: object) -> None:
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
+        raise ValueError("the module has lazy layers without sizes so far: run it once on the example input.")
     if not any(p.requires_grad for p in module.parameters()):
         raise ValueError(f"{type(module).__name__} has no parameter that is trained.")
     if loss not in LOSSES:

@@ -37,6 +37,7 @@ class Forms:
         for n, law in enumerate(self.laws):
             for term in law.terms:
                 self._uses.setdefault(term.parameter, []).append((n, term))
+        self._scratch: dict[tuple[torch.dtype, torch.device], Tensor] = {}
         self.real = torch.float32 if self.device.type == "mps" else torch.float64  # of the sums, not of the products
         self.linear = self.spread([law.degree == 1 for law in self.laws])
         self.entries = self.spread([sum(_added(law, term) for term in law.terms) for law in self.laws])
@@ -74,10 +75,18 @@ class Forms:
                 slope[n] = _sum(slope[n], part, term.coefficient * self.laws[n].degree)
             return self._joined(slope)
 
+    def _product(self, p: Tensor, q: Tensor) -> Tensor:
+        """p times q, in memory that the next product takes again: fresh memory costs more than the product."""
+        key = (p.dtype, p.device)
+        if key not in self._scratch or self._scratch[key].numel() < p.numel():
+            self._scratch[key] = torch.empty(p.numel(), dtype=p.dtype, device=p.device)
+        return torch.mul(p, q, out=self._scratch[key][: p.numel()].view(p.shape))
+
     def _parts(self, left: Tensors, right: Tensors) -> Iterator[tuple[int, Term, Tensor, Tensor]]:
         """Number of a law, term, its bilinear form, and the right tensor; parameter by parameter.
 
-        The form of a translation is the sum of the rows of the right tensor.
+        The form of a translation is the sum of the rows of the right tensor. A form may lie in memory that the next
+        one takes again.
         """
         for name, uses in self._uses.items():
             given, other = left[name], right[name]
@@ -86,7 +95,7 @@ class Forms:
             same, p = given is other, _wide(given)
             q = p if same else _wide(other)
             kinds = {self.laws[n].kind for n, _ in uses}
-            product = p * q if kinds & {"diagonal", "scale"} else p
+            product = self._product(p, q) if kinds & {"diagonal", "scale"} else p
             for n, term in uses:
                 match self.laws[n].kind:
                     case "translation":

@@ -72,6 +72,9 @@ class ModuleLaws:
     def values(self, module: nn.Module) -> dict[str, Tensor]:
         """{name of a law: its value} at the module's present parameters, on their device. Floating point."""
         parameters = dict(module.named_parameters(remove_duplicate=False))
+        missing = [name for law in self for name in law.parameters if name not in parameters]
+        if missing:
+            raise ValueError(f"a law speaks of the parameter {missing[0]!r}, which the module does not have.")
         with torch.no_grad():
             return {law.name: law.value(parameters) for law in self.laws}
 

@@ -21,6 +21,7 @@ from clexact.torch.law import ModuleLaw
 from clexact.torch.ledger import Gradients, Ledger
 from clexact.torch.sample import Entries, Sample
 from clexact.torch.settings import read_settings, without_gradient
+from clexact.torch.trace import ONLY_READS
 
 PROBES = 4  # first observed steps at which the slopes <grad h, g> are taken, and then every PROBE_EVERY-th
 PROBE_EVERY = 16
@@ -64,6 +65,8 @@ class LawMonitor:
     ) -> None:
         _check(module, optimizer, every)
         self.module, self.optimizer, self.every = find.unwrapped(module), optimizer, every
+        if optimizer is not None and not find.holds_any(optimizer, self.module):
+            raise ValueError("the optimizer holds no parameter of the module.")
         self.laws = _laws(self.module, laws, example_input, loss)
         self._parameters = _parameters(self.module, self.laws)
         self._size = _count(self.module)
@@ -131,6 +134,7 @@ class LawMonitor:
                 self._backward[index] = self._entries.take(index, parameter.grad.detach())
                 self._first.setdefault(index, self._backward[index])
 
+        setattr(keep, ONLY_READS, True)
         return keep
 
     def _before_step(self, _: torch.optim.Optimizer, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
@@ -373,6 +377,12 @@ def _parameters(module: nn.Module, laws: Sequence[ModuleLaw]) -> dict[str, nn.Pa
     names = list(dict.fromkeys(name for law in laws for name in law.parameters))
     if missing := [name for name in names if name not in named]:
         raise ValueError(f"a law speaks of the parameter {missing[0]!r}, which the module does not have.")
+    meta = {name: torch.empty(named[name].shape, device="meta") for name in names}
+    for law in laws:
+        try:
+            law.value(meta)
+        except (RuntimeError, IndexError) as error:
+            raise ValueError(f"the law '{law.name}' is of a module whose parameters have other shapes.") from error
     return {name: named[name] for name in names}
 
 

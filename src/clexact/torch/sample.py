@@ -23,7 +23,7 @@ class Sample:
     products: Tensor  # (P, 4, 4) inner products of the step, the gradient at it, the start, the gradient by backward()
     top: Tensor  # () largest |gradient| at the step
     changed: Tensor  # (P,) entries of the gradient that are not as backward() left them
-    clipped: Tensor  # (P,) those among them with |gradient| = top that were larger before
+    clipped: Tensor  # (P,) those among them with |gradient| = top that were larger before; 0 if some were smaller
     nonzero: Tensor  # (P,) entries of the gradient that are not 0, of the first backward() after the last step
     short: Tensor  # (P, 2) those with at most 8 (bfloat16) and 11 (float16) significant bits
     stuck: Tensor  # (P,) entries that did not move though their gradient is not 0
@@ -76,11 +76,13 @@ class Entries:
         top = size.max()
         source = torch.where((first != 0).any(1, keepdim=True), first, gradient)
         changed = (gradient != backward) & (backward != 0).any(1, keepdim=True)
+        at_top = changed & (size == top)
+        raised = (at_top & (backward.abs() < top)).any()  # by no clip
         return Sample(
             products=vectors @ vectors.mT,
             top=top,
             changed=changed.sum(1),
-            clipped=(changed & (size == top) & (backward.abs() > top)).sum(1),
+            clipped=(at_top & (backward.abs() > top) & ~raised).sum(1),
             nonzero=(source != 0).sum(1),
             short=torch.stack([(_fits(source, bits) & (source != 0)).sum(1) for bits in (8, 11)], dim=1),
             stuck=((gradient != 0) & (step == 0)).sum(1),

@@ -24,6 +24,7 @@ NO_GRADIENT = {"detach", "bernoulli", "sign", "floor", "ceil", "round", "trunc"}
 COMPOSED = ("einsum", "bilinear", "repeat_interleave")  # read as the operations that they are made of
 VIEWS = {"detach", "view", "reshape", "select", "slice", "transpose", "permute", "t", "unsqueeze", "squeeze", "expand",
          "alias", "narrow", "as_strided", "getitem", "split", "chunk", "unbind", "flatten"}  # fmt: skip
+ONLY_READS = "clexact_only_reads"  # an attribute of hooks that leave gradients as they are
 UNREAD = "it could not be read by torch.export"
 
 
@@ -152,7 +153,8 @@ def _check_regions(program: Any) -> None:
 def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:
     """Run the module once, and refuse gradients that are not those of its operations. Its buffers are not changed."""
     for name, p in module.named_parameters():
-        if p._backward_hooks or p._post_accumulate_grad_hooks:
+        hooks = [*(p._backward_hooks or {}).values(), *(p._post_accumulate_grad_hooks or {}).values()]
+        if not all(getattr(hook, ONLY_READS, False) for hook in hooks):
             raise UnreadableError(f"a hook changes or reads the gradient of {name}")
     if shared := _overlapping(module):
         raise UnreadableError(f"{shared[0]} and {shared[1]} share memory, though they are not one parameter")

@@ -161,6 +161,9 @@ class ModuleLaw:
     evidence: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.formula}  ({self.kind}, {self.count}; {self.status.name})"
+
     @property
     def degree(self) -> Literal[1, 2]:
         """Degree in the parameters."""

@@ -103,7 +103,7 @@ class ModuleLaws:
 
     def __str__(self) -> str:
         lines = [self.headline]
-        lines += [f"  {law.name}: {law.formula}  ({law.kind}, {law.count}; {law.status.name})" for law in self]
+        lines += [f"  {law}" for law in self]
         lines += [f"  not conserved: {law.name}. {why}" for law, why in self.broken]
         lines += [f"  nearly conserved: {law.name}: {law.formula}. {why}" for law, why in self.approximate]
         lines += [f"  not covered: {part.name}: {part.reason}" for part in self.uncovered]

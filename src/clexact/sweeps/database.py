@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -86,6 +87,8 @@ def opened(path: Path, *, write: bool) -> sqlite3.Connection:
         raise ValueError(f"there is no folder {str(path.parent)!r} for the store {path.name!r}.")
     if not write and not path.is_file():
         raise ValueError(f"there is no store {str(path)!r}.")
+    if write and not path.exists():
+        _place(path)
     with explained(path):
         db = connect(path, "rwc" if write else "ro")
         try:
@@ -96,6 +99,19 @@ def opened(path: Path, *, write: bool) -> sqlite3.Connection:
             db.close()
             raise
     return db
+
+
+def _place(path: Path) -> None:
+    """Make an empty store beside the path and link it there, whole, unless another process has put one there.
+
+    SQLite refuses at once, without patience, where two processes turn one new file to WAL. Where no link can be made,
+    the file is made in place.
+    """
+    with suppress(OSError, sqlite3.Error), tempfile.TemporaryDirectory(dir=path.parent, prefix=".clexact-") as folder:
+        new = Path(folder, path.name)
+        with closing(connect(new, "rwc")) as db:
+            _make(db)
+        os.link(new, path)
 
 
 def _make(db: sqlite3.Connection) -> None:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
+from clexact.extras import needed
 from clexact.provenance import engine
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import DONE, FAILED, STOPPED, Budget, Row, died
@@ -183,11 +183,3 @@ def _blocks(plans: Iterable[Plan]) -> Iterator[list[Plan]]:
         cost += plan.cost
     if block:
         yield block
-
-
-def needed(module: str, extra: str) -> Any:
-    """An optional package; ModuleNotFoundError naming the extra that brings it."""
-    try:
-        return import_module(module)
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(f"this needs {module}: pip install 'clexact[{extra}]'.") from None

@@ -13,6 +13,7 @@ from typing import Any
 from clexact import program_verifier
 from clexact.certificate import Verdict, VerdictStatus, check_small, same_flow, verify_bytes
 from clexact.choices import FamilyModel, PythonModel
+from clexact.extras import needed
 from clexact.flow import Flow
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import Row
@@ -45,13 +46,10 @@ def verify_store(path: str | Path, *, rebuild: bool = False, fast: bool = False,
         if jobs == 1:
             yield from filter(None, (_verify(store, rebuild, fast, *row) for row in _listed(store)))
             return
+        joblib = needed("joblib", "sweep", "several jobs need")
+        parallel = joblib.Parallel(jobs, return_as="generator_unordered")
         try:
-            from joblib import Parallel, delayed
-        except ImportError:
-            raise ImportError("several jobs need joblib: pip install 'clexact[sweep]'.") from None
-        parallel = Parallel(jobs, return_as="generator_unordered")
-        try:
-            yield from filter(None, parallel(delayed(check)(*row) for row in _listed(store)))
+            yield from filter(None, parallel(joblib.delayed(check)(*row) for row in _listed(store)))
         except BrokenProcessPool:
             raise ChildProcessError(
                 "a process was killed as it verified (too little memory?); try fewer jobs."

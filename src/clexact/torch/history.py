@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.extras import needed
+
 Floats = NDArray[np.float64]
 
 
@@ -34,10 +36,7 @@ class History:
 
     def to_frame(self) -> Any:
         """One row for each law and step, as a pandas DataFrame; ImportError without pandas."""
-        try:
-            import pandas
-        except ImportError:
-            raise ImportError("this needs pandas: pip install 'clexact[frame]'.") from None
+        pandas = needed("pandas", "frame")
         columns = {"value": self.values, "moved": self.moved, "predicted": self.predicted, "excess": self.excess}
         return pandas.DataFrame(
             {

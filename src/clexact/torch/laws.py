@@ -11,6 +11,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
+from clexact.extras import needed
 from clexact.torch.law import ModuleLaw, Status
 
 
@@ -80,10 +81,7 @@ class ModuleLaws:
 
     def to_frame(self) -> Any:
         """One row a law, as a pandas DataFrame. ImportError, in one sentence, without pandas."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("this needs pandas: pip install 'clexact[frame]'.") from error
+        pandas = needed("pandas", "frame")
         columns = ["name", "kind", "degree", "count", "shape", "formula", "parameters", "status", "evidence", "reason"]
         rows = [
             [law.name, law.kind, law.degree, law.count, law.shape, law.formula, law.parameters, law.status.name,

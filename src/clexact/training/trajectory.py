@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clexact.extras import needed
 from clexact.flow import Flow
 from clexact.model import Model
 from clexact.training.data import Values
@@ -82,10 +83,7 @@ class Trajectory:
 
     def to_frame(self) -> pandas.DataFrame:
         """One row a time: ``time``, ``loss`` and the value of each law."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install 'clexact[frame]'.") from error
+        pandas = needed("pandas", "frame", "to_frame needs")
         columns = {"time": self.times, "loss": self.losses}
         return pandas.DataFrame(columns | dict(zip(self.laws, self.values, strict=True)))
 

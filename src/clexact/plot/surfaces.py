@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.evaluation import PolynomialMap
 from clexact.flow import Flow, GradientFlow
 from clexact.forms import Form, Law
 from clexact.phase import LiftedFlow
@@ -45,23 +46,17 @@ class Smooth:
     gradient: Function
 
 
-def evaluated(polynomial: Polynomial) -> Function:
-    """A polynomial as a function of points (..., D)."""
-    terms = [(monomial, float(c)) for monomial, c in polynomial.items()]
-
-    def value(points: Floats) -> Floats:
-        total = np.zeros(points.shape[:-1])
-        for monomial, c in terms:
-            total = total + c * prod(points[..., v] ** k for v, k in monomial)
-        return np.asarray(total)
-
-    return value
+def together(evaluate: PolynomialMap) -> Function:
+    """Polynomials as one function of points (..., D), with values (..., count)."""
+    return lambda points: evaluate(points.reshape(-1, evaluate.dimension)).reshape(*points.shape[:-1], evaluate.count)
 
 
 def smooth(law: Polynomial | Law) -> Smooth:
     """A law in floating point; where a logarithm or a quotient is not defined, its value is not finite."""
     if isinstance(law, Polynomial):
-        return Smooth(evaluated(law), _stacked([evaluated(p) for p in law.gradient]))
+        D = len(law.variables)
+        value = together(PolynomialMap.of([law], D))
+        return Smooth(lambda points: value(points)[..., 0], together(PolynomialMap.of(law.gradient, D)))
     pairs = [(smooth(p), smooth(weight)) for p, weight in zip(law.factors, law.weights, strict=True)]
     return _product(pairs) if law.form is Form.RATIONAL else _sum_of_logarithms(pairs, smooth(law.rest))
 
@@ -106,10 +101,6 @@ def _sum_of_logarithms(pairs: Sequence[tuple[Smooth, Smooth]], rest: Smooth) -> 
 
 def _log(p: Smooth, points: Floats) -> Floats:
     return np.asarray(np.log(np.abs(p.value(points))))
-
-
-def _stacked(functions: Sequence[Function]) -> Function:
-    return lambda points: np.moveaxis(np.array([f(points) for f in functions]), 0, -1)
 
 
 # --- points on level sets --------------------------------------------------------------------------------------------
@@ -244,21 +235,21 @@ def velocity(flow: Flow, start: Floats, box: Box, seed: int) -> Function:
     draws = np.random.default_rng(seed)
     base = flow.base if isinstance(flow, LiftedFlow) else flow
     if not isinstance(base, GradientFlow):
-        fields = [_stacked([evaluated(p) for p in flow.fields.components(i)]) for i in range(len(flow.fields))]
+        fields = [together(PolynomialMap.of(flow.fields.components(i), len(box))) for i in range(len(flow.fields))]
         weights = draws.normal(size=len(fields)) if len(fields) > 1 else np.ones(1)
         weights = weights / np.linalg.norm(weights)
         return lambda point: sum((w * X(point) for w, X in zip(weights, fields, strict=True)), start=0 * point)
     parts = [p for p in _polynomials(base._coefficients(), base.variables) if p.degree > 0]
-    phi = _stacked([evaluated(p) for p in parts])
-    jacobian = _stacked([evaluated(q) for p in parts for q in p.gradient])
+    evaluate = PolynomialMap.of(parts, len(box))
+    phi = together(evaluate)
     low, high = np.array(box).T
     targets = phi(low + (high - low) * draws.random((TARGETS, len(box))))
     y = targets[np.linalg.norm(targets - phi(start), axis=1).argmax()]
     metric = flow.metric if isinstance(flow, LiftedFlow) else None
-    M = None if metric is None else _stacked([evaluated(p) for p in _polynomials(metric, flow.variables)])
+    M = None if metric is None else together(PolynomialMap.of(_polynomials(metric, flow.variables), len(box)))
 
     def descent(point: Floats) -> Floats:
-        slope = (phi(point) - y) @ jacobian(point).reshape(len(parts), -1)
+        slope = (phi(point) - y) @ evaluate.jacobian(point)
         return np.asarray(-slope if M is None else -M(point) * slope)
 
     return descent

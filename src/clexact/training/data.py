@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.evaluation import Values
 from clexact.model import Model
 from clexact.polynomial import exact
 from clexact.training.loss import Loss, many
 
-Values = NDArray[Any]  # of floats, or of Fractions
 Given = object  # an array, or nested lists
 
 

@@ -10,12 +10,13 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from clexact.dynamics import gradient_flow
+from clexact.evaluation import PolynomialMap, Values
 from clexact.flow import Flow, GradientFlow
 from clexact.model import Model, check_size
 from clexact.phase import LiftedFlow, Phase
-from clexact.training.data import Values, numbers
+from clexact.training.data import numbers
 from clexact.training.loss import Loss, as_loss
-from clexact.training.quantities import PolynomialMap, watched
+from clexact.training.quantities import watched
 from clexact.training.risk import Risk, parameter_vector
 from clexact.training.trajectory import Trajectory
 

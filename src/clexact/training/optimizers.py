@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.draws import Draws
+from clexact.evaluation import Values
 from clexact.model import check_size
 from clexact.polynomial import Number
-from clexact.training.data import Values
 from clexact.training.risk import as_fraction
 
 Gradient = Callable[[Values], Values]

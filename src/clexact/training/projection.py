@@ -15,9 +15,10 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, qr, solve_triangular
 
 from clexact.dynamics import gradient_flow
+from clexact.evaluation import PolynomialMap, Values
 from clexact.model import Model
-from clexact.training.data import Values, numbers
-from clexact.training.quantities import PolynomialMap, watched
+from clexact.training.data import numbers
+from clexact.training.quantities import watched
 from clexact.training.risk import parameter_vector
 
 MAX_STEPS = 200

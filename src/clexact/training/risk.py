@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr, softmax
 
+from clexact.evaluation import Values
 from clexact.model import Model
 from clexact.program import LEAVES, Gate, Node, Program, Shape, apply
 from clexact.reverse import ExactRows, gradients, pull_back_matmul
-from clexact.training.data import Data, Values, numbers
+from clexact.training.data import Data, numbers
 from clexact.training.loss import SQUARED, Loss, as_loss
 
 Function = Callable[[Values], Values]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from clexact.dynamics import gradient_flow
+from clexact.evaluation import PolynomialMap, Values
 from clexact.model import Model, check_size
 from clexact.polynomial import Polynomial
 from clexact.terms import Terms, concatenate
-from clexact.training.data import Values
 from clexact.training.loss import Loss, as_loss
 from clexact.training.optimizers import GD, Optimizer, Rate
-from clexact.training.quantities import PolynomialMap, watched
+from clexact.training.quantities import watched
 from clexact.training.risk import Risk, as_fraction
 from clexact.training.trajectory import Trajectory
 

@@ -20,7 +20,7 @@ from clexact.sweeps.sandbox import Outcome
 
 PATIENCE = 30.0  # seconds in which a scheduler must answer and have a worker
 LOOK = 0.5  # seconds between two looks at the connection
-LOGGERS = ("distributed.client", "tornado.application")  # they tell of lost connections in tracebacks
+LOGGERS = ("distributed", "distributed.client", "tornado.application")  # they tell of lost connections in tracebacks
 
 
 def connected(address: str) -> Client:

@@ -94,7 +94,7 @@ def repaired(rng, document):
             document["lie"]["ranks"] = [sum(len(m) <= k for m in members) for k in range(1, depths + 1)]
         if rng.random() < 0.85:
             document["sha256"] = program_verifier.program_hash(document)
-    except (KeyError, TypeError, ValueError, program_verifier.NotACertificate):
+    except (AttributeError, KeyError, TypeError, ValueError, program_verifier.NotACertificate):
         pass
     return document
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 
 import clexact
+from clexact.cli import run
 from clexact.functions import maximum, relu, tanh
 
 PARAMETERS = {"U": (2, 2), "W": (2, 2), "V": (2, 2)}
@@ -184,3 +185,17 @@ def test_laws_that_were_not_looked_for_are_named(monkeypatch, make):
     assert "scalings" in count.left_out and "may be missing" in json.loads(count.to_json())["left_out"]
     momentum = clexact.certify(clexact.momentum_flow(make()), degree=1, max_depth=0)
     assert momentum.exhibited == momentum.upper or "scalings" in momentum.left_out
+
+
+def test_the_commands_say_it_too(capsys):
+    """All laws of a degree, and a formula for counts, are those of free gates as well."""
+    laws = clexact.polynomial_laws(clexact.gradient_flow(GATED["narrow"]), 2)
+    assert laws.known.endswith(", with free gates") and "with free gates" in laws._repr_html_()
+    assert json.loads(laws.to_json())["scope"] == "all data, generic start, free gates"
+    plain = clexact.polynomial_laws(clexact.gradient_flow(clexact.models.linear([1, 2, 1])), 2)
+    assert "gates" not in plain.known and plain.scope == "all data, generic start"
+    assert run(["laws", "relu", "2", "2", "2"]) == 0 and "with free gates" in capsys.readouterr().out
+    assert run(["orbit", "relu", "2", "2", "2", "--at", "zero"]) == 0 and "with free gates" in capsys.readouterr().out
+    grid = ["fit", "relu", "--grid", "a=1..3,b=1..3,c=1..2", "--sizes", "a b c"]
+    assert run(grid) == 0 and "the counts are those with free gates" in capsys.readouterr().out
+    assert run([*grid, "--json"]) == 0 and json.loads(capsys.readouterr().out)["scope"].endswith("free gates")

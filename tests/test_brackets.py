@@ -165,6 +165,30 @@ def test_random_systems_at_special_points(seed):
         assert explicit.rank == dims[-1]
 
 
+@FEW
+@given(st.integers(0, 10**6))
+def test_counts_and_certificates_of_random_systems(seed):
+    """With explicit brackets alone, closure included: bounds that hold the number, a proof that is verified."""
+    fields = random_system(random.Random(seed))
+    with pytest.MonkeyPatch().context() as patch:
+        patch.setattr(lie, "EXPLICIT_FROM", 0)
+        count = certify(as_clexact(fields), seed=seed)
+    exact = len(fields[0]) - generic_rank(fields, len(fields[0]))
+    assert count.lower <= exact == count.upper
+    assert all(isinstance(w, ExplicitWitness) for w in count.closure.witnesses)
+    assert verify(count.certificate).status is VerdictStatus.VERIFIED
+
+
+@pytest.mark.parametrize("start", ["identity", "rank-deficient"])
+@pytest.mark.parametrize("sizes", [[2, 2, 2], [2, 2, 2, 2, 2]], ids=str)
+def test_special_starts_of_networks(monkeypatch, sizes, start):
+    """The dimensions of jets, whether the members are explicit to the end or become too many."""
+    flow = clexact.gradient_flow(models.linear(sizes))
+    point = clexact.orbit.named_start(flow, start)
+    closure = lie_closure(flow, point, max_depth=5)
+    assert_same_levels(closure, closure_with(monkeypatch, flow, BY_JETS, point, max_depth=5))
+
+
 @pytest.mark.parametrize("power", [4, 9, 20])
 def test_a_chain_that_stalls_for_many_levels(power):
     """d/dx and x^k d/dy at 0: the last of k brackets alone does not vanish there."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clexact.algebra import MAX_FIELDS, Span
+from clexact.algebra import Span
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields, bracket
 from clexact.jets import Jets
@@ -21,8 +21,9 @@ from clexact.linalg import Words
 from clexact.terms import Ints, concatenate, largest
 
 MIN_PRODUCTS, MAX_PRODUCTS = 2 * 10**4, 4 * 10**6  # of terms, in all brackets of a level: 2^depth times the first
-MAX_BITS = 512  # of their coefficients
-PIECE = 10**4  # products at a time, about
+MAX_TERMS, MAX_BITS = 10**6, 512  # of all members together; of their coefficients
+MAX_MEMBERS, PRODUCTS_THERE = 40, 5000  # at a given point, where elimination over Q takes most of the time
+PIECE = 10**4  # products at a time, about, the terms of their factors counted with them
 
 
 class TooLargeError(Exception):
@@ -96,13 +97,14 @@ class Expansion:
     def _brackets(self) -> Iterator[Members]:
         """Brackets of the basis of W_0 with what the level before has added, those with few products first."""
         outer, inner = self._levels[0], self._levels[-1]
-        products = bracket_products(outer.fields, inner.fields)
+        work = _work(outer.fields, inner.fields)
         if len(self._levels) == 1:
-            products = np.triu(products)  # [X, Y] = -[Y, X]
+            work = np.triu(work)  # [X, Y] = -[Y, X]
         left = min(MAX_PRODUCTS, MIN_PRODUCTS << len(self._levels))  # as the cost of the same level by jets grows
-        for chosen in _pieces(products.ravel()):
-            left -= int(products.ravel()[chosen].sum())
-            if left < 0:
+        left = left if self.generic else PRODUCTS_THERE
+        for chosen in _pieces(work.ravel()):
+            left -= int(work.ravel()[chosen].sum())
+            if left < 0 or sum(len(level.fields.terms) for level in self._levels) > MAX_TERMS:
                 raise TooLargeError
             i, j = np.divmod(chosen, len(inner.fields))
             made = bracket(outer.fields.select(i.tolist()), inner.fields.select(j.tolist()))
@@ -112,9 +114,12 @@ class Expansion:
 
     def _independent(self, fields: VectorFields) -> Ints:
         """Which of the fields are independent over Q, as fields, of all before."""
-        chosen = [n for n, X in enumerate(fields) if self._span.add(X)]
-        if len(self._span) > MAX_FIELDS:
-            raise TooLargeError
+        chosen = []
+        for n, X in enumerate(fields):
+            if self._span.add(X):
+                chosen.append(n)
+            if len(self._span) > MAX_MEMBERS:
+                raise TooLargeError
         return np.array(chosen, dtype=np.int64)
 
 
@@ -138,6 +143,12 @@ def values_mod(fields: VectorFields, point: Words, prime: int) -> Words:
 def bracket_products(X: VectorFields, Y: VectorFields) -> Ints:
     """Number of products of terms in [X_i, Y_j], shape (len(X), len(Y)); where it is 0, so is the bracket."""
     return _factors(X) @ _sizes(Y).T + _sizes(X) @ _factors(Y).T
+
+
+def _work(X: VectorFields, Y: VectorFields) -> Ints:
+    """The same with the terms of both, which are copied; 0 where the bracket is 0."""
+    products = bracket_products(X, Y)
+    return np.where(products > 0, products + np.diff(X.field_starts)[:, None] + np.diff(Y.field_starts), 0)
 
 
 def _sizes(X: VectorFields) -> Ints:

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from clexact.brackets import Expansion, ExplicitWitness, TooLargeError, joined
+from clexact.brackets import Expansion, ExplicitWitness, TooLargeError, joined, values_mod
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
@@ -353,7 +353,7 @@ def closed_explicitly(
     norm_bits += factorial(len(basis) + 1).bit_length()
     per_point = 2 * (Fraction(degree, 2 ** (CLOSURE_BITS - 1)) + unlucky_primes(norm_bits))
     family = FieldsFlow(joined([fields, basis]))
-    return _repeated(per_point, lambda: _spanned_at_random_point(family, len(fields), draws), progress)
+    return _repeated(per_point, lambda: _spanned_at_random_point(family, basis, draws), progress)
 
 
 def _size(fields: VectorFields) -> tuple[int, int]:
@@ -362,18 +362,16 @@ def _size(fields: VectorFields) -> tuple[int, int]:
     return int(fields.terms.degrees().max(initial=0)), int(sum(coefs)).bit_length()
 
 
-def _spanned_at_random_point(family: FieldsFlow, fields: int, draws: Draws) -> bool:
-    """Whether a random field and bracket lie in the span of the members after the first ``fields``, a basis there."""
-    prime = draws.prime(CLOSURE_BITS)
+def _spanned_at_random_point(family: FieldsFlow, basis: VectorFields, draws: Draws) -> bool:
+    """Whether a random field and bracket lie in the span of the basis, with which the family ends."""
+    prime, fields = draws.prime(CLOSURE_BITS), family.field_count - len(basis)
     point = draws.residues((family.dimension,), prime)
-    form, count = Echelon(family.dimension, prime), family.seed_size - fields
-    each = np.zeros((1, count, family.seed_size), dtype=np.uint64)
-    each[0, :, fields:] = np.eye(count, dtype=np.uint64)
-    if not form.add(values_at(family, each, point, prime)).all():
+    form = Echelon(family.dimension, prime)
+    if not form.add(values_mod(basis, point, prime)).all():
         return False  # the basis does not span here: nothing is shown
     mixed = np.zeros((2, 1, family.seed_size), dtype=np.uint64)
     mixed[0, 0, :fields] = draws.residues((fields,), prime)
-    mixed[1, 0, fields:] = draws.residues((count,), prime)
+    mixed[1, 0, fields:] = draws.residues((len(basis),), prime)
     further = [values_at(family, mixed[:1], point, prime), values_at(family, mixed, point, prime)]
     return not form.add(np.concatenate(further)).any()
 

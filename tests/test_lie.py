@@ -338,7 +338,7 @@ def test_lie_closure_rejects_points(point, error, message):
 
 
 @pytest.mark.parametrize(
-    ("max_depth", "error"), [(-1, ValueError), (1.0, TypeError), (True, TypeError), (None, TypeError)]
+    ("max_depth", "error"), [(-1, ValueError), (1.0, TypeError), (True, TypeError), ("1", TypeError)]
 )
 def test_lie_closure_rejects_depths(max_depth, error):
     """Integers from 0 on."""

@@ -120,7 +120,7 @@ def test_keys_are_of_the_content_and_the_engine():
     """The same content has one key, however it is said; all else another."""
     same = [
         Case.of("relu", 2, 2, 2),
-        Case.of("relu", 2, 2, 2, bias=False, slope=0, weight_decay=0, degree=2, max_depth=8, loss="full"),
+        Case.of("relu", 2, 2, 2, bias=False, slope=0, weight_decay=0, degree=2, max_depth=None, loss="full"),
         Case.from_dict({"sizes": [2, 2, 2], "family": "relu", "flow": "gradient", "slope": "0/5"}),
     ]
     other = [

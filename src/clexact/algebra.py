@@ -21,7 +21,7 @@ def finite_algebra(fields: VectorFields) -> VectorFields | None:
     """A basis, over Q, of the algebra that the fields generate; None where it is not shown to be finite and small."""
     if len(fields) > MAX_FIELDS or len(fields.terms) > MAX_TERMS:
         return None
-    span = _Span()
+    span = Span()
     found = span.extended(fields)
     n = 0
     while n < len(found):
@@ -40,7 +40,7 @@ def finite_algebra(fields: VectorFields) -> VectorFields | None:
 
 def independent_fields(fields: Iterable[VectorFields]) -> list[VectorFields]:
     """Those of these fields that are independent over Q of the ones before them: a basis of their span, as fields."""
-    return _Span().extended(fields)
+    return Span().extended(fields)
 
 
 def span_dimensions(*families: Iterable[VectorFields]) -> list[int]:
@@ -49,11 +49,14 @@ def span_dimensions(*families: Iterable[VectorFields]) -> list[int]:
     return [len(independent_fields(family)) for family in [*listed, [X for family in listed for X in family]]]
 
 
-class _Span:
+class Span:
     """Independent fields over Q, by exact elimination on their sparse coefficient vectors."""
 
     def __init__(self) -> None:
         self._rows: dict[Key, dict[Key, Fraction]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def extended(self, fields: Iterable[VectorFields]) -> list[VectorFields]:
         """Add all, and return those that were independent of the ones before."""

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from clexact import models, program_certificate, program_verifier, verifier
+from clexact.brackets import ExplicitWitness
 from clexact.display import facts, lines
 from clexact.draws import Draws
 from clexact.dynamics import FLOW_KEYS, rebuild_flow
@@ -318,7 +319,7 @@ def certificate_of(count: LawCount) -> Certificate:
         return Certificate(program_certificate.of_count(count))
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
     written = _written_fields(fields)
-    recipes = find_recipes(fields, closure.point, closure.prime, closure.dims, count.seed)
+    recipes = find_recipes(fields, closure, count.seed)
     data = {
         "format": verifier.FORMAT,
         "version": __version__,
@@ -377,14 +378,21 @@ def _written_fields(fields: VectorFields) -> dict[str, Any]:
     return {"variables": list(fields.variables), "components": components}
 
 
-def find_recipes(
-    fields: VectorFields, point: tuple[Any, ...], prime: int, dims: tuple[int, ...], seed: int
-) -> list[Recipe]:
-    """Nested brackets of few fields each whose values at the point have rank dims[k] for depth at most k."""
-    draws, form = Draws(seed), Echelon(fields.dimension, prime)
-    place = np.array([int(c) for c in point], dtype=np.uint64)
-    chosen: list[Recipe] = []
-    for depth, target in enumerate(dims):
+def find_recipes(fields: VectorFields, closure: LieClosure, seed: int) -> list[Recipe]:
+    """Nested brackets of few fields each whose values at the point have rank dims[k] for depth at most k.
+
+    Explicit witnesses are such brackets, which share those inside them, so that the document is short.
+    """
+    known = [_of_single_fields(witness) for witness in closure.witnesses if isinstance(witness, ExplicitWitness)]
+    chosen = [recipe for recipes in known for recipe in recipes]
+    if len(chosen) == closure.rank:
+        return chosen
+    draws, form = Draws(seed), Echelon(fields.dimension, closure.prime)
+    prime, place = closure.prime, np.array([int(c) for c in closure.point], dtype=np.uint64)
+    known_depth = len(known[-1][0]) - 1 if known else 0  # the first level that may have others
+    for recipes in known:
+        form.add(_recipe_values(fields, recipes, place, prime))
+    for depth, target in list(enumerate(closure.dims))[known_depth:]:
         for width in WIDTHS:
             idle = 0
             while form.rank < target and idle < IDLE:
@@ -395,6 +403,11 @@ def find_recipes(
         if form.rank != target:
             raise ValueError(f"no short recipes of brackets with rank {target} were found; take another seed.")
     return chosen
+
+
+def _of_single_fields(witness: ExplicitWitness) -> list[Recipe]:
+    """The recipes of brackets [X_i, [X_j, ...]]."""
+    return [tuple(((i, 1),) for i in numbers) for numbers in witness.numbers.T.tolist()]
 
 
 def _draw_recipes(draws: Draws, count: int, depth: int, width: int) -> list[Recipe]:

@@ -31,7 +31,6 @@ from clexact.laws import (
 )
 from clexact.lie import (
     ATTEMPTS,
-    MAX_DEPTH,
     RANK_BITS,
     ClosureStatus,
     Grown,
@@ -228,7 +227,7 @@ def certify(
     degree: int = 2,
     seed: int = 0,
     *,
-    max_depth: int = MAX_DEPTH,
+    max_depth: int | None = None,
     progress: Progress | None = None,
     keep_partial: bool = False,
     memory_limit: int | None = None,
@@ -243,6 +242,9 @@ def certify(
 
     ``progress`` is called with (stage, done, total). With ``keep_partial``, Ctrl-C returns the best bounds so far (the
     result says ``interrupted``) instead of raising KeyboardInterrupt.
+
+    ``max_depth`` bounds the depth of brackets. Without it brackets that are small polynomials are made to any depth,
+    others to depth 8, each level of which doubles the cost.
 
     From D = 500 on, sparse brackets at a sparse point are tried first: any point and any brackets prove a bound.
     ``memory_limit`` is in MiB (default: what the machine has): MemoryLimitError before the start if the laws and the
@@ -275,7 +277,7 @@ class _Certification:
         flow: Flow,
         degree: int,
         seed: int,
-        max_depth: int,
+        max_depth: int | None,
         progress: Progress | None,
         memory_limit: int | None = None,
     ) -> None:

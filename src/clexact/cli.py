@@ -131,7 +131,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_output(sub)
         sub.set_defaults(command=command)
     certifier, lister = commands.choices["certify"], commands.choices["laws"]
-    _add_depth(certifier, MAX_DEPTH)
+    _add_depth(certifier, None, f"none while they are small polynomials, else {MAX_DEPTH}")
     certifier.add_argument("--laws", action="store_true", help="print the laws too")
     fitter = _add_fit(commands)
     for sub in (certifier, lister, fitter):
@@ -145,7 +145,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_input(traveller)
     starts = ", ".join(STARTS)
     traveller.add_argument("--at", required=True, metavar="START", help=f"{starts}, or a file of rationals")
-    _add_depth(traveller, ORBIT_DEPTH)
+    _add_depth(traveller, ORBIT_DEPTH, str(ORBIT_DEPTH))
     _add_output(traveller)
     traveller.set_defaults(command=_orbit)
     library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
@@ -197,8 +197,8 @@ def _add_results(commands: argparse._SubParsersAction[Parser]) -> None:
     lister.set_defaults(command=results_command.run)
 
 
-def _add_depth(parser: argparse.ArgumentParser, default: int) -> None:
-    text = f"depth of nested brackets (default {default})"
+def _add_depth(parser: argparse.ArgumentParser, default: int | None, said: str) -> None:
+    text = f"depth of nested brackets, at most (default: {said})"
     parser.add_argument("--max-depth", type=int, default=default, metavar="K", help=text)
 
 

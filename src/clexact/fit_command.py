@@ -24,7 +24,7 @@ from clexact.flow import Flow
 from clexact.formula import Formula
 from clexact.gates import qualification
 from clexact.inputs import read_flow
-from clexact.lie import MAX_DEPTH, error_bits
+from clexact.lie import error_bits
 from clexact.limits import Limits, limits
 from clexact.memory import MemoryLimitError
 from clexact.models import FAMILIES
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sizes", metavar="ORDER", help='order of the sizes of the family, such as "n r m" or "n 3 m"')
     parser.add_argument("--max-dimension", type=int, metavar="D", help="skip networks of more than D coordinates")
     parser.add_argument("--degree", type=int, default=2, metavar="K", help="degree of the polynomial laws (default 2)")
-    parser.add_argument("--max-depth", type=int, default=MAX_DEPTH, metavar="K", help="depth of nested brackets")
+    parser.add_argument("--max-depth", type=int, metavar="K", help="depth of nested brackets, at most")
     parser.add_argument("--table", action="store_true", help="one row for each size, with its bounds")
     parser.add_argument("--latex", action="store_true", help="print the formula as LaTeX")
 

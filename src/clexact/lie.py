@@ -7,6 +7,7 @@ e\,X(\theta))$. Random members are as good as a basis.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,10 +18,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from clexact.bounds import check_bounds
+from clexact.brackets import Expansion, ExplicitWitness, TooLargeError, joined, values_mod
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
-from clexact.flow import Flow, as_flow
+from clexact.flow import FieldsFlow, Flow, as_flow
 from clexact.jets import Jet, Jets
 from clexact.laws import independent, proposed_laws
 from clexact.linalg import Words, residues
@@ -32,7 +34,9 @@ CLOSURE_BITS = 61  # large primes make the error of a closure small
 MAX_ERROR = Fraction(1, 2**100)
 ATTEMPTS = 3  # points and primes that a caller may draw; the error of a closure counts them all
 MAX_POINTS = 40  # of a closure
-MAX_DEPTH = 8
+MAX_DEPTH = 8  # of brackets from jets, by default
+EXPLICIT_FROM = 3  # depth from which brackets are made as explicit polynomials, if they are small
+MAX_EXPANDED = 5000  # terms of the fields for that
 MEMORY = 2**25  # 64-bit words of one evaluation
 FIRST_BATCH, LARGEST_BATCH = 8, 512
 MISSES = 2  # members that do not raise the rank before a level counts as exhausted
@@ -57,6 +61,11 @@ class Witness:
     depth: int
     seeds: Words
 
+    @property
+    def count(self) -> int:
+        """How many members."""
+        return int(self.seeds.shape[1])
+
 
 @dataclass(frozen=True, eq=False)
 class SparseWitness:
@@ -78,7 +87,7 @@ class LieClosure:
     prime: int
     seed: int
     generic: bool  # whether the point was drawn from all points, not given and not sparse
-    witnesses: tuple[Witness | SparseWitness, ...]
+    witnesses: tuple[Witness | ExplicitWitness | SparseWitness, ...]
 
     @property
     def rank(self) -> int:
@@ -166,7 +175,7 @@ class Ranked(Protocol):
 
 
 F = TypeVar("F", bound=Ranked)
-W = TypeVar("W", Witness, SparseWitness)
+W = TypeVar("W", Witness | ExplicitWitness, SparseWitness)
 
 
 class Grown(Generic[F, W]):
@@ -184,31 +193,91 @@ class Grown(Generic[F, W]):
         return (*self._finished, *([self.form.rank] if under_way else []))
 
 
-class Growth(Grown[Echelon, Witness]):
-    """Random members at a dense point."""
+class Growth(Grown[Echelon, Witness | ExplicitWitness]):
+    """Members at a dense point: random ones from jets; deep brackets as explicit polynomials, while they are small."""
 
     def __init__(self, flow: Flow, point: Words, prime: int) -> None:
         super().__init__(point, prime, Echelon(flow.dimension, prime))
+        self.expansion: Expansion | None = None  # where all members are explicit
 
     def run(
-        self, flow: Flow, limit: int, max_depth: int, draws: Draws, *, stop_at_stall: bool, progress: Progress | None
+        self,
+        flow: Flow,
+        limit: int,
+        max_depth: int | None,
+        draws: Draws,
+        *,
+        stop_at_stall: bool,
+        progress: Progress | None,
     ) -> None:
-        """Draw members level by level until the rank is ``limit``, a level adds nothing, or the depth is exhausted."""
-        for depth in range(max_depth + 1):
-            self._run_level(flow, depth, limit, draws, progress)
+        """Add members level by level until the rank is ``limit``, a level adds nothing, or the depth is exhausted."""
+        for depth in itertools.count():
+            if depth == EXPLICIT_FROM:
+                self.expansion = self._expanded(flow, generic=stop_at_stall)
+            if max_depth is not None and depth > max_depth:
+                break
+            if not self._expand_level(depth, limit, progress):
+                if max_depth is None and depth > MAX_DEPTH:
+                    break
+                self._run_level(flow, depth, limit, draws, progress)
             self._finished.append(self.form.rank)
             stalled = depth > 0 and self._finished[-1] == self._finished[-2]
-            if self.form.rank >= limit or (stop_at_stall and stalled):
+            if self.form.rank >= limit or (stop_at_stall and stalled) or (self.expansion and self.expansion.complete):
                 break
         if self.form.rank == limit < flow.dimension:
             self._look_beyond(flow, len(self._finished) - 1, limit, draws)
 
     def _look_beyond(self, flow: Flow, depth: int, limit: int, draws: Draws) -> None:
-        """One more member of this depth and of the next: a rank above the limit contradicts the laws that set it."""
-        for k in (depth, depth + 1):
+        """One more member of this depth and of the next: a rank above the limit contradicts the laws that set it.
+
+        Not beyond the depth from which brackets are explicit, where jets would take too long.
+        """
+        first = min(depth, EXPLICIT_FROM - 1)
+        for k in (first, first + 1):
             seeds = draws.residues((k + 1, 1, flow.seed_size), self.prime)
             self.form.add(values_at(flow, seeds, self.point, self.prime))
         check_bounds(self.form.rank, limit, f"the dimension of W of {flow.description}")
+
+    def proved_at(self, point: Sequence[Number] | None) -> bool:
+        """Whether the rank is exact at a given point: it is that of a basis, over Q, of the whole algebra."""
+        made = self.expansion
+        return point is not None and made is not None and made.complete and made.basis.rank_at(point) == self.form.rank
+
+    def closed(self, flow: Flow, draws: Draws, progress: Progress | None) -> Fraction | None:
+        """The error with which the members found are closed under brackets, None where that is not shown."""
+        if self.expansion:
+            return closed_explicitly(self.expansion.fields, self.expansion.basis, draws, progress)
+        return closed(flow, self.witnesses, draws, progress)
+
+    def _expanded(self, flow: Flow, *, generic: bool) -> Expansion | None:
+        """The levels so far as explicit polynomials, if they are small; their members take the place of those drawn."""
+        if flow.expanded_size > MAX_EXPANDED:
+            return None
+        found = Expansion(flow.fields, self.point, self.prime, generic=generic)
+        try:
+            for rank in self._finished:
+                found.grow(rank if generic else flow.dimension + 1)
+                if found.form.rank < rank:
+                    return None
+        except TooLargeError:
+            return None
+        self.form, self.witnesses = found.form, list(found.witnesses)
+        return found
+
+    def _expand_level(self, depth: int, limit: int, progress: Progress | None) -> bool:
+        """Whether the level could be made of explicit polynomials."""
+        if self.expansion is None:
+            return False
+        made = self.expansion
+        try:
+            made.grow(limit)
+        except TooLargeError:
+            self.expansion = None
+        finally:
+            self.witnesses[:] = made.witnesses
+        if progress:
+            progress(f"brackets of depth {depth}", self.form.rank, limit)
+        return self.expansion is not None
 
     def _run_level(self, flow: Flow, depth: int, limit: int, draws: Draws, progress: Progress | None) -> None:
         misses, batch = 0, FIRST_BATCH
@@ -251,7 +320,12 @@ def error_bits(error: Fraction) -> int:
     return (error.denominator // error.numerator).bit_length() - 1
 
 
-def closed(flow: Flow, witnesses: Sequence[Witness], draws: Draws, progress: Progress | None = None) -> Fraction | None:
+def closed(
+    flow: Flow,
+    witnesses: Sequence[Witness | ExplicitWitness],
+    draws: Draws,
+    progress: Progress | None = None,
+) -> Fraction | None:
     r"""Test that the span of the brackets over Q(theta) holds every field and every bracket of a field with it.
 
     Returns the probability of error, at most 2^-100, or None if it is not closed (or the sizes are beyond the bound).
@@ -260,19 +334,60 @@ def closed(flow: Flow, witnesses: Sequence[Witness], draws: Draws, progress: Pro
     """
     counts = {w.depth: 0 for w in witnesses}
     for w in witnesses:
-        counts[w.depth] += w.seeds.shape[1]
+        counts[w.depth] += w.count
     depths = [depth for depth, count in counts.items() for _ in range(count)]
     per_point = closure_error(flow, depths, 1 + len(counts))
+    return _repeated(per_point, lambda: _closed_at_random_point(flow, counts, draws), progress)
+
+
+def _repeated(per_point: Fraction, test: Callable[[], bool], progress: Progress | None) -> Fraction | None:
+    """The error of as many tests as make it at most 2^-100; None if one fails, or too many would be needed."""
     points, total = 0, Fraction(ATTEMPTS)
     while total > MAX_ERROR:
-        if points == MAX_POINTS or per_point >= 1:
-            return None
-        if not _closed_at_random_point(flow, counts, draws):
+        if points == MAX_POINTS or per_point >= 1 or not test():
             return None
         points, total = points + 1, total * per_point
         if progress:
             progress("closure at random points", points, MAX_POINTS)
     return total
+
+
+def closed_explicitly(
+    fields: VectorFields, basis: VectorFields, draws: Draws, progress: Progress | None = None
+) -> Fraction | None:
+    r"""As ``closed``, for a basis that is explicit: tested are a random X and [X, B], B in the span of the basis.
+
+    Were the span over Q(theta) not closed, a minor of the K members and one of these two would be a nonzero polynomial
+    over Z in the point and the coefficients of X and B, whose degree and norm are bounded as in ``closure_error``.
+    """
+    sizes = [_size(X) for X in basis]
+    whole, spanning = _size(fields), _size(basis)
+    degree = sum(d for d, _ in sizes) + whole[0] + spanning[0] + 2
+    norm_bits = sum(bits for _, bits in [*sizes, whole, spanning]) + (whole[0] + spanning[0]).bit_length()
+    norm_bits += factorial(len(basis) + 1).bit_length()
+    per_point = 2 * (Fraction(degree, 2 ** (CLOSURE_BITS - 1)) + unlucky_primes(norm_bits))
+    family = FieldsFlow(joined([fields, basis]))
+    return _repeated(per_point, lambda: _spanned_at_random_point(family, basis, draws), progress)
+
+
+def _size(fields: VectorFields) -> tuple[int, int]:
+    """Degree of the components, and bits of the sum of all absolute coefficients, denominators cleared."""
+    coefs = map(abs, fields.terms.coef.tolist())
+    return int(fields.terms.degrees().max(initial=0)), int(sum(coefs)).bit_length()
+
+
+def _spanned_at_random_point(family: FieldsFlow, basis: VectorFields, draws: Draws) -> bool:
+    """Whether a random field and bracket lie in the span of the basis, with which the family ends."""
+    prime, fields = draws.prime(CLOSURE_BITS), family.field_count - len(basis)
+    point = draws.residues((family.dimension,), prime)
+    form = Echelon(family.dimension, prime)
+    if not form.add(values_mod(basis, point, prime)).all():
+        return False  # the basis does not span here: nothing is shown
+    mixed = np.zeros((2, 1, family.seed_size), dtype=np.uint64)
+    mixed[0, 0, :fields] = draws.residues((fields,), prime)
+    mixed[1, 0, fields:] = draws.residues((len(basis),), prime)
+    further = [values_at(family, mixed[:1], point, prime), values_at(family, mixed, point, prime)]
+    return not form.add(np.concatenate(further)).any()
 
 
 def _closed_at_random_point(flow: Flow, counts: dict[int, int], draws: Draws) -> bool:
@@ -290,7 +405,7 @@ def _closed_at_random_point(flow: Flow, counts: dict[int, int], draws: Draws) ->
 
 
 def lie_closure(
-    flow: Flow | VectorFields, point: Sequence[Number] | None = None, *, seed: int = 0, max_depth: int = MAX_DEPTH
+    flow: Flow | VectorFields, point: Sequence[Number] | None = None, *, seed: int = 0, max_depth: int | None = None
 ) -> LieClosure:
     r"""Dimensions of $W_0(\theta) \subset W_1(\theta) \subset \cdots$ at a point, with witness brackets.
 
@@ -301,7 +416,8 @@ def lie_closure(
     rank of the laws' gradients.
 
     ``point``: D integers or rationals; ValueError for another length, TypeError for floats. ``max_depth``: brackets
-    of at most that depth (each level doubles the cost), at least 0.
+    of at most that depth, at least 0. Where they are small as polynomials depth costs little, and without ``max_depth``
+    there is no bound; else each level doubles the cost, and depth 8 is the last.
 
     >>> lie_closure(VectorFields.from_strings(["x", "y", "z"], [["1", "0", "0"], ["0", "1", "x"]]))
     LieClosure(dim W = 2 -> 3 of 3, proved)
@@ -343,12 +459,12 @@ def settle(
     """What is known of the last dimension, at the point given or a generic one: exact, closed, or a lower bound."""
     dims = growth.dims
     check_bounds(dims[-1], limit, f"the dimension of W of {flow.description}")
-    if dims[-1] == limit or (not flow.truncated and spanned_by_few(flow, dims[-1], given)):
+    if dims[-1] == limit or (not flow.truncated and (spanned_by_few(flow, dims[-1], given) or growth.proved_at(given))):
         return ClosureStatus.PROVED, Fraction(0)
     if flow.truncated:  # that a part of the fields is closed says nothing of the whole
         return ClosureStatus.OPEN, Fraction(0)
     stalled = len(dims) > 1 and dims[-1] == dims[-2]
-    error = closed(flow, growth.witnesses, draws, progress) if given is None and stalled else None
+    error = growth.closed(flow, draws, progress) if given is None and stalled else None
     return (ClosureStatus.OPEN, Fraction(0)) if error is None else (ClosureStatus.CLOSED, error)
 
 
@@ -369,8 +485,10 @@ def vanishes(flow: Flow, point: Sequence[Number]) -> bool:
     return not any(flow.fields.values(point).values())
 
 
-def check_depth(max_depth: int) -> None:
-    """TypeError or ValueError unless the depth is an integer >= 0."""
+def check_depth(max_depth: int | None) -> None:
+    """TypeError or ValueError unless the depth is an integer >= 0, or None."""
+    if max_depth is None:
+        return
     if isinstance(max_depth, bool) or not isinstance(max_depth, int):
         raise TypeError(f"max_depth must be an integer, not {max_depth!r}.")
     if max_depth < 0:

@@ -17,6 +17,7 @@ import flint
 import numpy as np
 
 from clexact import program_verifier as verifier
+from clexact.brackets import ExplicitWitness
 from clexact.echelon import Echelon
 from clexact.flow import GradientFlow
 from clexact.lie import SparseWitness, Witness
@@ -123,7 +124,10 @@ def of_count(count: LawCount) -> dict[str, Any]:
     numbers = independent_laws(flow, families, shown)
     if len(numbers) != count.lower:
         families, numbers = [{"polynomials": [str(h) for h in count.laws]}], list(count.shown.laws)
-    seeds = [member for witness in closure.witnesses for member in seeds_of(witness)]
+    drawn = [witness for witness in closure.witnesses if not isinstance(witness, ExplicitWitness)]
+    if len(drawn) < len(closure.witnesses):
+        raise ValueError("a program-level certificate holds brackets of members drawn, not of fields by their numbers.")
+    seeds = [member for witness in drawn for member in seeds_of(witness)]
     return document(flow, families, numbers, shown, Members(_place(closure.point, closure.prime), seeds))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from clexact._kernels.sparse import SparseForm
 from clexact.draws import Draws
 from clexact.flow import GradientFlow
-from clexact.lie import Grown, Progress, SparseWitness, nested_bracket
+from clexact.lie import MAX_DEPTH, Grown, Progress, SparseWitness, nested_bracket
 from clexact.linalg import Words
 from clexact.sparsejets import Part, SparseJet, SparseJets, compressed
 from clexact.terms import Ints
@@ -56,9 +56,9 @@ class SparseGrowth(Grown[SparseForm, SparseWitness]):
         super().__init__(point, prime, SparseForm(flow.dimension, prime))
         self._flow, self._walks = flow, flow.walks(support, draws)
 
-    def run(self, limit: int, max_depth: int, progress: Progress | None) -> None:
+    def run(self, limit: int, max_depth: int | None, progress: Progress | None) -> None:
         """Draw members level by level until the rank is ``limit`` or the depth is exhausted; MemoryError on fill-in."""
-        for depth in range(max_depth + 1):
+        for depth in range((MAX_DEPTH if max_depth is None else max_depth) + 1):
             self._run_level(depth, limit, progress)
             self._finished.append(self.form.rank)
             stalled = depth > 0 and self._finished[-1] == self._finished[-2]

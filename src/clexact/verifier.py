@@ -5,7 +5,7 @@
 Checked, in this order (docs/certificate.md has the format and the mathematics):
 1. every law h is one: X h = sum_j X_j dh/dx_j is the zero polynomial over Z for every field X;
 2. the gradients of the laws listed have the rank claimed modulo a prime at an integer point;
-3. so have the values of the brackets listed, computed with dual numbers;
+3. so have the values of the brackets listed, computed with dual numbers, the brackets inside them multiplied out;
 4. the bounds: upper = D - rank of the brackets; lower = the rank of the laws, or D - rank of the brackets when the
    family is closed under brackets: at most one field (proved), or shown at fresh random points (error <= 2^-100).
 A rank modulo a prime at an integer point never exceeds the generic rank over Q, so 2 and 3 are proofs.
@@ -18,7 +18,9 @@ import json
 import random
 import re
 import sys
+from collections import Counter
 from fractions import Fraction
+from functools import cached_property
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,7 @@ NAME, NUMBER = r"[^\W\d]\w*'*(?:\[\d+(?:,\d+)*\])?", r"\d+(?:/[1-9]\d*)?"
 MAX_DIGITS, MAX_PRIME, MAX_WORK, MAX_DEPTH, MAX_BITS = 4000, 2**64, 2 * 10**7, 12, 10**9
 ERROR_BITS, CLOSURE_BITS, MAX_POINTS = 100, 61, 60
 MAX_PRODUCTS = 10**6  # of the terms of one law and one field
+MAX_STEPS, MAX_COEFFICIENT = 8 * 10**6, 16000  # to multiply out brackets, in all; bits of what is multiplied
 SEVERITY = (0, 3, 1, 2)  # exit statuses from good to bad: verified, undecided, false, not a certificate
 
 Poly = dict[tuple[tuple[int, int], ...], Any]  # {((variable, power), ...): Fraction or int}
@@ -161,10 +164,15 @@ def partials(p: Poly) -> dict[int, Poly]:
 
 
 def moves(gradient: dict[int, Poly], field: dict[int, Poly]) -> bool:
-    """Whether sum_j field_j dh/dx_j is not the zero polynomial, exactly."""
-    out: Poly = {}
+    """Whether a polynomial with this gradient is not conserved by the field."""
     products = sum(len(gradient[j]) * len(field[j]) for j in gradient.keys() & field.keys())
     within(products <= MAX_PRODUCTS, "a law and a field have too many terms to be multiplied")
+    return bool(derivative(gradient, field))
+
+
+def derivative(gradient: dict[int, Poly], field: dict[int, Poly]) -> Poly:
+    """sum_j field_j dh/dx_j, exactly, from the gradient of h."""
+    out: Poly = {}
     for j in gradient.keys() & field.keys():
         for m, a in gradient[j].items():
             for n, b in field[j].items():
@@ -173,7 +181,28 @@ def moves(gradient: dict[int, Poly], field: dict[int, Poly]) -> bool:
                     powers[v] = powers.get(v, 0) + k
                 key = tuple(sorted(powers.items()))
                 out[key] = out.get(key, 0) + a * b
-    return any(out.values())
+    return {m: c for m, c in out.items() if c}
+
+
+def lie_bracket(a: dict[int, Poly], b: dict[int, Poly]) -> dict[int, Poly]:
+    """The components of [a, b] = da b - db a."""
+    out: dict[int, Poly] = {}
+    for sign, one, other in ((1, a, b), (-1, b, a)):
+        for j, p in one.items():
+            add(out.setdefault(j, {}), derivative(partials(p), other), sign)
+    return nonzero(out)
+
+
+def add(total: Poly, p: Poly, c: int) -> None:
+    """total += c * p."""
+    for m, x in p.items():
+        total[m] = total.get(m, 0) + c * x
+
+
+def nonzero(components: dict[int, Poly]) -> dict[int, Poly]:
+    """The same without zeros."""
+    kept = {j: {m: c for m, c in p.items() if c} for j, p in components.items()}
+    return {j: p for j, p in kept.items() if p}
 
 
 def product(a: Jet, b: Jet, p: int) -> Jet:
@@ -244,6 +273,7 @@ class Member:
     """A vector field of the Lie algebra, with bounds of its size."""
 
     depth: int  # of nested brackets
+    nested: int  # how many of them are evaluated by dual numbers inside one another
     degree: int
     bits: int  # of the sum of the absolute coefficients, at most
     work: int  # multiplications of jets to evaluate it
@@ -254,14 +284,33 @@ class Member:
 
 
 class Field(Member):
-    """A field of the family."""
+    """A field with its components: one of the family, or a member multiplied out."""
 
-    def __init__(self, components: dict[int, Poly]) -> None:
+    def __init__(self, components: dict[int, Poly], depth: int = 0) -> None:
         terms = [(m, c) for p in components.values() for m, c in p.items()]
-        self.components, self.depth = components, 0
+        self.components, self.depth, self.nested = components, depth, 0
         self.degree = max((sum(k for _, k in m) for m, _ in terms), default=0)
         self.bits = int(sum(abs(c) for _, c in terms)).bit_length()
         self.work = 1 + sum(1 + sum(k.bit_length() for _, k in m) for m, _ in terms)
+
+    @cached_property
+    def longest(self) -> int:
+        """The most variables of a monomial."""
+        return max((len(m) for p in self.components.values() for m in p), default=0)
+
+    @cached_property
+    def holding(self) -> dict[int, int]:
+        """{variable: how many of the terms hold it}."""
+        out: dict[int, int] = {}
+        for v in (v for p in self.components.values() for m in p for v, _ in m):
+            out[v] = out.get(v, 0) + 1
+        return out
+
+    @cached_property
+    def steps(self) -> int:
+        """What it takes to form all partial derivatives, for which a component costs as much as some monomials."""
+        each = sum((1 + len(m)) ** 2 for p in self.components.values() for m in p)
+        return 9 * len(self.components) + each * (1 + self.bits // 64)
 
     def at(self, theta: list[Jet], p: int, bit: int) -> dict[int, Jet]:
         return evaluate(self.components, theta, p)
@@ -274,6 +323,7 @@ class Combination(Member):
         self.parts = parts
         members = [m for _, m in parts]
         self.depth, self.degree = max(m.depth for m in members), max(m.degree for m in members)
+        self.nested = max(m.nested for m in members)
         self.bits = max(abs(c).bit_length() + m.bits for c, m in parts) + len(parts).bit_length()
         self.work = 1 + sum(m.work for m in members)
 
@@ -291,11 +341,12 @@ class Bracket(Member):
     def __init__(self, a: Member, b: Member) -> None:
         self.a, self.b = a, b
         self.depth, self.degree = 1 + max(a.depth, b.depth), a.degree + b.degree
+        self.nested = 1 + max(a.nested, b.nested)
         self.bits, self.work = (a.degree + b.degree).bit_length() + a.bits + b.bits, 3 * (a.work + 2 * b.work)
-        within(self.work <= MAX_WORK and self.depth <= MAX_DEPTH, "the brackets are too deep to be evaluated")
+        within(self.work <= MAX_WORK and self.nested <= MAX_DEPTH, "the brackets are too deep to be evaluated")
 
     def at(self, theta: list[Jet], p: int, bit: int) -> dict[int, Jet]:
-        e = 1 << (bit + self.depth - 1)
+        e = 1 << (bit + self.nested - 1)
         a_moved = self.a.at(moved(theta, self.b.at(theta, p, bit), e), p, bit)
         a = {j: {s: x for s, x in jet.items() if not s & e} for j, jet in a_moved.items()}
         out: dict[int, Jet] = {}
@@ -303,6 +354,53 @@ class Bracket(Member):
             for j, jet in value.items():
                 accumulate(out.setdefault(j, {}), {s & ~e: x for s, x in jet.items() if s & e}, sign, p)
         return out
+
+
+class Expansion:
+    """Brackets inside brackets multiplied out, as long as MAX_STEPS suffice for all of a document."""
+
+    def __init__(self) -> None:
+        self.left, self.known = MAX_STEPS, dict[Member, Member]()
+
+    def bracket(self, a: Member, b: Member) -> Bracket:
+        """[a, b], either multiplied out if it is a bracket: evaluated one in the other they take 3^depth."""
+        return Bracket(self.field(a) if a.nested else a, self.field(b) if b.nested else b)
+
+    def field(self, member: Member) -> Member:
+        """The same as a ``Field``, or as it is where that takes too much."""
+        if member not in self.known:
+            self.known[member] = self.multiplied_out(member)
+        return self.known[member]
+
+    def multiplied_out(self, member: Member) -> Member:
+        if isinstance(member, Combination):
+            parts = [(c, m) for c, m in member.parts if isinstance(m, Field)]
+            if len(parts) == len(member.parts) and self.affords(sum(m.steps for _, m in parts), member.bits):
+                out: dict[int, Poly] = {}
+                for c, m in parts:
+                    for j, p in m.components.items():
+                        add(out.setdefault(j, {}), p, c)
+                return Field(nonzero(out), member.depth)
+        if isinstance(member, Bracket):
+            a, b = self.field(member.a), self.field(member.b)
+            if not (isinstance(a, Field) and isinstance(b, Field)):
+                return member
+            if self.affords(len(a.components) + len(b.components), 0) and self.affords(steps(a, b), member.bits):
+                return Field(lie_bracket(a.components, b.components), member.depth)
+        return member
+
+    def affords(self, steps: int, bits: int) -> bool:
+        """Whether so many steps are left; if so they are taken."""
+        affordable = steps <= self.left and bits <= MAX_COEFFICIENT
+        self.left -= steps * affordable
+        return affordable
+
+
+def steps(a: Field, b: Field) -> int:
+    """What it takes to multiply out [a, b]: products of terms, counted with the lengths of their factors."""
+    products = sum(x.holding.get(j, 0) * len(p) for x, y in ((a, b), (b, a)) for j, p in y.components.items())
+    length = 1 + a.longest + b.longest + (a.bits + b.bits) // 64
+    return products * length + a.steps + b.steps
 
 
 def moved(theta: list[Jet], direction: dict[int, Jet], e: int) -> list[Jet]:
@@ -385,21 +483,25 @@ class Checker:
     def check_brackets(self) -> int:
         data = typed(self.doc["lie"], dict, "lie", ["prime", "point", "nodes", "basis", "ranks"])
         p, point = self.place(data, "lie")
-        nodes: list[Member] = []
+        nodes, expansion = list[Member](), Expansion()
         for n, node in enumerate(typed(data["nodes"], list, "lie.nodes")):
-            nodes.append(self.read_node(typed(node, dict, f"node {n}"), nodes, n))
+            nodes.append(self.read_node(typed(node, dict, f"node {n}"), nodes, n, expansion))
         basis = [index(n, len(nodes), "a node of the basis") for n in typed(data["basis"], list, "lie.basis")]
         self.basis, ranks = [nodes[n] for n in basis], typed(data["ranks"], list, "lie.ranks")
+        truth(len(basis) <= self.D, f"the brackets of the basis are not independent: they are more than {self.D}")
         rows = rows_at(self.basis, point, p)
         truth(ranks and all(type(r) is int for r in ranks), "lie.ranks must list the rank of each depth")
+        found, depths = self.rank(rows, p), Counter(node.depth for node in self.basis)
+        truth(found == len(rows), f"the brackets of the basis are not independent: their rank is {found}")
+        below = 0  # of a basis that is independent every part is
         for depth, claimed in enumerate(ranks):
-            found = self.rank([row for row, node in zip(rows, self.basis, strict=True) if node.depth <= depth], p)
-            truth(found == claimed, f"brackets of depth {depth} or less have rank {found}, not {str(claimed)[:20]}")
-        truth(found == len(self.basis), "the brackets of the basis are not independent")
+            below += depths[depth]
+            truth(claimed == below, f"brackets of depth {depth} or less have rank {below}, not {str(claimed)[:20]}")
+        truth(below == found, "the basis has brackets deeper than lie.ranks")
         self.said.append(f"{found} brackets of the fields have rank {found} mod {p} at a point")
         return found
 
-    def read_node(self, node: dict[str, Any], earlier: list[Member], n: int) -> Member:
+    def read_node(self, node: dict[str, Any], earlier: list[Member], n: int, expansion: Expansion) -> Member:
         if list(node) == ["combination"]:
             parts = typed(node["combination"], dict, f"node {n}")
             form(parts and all(re.fullmatch("[0-9]{1,9}", i) for i in parts), f"node {n} must name fields by numbers")
@@ -408,7 +510,7 @@ class Checker:
         form(list(node) == ["bracket"], f"node {n} must be a combination or a bracket")
         pair = typed(node["bracket"], list, f"node {n}")
         form(len(pair) == 2, f"node {n}: a bracket has two nodes")
-        return Bracket(*(earlier[index(i, n, f"a node in node {n}")] for i in pair))
+        return expansion.bracket(*(earlier[index(i, n, f"a node in node {n}")] for i in pair))
 
     def check_claim(self, independent: int, brackets: int) -> None:
         kind = typed(self.doc["closure"], dict, "closure", ["kind"])["kind"]

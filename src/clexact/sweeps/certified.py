@@ -171,7 +171,7 @@ class _Run:
         self.dimension = flow.dimension
         self.stages["flow"] = time.perf_counter() - start
         if case.at is not None:
-            self.orbit = orbit_dimension(flow, case.start, seed=case.seed, max_depth=case.depth)
+            self.orbit = orbit_dimension(flow, case.start, seed=case.seed, max_depth=case.depth or 0)
             self.status, self.note = DONE, "of a special start no certificate is made"
             return
         count = certify(

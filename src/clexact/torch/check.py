@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from clexact.torch.law import ModuleLaw
-from clexact.torch.trace import arguments
+from clexact.torch.trace import arguments, unwrapped
 
 
 def check(
@@ -30,8 +31,38 @@ def check(
     \nabla L\rangle|$ of the numbers of the law over the sum of the absolute sizes of its terms, and at least the
     largest entry of the gradient: rounding, about 1e-15 in float64, if the law holds. The module is not changed.
     """
-    parameters, gradients = random_gradient(module, example_input, loss, class_axis, dtype, seed)
-    return {law.name: residual(law, parameters, gradients) for law in laws}
+    return checked(module, example_input, laws, loss=loss, class_axis=class_axis, dtype=dtype, seed=seed)[0]
+
+
+def checked(
+    module: nn.Module,
+    example: Any,
+    laws: Iterable[ModuleLaw],
+    *,
+    loss: str | None,
+    class_axis: int | None,
+    dtype: torch.dtype = torch.float64,
+    seed: int,
+) -> tuple[dict[str, float], torch.dtype]:
+    """As ``check``, and the lowest precision of what the gradient passes on its way, whose rounding is in it."""
+    with Precision(dtype) as met:
+        parameters, gradients = random_gradient(unwrapped(module), example, loss, class_axis, dtype, seed)
+    return {law.name: residual(law, parameters, gradients) for law in laws}, met.lowest
+
+
+class Precision(TorchFunctionMode):  # type: ignore[misc]
+    """Notes the lowest precision of tensors that have a gradient, as casts, autocast and constants make it."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.lowest = dtype
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for leaf in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(leaf, Tensor) and leaf.requires_grad and leaf.is_floating_point():
+                self.lowest = max(self.lowest, leaf.dtype, key=lambda dtype: torch.finfo(dtype).eps)
+        return result
 
 
 def residual(law: ModuleLaw, parameters: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> float:

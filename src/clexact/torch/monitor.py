@@ -21,7 +21,7 @@ from clexact.torch.law import ModuleLaw
 from clexact.torch.ledger import Gradients, Ledger
 from clexact.torch.sample import Entries, Sample
 from clexact.torch.settings import read_settings, without_gradient
-from clexact.torch.trace import ONLY_READS
+from clexact.torch.trace import ONLY_READS, unwrapped
 
 PROBES = 4  # first observed steps at which the slopes <grad h, g> are taken, and then every PROBE_EVERY-th
 PROBE_EVERY = 16
@@ -64,7 +64,7 @@ class LawMonitor:
         seed: int = 0,
     ) -> None:
         _check(module, optimizer, every)
-        self.module, self.optimizer, self.every = find.unwrapped(module), optimizer, every
+        self.module, self.optimizer, self.every = unwrapped(module), optimizer, every
         if optimizer is not None and not find.holds_any(optimizer, self.module):
             raise ValueError("the optimizer holds no parameter of the module.")
         self.laws = _laws(self.module, laws, example_input, loss)

@@ -446,6 +446,6 @@ def _scattered(use: Use, axis: int, index: NDArray[np.int64], size: int, drop: b
 
 VIEWS = {"view", "_unsafe_view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze"}
 TURNS = {"permute", "transpose", "t", "numpy_T", "mT"}
-COPIES = {"clone", "contiguous", "alias", "neg"}
+COPIES = {"clone", "contiguous", "alias", "neg", "to", "_to"}  # a cast passes gradients, up to its rounding
 MOVING = {"expand"} | TURNS | COPIES | VIEWS
 PIECES = {"slice", "select", "getitem"}

@@ -50,6 +50,15 @@ def arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return tuple(example) if isinstance(example, (tuple, list)) else (example,), {}
 
 
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module inside torch.compile or DataParallel: laws are named as its parameters are."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"expected a torch.nn.Module, not {module!r}.")
+    while isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(module, "_orig_mod"):
+        module = module._orig_mod if hasattr(module, "_orig_mod") else module.module
+    return module
+
+
 def operation(node: Node) -> str:
     """The name of a node's operation, without its overload."""
     return str(getattr(node.target, "overloadpacket", node.target).__name__).removesuffix("_copy")

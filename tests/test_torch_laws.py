@@ -12,7 +12,21 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import Linear
-from torch_modules import CASES, GPT, SIZES, Made, ResNet18, case, heads, hooked, pair, parameter, seeded
+from torch_modules import (
+    CASES,
+    GPT,
+    SIZES,
+    Llama,
+    Made,
+    ResNet18,
+    case,
+    heads,
+    hooked,
+    pair,
+    parameter,
+    residual,
+    seeded,
+)
 
 import clexact
 from clexact import models
@@ -314,6 +328,24 @@ def test_gpt_2():
     assert all(name in names for law in found for name in law.parameters)
     assert any("gelu" in part.name and "no rescaling" in part.reason for part in found.uncovered)
     assert found.values(module)[heads[0].name].shape == (12, 64, 64)
+
+
+def test_deep_residual_networks():
+    """A stream has a path for every subset of the blocks: 2^40 of them."""
+    module = seeded(lambda: residual(40))
+    stream, *inner = laws(module, draw(5, 3))
+    assert stream.kind == "gram" and stream.count == 10 and len(stream.terms) == 2 + 40 * 3 + 1
+    assert [law.count for law in inner] == [3] * 40
+    assert "4 units without gates, 164 (in 82 parts) columns in, 122 (in 41 parts) out" in stream.evidence
+    deeper = laws(seeded(lambda: residual(60)), draw(5, 3))[0]
+    assert deeper.status is Status.CERTIFIED_SMALLER and "32 (in 16 parts) out" in deeper.evidence
+
+
+def test_a_deep_llama():
+    module = seeded(lambda: Llama(12))
+    found = laws(module, torch.tensor([[1, 4, 2, 0]]), loss="cross_entropy", class_axis=2, certify=False)
+    each = 16 + 4 + 20 + 16 + 48  # norm, planes of the key heads, values and output, norm, SwiGLU
+    assert found.count == found.independent.most == 12 * each + 16 + 16 and not found.disputed
 
 
 def test_a_small_gpt_in_float64():

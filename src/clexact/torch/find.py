@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from math import isnan
 from typing import Any
 
@@ -222,9 +223,9 @@ class _Finder:
         readers = [t for t in terms if t.coefficient < 0]
         if not writers or not readers:
             return None
-        sees = []
+        sees, first = [], self.first
         for reader in readers:
-            before = [k for k, writer in enumerate(writers) if self._first(writer) <= self._first(reader)]
+            before = [k for k, writer in enumerate(writers) if first[writer.parameter] <= first[reader.parameter]]
             sees.append(tuple(before) or tuple(range(len(writers))))
         kernel = self._kernel(writers, readers) if law.kind == "gram" else 1
         columns = [tuple(_columns(t) for t in part) for part in (writers, readers)]
@@ -239,10 +240,16 @@ class _Finder:
                 return start <= first and last <= stop
         return False
 
-    def _first(self, term: Term) -> int:
-        """When a parameter is first used."""
-        leaves = [node for node in self.trace.nodes if self.trace.parameters.get(node.name) == term.parameter]
-        return min(self.place[user] for leaf in leaves for user in leaf.users if user in self.place)
+    @cached_property
+    def first(self) -> dict[str, int]:
+        """When each parameter is first used."""
+        found: dict[str, int] = {}
+        for leaf in self.trace.nodes:
+            for user in leaf.users if leaf.name in self.trace.parameters else ():
+                if user in self.place:
+                    name = self.trace.parameters[leaf.name]
+                    found[name] = min(found.get(name, self.place[user]), self.place[user])
+        return found
 
     def _kernel(self, writers: Sequence[Term], readers: Sequence[Term]) -> int:
         """The size of the kernels, if both sides are convolutions."""

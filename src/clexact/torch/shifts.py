@@ -33,22 +33,30 @@ class Use:
     mask: Mask
     axes: frozenset[int] | None
 
+    @property
+    def key(self) -> object:
+        """Equal for uses that are."""
+        return self.axes, self.mask.shape, self.mask.tobytes()
+
 
 def translations(trace: Trace, class_axis: int | None) -> list[Found]:
     """The linear laws of a trace; ``class_axis`` of its single output is that of the classes of cross-entropy."""
-    uses: dict[Node, list[Use]] = {node: [] for node in trace.nodes}
+    uses: dict[Node, dict[object, Use]] = {node: {} for node in trace.nodes}
     for node in trace.outputs:
         axes = None if class_axis is None else frozenset({class_axis % max(1, len(_shape(node)))})
-        uses[node].append(_whole(node, axes))
+        use = _whole(node, axes)
+        uses[node][use.key] = use
     for node in reversed(trace.nodes):
         if node.op == "call_function" and not constant(node):
-            for source, use in _passed(node, uses[node]):
+            for source, use in _passed(node, list(uses[node].values())):
                 if source in uses and (use.axes is None or use.axes) and use.mask.any():
-                    uses[source].append(use)
+                    uses[source][use.key] = (
+                        use  # equal ones once: a residual stream has a path for every subset of blocks
+                    )
     by_parameter: dict[str, tuple[Shape, list[Use]]] = {}
     for node in trace.nodes:
         if node.name in trace.parameters:
-            by_parameter.setdefault(trace.parameters[node.name], (_shape(node), []))[1].extend(uses[node])
+            by_parameter.setdefault(trace.parameters[node.name], (_shape(node), []))[1].extend(uses[node].values())
     return [found for name, (shape, each) in by_parameter.items() for found in _laws(name, shape, each)]
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import Linear
+from torch.nn import functional as F  # noqa: N812
 from torch_modules import (
     CASES,
     GPT,
@@ -19,6 +20,7 @@ from torch_modules import (
     Llama,
     Made,
     ResNet18,
+    both,
     case,
     heads,
     hooked,
@@ -30,7 +32,8 @@ from torch_modules import (
 
 import clexact
 from clexact import models
-from clexact.torch import ModuleLaw, Status, Term, View, check, counting, laws
+from clexact.torch import ModuleLaw, Status, Term, View, check, counting, laws, rules, shifts
+from clexact.torch.failures import RuleFailedWarning
 from clexact.torch.grading import matching
 
 EXACT = 1e-12  # relative, in float64
@@ -572,6 +575,48 @@ def test_an_unsupported_layer_leaves_the_laws_of_the_rest():
     found = laws(module, draw(5, 3))
     assert [law.name for law in found] == ["0 -> 2"]
     assert {"softplus in 3", "hardtanh in 5"} <= {part.name for part in found.uncovered}
+
+
+def fails(*_):
+    raise KeyError("no such factor")
+
+
+@pytest.mark.parametrize(
+    ("rules", "name", "stopped"),
+    [(rules.RULES, "relu", {"0 -> 2"}),
+     (shifts.PASSING, "linear", {"2.weight: sums over axis 0", "2.bias: sums over axis 0"})],
+)  # fmt: skip
+def test_a_rule_that_fails_is_told(rules, name, stopped, monkeypatch):
+    """It lets nothing pass, and it is no operation without a rule; with warnings as errors, as here, it raises."""
+    every = {law.name for law in laws(mlp(), draw(5, 3), loss="cross_entropy", certify=False)}
+    monkeypatch.setitem(rules, name, fails)
+    with pytest.raises(RuleFailedWarning, match=f"the rule for {name} failed: KeyError: 'no such factor'"):
+        laws(mlp(), draw(5, 3), loss="cross_entropy", certify=False)
+    with pytest.warns(RuleFailedWarning):
+        found = laws(mlp(), draw(5, 3), loss="cross_entropy", certify=False)
+    assert {law.name for law in found} == every - stopped
+    (said,) = [part.reason for part in found.uncovered if part.name == name]
+    assert said.startswith("clexact's rule failed (KeyError: 'no such factor'), so nothing is claimed")
+
+
+def test_arguments_that_a_rule_does_not_cover():
+    module, example, _, _ = case("padding index")
+    assert any("does not cover its arguments" in part.reason for part in laws(module, example).uncovered)
+
+
+ODD = {
+    "attention to itself": lambda m, x: m.b(F.scaled_dot_product_attention(m.a(x), m.a(x), m.a(x))),
+    "one tensor": lambda m, x: (lambda h: m.b(F.scaled_dot_product_attention(h, h, h)))(m.a(x)),
+    "a number": lambda m, x: m.b(m.a(x))[0] @ m.a(x)[0, :2],
+    "detached in place": lambda m, x: m.b(m.a(x).clone().detach_() * m.a(x)),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_no_rule_fails(name, loss):
+    found = laws(seeded(lambda: both(ODD[name])), draw(5, 3), loss=loss, certify=False)
+    assert not found.disputed and not any("please report" in part.reason for part in found.uncovered)
 
 
 @pytest.mark.parametrize("wrap", [partial(torch.compile, backend="eager"), nn.DataParallel])

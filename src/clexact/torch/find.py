@@ -14,12 +14,12 @@ from torch import nn
 from torch.fx import Node
 
 from clexact.torch import certification
-from clexact.torch.check import checked
+from clexact.torch.check import ModuleFailedError, checked
 from clexact.torch.counting import disjoint, independent
 from clexact.torch.law import ModuleLaw, Status, Term
 from clexact.torch.laws import Block, ModuleLaws, Uncovered
 from clexact.torch.optimizer import effect
-from clexact.torch.rules import Degrees
+from clexact.torch.rules import RULES, Degrees
 from clexact.torch.shifts import translations
 from clexact.torch.solve import Found, gathered
 from clexact.torch.trace import Trace, UnreadableError, operation, owner, trace, unwrapped
@@ -98,7 +98,8 @@ class _Finder:
         self.loss, self.notes = loss, list[str]()
         self.class_axis = self._classes(class_axis) if loss == "cross_entropy" else None
         self.degrees = Degrees(read)
-        self.shifts = translations(read, self.class_axis)
+        self.failures = self.degrees.failures
+        self.shifts = translations(read, self.class_axis, self.failures)
         self.quadratic = gathered(self.degrees)
         self.place = {node: n for n, node in enumerate(read.nodes)}
         self.budget, self.certified = certification.BUDGET, set[certification.Shape]()
@@ -114,7 +115,7 @@ class _Finder:
             raise ValueError(
                 f"class_axis {class_axis} is no axis of a single output; the outputs have shapes {shapes}."
             )
-        if len(shapes) == 1 and len(shapes[0]) <= 2:
+        if len(shapes) == 1 and 1 <= len(shapes[0]) <= 2:
             return len(shapes[0]) - 1
         self.notes.append(
             f"Cross-entropy adds laws along the axis of the classes: say which it is with class_axis, of {shapes}."
@@ -268,9 +269,8 @@ class _Finder:
             residuals, precision = checked(
                 self.module, self.example, found, loss=self.loss, class_axis=self.class_axis, seed=self.seed
             )
-        except Exception as error:  # whatever the module's own code raises
-            said = (str(error).splitlines() or [type(error).__name__])[0][:100]
-            self.notes.append(f"Not checked numerically: the module fails in float64 ({said}).")
+        except ModuleFailedError as error:
+            self.notes.append(f"Not checked numerically: the module fails in float64 ({error}).")
             return found, ()
         largest, tolerance = max(residuals.values(), default=0.0), tolerated(precision)
         self.notes.append(_said_of_check(precision, largest))
@@ -308,7 +308,11 @@ class _Finder:
             if node.name in self.degrees.unknown:
                 places.setdefault(self.degrees.unknown[node.name], []).append(owner(node) or "the module itself")
         for name, where in places.items():
-            listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
+            if name not in self.failures:
+                listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
+        for name, error in self.failures.items():
+            said = f"clexact's rule failed ({error}), so nothing is claimed of what enters it: please report this."
+            listed.append(Uncovered(name, said))
         frozen = [name for name, p in self.module.named_parameters() if not p.requires_grad]
         if frozen:
             listed.append(Uncovered(_shortened(frozen), "not trained (requires_grad is False); taken as constant."))
@@ -377,6 +381,8 @@ def _why(name: str) -> str:
         return f"{name} lets no rescaling pass."
     if "norm" in name:
         return "the normalisation makes what it gives independent of the size of what enters, but for eps."
+    if name in RULES:
+        return f"the rule for {name} does not cover its arguments here: nothing is claimed of what enters it."
     return f"there is no rule for {name}: nothing is claimed of what enters it."
 
 

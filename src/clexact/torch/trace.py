@@ -153,6 +153,8 @@ def _check_regions(program: Any) -> None:
         if not any(parent.name in depends for parent in node.all_input_nodes):
             continue
         depends.add(node.name)
+        if node.op == "call_function" and operation(node) == "detach_":
+            raise UnreadableError("it detaches a tensor in place (detach_)")
         if node.op == "call_function" and isinstance(node.target, torch._ops.HigherOrderOperator):
             raise UnreadableError(
                 f"parameters enter a part of it that runs as {node.target}: no_grad, a branch, a loop"

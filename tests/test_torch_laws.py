@@ -1,6 +1,7 @@
 """Laws of PyTorch modules: true ones only, all of the patterns that are read, and what an optimizer does to them."""
 
 import copy
+import pickle
 import random
 from fractions import Fraction
 from functools import partial
@@ -622,7 +623,56 @@ def test_no_rule_fails(name, loss):
 @pytest.mark.parametrize("wrap", [partial(torch.compile, backend="eager"), nn.DataParallel])
 def test_wrapped_modules(wrap):
     module = mlp()
-    assert laws(wrap(module), draw(5, 3), certify=False)[0].parameters == ("0.weight", "0.bias", "2.weight")
+    found = laws(wrap(module), draw(5, 3), certify=False)
+    assert found[0].parameters == ("0.weight", "0.bias", "2.weight")
+    assert torch.equal(found.values(wrap(module))["0 -> 2"], found.values(module)["0 -> 2"])
+    assert check(wrap(module), draw(5, 3), found) == check(module, draw(5, 3), found)
+
+
+def test_check_of_other_modules():
+    found = laws(mlp(), draw(5, 3), certify=False)
+    with pytest.raises(ValueError, match=r"a law speaks of the parameter '0\.weight', which the module does not have"):
+        check(pair(lambda m, h: h), draw(5, 3), found)
+    frozen = mlp()
+    frozen[0].requires_grad_(False)
+    assert check(frozen, draw(5, 3), found)["0 -> 2"] > 1e-3  # what is frozen does not move
+
+
+def test_copies_and_pickles():
+    """The laws and all that is said of them, those that nearly hold too."""
+    module, example, _, _ = case("layer norm")
+    found = laws(module, example, certify=False)
+    for other in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert str(other) == str(found) and other.approximate == found.approximate and len(found.approximate)
+        assert other.count == found.count and other.laws == found.laws
+
+
+class DynamicCache:
+    """As that of Hugging Face: torch.export does not know it."""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda y: (y, DynamicCache()),
+        lambda y: {"logits": y, "past_key_values": DynamicCache()},
+        lambda y: {"logits": y, "past_key_values": ((y, y),)},
+    ],
+)
+def test_a_cache_in_the_output(answer):
+    def decode(m, x, use_cache=True):
+        y = m.b(torch.relu(m.a(x)))
+        return answer(y) if use_cache else (y,)
+
+    module = both(decode)
+    ((name, reason),) = [(part.name, part.reason) for part in laws(module, draw(5, 3)).uncovered]
+    assert name == "the whole module" and "put use_cache=False among the arguments" in reason
+    assert laws(module, (draw(5, 3), False), certify=False).count == 4
+
+
+def test_an_output_of_another_kind():
+    module = both(lambda m, x: (m.a(x), random.Random()))
+    assert "its output holds a Random, which is no tensor" in laws(module, draw(5, 3)).uncovered[0].reason
 
 
 def test_inputs_of_several_kinds():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from clexact.torch.law import ModuleLaw
+from clexact.torch.law import ModuleLaw, parameters_of
 from clexact.torch.trace import arguments, unwrapped
 
 
@@ -32,7 +32,7 @@ def check(
     \nabla L\rangle|$ of the numbers of the law over the sum of the absolute sizes of its terms, and at least the
     largest entry of the gradient: rounding, about 1e-15 in float64, if the law holds. The module is not changed.
 
-    RuntimeError if the module fails in ``dtype``.
+    ValueError if a law speaks of a parameter that the module does not have, RuntimeError if it fails in ``dtype``.
     """
     return checked(module, example_input, laws, loss=loss, class_axis=class_axis, dtype=dtype, seed=seed)[0]
 
@@ -48,6 +48,8 @@ def checked(
     seed: int,
 ) -> tuple[dict[str, float], torch.dtype]:
     """As ``check``, and the lowest precision of what the gradient passes on its way, whose rounding is in it."""
+    laws = tuple(laws)
+    parameters_of(laws, module)
     with Precision(dtype) as met:
         parameters, gradients = random_gradient(unwrapped(module), example, loss, class_axis, dtype, seed)
     return {law.name: residual(law, parameters, gradients) for law in laws}, met.lowest
@@ -114,7 +116,9 @@ def random_gradient(
         name: torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g
         for (name, p), g in zip(trained.items(), found, strict=True)
     }
-    return {name: p.detach() for name, p in trained.items()}, gradients
+    still = {name: p for name, p in twin.named_parameters() if name not in trained}  # frozen ones do not move
+    gradients |= {name: torch.zeros_like(p) for name, p in still.items()}
+    return {name: p.detach() for name, p in (trained | still).items()}, gradients
 
 
 def _moved(p: Tensor, draws: torch.Generator) -> Tensor:

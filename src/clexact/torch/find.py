@@ -18,7 +18,7 @@ from clexact.torch.check import ModuleFailedError, checked
 from clexact.torch.counting import disjoint, independent
 from clexact.torch.law import ModuleLaw, Status, Term
 from clexact.torch.laws import Block, ModuleLaws, Uncovered
-from clexact.torch.optimizer import effect
+from clexact.torch.optimizer import effect, unwrapped_optimizer
 from clexact.torch.rules import RULES, Degrees
 from clexact.torch.shifts import translations
 from clexact.torch.solve import Found, gathered
@@ -51,7 +51,7 @@ def laws(
 
     TypeError or ValueError for wrong arguments. A module that cannot be read has no laws, and ``uncovered`` says why.
     """
-    module = unwrapped(module)
+    module, optimizer = unwrapped(module), unwrapped_optimizer(optimizer)
     _check_arguments(module, loss, optimizer, class_axis, seed)
     try:
         with torch.enable_grad():

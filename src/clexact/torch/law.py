@@ -5,14 +5,16 @@ Evaluating a law is floating-point arithmetic; that it is a law is what its ``st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from clexact.torch.trace import unwrapped
 
 SHOWN = 12  # entries of an index that are written out
 Kind = Literal["gram", "diagonal", "scale", "translation"]
@@ -308,3 +310,12 @@ class ModuleLaw:
                 return term.sums(tensor)
             case _:
                 return term.norms(tensor)
+
+
+def parameters_of(laws: Iterable[ModuleLaw], module: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters of the laws, by name, of a module, wrapped or not; ValueError for one that it does not have."""
+    named = dict(unwrapped(module).named_parameters(remove_duplicate=False))
+    names = list(dict.fromkeys(name for law in laws for name in law.parameters))
+    if missing := [name for name in names if name not in named]:
+        raise ValueError(f"a law speaks of the parameter {missing[0]!r}, which the module does not have.")
+    return {name: named[name] for name in names}

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from clexact.extras import needed
 from clexact.torch.counting import NOTHING, Independent
-from clexact.torch.law import ModuleLaw, Status
-from clexact.torch.trace import unwrapped
+from clexact.torch.law import ModuleLaw, Status, parameters_of
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,7 @@ class ModuleLaws:
 
     def values(self, module: nn.Module) -> dict[str, Tensor]:
         """{name of a law: its value} at the module's present parameters, on their device. Floating point."""
-        parameters = dict(unwrapped(module).named_parameters(remove_duplicate=False))
-        missing = [name for law in self for name in law.parameters if name not in parameters]
-        if missing:
-            raise ValueError(f"a law speaks of the parameter {missing[0]!r}, which the module does not have.")
+        parameters = parameters_of(self, module)
         with torch.no_grad():
             return {law.name: law.value(parameters) for law in self.laws}
 
@@ -141,6 +137,16 @@ class ModuleLaws:
             f"{'is' if len(complete) == 1 else 'are'} certified to have no others{sizes}; "
             "whether the module has others is not"
         )
+
+    @property
+    def why_none(self) -> str:
+        """What keeps the module from having more laws: each reason once."""
+        reasons: dict[str, list[str]] = {}
+        for law, why in (*self.disputed, *self.broken):
+            reasons.setdefault(why, []).append(law.name)
+        for part in self.uncovered:
+            reasons.setdefault(part.reason, []).append(part.name)
+        return " ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
 
     def __str__(self) -> str:
         lines = [self.headline]

@@ -167,7 +167,7 @@ def test_dependent_laws_are_counted_once(name):
     make, count, total = OVERLAPPING[name]
     module = seeded(make)
     found = laws(module, draw(5, 3), certify=False)
-    assert sum(law.count for law in found) == total
+    assert sum(law.count for law in found) == total and all(law.count == rank([law], module) for law in found)
     assert found.count == found.independent.most == rank(found, module) == count
     assert f"{count} independent conserved numbers" in str(found) and f"have {total} in all" in found._repr_html_()
 
@@ -180,6 +180,26 @@ def test_too_many_to_eliminate(monkeypatch):
     assert (found.count, found.independent.most) == (4, 5)
     assert "at least 4 and at most 5 independent conserved numbers" in found.headline
     assert "too many for their independence to be certified" in found.headline
+
+
+@pytest.mark.parametrize("work", [None, 0])
+def test_wide_layers_without_gates(work, monkeypatch):
+    """Their laws touch each other's entries; where elimination at a random point takes long, at one of few entries."""
+    module = seeded(lambda: nn.Sequential(Linear(2, 6), Linear(6, 6), Linear(6, 5), Linear(5, 2)))
+    if work is not None:
+        monkeypatch.setattr(counting, "MOST_WORK", work)
+    found = laws(module, draw(5, 2), certify=False)
+    assert found.count == found.independent.most == rank(found, module) == 21 + 21 + 15
+
+
+@pytest.mark.parametrize(
+    ("index", "count"), [((0, 1, 2, 3), 2), ((0, 1, 1, 2), 2), ((0, 1, 0, 1), 1), ((0, 0, 1, 2), 2)]
+)
+def test_entries_held_twice(index, count):
+    view = View((2, 2), (0,), None, None, index=index)
+    law = ModuleLaw("w", "w", "scale", (Term("w", 1, view),), (2,), 0, Status.SYMMETRY, "", "")
+    assert counting.independent([law], {"w": (4,)}) == counting.Independent(count, count)
+    assert counting.disjoint(law, {"w": (4,)}) == (len(set(index)) == 4)
 
 
 def gram(name, *terms):

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from math import prod
 
 import numpy as np
@@ -25,9 +24,10 @@ from clexact.draws import Draws
 from clexact.linalg import Words
 from clexact.sparsejets import Part, collected, compressed
 from clexact.terms import Ints
-from clexact.torch.law import ModuleLaw, Term
+from clexact.torch.law import ModuleLaw, Term, View
 
 PRIME = 2**61 - 1
+MOST_TOUCHED = 10**7  # entries of the parameters of laws that are eliminated together
 MOST_NONZERO = 4 * 10**6  # entries of the gradients that are eliminated together
 MOST_WORK = 2 * 10**9  # numbers times these, some seconds
 MOST_ENTRIES = 3 * 10**7  # of the echelon form
@@ -48,13 +48,13 @@ NOTHING = Independent(0, 0)
 
 def independent(laws: Iterable[ModuleLaw], shapes: Shapes, seed: int = 0) -> Independent:
     """How many numbers of these laws, of parameters of these shapes, are independent at a generic point."""
-    pool, count, missed = _Pool(laws, shapes), 0, 0
+    whole = _Terms(laws)
+    count, missed = whole.set_aside(), 0
+    pool = _Entries(whole.laws, shapes)
     while pool.laws:
-        while (law := pool.free()) is not None:
-            count += formula(law)
-            pool.remove(law)
+        count += pool.set_aside()
         for part in pool.components():
-            if _quick(part) and (rank := _rank(part, shapes, seed)) is not None:
+            if (rank := _eliminated(part, shapes, seed)) is not None:
                 count += rank
                 pool.remove(*part)
         if pool.laws:
@@ -71,63 +71,42 @@ def formula(law: ModuleLaw) -> int:
 
 def disjoint(law: ModuleLaw, shapes: Shapes) -> bool:
     """Whether no two terms of a law share an entry of a parameter."""
-    return _Pool([law], shapes).most_touched <= 1
+    return not _Terms([law]).touches(law) or _Entries([law], shapes).most_touched <= 1
 
 
 class _Pool:
-    """Laws, and how often they touch each entry of the parameters that are touched more than once."""
+    """Laws that are set aside one by one, each with its rank on entries that it alone touches, each once."""
 
-    def __init__(self, laws: Iterable[ModuleLaw], shapes: Shapes) -> None:
+    def __init__(self, laws: Iterable[ModuleLaw]) -> None:
         self.laws = list(laws)
-        times = Counter(term.parameter for law in self.laws for term in law.terms)
-        often = [name for name, n in times.items() if n > 1]
-        self._touched = {name: torch.zeros(tuple(shapes[name]), dtype=torch.int16) for name in often}
         self._known: dict[int, int] = {}
-        for law in self.laws:
-            self._touch(law, 1)
 
-    @property
-    def most_touched(self) -> int:
-        """How often the entry is touched that is touched most, of the parameters of several terms."""
-        return max((int(times.max()) for times in self._touched.values() if times.numel()), default=0)
+    def _held(self, law: ModuleLaw, term: Term) -> Ints:
+        """As ``_whole``, of the entries of a term that nothing else touches."""
+        raise NotImplementedError
+
+    def set_aside(self) -> int:
+        """Remove laws that are independent of all others that are left, as long as there are any; their numbers."""
+        count = 0
+        while (law := next((law for law in self.laws if self.private(law) == formula(law)), None)) is not None:
+            count += formula(law)
+            self.remove(law)
+        return count
+
+    def private(self, law: ModuleLaw) -> int:
+        """The rank of a law on the entries that it alone touches."""
+        if id(law) not in self._known:
+            self._known[id(law)] = _by_formula(law, [self._held(law, term) for term in law.terms])
+        return self._known[id(law)]
 
     def remove(self, *laws: ModuleLaw) -> None:
         """Without some laws, whose entries are then free for the others."""
         gone = set(map(id, laws))
         self.laws = [law for law in self.laws if id(law) not in gone]
-        for law in laws:
-            self._touch(law, -1)
         mine = {name for law in laws for name in law.parameters}
         for other in self.laws:
             if not mine.isdisjoint(other.parameters):
                 self._known.pop(id(other), None)
-
-    def _touch(self, law: ModuleLaw, times: int) -> None:
-        for term in law.terms:
-            if term.parameter in self._touched:
-                _add(self._touched[term.parameter], term, times)
-
-    def free(self) -> ModuleLaw | None:
-        """A law that has its full rank on entries that it alone touches, each once."""
-        return next((law for law in self.laws if self.private(law) == formula(law)), None)
-
-    def private(self, law: ModuleLaw) -> int:
-        """The rank of a law on the entries that it alone touches, each once."""
-        if id(law) not in self._known:
-            self._known[id(law)] = _by_formula(law, [self._private(law, term) for term in law.terms])
-        return self._known[id(law)]
-
-    def _private(self, law: ModuleLaw, term: Term) -> Ints:
-        if term.parameter not in self._touched:
-            return _whole(law, term)
-        once = term.matrices(self._touched[term.parameter] == 1)
-        match law.kind:
-            case "gram":
-                return np.asarray(once.all(dim=1).sum(dim=1))
-            case "translation":
-                return np.asarray(once.sum(dim=1)).ravel()
-            case _:
-                return np.asarray(once.sum(dim=2)).ravel()
 
     def components(self) -> list[list[ModuleLaw]]:
         """The laws in groups that share no parameter."""
@@ -139,6 +118,88 @@ class _Pool:
                 names, members = names | other[0], other[1] + members
             found.append((names, members))
         return [members for _, members in found]
+
+
+class _Terms(_Pool):
+    """By whole terms: those that share no slice with others. No array is made."""
+
+    def __init__(self, laws: Iterable[ModuleLaw]) -> None:
+        super().__init__(laws)
+        self._terms: dict[str, list[Term]] = {}
+        for law in self.laws:
+            for term in law.terms:
+                self._terms.setdefault(term.parameter, []).append(term)
+
+    def remove(self, *laws: ModuleLaw) -> None:
+        super().remove(*laws)
+        for law in laws:
+            for term in law.terms:
+                self._terms[term.parameter].remove(term)
+
+    def touches(self, law: ModuleLaw) -> bool:
+        """Whether some term of a law may share entries with another."""
+        return not all(self._apart(term) for term in law.terms)
+
+    def _held(self, law: ModuleLaw, term: Term) -> Ints:
+        whole = _whole(law, term)
+        return whole if self._apart(term) else np.zeros_like(whole)
+
+    def _apart(self, term: Term) -> bool:
+        """Whether a term holds each entry once and shares none with the others of its parameter."""
+        others = self._terms[term.parameter]
+        return not _repeats(term) and sum(not _separate(term.view, other.view) for other in others) == 1  # itself
+
+
+class _Entries(_Pool):
+    """By single entries of the parameters, of which it is counted how often they are touched."""
+
+    def __init__(self, laws: Iterable[ModuleLaw], shapes: Shapes) -> None:
+        super().__init__(laws)
+        times = Counter(term.parameter for law in self.laws for term in law.terms)
+        times.update(term.parameter for law in self.laws for term in law.terms if _repeats(term))
+        often = [name for name, n in times.items() if n > 1]
+        self._touched = {name: torch.zeros(tuple(shapes[name]), dtype=torch.int16) for name in often}
+        for law in self.laws:
+            self._touch(law, 1)
+
+    @property
+    def most_touched(self) -> int:
+        """How often the entry is touched that is touched most, of the parameters of several terms."""
+        return max((int(times.max()) for times in self._touched.values() if times.numel()), default=0)
+
+    def remove(self, *laws: ModuleLaw) -> None:
+        super().remove(*laws)
+        for law in laws:
+            self._touch(law, -1)
+
+    def _touch(self, law: ModuleLaw, times: int) -> None:
+        for term in law.terms:
+            if term.parameter in self._touched:
+                _add(self._touched[term.parameter], term, times)
+
+    def _held(self, law: ModuleLaw, term: Term) -> Ints:
+        if term.parameter not in self._touched:
+            return _whole(law, term)
+        once = term.matrices(self._touched[term.parameter] == 1)
+        match law.kind:
+            case "gram":
+                return np.asarray(once.all(dim=1).sum(dim=1))
+            case "translation":
+                return np.asarray(once.sum(dim=1)).ravel()
+            case _:
+                return np.asarray(once.sum(dim=2)).ravel()
+
+
+def _repeats(term: Term) -> bool:
+    """Whether a term holds an entry twice."""
+    return term.view.index is not None and len(set(term.view.index)) < len(term.view.index)
+
+
+def _separate(a: View, b: View) -> bool:
+    """Whether two views take different slices of one axis."""
+    if a.index is not None or b.index is not None or a.axis is None or a.axis != b.axis:
+        return False
+    return (a.stop is not None and a.stop <= b.start) or (b.stop is not None and b.stop <= a.start)
 
 
 def _whole(law: ModuleLaw, term: Term) -> Ints:
@@ -168,17 +229,35 @@ def _add(touched: Tensor, term: Term, times: int) -> None:
     if term.view.index is None:
         term.view.split(touched).add_(times)  # a view of the memory
     else:
-        places = torch.from_numpy(_places(term, touched.shape)).reshape(-1)
+        places = term.matrices(torch.arange(touched.numel()).reshape(touched.shape)).reshape(-1)
         touched.view(-1).index_add_(0, places, torch.full(places.shape, times, dtype=touched.dtype))
 
 
 # -- elimination ------------------------------------------------------------------------------------------------------
 
 
-def _quick(laws: Sequence[ModuleLaw]) -> bool:
-    """Whether the gradients are few and short enough for elimination."""
-    numbers, nonzero = sum(prod(law.shape) for law in laws), sum(map(_nonzero, laws))
-    return nonzero <= MOST_NONZERO and numbers * nonzero <= MOST_WORK
+def _eliminated(laws: Sequence[ModuleLaw], shapes: Shapes, seed: int) -> int | None:
+    """The rank of some laws together; None if it takes too long.
+
+    At a random point it is the generic rank, but for bad luck. At a point of few entries it may be less, and so is
+    taken only if all are independent there.
+    """
+    names = list(dict.fromkeys(name for law in laws for name in law.parameters))
+    numbers, nonzero = sum(prod(law.shape) for law in laws), sum(_nonzero(law) for law in laws)
+    if sum(prod(shapes[name]) for name in names) > MOST_TOUCHED:
+        return None
+    draws = Draws(seed)
+    if nonzero <= MOST_NONZERO and numbers * nonzero <= MOST_WORK:
+        return _rank(laws, {name: draws.residues(tuple(shapes[name]), PRIME) for name in names})
+    rank = _rank(laws, {name: draws.residues(tuple(shapes[name]), PRIME) * _few(shapes[name]) for name in names})
+    return rank if rank == sum(map(formula, laws)) else None
+
+
+def _few(shape: Sequence[int]) -> Words:
+    """1 on the diagonal of a matrix, wrapped around its shorter axis; a kernel is a matrix of its first axis."""
+    rows, columns = (shape[0], prod(shape[1:])) if shape else (1, 1)
+    i, j = np.arange(rows)[:, None], np.arange(columns)
+    return np.asarray(i % columns == j % rows).reshape(tuple(shape)).astype(np.uint64)
 
 
 def _nonzero(law: ModuleLaw) -> int:
@@ -186,21 +265,24 @@ def _nonzero(law: ModuleLaw) -> int:
     return sum(rows * term.view.groups * term.view.rows * term.view.columns for term in law.terms)
 
 
-def _rank(laws: Sequence[ModuleLaw], shapes: Shapes, seed: int) -> int | None:
-    """The rank modulo a prime, at a random point, of the gradients of all numbers of some laws; None if they fill."""
-    sizes = {name: prod(shapes[name]) for law in laws for name in law.parameters}
-    first = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
-    point = Draws(seed).residues((sum(sizes.values()),), PRIME)
-    parts, count = list[tuple[Ints, Ints, Words]](), 0
+def _rank(laws: Sequence[ModuleLaw], point: Mapping[str, Words]) -> int | None:
+    """The rank modulo a prime, at a point, of the gradients of all numbers of some laws; None if they are too many."""
+    first = dict(zip(point, np.cumsum([0, *(values.size for values in point.values())]).tolist(), strict=False))
+    parts, count, size = list[tuple[Ints, Ints, Words]](), 0, 0
     for law in laws:
         for term in law.terms:
-            index = first[term.parameter] + _places(term, shapes[term.parameter])
-            for number, place, value in _gradient(law, index, point):
-                parts.append((count + number.ravel(), place.ravel(), _times(value.ravel(), term.coefficient)))
+            values = point[term.parameter]
+            index = np.asarray(term.matrices(torch.arange(values.size).reshape(values.shape)))
+            number, place, value = _gradient(law, index, values.ravel())
+            parts.append((count + number, first[term.parameter] + place, _times(value, term.coefficient)))
+            size += len(number)
+            if size > MOST_NONZERO:
+                return None
         count += prod(law.shape)
-    row, place, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    gradients = collected(Part((len(point),), row, place, value), PRIME)
-    form = SparseForm(len(point), PRIME)
+    row, column, value = (np.concatenate(each) for each in zip(*parts, strict=True))
+    entries = sum(values.size for values in point.values())
+    gradients = collected(Part((entries,), row, column, value), PRIME)
+    form = SparseForm(entries, PRIME)
     try:
         form.add(*compressed(gradients, count), MOST_ENTRIES)
     except MemoryError:
@@ -208,26 +290,21 @@ def _rank(laws: Sequence[ModuleLaw], shapes: Shapes, seed: int) -> int | None:
     return int(form.rank)
 
 
-def _places(term: Term, shape: Sequence[int]) -> Ints:
-    """The flat places of a term's entries in its parameter: (groups, rows, columns)."""
-    return np.asarray(term.matrices(torch.arange(prod(shape)).reshape(tuple(shape))))
-
-
 def _times(values: Words, coefficient: int) -> Words:
     return linalg.multiply(values, np.full(values.shape, coefficient % PRIME, dtype=np.uint64), PRIME)
 
 
-def _gradient(law: ModuleLaw, index: Ints, point: Words) -> list[tuple[Ints, Ints, Words]]:
-    """(numbers, entries, derivatives) for a term of coefficient 1 with entries ``index`` (groups, rows, columns)."""
+def _gradient(law: ModuleLaw, index: Ints, point: Words) -> tuple[Ints, Ints, Words]:
+    """(numbers, entries, derivatives) of a term of coefficient 1 with entries ``index`` (groups, rows, columns)."""
     groups, rows, columns = index.shape
     if law.kind == "translation":
-        numbers = np.arange(groups * columns).reshape(groups, 1, columns)
-        return [(np.broadcast_to(numbers, index.shape), index, np.ones(index.shape, dtype=np.uint64))]
+        number = np.broadcast_to(np.arange(groups * columns).reshape(groups, 1, columns), index.shape)
+        return number.ravel(), index.ravel(), np.ones(index.size, dtype=np.uint64)
+    g, j, c = np.nonzero(point[index])
+    value = point[index[g, j, c]]
     if law.kind != "gram":
-        numbers = np.arange(groups * rows).reshape(groups, rows, 1)
-        return [(np.broadcast_to(numbers, index.shape), index, point[index])]
-    found, numbers = [], np.arange(groups).reshape(groups, 1) * rows * rows
-    for i, j in combinations_with_replacement(range(rows), 2):
-        number = np.broadcast_to(numbers + i * rows + j, (groups, columns))
-        found += [(number, index[:, i], point[index[:, j]]), (number, index[:, j], point[index[:, i]])]
-    return found
+        return g * rows + j, index[g, j, c], _times(value, 2)
+    g, j, c, value = np.repeat(g, rows), np.repeat(j, rows), np.repeat(c, rows), np.repeat(value, rows)
+    i = np.tile(np.arange(rows), len(g) // rows)  # the entry (i, j) of P P^T has the derivative P[j, c] by P[i, c]
+    value = np.where(i == j, _times(value, 2), value)
+    return (g * rows + np.minimum(i, j)) * rows + np.maximum(i, j), index[g, i, c], value

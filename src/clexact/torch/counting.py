@@ -37,7 +37,11 @@ Shapes = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True)
 class Independent:
-    """``count`` numbers are proved to be independent, and no more than ``most`` are; equal where the rank was found."""
+    """``count`` numbers are proved to be independent, and no more than ``most`` are.
+
+    ``most`` is the numbers of all laws added up, but where elimination finds the rank of some laws together it is this
+    rank, which is the generic one but for bad luck with the point. The two are equal where all was found.
+    """
 
     count: int
     most: int

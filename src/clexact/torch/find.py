@@ -204,7 +204,7 @@ class _Finder:
         if lower < small.count:
             return (
                 Status.SYMMETRY,
-                _of_the_block(shape, f"only {lower} of {small.count} laws are certified, {where}"),
+                _of_the_block(shape, f"only {lower} of {small.count} laws are certified at {where}"),
                 False,
             )
         status = Status.CERTIFIED if small == true else Status.CERTIFIED_SMALLER

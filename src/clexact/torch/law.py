@@ -21,10 +21,10 @@ Kind = Literal["gram", "diagonal", "scale", "translation"]
 
 
 class Status(Enum):
-    """How the laws of a block, and their number, are known."""
+    """How the number of laws of a block, taken alone, is known; a law of any status is proved by rules."""
 
-    CERTIFIED = "certified at its true size"
-    CERTIFIED_SMALLER = "certified at a smaller size of the same family"
+    CERTIFIED = "the block alone certified, at its true size"
+    CERTIFIED_SMALLER = "the block alone certified, at a smaller size of the same family"
     SYMMETRY = "a symmetry of the module; its number is not certified"
 
 

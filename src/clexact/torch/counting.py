@@ -9,7 +9,7 @@ entries of the n x n matrix $\sum_k c_k P_k P_k^\top$ have rank $k(2n + 1 - k)/2
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -83,6 +83,7 @@ class _Pool:
 
     def __init__(self, laws: Iterable[ModuleLaw]) -> None:
         self.laws = list(laws)
+        self._full = {id(law): formula(law) for law in self.laws}
         self._known: dict[int, int] = {}
 
     def _held(self, law: ModuleLaw, term: Term) -> Ints:
@@ -91,10 +92,12 @@ class _Pool:
 
     def set_aside(self) -> int:
         """Remove laws that are independent of all others that are left, as long as there are any; their numbers."""
-        count = 0
-        while (law := next((law for law in self.laws if self.private(law) == formula(law)), None)) is not None:
-            count += formula(law)
-            self.remove(law)
+        count, waiting = 0, deque(self.laws)
+        while waiting:
+            law = waiting.popleft()
+            if id(law) in self._full and self.private(law) == self._full[id(law)]:
+                count += self._full[id(law)]
+                waiting.extend(self.remove(law))
         return count
 
     def private(self, law: ModuleLaw) -> int:
@@ -103,14 +106,16 @@ class _Pool:
             self._known[id(law)] = _by_formula(law, [self._held(law, term) for term in law.terms])
         return self._known[id(law)]
 
-    def remove(self, *laws: ModuleLaw) -> None:
-        """Without some laws, whose entries are then free for the others."""
-        gone = set(map(id, laws))
+    def remove(self, *laws: ModuleLaw) -> list[ModuleLaw]:
+        """Leave out some laws, whose entries are then free for others: for those that are returned."""
+        gone, mine = set(map(id, laws)), {name for law in laws for name in law.parameters}
+        for law in laws:
+            self._full.pop(id(law))
         self.laws = [law for law in self.laws if id(law) not in gone]
-        mine = {name for law in laws for name in law.parameters}
-        for other in self.laws:
-            if not mine.isdisjoint(other.parameters):
-                self._known.pop(id(other), None)
+        freer = [law for law in self.laws if not mine.isdisjoint(law.parameters)]
+        for law in freer:
+            self._known.pop(id(law), None)
+        return freer
 
     def components(self) -> list[list[ModuleLaw]]:
         """The laws in groups that share no parameter."""
@@ -134,11 +139,11 @@ class _Terms(_Pool):
             for term in law.terms:
                 self._terms.setdefault(term.parameter, []).append(term)
 
-    def remove(self, *laws: ModuleLaw) -> None:
-        super().remove(*laws)
+    def remove(self, *laws: ModuleLaw) -> list[ModuleLaw]:
         for law in laws:
             for term in law.terms:
                 self._terms[term.parameter].remove(term)
+        return super().remove(*laws)
 
     def touches(self, law: ModuleLaw) -> bool:
         """Whether some term of a law may share entries with another."""
@@ -171,10 +176,10 @@ class _Entries(_Pool):
         """How often the entry is touched that is touched most, of the parameters of several terms."""
         return max((int(times.max()) for times in self._touched.values() if times.numel()), default=0)
 
-    def remove(self, *laws: ModuleLaw) -> None:
-        super().remove(*laws)
+    def remove(self, *laws: ModuleLaw) -> list[ModuleLaw]:
         for law in laws:
             self._touch(law, -1)
+        return super().remove(*laws)
 
     def _touch(self, law: ModuleLaw, times: int) -> None:
         for term in law.terms:

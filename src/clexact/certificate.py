@@ -8,20 +8,16 @@ ranks are those of the count: anyone can recompute them.
 
 from __future__ import annotations
 
-import errno
 import gzip
 import json
-import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +27,7 @@ from clexact.draws import Draws
 from clexact.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
+from clexact.files import write_atomically
 from clexact.flow import FieldsFlow, Flow, GradientFlow
 from clexact.lie import ClosureStatus, values_at
 from clexact.linalg import Words, flint_rank
@@ -260,33 +257,6 @@ def check_small(recipe: Mapping[str, Any], dimension: int) -> None:
     for option, value in recipe.items():
         if type(value) is int and value > MAX_OPTIONS.get(option, MAX_OPTION):
             raise ValueError(f"{option} = {value} is more than is rebuilt.")
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the file, flush to the disk and rename."""
-    with replacing(path) as file:
-        file.write(data)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to be filled, beside the one at the path; at the end it is flushed to the disk and takes that place."""
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-
-
-def check_folder(path: Path) -> None:
-    """FileNotFoundError unless the folder of the file is there: known before the work that fills it."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 def check_listable(flow: Flow) -> None:

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from clexact import fit_command, plot_command, reproduce_command, results_command, sweep_command, verify_command
-from clexact.certificate import check_folder, check_listable
+from clexact.certificate import check_listable
 from clexact.certify import LawCount, certify
 from clexact.darboux import check_listable_fields
+from clexact.files import check_place
 from clexact.forms import Law
 from clexact.inputs import add_input, read_flow
 from clexact.laws import ConservationLaws, polynomial_laws
@@ -223,7 +224,7 @@ def _shown_progress(quiet: bool) -> Iterator[Callback | None]:
 def _certify(arguments: argparse.Namespace) -> None:
     flow = read_flow(arguments)
     if arguments.save is not None:
-        check_folder(Path(arguments.save))
+        check_place(Path(arguments.save))
         check_listable(flow)
     with _shown_progress(arguments.quiet) as progress, _limited(arguments) as limited:
         count = certify(

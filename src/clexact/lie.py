@@ -23,6 +23,7 @@ from clexact.flow import Flow, as_flow
 from clexact.jets import Jet, Jets
 from clexact.laws import independent, proposed_laws
 from clexact.linalg import Words, residues
+from clexact.listed import listed
 from clexact.polynomial import Number, exact
 from clexact.sparsejets import Part
 
@@ -367,11 +368,10 @@ def check_depth(max_depth: int) -> None:
 
 def check_point(point: Sequence[Number], dimension: int) -> tuple[Number, ...]:
     """The coordinates as exact numbers; ValueError for a wrong length, TypeError for what is no list or a float."""
-    if isinstance(point, str) or not hasattr(point, "__len__"):
-        raise TypeError(f"point must be a list of {dimension} rationals, not {point!r}.")
-    if len(point) != dimension:
-        raise ValueError(f"point must have {dimension} coordinates, not {len(point)}.")
-    return tuple(exact(c, "a coordinate of point") for c in point)
+    coordinates = listed(point, f"point must be a list of {dimension} rationals")
+    if len(coordinates) != dimension:
+        raise ValueError(f"point must have {dimension} coordinates, not {len(coordinates)}.")
+    return tuple(exact(c, "a coordinate of point") for c in coordinates)
 
 
 def point_residues(point: Sequence[Number], prime: int) -> Words:

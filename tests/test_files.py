@@ -3,14 +3,17 @@
 import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import clexact
-from clexact import cli
+from clexact import cli, files
 from clexact.claims.store import Store as Findings
 from clexact.files import check_place, replacing, write_atomically
+from clexact.parse import read_text
 from clexact.plot import figures
 from clexact.sweeps import tables
 
@@ -152,3 +155,37 @@ def test_the_folder_of_findings(tmp_path):
             Findings(tmp_path / "file", None, 0).open()
     finally:
         os.umask(before)
+
+
+def test_a_new_store_has_the_permissions_of_the_umask(tmp_path, umask):
+    clexact.Store(tmp_path / "s.db").close()
+    assert mode(tmp_path / "s.db") == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("words", ["certify --system /dev/zero", "orbit linear 2 2 --at /dev/zero", "verify /dev/zero"])
+def test_what_never_ends_is_not_read(words, monkeypatch, capsys):
+    """Before, it was read until the memory was full."""
+    monkeypatch.setattr(files, "MOST_READ", 2**20)
+    assert cli.run(words.split()) == 2
+    out, err = capsys.readouterr()
+    assert not out and err.count("\n") == 1
+    assert ("more than 1 MiB, which is not read." if "orbit" not in words else "the start must be one of") in err
+
+
+def test_verify_knows_before_that_a_file_is_missing(tmp_path, capsys):
+    certificate(tmp_path / "a.json")
+    assert cli.run(["verify", str(tmp_path / "a.json"), str(tmp_path / "missing.json")]) == 2
+    out, err = capsys.readouterr()
+    assert not out and "missing.json': No such file or directory." in err
+
+
+def test_a_full_disk_behind_the_output_is_said_in_one_sentence():
+    words = [sys.executable, "-m", "clexact", "certify", "linear", "1", "1"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and done.stderr == "clexact certify: error: No space left on device.\n"
+
+
+def test_texts_are_read_with_any_line_ends(tmp_path):
+    (tmp_path / "a.ode").write_bytes(b"x' = y\r\ny' = x\r---\n x' = 1")
+    assert read_text(tmp_path / "a.ode") == "x' = y\ny' = x\n---\n x' = 1"

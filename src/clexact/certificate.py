@@ -27,7 +27,7 @@ from clexact.draws import Draws
 from clexact.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
-from clexact.files import write_atomically
+from clexact.files import read_bytes, write_atomically
 from clexact.flow import FieldsFlow, Flow, GradientFlow
 from clexact.lie import ClosureStatus, values_at
 from clexact.linalg import Words, flint_rank
@@ -119,7 +119,7 @@ class Certificate:
 
 def _opened(path: str | Path) -> bytes:
     """The bytes of a file, decompressed if a verifier would; OSError if it cannot be read."""
-    data = Path(path).read_bytes()
+    data = read_bytes(path)
     try:
         return program_verifier.unpacked(data)
     except program_verifier.NotACertificate:

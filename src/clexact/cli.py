@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, TypeGuard
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -80,9 +80,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end quietly
             return 0
-        return _failed(
-            arguments, f"cannot open {error.filename!r}: {error.strerror}." if _of_file(error) else str(error)
-        )
+        return _failed(arguments, _said(error))
     except ImportError as error:  # an optional package is missing
         return _failed(arguments, str(error))
     except MemoryLimitError as error:
@@ -96,8 +94,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _of_file(error: Exception) -> TypeGuard[OSError]:
-    return isinstance(error, OSError) and error.filename is not None
+def _said(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.strerror}." if error.filename is None else f"cannot open {error.filename!r}: {error.strerror}."
 
 
 def _failed(arguments: argparse.Namespace, message: str) -> int:

@@ -11,6 +11,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+MOST_READ = 2**29  # bytes; a device such as /dev/zero never ends
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """All of a file or a pipe. ValueError if it is very large or never ends, OSError if it cannot be read."""
+    with open(path, "rb") as file:
+        data = file.read(MOST_READ + 1)
+    if len(data) > MOST_READ:
+        raise ValueError(f"{path}: more than {MOST_READ >> 20} MiB, which is not read.")
+    return data
+
+
+def check_readable(path: str | Path) -> None:
+    """OSError unless there is a file that can be opened: known before the work on others."""
+    with open(path, "rb"):
+        pass
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the file, flush to the disk and rename. OSError if it cannot be."""

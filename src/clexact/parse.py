@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clexact.bounded import MAX_DIGITS, Expansion, Sparse, TooLargeError, add, whole
+from clexact.files import read_bytes
 from clexact.listed import shown
 
 TOKEN = re.compile(
@@ -191,9 +192,9 @@ def parse_polynomial(text: str, variables: tuple[str, ...], place: Place = FIRST
 
 
 def read_text(path: str | Path) -> str:
-    """A text file; ValueError if it is not in UTF-8, OSError if it cannot be read."""
+    """A text file; ValueError if it is not in UTF-8 or very large, OSError if it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_bytes(path).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise ValueError(f"{path}: not a text file in UTF-8.") from None
 

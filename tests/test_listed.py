@@ -9,6 +9,7 @@ import clexact
 from clexact import Model, VectorFields
 from clexact.functions import relu
 from clexact.listed import listed, shown
+from clexact.sweeps.columns import checked
 
 NET = clexact.models.nmf(2, 1, 2)
 UNIT = Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * relu(v * x))
@@ -110,3 +111,62 @@ def test_sizes_of_networks(sizes):
         clexact.models.linear(sizes)
     with pytest.raises(TypeError, match="powers must be a list of one or more integers, not"):
         clexact.models.neuron(2, 1, powers=sizes)
+
+
+@pytest.mark.parametrize("key", [frozenset([1]), "1", 1, None])
+def test_exponents(key):
+    with pytest.raises(TypeError, match="exponents must be a tuple of integers >= 0, not"):
+        clexact.Polynomial(["x"], {key: 1})
+
+
+@pytest.mark.parametrize("point", [{0: 1, 1: 2}, {1, 2}, "12"])
+def test_points_of_a_rank(point):
+    with pytest.raises(TypeError, match="point must be a list of 2 rationals, not"):
+        X.rank_at(point)
+    with pytest.raises(ValueError, match="point must have 2 coordinates, not 1"):
+        X.rank_at([1])
+    assert X.rank_at(iter([1, 2])) == 1
+
+
+def joined(arrays):
+    return Model({"U": (2,), "V": (3,)}, {}, lambda U, V: clexact.concatenate(arrays(U, V)))
+
+
+def test_arrays_to_join():
+    for arrays in (lambda U, V: {U, V}, lambda U, V: {"a": U, "b": V}, lambda U, V: "UV", lambda U, V: 3):
+        with pytest.raises(TypeError, match="concatenate takes a list of arrays, not"):
+            joined(arrays)
+    assert joined(lambda U, V: (a for a in (U, V))).program.shape == (5,)
+
+
+@pytest.mark.parametrize("columns", [{"label"}, {"label": 1}, "label"])
+def test_columns_of_a_store(columns):
+    with clexact.Store(":memory:") as store, pytest.raises(TypeError, match="columns must be a list of names, not"):
+        store.rows(columns=columns)
+
+
+def test_an_iterator_of_columns_is_not_used_up_by_its_check():
+    """Before, it gave every column."""
+    assert checked(iter(["label", "lower"])) == ("label", "lower")
+
+
+def test_sizes_that_hold_or_fail_are_not_mappings():
+    for given in (({(1, 1): False}, [(2, 1)]), ([(1, 1)], {(2, 1): False})):
+        with pytest.raises(TypeError, match="must be lists or sets of tuples, not mappings"):
+            clexact.boundary(*given, ("n", "r"))
+
+
+@pytest.mark.parametrize("numbers", [{0.1, 0.2}, {0.1: 0.2}, "12"])
+def test_levels_and_rates(numbers):
+    with pytest.raises(ValueError, match="levels must be a list of numbers"):
+        clexact.plot.level_sets(levels=numbers)
+    with pytest.raises(TypeError, match="rates must be a list of step sizes, not"):
+        clexact.training.slope(UNIT, ([1], [1]), start=[1, 1], rates=numbers)
+
+
+def test_other_kinds_of_objects_are_refused_in_one_sentence():
+    for wrong in (lambda: clexact.bracket([1], [2]), lambda: clexact.bracket(X, "y"), lambda: clexact.grading("x")):
+        with pytest.raises(TypeError, match=r"^expected VectorFields, not"):
+            wrong()
+    with pytest.raises(TypeError, match=r"^expected a Polynomial and VectorFields, not 'x' and VectorFields"):
+        clexact.lie_derivative("x", X)

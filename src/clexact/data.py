@@ -20,11 +20,11 @@ from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.flow import GradientFlow
 from clexact.laws import independent, proposed_laws
-from clexact.lie import ATTEMPTS, RANK_BITS, Growth, check_point, point_residues
+from clexact.lie import ATTEMPTS, RANK_BITS, Growth, point_residues
 from clexact.linalg import rational_rank, residues
 from clexact.listed import listed
 from clexact.model import Model, check_size
-from clexact.polynomial import Number, exact
+from clexact.polynomial import Number, check_point, exact
 from clexact.regions import Gates, Input, Network, TieError, line_inputs, spanning_inputs
 from clexact.reverse import Exact
 

@@ -16,7 +16,7 @@ from clexact.bounded import Number, Sparse
 from clexact.display import BREAK
 from clexact.linalg import rational_rank
 from clexact.listed import listed, shown
-from clexact.polynomial import Polynomial, as_symbols, check_variables, content, latex_name
+from clexact.polynomial import Polynomial, as_symbols, check_point, check_variables, content, latex_name
 from clexact.symbolic import Walker
 from clexact.terms import Ints, Monomial, Terms, concatenate, ranges, starts, sum_of_products
 
@@ -186,7 +186,8 @@ class VectorFields:
         return found
 
     def rank_at(self, point: Sequence[Number]) -> int:
-        """Rank over Q of the values at a rational point."""
+        """Rank over Q of the values at a rational point; TypeError or ValueError for another."""
+        point = check_point(point, self.dimension)
         rows: list[list[Number]] = [[0] * self.dimension for _ in range(len(self))]
         for owner, value in self.values(point).items():
             i, j = divmod(owner, self.dimension)
@@ -267,6 +268,9 @@ def _of_ring(names: tuple[str, ...], p: Any) -> Polynomial:
 
 
 def _check_same_ring(X: VectorFields, Y: VectorFields) -> None:
+    for given in (X, Y):
+        if not isinstance(given, VectorFields):
+            raise TypeError(f"expected VectorFields, not {shown(given)}.")
     if X.variables != Y.variables:
         raise ValueError(f"fields in {X.variables} and in {Y.variables} do not combine.")
 
@@ -344,6 +348,8 @@ def lie_derivative(h: Polynomial, X: VectorFields) -> list[Polynomial]:
     >>> lie_derivative(Polynomial.from_string("x^2 - y^2", ["x", "y"]), X)
     [Polynomial('0')]
     """
+    if not isinstance(h, Polynomial) or not isinstance(X, VectorFields):
+        raise TypeError(f"expected a Polynomial and VectorFields, not {shown(h)} and {shown(X)}.")
     if h.variables != X.variables:
         raise ValueError(f"a polynomial in {h.variables} has no derivative along fields in {X.variables}.")
     return [

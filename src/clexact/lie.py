@@ -23,8 +23,7 @@ from clexact.flow import Flow, as_flow
 from clexact.jets import Jet, Jets
 from clexact.laws import independent, proposed_laws
 from clexact.linalg import Words, residues
-from clexact.listed import listed
-from clexact.polynomial import Number, exact
+from clexact.polynomial import Number, check_point
 from clexact.sparsejets import Part
 
 RANK_BITS = 22  # any prime proves a rank; below 2^22 the elimination runs on float64 matrix products, exactly
@@ -364,14 +363,6 @@ def check_depth(max_depth: int) -> None:
         raise TypeError(f"max_depth must be an integer, not {max_depth!r}.")
     if max_depth < 0:
         raise ValueError(f"max_depth must be at least 0, not {max_depth}.")
-
-
-def check_point(point: Sequence[Number], dimension: int) -> tuple[Number, ...]:
-    """The coordinates as exact numbers; ValueError for a wrong length, TypeError for what is no list or a float."""
-    coordinates = listed(point, f"point must be a list of {dimension} rationals")
-    if len(coordinates) != dimension:
-        raise ValueError(f"point must have {dimension} coordinates, not {len(coordinates)}.")
-    return tuple(exact(c, "a coordinate of point") for c in coordinates)
 
 
 def point_residues(point: Sequence[Number], prime: int) -> Words:

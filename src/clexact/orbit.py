@@ -24,10 +24,10 @@ from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow, GradientFlow, as_flow
 from clexact.laws import polynomial_laws, proposed_laws
-from clexact.lie import ClosureStatus, check_point, error_bits, lie_closure
+from clexact.lie import ClosureStatus, error_bits, lie_closure
 from clexact.parse import read_text
 from clexact.phase import LiftedFlow
-from clexact.polynomial import Number, rational
+from clexact.polynomial import Number, check_point, rational
 from clexact.terms import Ints, Terms
 
 MAX_TERMS = 10**5  # of fields that are expanded for a better upper bound

@@ -37,6 +37,14 @@ def exact(value: object, what: str) -> Number:
     raise TypeError(f"{what} must be an integer or a rational (fractions.Fraction), not {shown(value)}.")
 
 
+def check_point(point: Sequence[Number], dimension: int) -> tuple[Number, ...]:
+    """The coordinates as exact numbers; ValueError for a wrong length, TypeError for what is no list or a float."""
+    coordinates = listed(point, f"point must be a list of {dimension} rationals")
+    if len(coordinates) != dimension:
+        raise ValueError(f"point must have {dimension} coordinates, not {len(coordinates)}.")
+    return tuple(exact(c, "a coordinate of point") for c in coordinates)
+
+
 def check_variables(variables: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple; they must be distinct names such as x, theta_1 or U[0,1]."""
     names = tuple(listed(variables, "variables must be a list of names"))
@@ -71,7 +79,8 @@ class Polynomial:
         if not isinstance(terms, Mapping):
             raise TypeError(f"terms must map exponents such as (2, 0) to coefficients, not be {shown(terms)}.")
         sparse: Sparse = {}
-        for exponents, c in terms.items():
+        for key, c in terms.items():
+            exponents = listed(key, "exponents must be a tuple of integers >= 0")
             if len(exponents) != len(names) or any(not isinstance(e, (int, np.integer)) or e < 0 for e in exponents):
                 raise ValueError(f"exponents must be {len(names)} integers >= 0, not {tuple(exponents)}.")
             monomial = tuple((i, int(e)) for i, e in enumerate(exponents) if e)

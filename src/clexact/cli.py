@@ -250,6 +250,8 @@ def _certify(arguments: argparse.Namespace) -> None:
         _save(count, arguments, limited)
     if count.stopped:
         print(f"clexact: {count.stopped}: dense brackets were left out.", file=sys.stderr)
+    if count.left_out:
+        print(f"clexact: {count.left_out}.", file=sys.stderr)
         raise SystemExit(LIMIT_REACHED)
     if count.interrupted:
         _stop(limited, f"during {count.stage!r}", "these are the bounds so far")
@@ -378,7 +380,7 @@ def _laws(arguments: argparse.Namespace) -> None:
         laws_word = "polynomial law" + "s" * (len(laws) != 1)
         least = "" if independent == len(laws) else "at least "
         print(f"{flow.description}: {len(laws)} {laws_word} of {degree}, {least}{independent} independent")
-        print(f"  {laws.completeness.value}")
+        print(f"  {laws.known}")
     _print_laws(laws, latex=arguments.latex)
     if arguments.forms and not arguments.quiet:
         taylor = ", of the Taylor coefficients used" if flow.truncated else ""

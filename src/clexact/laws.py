@@ -19,11 +19,14 @@ from clexact._kernels import monomials as monomials_kernel
 from clexact._kernels import system
 from clexact._kernels.sparse import SparseForm
 from clexact.basis import Vector, short_basis
+from clexact.confirmation import confirmed
+from clexact.digest import digest
 from clexact.display import MOST_LAWS, MOST_TERMS, Markup, gathered, listed
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields, packed_derivatives
 from clexact.flow import Flow, GradientFlow, as_flow, pack_laws
+from clexact.gates import qualification
 from clexact.grading import grading
 from clexact.jets import Jets
 from clexact.lawsearch import all_quadratic_laws
@@ -69,6 +72,7 @@ class ConservationLaws(Sequence[Polynomial]):
     seed: int
     terms: Terms  # canonical, owned by the number of the law
     exponentials: Mapping[str, Fraction] = field(default_factory=dict)  # {variable: r}: it stands for e^(r t)
+    scope: str = ""  # of which data and starts, and of which gates, the completeness speaks
 
     @cached_property
     def _start(self) -> Ints:
@@ -103,13 +107,19 @@ class ConservationLaws(Sequence[Polynomial]):
         """Whether these are proved to be all polynomial laws of this degree."""
         return self.completeness is Completeness.PROVED
 
+    @property
+    def known(self) -> str:
+        """The completeness as a sentence, with what it assumes of gates."""
+        free = qualification(self.scope)
+        return self.completeness.value + (f",{free}" if free else "")
+
     @cached_property
     def independent(self) -> tuple[int, ...]:
         """Numbers of laws that are functionally independent (gradients independent at a point), lowest degree first.
 
         Proved independent; that no other one is independent of them is the generic case (the point is random).
         """
-        draws = Draws(self.seed)
+        draws = Draws(self.seed, digest(*self.terms.arrays))
         prime = draws.prime(61)
         return independent(self, draws.residues((len(self.variables),), prime), prime)
 
@@ -122,9 +132,10 @@ class ConservationLaws(Sequence[Polynomial]):
         return [h.to_sympy() for h in self]
 
     def to_json(self) -> str:
-        """One JSON object: degree, homogeneous, complete, seed, variables, laws (strings)."""
+        """One JSON object: degree, homogeneous, complete, seed, scope, variables, laws (strings)."""
         keys = {"degree": self.degree, "homogeneous": self.homogeneous, "complete": self.complete, "seed": self.seed}
-        return json.dumps(keys | {"variables": self.variables, "laws": [str(h) for h in self]})
+        data = {"scope": self.scope, "variables": self.variables, "laws": [str(h) for h in self]}
+        return json.dumps(keys | data)
 
     def to_latex(self, most: int | None = None) -> list[str]:
         """The laws as LaTeX, likewise; the first ``most`` of them, default all."""
@@ -143,7 +154,7 @@ class ConservationLaws(Sequence[Polynomial]):
     def _repr_html_(self) -> str:
         degree = f"degree {self.degree}" if self.homogeneous else f"degree at most {self.degree}"
         headline = f"{len(self)} polynomial law{'s' * (len(self) != 1)} of {degree}"
-        return f"<div><b>{headline}</b>{self.to_html()}{self.completeness.value}</div>"
+        return f"<div><b>{headline}</b>{self.to_html()}{self.known}</div>"
 
     def __repr__(self) -> str:
         shown = ", ".join(str(h) for h in self[:6]) + (", ..." if len(self) > 6 else "")
@@ -189,29 +200,31 @@ def polynomial_laws(
         if laws.complete:
             return laws
     if flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
-        terms = flow.proposed_terms()
+        terms = _confirmed_terms(flow, seed)
         foreign = ~np.isin(flow.law_degrees(terms), degrees)
         return replace(_proposed(flow, _without(terms, terms.owner[foreign]), degree, seed), homogeneous=homogeneous)
     monomials = flow.monomials(degrees)
     preferred = _vectors(_positive(flow.proposed_terms()), monomials)
-    vectors = _nullspace(flow.fields, monomials, preferred, Draws(seed))
+    vectors = _nullspace(flow.fields, monomials, preferred, flow.draws(seed))
     terms, known = _pack(vectors, monomials), _completeness(flow)
-    return ConservationLaws(flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials))
+    return ConservationLaws(
+        flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope
+    )
 
 
 def _quadratic_laws_of_shape(flow: GradientFlow, homogeneous: bool, seed: int) -> ConservationLaws:
     """The linearly independent laws of degree 2 that the shape of the program proves, complete if samples show it."""
-    terms = flow.proposed_terms()
+    terms = _confirmed_terms(flow, seed)
     foreign = terms.degrees() != 2 if homogeneous else terms.degrees() > 2
     terms = _arranged(_positive(_without(terms, terms.owner[foreign])))
     monomials, column = np.unique(terms.hashes(), return_inverse=True)
-    count, draws = int(terms.owner.max(initial=-1)) + 1, Draws(seed)
+    count, draws = int(terms.owner.max(initial=-1)) + 1, flow.draws(seed)
     prime = draws.prime(61)
     rows = Part((len(monomials),), terms.owner, column.astype(np.int64), residues(terms.coef, prime))
     fresh = SparseForm(len(monomials), prime).add(*compressed(rows, count), MOST_ENTRIES)
     terms = _arranged(_without(terms, np.flatnonzero(~fresh)))
     known = Completeness.PROVED if all_quadratic_laws(flow, terms, homogeneous, draws) else Completeness.OPEN
-    return ConservationLaws(flow.variables, 2, homogeneous, known, seed, terms, dict(flow.exponentials))
+    return ConservationLaws(flow.variables, 2, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope)
 
 
 def _completeness(flow: Flow) -> Completeness:
@@ -230,9 +243,14 @@ def check_degree(degree: int) -> None:
 
 
 def proposed_laws(flow: Flow, degree: int, *, seed: int = 0) -> ConservationLaws:
-    """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size."""
-    terms = flow.proposed_terms()
+    """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size; confirmed."""
+    terms = _confirmed_terms(flow, seed)
     return _proposed(flow, _without(terms, terms.owner[flow.law_degrees(terms) > degree]), degree, seed)
+
+
+def _confirmed_terms(flow: Flow, seed: int) -> Terms:
+    """The laws of the flow's shape that evaluation confirms, as packed terms."""
+    return confirmed(flow, flow.proposed_terms(), flow.draws(seed))
 
 
 def laws_from_dicts(flow: Flow, laws: list[Law], degree: int, seed: int) -> ConservationLaws:
@@ -243,7 +261,9 @@ def laws_from_dicts(flow: Flow, laws: list[Law], degree: int, seed: int) -> Cons
 def _proposed(flow: Flow, terms: Terms, degree: int, seed: int) -> ConservationLaws:
     """Laws of the flow's shape, in display order."""
     arranged = _arranged(_positive(terms))
-    return ConservationLaws(flow.variables, degree, False, Completeness.OPEN, seed, arranged, dict(flow.exponentials))
+    return ConservationLaws(
+        flow.variables, degree, False, Completeness.OPEN, seed, arranged, dict(flow.exponentials), flow.scope
+    )
 
 
 def _without(terms: Terms, owners: Ints) -> Terms:

@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 
 from clexact import Budget, Case, sweep
-from clexact.certificate import write_atomically
+from clexact.files import write_atomically
 from clexact.sweeps.certified import Row
 from clexact.threads import available
 

@@ -358,7 +358,7 @@ def test_results_can_be_pickled(name):
     (lambda: momentum_flow(ONE, "heavy"), TypeError, r"damping must be None, HeavyBall\(tau\) or Nesterov\(\)"),
     (lambda: momentum_flow(ONE, positive=["W"]), ValueError, "positive names 'W', which is none of the parameters"),
     (lambda: momentum_flow(gradient_flow(ONE), loss="cross_entropy"), ValueError, "loss belongs to a model"),
-    (lambda: momentum_flow(ONE, positive=3), TypeError, "positive must be names of parameters, not 3"),
+    (lambda: momentum_flow(ONE, positive=3), TypeError, "positive must be a list of names of parameters, not 3"),
     (lambda: momentum_flow(momentum_flow(ONE)), ValueError, "takes a model or a gradient flow"),
     (lambda: momentum_flow(gradient_flow(ONE).fields, positive=["U1"]), ValueError, "explicit fields have none"),
     (lambda: mirror_flow(ONE), ValueError, "takes either positive, names of parameters, or metric"),

@@ -350,6 +350,15 @@ def test_unwritable_folders_are_refused_before_any_work(planted, capsys, place):
     assert status == 2 and not out and err.startswith("clexact reproduce: error: cannot open") and not planted.runs
 
 
+@pytest.mark.parametrize("name", ["report.html", "report.md"])
+def test_a_report_that_cannot_be_written_is_known_before(planted, capsys, name):
+    """A folder stands in its place: nothing is checked."""
+    Path("reproduction", name).mkdir(parents=True)
+    status, out, err = run(capsys)
+    said = f"clexact reproduce: error: cannot open 'reproduction/{name}': Is a directory.\n"
+    assert (status, out, err) == (2, "", said) and not planted.runs
+
+
 def test_json_has_all_findings(planted, capsys):
     """The same data as is stored."""
     data = json.loads(run(capsys, "--claims", "planted.part", "--json")[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations
 from typing import Any
@@ -133,6 +133,8 @@ def boundary(holds: Iterable[Sizes], fails: Iterable[Sizes], names: Sequence[str
     n = m = 1 and r >= 2
     """
     names = None if names is None else check_names(names)
+    if isinstance(holds, Mapping) or isinstance(fails, Mapping):
+        raise TypeError("the sizes that hold, and those that fail, must be lists or sets of tuples, not mappings.")
     right = list(dict.fromkeys(check_sizes(s, names) for s in holds))
     wrong = list(dict.fromkeys(check_sizes(s, names) for s in fails))
     if both := sorted(set(right) & set(wrong)):

@@ -8,20 +8,16 @@ ranks are those of the count: anyone can recompute them.
 
 from __future__ import annotations
 
-import errno
 import gzip
 import json
-import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,11 +28,13 @@ from clexact.draws import Draws
 from clexact.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
+from clexact.files import read_bytes, write_atomically
 from clexact.flow import FieldsFlow, Flow, GradientFlow, explicit_fields
 from clexact.gates import FREE
 from clexact.lie import ClosureStatus, values_at
 from clexact.linalg import Words, flint_rank
 from clexact.polynomial import written
+from clexact.terms import Terms, largest
 from clexact.version import __version__
 
 if TYPE_CHECKING:
@@ -49,6 +47,7 @@ MAX_OPTION, MAX_OPTIONS = 64, {"length": 1024}  # integers of a recipe that is r
 BATCH = 64  # recipes tried at a time
 WIDTHS = (1, 1, 2, 4, 16, 64)  # fields combined in each member, tried in turn
 LARGEST_WEIGHT = 9  # of a field in a combination
+LONG, MAX_WRITTEN_POWER = 10**1000, 10**9  # numbers and powers from which what is written is read before, to be sure
 IDLE = 3  # batches without progress before members get wider
 
 Recipe = tuple[tuple[tuple[int, int], ...], ...]  # for each member X_0, X_1, ...: ((field, coefficient), ...)
@@ -123,7 +122,7 @@ class Certificate:
 
 def _opened(path: str | Path) -> bytes:
     """The bytes of a file, decompressed if a verifier would; OSError if it cannot be read."""
-    data = Path(path).read_bytes()
+    data = read_bytes(path)
     try:
         return program_verifier.unpacked(data)
     except program_verifier.NotACertificate:
@@ -272,39 +271,35 @@ def check_small(recipe: Mapping[str, Any], dimension: int) -> None:
             raise ValueError(f"{option} = {value} is more than is rebuilt.")
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the file, flush to the disk and rename."""
-    with replacing(path) as file:
-        file.write(data)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to be filled, beside the one at the path; at the end it is flushed to the disk and takes that place."""
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(part).replace(path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-
-
-def check_folder(path: Path) -> None:
-    """FileNotFoundError unless the folder of the file is there: known before the work that fills it."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-
-
 def check_listable(flow: Flow) -> None:
-    """ValueError if the fields of a flow have too many terms to be listed, and no program stands for them."""
+    """ValueError if a certificate of a flow cannot list its fields, and no program stands for them.
+
+    They have too many terms, or numbers longer than the verifier reads.
+    """
     if flow.expanded_size > MAX_TERMS and not isinstance(flow, GradientFlow):
         raise ValueError(
             f"the certificate of {flow.description} would list {flow.expanded_size} terms, over {MAX_TERMS}."
         )
+    if isinstance(flow, FieldsFlow) and _long(flow.fields.terms):
+        _check_readable(_written_fields(flow.fields.in_lowest_terms()), [])
+
+
+def _long(terms: Terms) -> bool:
+    """Whether there are numbers or powers that the verifier might not read."""
+    return bool(largest(terms.coef) >= LONG or terms.power.max(initial=0) >= MAX_WRITTEN_POWER)
+
+
+def _check_readable(fields: Mapping[str, Any], laws: Sequence[str]) -> None:
+    """ValueError where the verifier would not read fields or laws, saying what is too long for it."""
+    places = {name: j for j, name in enumerate(fields["variables"])}
+    components = [(f"field {i}", parts) for i, parts in enumerate(fields["components"])]
+    try:
+        for what, parts in components + [(f"law {n}", {"": law}) for n, law in enumerate(laws)]:
+            texts = enumerate(parts.values())
+            verifier.cleared({j: verifier.polynomial(text, places, what) for j, text in texts})
+    except verifier.NotACertificate as error:
+        most = f"numbers of at most {verifier.MAX_DIGITS} digits and powers below 10^9"
+        raise ValueError(f"no certificate can be made: {error}; the verifier reads {most}.") from None
 
 
 def certificate_of(count: LawCount) -> Certificate:
@@ -318,7 +313,9 @@ def certificate_of(count: LawCount) -> Certificate:
     if not count.closure.generic or count.flow.expanded_size > MAX_TERMS:
         return Certificate(program_certificate.of_count(count))
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
-    written = _written_fields(fields)
+    written, laws = _written_fields(fields), [str(h) for h in count.laws]
+    if _long(fields.terms) or _long(count.laws.terms):
+        _check_readable(written, laws)
     recipes = find_recipes(fields, closure, count.seed)
     data = {
         "format": verifier.FORMAT,
@@ -328,7 +325,7 @@ def certificate_of(count: LawCount) -> Certificate:
         "assumptions": list(count.assumptions),
         "dimension": fields.dimension,
         "fields": written,
-        "laws": [str(h) for h in count.laws],
+        "laws": laws,
         "independence": {**_place(count.shown), "laws": list(count.shown.laws), "rank": count.exhibited},
         "lie": {**_place(closure), **_nodes(recipes), "ranks": list(closure.dims)},
         "closure": {"kind": _closure_kind(count)},

@@ -97,6 +97,7 @@ class LawCount:
     assumptions: tuple[str, ...]
     flow: Flow = field(repr=False)
     stats: dict[str, float] = field(default_factory=dict)  # seconds by stage
+    stage: str = ""  # during which Ctrl-C came
 
     def __post_init__(self) -> None:
         check_bounds(self.lower, self.upper, f"the laws of {self.description}")
@@ -167,9 +168,17 @@ class LawCount:
             return f"exactly {self.lower} {noun}"
         return f"at least {self.lower}, at most {self.upper} {noun}"
 
+    @property
+    def nothing_yet(self) -> bool:
+        """Whether Ctrl-C came before any bound was found: lower is 0 and upper is D."""
+        return self.interrupted and not self.exhibited and not self.closure.rank
+
     def __str__(self) -> str:
+        if self.nothing_yet:
+            return f"{self.headline} (D = {self.dimension})"
         dims = " -> ".join(map(str, self.filtration))
-        sign = "=" if self.closure.generic else ">="  # at a sparse point the first dimensions may be below the generic
+        # at a sparse point the first dimensions may be below the generic, and after Ctrl-C the last
+        sign = "=" if self.closure.generic and not self.interrupted else ">="
         return f"{self.headline} (D = {self.dimension}, dim W {sign} {dims})"
 
     __repr__ = __str__
@@ -283,7 +292,7 @@ class _Certification:
     ) -> None:
         self.memory_limit, self.stopped, self.left_out = memory_limit, "", ""
         self.flow, self.degree, self.seed, self.max_depth, self.progress = flow, degree, seed, max_depth, progress
-        self.draws, self.stats, self.interrupted = flow.draws(seed), dict[str, float](), False
+        self.draws, self.stats, self.stage, self.interrupted = flow.draws(seed), dict[str, float](), "", False
         self.laws = laws_from_dicts(flow, [], degree, seed)
         self.status, self.error = ClosureStatus.OPEN, Fraction(0)
         self.growths: list[Grown[Any, Any]] = []
@@ -388,6 +397,9 @@ class _Certification:
         closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=dense)
         upper = flow.dimension - closure.rank
         lower = exhibited if closure.status is ClosureStatus.OPEN else upper
+        evidence = _evidence(flow, self.shown, lower, upper, closure, self.degree)
+        if self.interrupted and not exhibited and not closure.rank:
+            evidence = Evidence(*(f"interrupted during {self.stage!r}: no {what} yet" for what in ("law", "bracket")))
         return LawCount(
             dimension=flow.dimension,
             lower=lower,
@@ -396,7 +408,7 @@ class _Certification:
             shown=self.shown,
             filtration=closure.dims,
             closure=closure,
-            evidence=_evidence(flow, self.shown, lower, upper, closure, self.degree),
+            evidence=evidence,
             error=closure.error,
             degree=self.degree,
             seed=self.seed,
@@ -408,11 +420,12 @@ class _Certification:
             assumptions=flow.assumptions,
             flow=flow,
             stats=self.stats,
+            stage=self.stage if self.interrupted else "",
         )
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
+        start, self.stage = time.perf_counter(), stage
         try:
             yield
         finally:

@@ -7,19 +7,20 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, TypeGuard
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
 from clexact import fit_command, plot_command, reproduce_command, results_command, sweep_command, verify_command
-from clexact.certificate import check_folder, check_listable
+from clexact.certificate import check_listable
 from clexact.certify import LawCount, certify
 from clexact.darboux import check_listable_fields
+from clexact.files import check_place
 from clexact.forms import Law
-from clexact.inputs import add_input, read_flow
+from clexact.inputs import add_input, read_flow, reading
 from clexact.laws import ConservationLaws, polynomial_laws
 from clexact.lie import MAX_DEPTH
 from clexact.lie import Progress as Callback
@@ -79,9 +80,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end quietly
             return 0
-        return _failed(
-            arguments, f"cannot open {error.filename!r}: {error.strerror}." if _of_file(error) else str(error)
-        )
+        return _failed(arguments, _said(error))
     except ImportError as error:  # an optional package is missing
         return _failed(arguments, str(error))
     except MemoryLimitError as error:
@@ -95,8 +94,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _of_file(error: Exception) -> TypeGuard[OSError]:
-    return isinstance(error, OSError) and error.filename is not None
+def _said(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.strerror}." if error.filename is None else f"cannot open {error.filename!r}: {error.strerror}."
 
 
 def _failed(arguments: argparse.Namespace, message: str) -> int:
@@ -135,8 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     certifier.add_argument("--laws", action="store_true", help="print the laws too")
     fitter = _add_fit(commands)
     for sub in (certifier, lister, fitter):
-        sub.add_argument("--time-limit", type=float, metavar="S", help="stop after S seconds with the best bounds")
-        sub.add_argument("--memory-limit", type=int, metavar="MIB", help="do not start, or stop, above so much memory")
+        _add_limits(sub)
     certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
     lister.add_argument("--forms", action="store_true", help="also rational and logarithmic laws, those found")
     lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
@@ -146,6 +146,7 @@ def build_parser() -> argparse.ArgumentParser:
     starts = ", ".join(STARTS)
     traveller.add_argument("--at", required=True, metavar="START", help=f"{starts}, or a file of rationals")
     _add_depth(traveller, ORBIT_DEPTH, str(ORBIT_DEPTH))
+    _add_limits(traveller)
     _add_output(traveller)
     traveller.set_defaults(command=_orbit)
     library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
@@ -202,6 +203,11 @@ def _add_depth(parser: argparse.ArgumentParser, default: int | None, said: str) 
     parser.add_argument("--max-depth", type=int, default=default, metavar="K", help=text)
 
 
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--time-limit", type=float, metavar="S", help="stop after S seconds with what is known")
+    parser.add_argument("--memory-limit", type=int, metavar="MIB", help="do not start, or stop, above so much memory")
+
+
 def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the dense kernels (default: all cores)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default 0)")
@@ -221,11 +227,13 @@ def _shown_progress(quiet: bool) -> Iterator[Callback | None]:
 
 
 def _certify(arguments: argparse.Namespace) -> None:
-    flow = read_flow(arguments)
     if arguments.save is not None:
-        check_folder(Path(arguments.save))
-        check_listable(flow)
-    with _shown_progress(arguments.quiet) as progress, _limited(arguments) as limited:
+        check_place(Path(arguments.save))
+    with _limited(arguments) as limited, _shown_progress(arguments.quiet) as progress:
+        flow = read_flow(arguments)
+        if arguments.save is not None:
+            check_listable(flow)
+        limited.doing = f"certifying {flow.description}"
         count = certify(
             flow,
             degree=arguments.degree,
@@ -236,27 +244,47 @@ def _certify(arguments: argparse.Namespace) -> None:
             memory_limit=arguments.memory_limit,
         )
     _print_count(count, arguments)
+    if count.nothing_yet:
+        _stop(limited, f"during {count.stage!r}", f"no bound beyond 0 <= laws <= {count.dimension} yet")
     if arguments.save is not None:  # after the answer, which a full disk must not take away
-        count.certificate.save(arguments.save)
+        _save(count, arguments, limited)
     if count.stopped:
         print(f"clexact: {count.stopped}: dense brackets were left out.", file=sys.stderr)
     if count.left_out:
         print(f"clexact: {count.left_out}.", file=sys.stderr)
         raise SystemExit(LIMIT_REACHED)
-    if count.interrupted:  # the bounds so far are printed
-        _stop(limited)
+    if count.interrupted:
+        _stop(limited, f"during {count.stage!r}", "these are the bounds so far")
 
 
-def _limited(arguments: argparse.Namespace) -> AbstractContextManager[Limits]:
-    return limits(arguments.time_limit, arguments.memory_limit)
+def _save(count: LawCount, arguments: argparse.Namespace, before: Limits) -> None:
+    """Within what is left of the limits; without, once one of them has ended the search: its bounds get their proof."""
+    if before.reached:
+        count.certificate.save(arguments.save)
+        return
+    with _limited(arguments, f"{arguments.save} is not written", before.start) as limited:
+        limited.doing = "making the certificate"
+        count.certificate.save(arguments.save)
 
 
-def _stop(limited: Limits) -> NoReturn:
-    """End after an interruption: by a limit, or by Ctrl-C."""
-    if not limited.reached:
-        raise KeyboardInterrupt
-    print(f"clexact: {limited.reached}.", file=sys.stderr)
-    raise SystemExit(LIMIT_REACHED)
+@contextmanager
+def _limited(
+    arguments: argparse.Namespace, left: str = "nothing is known yet", start: float | None = None
+) -> Iterator[Limits]:
+    """Limits over a block. Where one is reached, or Ctrl-C comes, the command ends and says what it was doing."""
+    with limits(arguments.time_limit, arguments.memory_limit, start) as limited:
+        limited.doing = reading(arguments)
+        try:
+            yield limited
+        except KeyboardInterrupt:
+            _stop(limited, f"while {limited.doing}", left)
+
+
+def _stop(limited: Limits, where: str, left: str) -> NoReturn:
+    """End after an interruption, by a limit or by Ctrl-C."""
+    what = f"stopped by {limited.limit}" if limited.limit else "interrupted"
+    print(f"clexact: {what} {where}: {left}.", file=sys.stderr)
+    raise SystemExit(LIMIT_REACHED if limited.limit else INTERRUPTED)
 
 
 def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
@@ -284,8 +312,9 @@ def _print_evidence(count: LawCount) -> None:
 
 
 def _orbit(arguments: argparse.Namespace) -> None:
-    flow = read_flow(arguments)
-    with _shown_progress(arguments.quiet):
+    with _limited(arguments) as limited, _shown_progress(arguments.quiet):
+        flow = read_flow(arguments)
+        limited.doing = f"following {flow.description}"
         orbit = orbit_dimension(flow, arguments.at, seed=arguments.seed, max_depth=arguments.max_depth)
     if arguments.json:
         print(orbit.to_json())
@@ -315,8 +344,8 @@ def _models(arguments: argparse.Namespace) -> None:
 
 def _fit(arguments: argparse.Namespace) -> None:
     interrupted, limited = fit_command.run(arguments)
-    if interrupted:  # the counts so far are printed
-        _stop(limited)
+    if interrupted:
+        _stop(limited, f"while certifying {arguments.target[0]}", "these are the counts so far")
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
@@ -332,17 +361,16 @@ def _verify(arguments: argparse.Namespace) -> None:
 def _laws(arguments: argparse.Namespace) -> None:
     if arguments.forms and arguments.homogeneous:
         raise ValueError("give either --forms or --homogeneous: rational and logarithmic laws are not homogeneous.")
-    flow, further = read_flow(arguments), list[Law]()
-    if arguments.forms:
-        check_listable_fields(flow)
-    with _shown_progress(arguments.quiet), _limited(arguments) as limited:
-        try:
-            laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
-            independent = len(laws.independent)
-            if arguments.forms:
-                further += further_than(flow, laws, arguments.degree, arguments.seed).further
-        except KeyboardInterrupt:
-            _stop(limited)
+    further = list[Law]()
+    with _limited(arguments) as limited, _shown_progress(arguments.quiet):
+        flow = read_flow(arguments)
+        if arguments.forms:
+            check_listable_fields(flow)
+        limited.doing = f"searching for laws of {flow.description}"
+        laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
+        independent = len(laws.independent)
+        if arguments.forms:
+            further += further_than(flow, laws, arguments.degree, arguments.seed).further
     if arguments.json:
         shown = [{"form": law.form.value, "law": law.written()} for law in further]
         print(json.dumps(json.loads(laws.to_json()) | ({"further": shown} if arguments.forms else {})))

@@ -21,10 +21,11 @@ from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.flow import GradientFlow
 from clexact.laws import independent, proposed_laws
-from clexact.lie import ATTEMPTS, RANK_BITS, Growth, check_point, point_residues
+from clexact.lie import ATTEMPTS, RANK_BITS, Growth, point_residues
 from clexact.linalg import rational_rank, residues
+from clexact.listed import listed
 from clexact.model import Model, check_size
-from clexact.polynomial import Number, exact
+from clexact.polynomial import Number, check_point, exact
 from clexact.regions import Gates, Input, Network, TieError, line_inputs, spanning_inputs
 from clexact.reverse import Exact
 
@@ -66,8 +67,6 @@ def data_fields(model: Model, inputs: Sequence[object], point: Sequence[Number])
     >>> data_fields(net, [3, -3], [5, 2]).rows.tolist()
     [[6, 15], [0, 0]]
     """
-    if isinstance(inputs, (str, Mapping)) or not hasattr(inputs, "__len__"):
-        raise TypeError(f"inputs must be a list of inputs, not {inputs!r}.")
     network = Network(model, point)
     read = [_rows(network, given, f"input {n}") for n, given in enumerate(_checked(network, inputs))]
     rows = np.concatenate([np.zeros((0, model.dimension), dtype=object), *(rows for rows, _ in read)])
@@ -83,7 +82,8 @@ def _rows(network: Network, given: Input, what: str) -> tuple[Exact, Gates]:
 
 
 def _checked(network: Network, inputs: Sequence[object]) -> list[Input]:
-    return [_check_input(network, given, f"input {n}") for n, given in enumerate(inputs)]
+    given = listed(inputs, "inputs must be a list of inputs")
+    return [_check_input(network, one, f"input {n}") for n, one in enumerate(given)]
 
 
 def _check_input(network: Network, given: object, what: str) -> Input:

@@ -19,6 +19,7 @@ import numpy as np
 from clexact.expand import PolynomialArray, Polynomials
 from clexact.fields import VectorFields
 from clexact.flow import Flow, GradientFlow, Loss, as_flow
+from clexact.listed import listed
 from clexact.model import Model
 from clexact.phase import LiftedFlow, Phase
 from clexact.polynomial import Number, exact, rational
@@ -142,7 +143,7 @@ def momentum_flow(
     if isinstance(base, GradientFlow):
         names = _positive(base.model, positive)
         chosen = _entries(base.model, names)
-    elif positive:
+    elif listed([positive] if isinstance(positive, str) else positive, "positive must be a list of names"):
         raise ValueError("positive names parameters of a model; explicit fields have none.")
     if isinstance(damping, HeavyBall) and damping.rate == 0:
         damping = None
@@ -329,9 +330,8 @@ def _momentum_powers(damping: Damping, decaying: bool, b: int, c: int) -> Iterab
 
 
 def _positive(model: Model, names: Iterable[str]) -> list[str]:
-    if not isinstance(names, Iterable):
-        raise TypeError(f"positive must be names of parameters, not {names!r}.")
-    found = [names] if isinstance(names, str) else list(dict.fromkeys(names))
+    given = [names] if isinstance(names, str) else listed(names, "positive must be a list of names of parameters")
+    found = list(dict.fromkeys(given))
     for name in found:
         if name not in model.parameters:
             raise ValueError(f"positive names {name!r}, which is none of the parameters {', '.join(model.parameters)}.")

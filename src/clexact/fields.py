@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import islice
 from math import gcd, lcm
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from clexact import parse
+from clexact.bounded import Number, Sparse
 from clexact.display import BREAK
 from clexact.linalg import rational_rank
-from clexact.polynomial import Number, Polynomial, check_variables, content, latex_name
-from clexact.terms import Ints, Terms, concatenate, ranges, starts, sum_of_products
+from clexact.listed import listed, shown
+from clexact.polynomial import Polynomial, as_symbols, check_point, check_variables, content, latex_name
+from clexact.symbolic import Walker
+from clexact.terms import Ints, Monomial, Terms, concatenate, ranges, starts, sum_of_products
 
 if TYPE_CHECKING:
     import sympy
@@ -22,6 +26,10 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 6  # fields, and variables, in a formula
 MOST_TERMS_SHOWN = 100
+
+C = TypeVar("C")
+S = TypeVar("S", Sparse, Polynomial)
+Components = Sequence[C] | Mapping[str, C]  # of one field
 
 
 class VectorFields:
@@ -35,18 +43,17 @@ class VectorFields:
     VectorFields(1 field on Q^2: [0, 0])
     """
 
-    def __init__(self, variables: Sequence[str], fields: Sequence[Sequence[Polynomial]]) -> None:
-        """One list of D polynomials in ``variables`` for each field. ValueError for a wrong length or ring."""
+    def __init__(self, variables: Sequence[str], fields: Sequence[Components[Polynomial]]) -> None:
+        """One list of D polynomials in ``variables`` for each field, or {variable: polynomial}, the others being 0.
+
+        ValueError or TypeError for a wrong length, variable or ring.
+        """
         names = check_variables(variables)
         parts, denominators = [], []
-        for i, field in enumerate(fields):
-            if len(field) != len(names):
-                raise ValueError(f"field {i} has {len(field)} components, not {len(names)} (one for each variable).")
-            if any(p.variables != names for p in field):
-                raise ValueError(f"the components of field {i} must be polynomials in {', '.join(names)}.")
-            common = lcm(*(p.denominator for p in field))
+        for i, field in enumerate(_each_components(fields, names, "polynomials", partial(_of_ring, names))):
+            common = lcm(*(p.denominator for p in field.values()))
             denominators.append(common)
-            for j, p in enumerate(field):
+            for j, p in field.items():
                 parts.append(p.terms.scaled(common // p.denominator).owned_by(i * len(names) + j))
         self._set(names, concatenate(parts).canonical(), tuple(denominators))
 
@@ -62,18 +69,34 @@ class VectorFields:
         return self
 
     @classmethod
-    def from_strings(cls, variables: Sequence[str], fields: Sequence[Sequence[str]]) -> VectorFields:
-        """Read each component from text such as ``"y*z - 2/3*x^2"``."""
-        names = check_variables(variables)
-        if isinstance(fields, str) or any(isinstance(field, str) for field in fields):
-            raise TypeError("fields must be a list of fields, each a list of strings, one for each variable.")
-        return cls(names, [[Polynomial.from_string(text, names) for text in field] for field in fields])
+    def from_sparse(cls, variables: tuple[str, ...], fields: Sequence[Mapping[int, Sparse]]) -> VectorFields:
+        """From the components that are not 0, by their numbers; the variables are trusted to be checked."""
+        denominators = [lcm(*(c.denominator for p in field.values() for c in p.values())) for field in fields]
+        owners, coefs, monomials = list[int](), list[int](), list[Monomial]()
+        for i, (field, common) in enumerate(zip(fields, denominators, strict=True)):
+            for j, p in field.items():
+                owners += [i * len(variables) + j] * len(p)
+                coefs += [int(c * common) for c in p.values()]
+                monomials += p
+        return cls._from_checked(variables, Terms.from_monomials(owners, coefs, monomials), denominators)
 
     @classmethod
-    def from_sympy(cls, fields: Sequence[Sequence[sympy.Expr]], variables: Sequence[Any]) -> VectorFields:
-        """Read SymPy expressions, one list (or column matrix) of len(variables) expressions for each field."""
-        names = check_variables([str(v) for v in variables])
-        return cls(names, [[Polynomial.from_sympy(e, variables) for e in field] for field in fields])
+    def from_strings(cls, variables: Sequence[str], fields: Sequence[Components[str]]) -> VectorFields:
+        """Read each component from text such as ``"y*z - 2/3*x^2"``: lists, or {variable: text}, the others being 0.
+
+        >>> VectorFields.from_strings(["x", "y"], [["y", "-x"], {"y": "x^2"}])
+        VectorFields(2 fields on Q^2: [y, -x]; [0, x^2])
+        """
+        names = check_variables(variables)
+        reader = parse.Reader(names)
+        return cls.from_sparse(names, _each_components(fields, names, "strings", reader.read))
+
+    @classmethod
+    def from_sympy(cls, fields: Sequence[Components[sympy.Expr]], variables: Sequence[Any]) -> VectorFields:
+        """Read SymPy expressions: for each field a list or column matrix of them, or {variable: expression}."""
+        symbols = as_symbols(variables)
+        names = check_variables([str(v) for v in symbols])
+        return cls.from_sparse(names, _each_components(fields, names, "expressions", Walker(symbols).read))
 
     @classmethod
     def from_ode(cls, text: str, file: str = "") -> VectorFields:
@@ -84,8 +107,8 @@ class VectorFields:
         """
         try:
             names, fields = parse.parse_system(text)
-            rows = [[Polynomial.from_sparse(names, field.get(name, {})) for name in names] for field in fields]
-            return cls(names, rows)
+            places = {name: j for j, name in enumerate(names)}
+            return cls.from_sparse(names, [{places[name]: p for name, p in field.items()} for field in fields])
         except ValueError as error:
             raise ValueError(f"{file}: {error}" if file else str(error)) from None
 
@@ -108,7 +131,8 @@ class VectorFields:
 
     def select(self, chosen: Sequence[int]) -> VectorFields:
         """The fields of these numbers, in that order."""
-        index = np.asarray(chosen, dtype=np.int64).reshape(len(chosen))
+        numbers = listed(chosen, "the fields chosen must be a list of their numbers")
+        index = np.asarray(numbers, dtype=np.int64).reshape(len(numbers))
         position, term = ranges(self.field_starts, index)
         terms = self.terms.take(term)
         component = terms.owner % max(1, self.dimension)
@@ -162,7 +186,8 @@ class VectorFields:
         return found
 
     def rank_at(self, point: Sequence[Number]) -> int:
-        """Rank over Q of the values at a rational point."""
+        """Rank over Q of the values at a rational point; TypeError or ValueError for another."""
+        point = check_point(point, self.dimension)
         rows: list[list[Number]] = [[0] * self.dimension for _ in range(len(self))]
         for owner, value in self.values(point).items():
             i, j = divmod(owner, self.dimension)
@@ -200,7 +225,52 @@ class VectorFields:
         return f"VectorFields({len(self)} {plural} on Q^{self.dimension}: {shown}{more})"
 
 
+def _each_components(fields: Any, names: tuple[str, ...], kind: str, read: Callable[[Any], S]) -> list[dict[int, S]]:
+    """The components that are not 0, by their numbers, of each field."""
+    expected = f"fields must be a list of fields, each a list of {kind}, one for each variable, or a mapping"
+    places = {name: j for j, name in enumerate(names)}
+    return [_components(i, field, places, expected, read) for i, field in enumerate(listed(fields, expected))]
+
+
+def _components(i: int, field: Any, places: Mapping[str, int], expected: str, read: Callable[[Any], S]) -> dict[int, S]:
+    if isinstance(field, Mapping):
+        numbered = [(_place(i, str(name), places), component) for name, component in field.items()]
+    else:
+        numbered = list(enumerate(listed(field, expected)))
+        if len(numbered) != len(places):
+            raise ValueError(f"field {i} has {len(numbered)} components, not {len(places)} (one for each variable).")
+    found: dict[int, S] = {}
+    for j, component in numbered:
+        try:
+            value = read(component)
+        except (ValueError, TypeError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"component {list(places)[j]} of field {i}: {error}") from None
+        if len(value):
+            found[j] = value
+    return found
+
+
+def _place(i: int, name: str, places: Mapping[str, int]) -> int:
+    if name not in places:
+        raise ValueError(f"field {i} has a component for {name!r}, which is none of the variables {_few(places)}.")
+    return places[name]
+
+
+def _few(names: Collection[str]) -> str:
+    return ", ".join(islice(names, MOST_SHOWN)) + ", ..." * (len(names) > MOST_SHOWN)
+
+
+def _of_ring(names: tuple[str, ...], p: Any) -> Polynomial:
+    if not isinstance(p, Polynomial) or p.variables != names:
+        raise ValueError(f"expected a polynomial in {_few(names)}, not {shown(p)}.")
+    return p
+
+
 def _check_same_ring(X: VectorFields, Y: VectorFields) -> None:
+    for given in (X, Y):
+        if not isinstance(given, VectorFields):
+            raise TypeError(f"expected VectorFields, not {shown(given)}.")
     if X.variables != Y.variables:
         raise ValueError(f"fields in {X.variables} and in {Y.variables} do not combine.")
 
@@ -278,6 +348,8 @@ def lie_derivative(h: Polynomial, X: VectorFields) -> list[Polynomial]:
     >>> lie_derivative(Polynomial.from_string("x^2 - y^2", ["x", "y"]), X)
     [Polynomial('0')]
     """
+    if not isinstance(h, Polynomial) or not isinstance(X, VectorFields):
+        raise TypeError(f"expected a Polynomial and VectorFields, not {shown(h)} and {shown(X)}.")
     if h.variables != X.variables:
         raise ValueError(f"a polynomial in {h.variables} has no derivative along fields in {X.variables}.")
     return [

@@ -68,6 +68,7 @@ class Survey:
     counts: dict[Sizes, LawCount] = field(default_factory=dict)
     skipped: dict[Sizes, int] = field(default_factory=dict)  # with their dimensions
     interrupted: bool = False
+    searched: bool = True  # for a formula
 
     @property
     def exact(self) -> dict[Sizes, int]:
@@ -151,16 +152,22 @@ def run(arguments: argparse.Namespace) -> tuple[bool, Limits]:
     order = read_order(arguments.target[0], list(axes), arguments.sizes)
     with limits(arguments.time_limit, arguments.memory_limit) as limited:
         found = survey(arguments, axes, order)
-    formula = None
-    try:
-        formula = fit(found.exact, found.names, seed=arguments.seed) if found.exact else None
-    except KeyboardInterrupt:
-        found.interrupted = True
+        formula = _formula(found, arguments.seed, limited)
     if arguments.json:
         print(json.dumps(_data(arguments, found, formula, order, time.perf_counter() - started)))
     else:
         _print(arguments, axes, found, formula, order)
     return found.interrupted, limited
+
+
+def _formula(found: Survey, seed: int, limited: Limits) -> Formula | None:
+    """The formula of the counts, if there is one and time to find it."""
+    found.searched = bool(found.exact) and not limited.reached
+    try:
+        return fit(found.exact, found.names, seed=seed) if found.searched else None
+    except KeyboardInterrupt:
+        found.interrupted, found.searched = True, False
+        return None
 
 
 def _data(
@@ -190,7 +197,9 @@ def _print(
         print(f"{arguments.target[0]} of sizes [{order}], {arguments.flow} flow: {len(found.exact)} counts")
         table = _long_table(found) if arguments.table else _table(axes, found)
         Console(width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
-    if formula is None:
+    if formula is None and not found.searched:
+        print("no formula: none was looked for to the end")
+    elif formula is None:
         print("no formula: none fits some of these counts and holds at those held out; more sizes allow more terms")
     else:
         print(formula.to_latex() if arguments.latex else formula)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.linalg import SparseRows, Words, multiply
+from clexact.listed import shown
 from clexact.terms import Ints, Terms, ranges
 
 PRIME = 2**61 - 1
@@ -58,6 +59,8 @@ def grading(fields: VectorFields, seed: int = 0) -> Grading:
     >>> grading(fields).rank  # total degree
     1
     """
+    if not isinstance(fields, VectorFields):
+        raise TypeError(f"expected VectorFields, not {shown(fields)}.")
     draws = Draws(seed)
     relation, unknown, value = _relations(fields)
     D = fields.dimension

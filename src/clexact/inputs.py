@@ -69,6 +69,14 @@ def _add_option(group: Any, option: str, kind: Any) -> None:
     group.add_argument(f"--{option}", **flag)
 
 
+def reading(arguments: argparse.Namespace) -> str:
+    """What ``read_flow`` does, in words."""
+    if arguments.system is not None:
+        return f"reading {arguments.system}"
+    target = " ".join(arguments.target)
+    return f"running {target}" if ".py" in target else f"building {target}"
+
+
 def read_flow(arguments: argparse.Namespace) -> Flow:
     """The flow that the arguments name; ValueError or TypeError saying what was expected."""
     model = _model(arguments)

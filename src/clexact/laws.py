@@ -34,7 +34,7 @@ from clexact.linalg import SparseRows, Words, primitive, reconstruct, residues
 from clexact.polynomial import Polynomial, html_name, latex_name
 from clexact.sparsejets import Part, collected, compressed
 from clexact.symmetry import Law
-from clexact.terms import Ints, Terms, concatenate, ranges, starts
+from clexact.terms import Ints, Terms, concatenate, largest, ranges, starts
 
 if TYPE_CHECKING:
     import sympy
@@ -45,7 +45,8 @@ MAX_MONOMIALS = 2 * 10**7
 CHUNK = 2 * 10**6  # entries of the monomial system held at a time
 LAW_BLOCK = 256  # laws whose gradients are reduced at a time
 MOST_ENTRIES = 2 * 10**8  # of a sparse echelon form
-MAX_PRIMES = 200  # of 61 bits, for laws with very large coefficients
+MAX_PRIMES = 200  # of 61 bits, for laws with very large coefficients; more where those of the fields are very large
+LONGER = 16  # times as long as a coefficient of the fields may one of a law be, then
 
 
 class Completeness(Enum):
@@ -419,14 +420,15 @@ class MonomialSystem:
         self._monomial_hash = monomials.hashes()
         self._primes = [draws.prime(61)]
         self._draws = draws
+        self._most_primes = MAX_PRIMES + 2 * LONGER * (int(largest(fields.terms.coef)).bit_length() // 61)
         counts = np.diff(self._component_start)[monomials.var]
         totals = np.concatenate([[0], np.cumsum(counts)])
         self.entries: Ints = totals[monomials.start[1:]] - totals[monomials.start[:-1]]  # (M,) of each monomial
 
     def laws(self, chosen: Ints) -> list[Vector]:
         """All laws in the chosen monomials: solve mod p, lift, verify; add primes until every vector is verified."""
-        modulus, solution = 1, dict[int, dict[int, int]]()
-        for n in range(MAX_PRIMES):
+        modulus, solution, due = 1, dict[int, dict[int, int]](), 0
+        for n in range(self._most_primes):
             if n == len(self._primes):
                 self._primes.append(self._draws.prime(61))
             prime = self._primes[n]
@@ -438,11 +440,15 @@ class MonomialSystem:
                 modulus, solution = 1, {}
             solution = {lead: _crt(solution.get(lead, {}), modulus, found[lead], prime) for lead in found}
             modulus *= prime
+            if n < due:
+                continue
+            due = n + 1 + n // 8  # lifting takes longer than what it waits for
             lifted = [_lift(vector, modulus) for vector in solution.values()]
             vectors = [vector for vector in lifted if vector is not None]
             if len(vectors) == len(solution) and self.verified(vectors):
                 return vectors
-        raise ArithmeticError(f"a law has coefficients of more than {MAX_PRIMES * 30} bits; none was found smaller.")
+        bits = 30 * self._most_primes
+        raise ArithmeticError(f"a law has coefficients of more than {bits} bits; none was found smaller.")
 
     def _solve(self, chosen: Ints, prime: int) -> list[dict[int, int]]:
         subset = self._monomials.take(chosen)

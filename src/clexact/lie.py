@@ -26,7 +26,7 @@ from clexact.flow import FieldsFlow, Flow, as_flow
 from clexact.jets import Jet, Jets
 from clexact.laws import independent, proposed_laws
 from clexact.linalg import Words, residues
-from clexact.polynomial import Number, exact
+from clexact.polynomial import Number, check_point
 from clexact.sparsejets import Part
 
 RANK_BITS = 22  # any prime proves a rank; below 2^22 the elimination runs on float64 matrix products, exactly
@@ -493,15 +493,6 @@ def check_depth(max_depth: int | None) -> None:
         raise TypeError(f"max_depth must be an integer, not {max_depth!r}.")
     if max_depth < 0:
         raise ValueError(f"max_depth must be at least 0, not {max_depth}.")
-
-
-def check_point(point: Sequence[Number], dimension: int) -> tuple[Number, ...]:
-    """The coordinates as exact numbers; ValueError for a wrong length, TypeError for what is no list or a float."""
-    if isinstance(point, str) or not hasattr(point, "__len__"):
-        raise TypeError(f"point must be a list of {dimension} rationals, not {point!r}.")
-    if len(point) != dimension:
-        raise ValueError(f"point must have {dimension} coordinates, not {len(point)}.")
-    return tuple(exact(c, "a coordinate of point") for c in point)
 
 
 def point_residues(point: Sequence[Number], prime: int) -> Words:

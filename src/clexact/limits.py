@@ -28,25 +28,31 @@ PEAK = re.compile(rb"VmHWM:\s*(\d+) kB")
 
 @dataclass(eq=False)
 class Limits:
-    """``reached`` says which limit was, in one sentence, or is empty."""
+    """``limit`` names the one that was reached, or is empty; ``doing`` is what the block does, for who says so."""
 
-    reached: str = ""
+    limit: str = ""
+    doing: str = ""
     seconds: float | None = None
     mebibytes: int | None = None
     start: float = field(default_factory=time.monotonic)
     interrupted: float = 0.0  # when the last interrupt was sent
     over: bool = False
 
+    @property
+    def reached(self) -> str:
+        """Which limit was reached, as a sentence without its full stop; empty if none was."""
+        return self.limit and f"{self.limit} is reached"
+
     def look(self) -> None:
         """Interrupt the main thread if a limit is reached; again after a while: one inside a finalizer is lost."""
         now = time.monotonic()
-        if self.reached:
+        if self.limit:
             if now - self.interrupted < REPEAT:
                 return
         elif self.seconds is not None and now - self.start > self.seconds:
-            self.reached = f"the time limit of {self.seconds:g} s is reached"
+            self.limit = f"the time limit of {self.seconds:g} s"
         elif self.mebibytes is not None and peak_memory() > self.mebibytes * MIB:
-            self.reached = f"the memory limit of {self.mebibytes} MiB is reached"
+            self.limit = f"the memory limit of {self.mebibytes} MiB"
         else:
             return
         self.interrupted = now
@@ -111,15 +117,16 @@ def _watch(process: int) -> _Watch:
 
 
 @contextmanager
-def limits(seconds: float | None = None, mebibytes: int | None = None) -> Iterator[Limits]:
+def limits(seconds: float | None = None, mebibytes: int | None = None, start: float | None = None) -> Iterator[Limits]:
     """Watch over the block from a second thread. ValueError unless the limits are positive.
 
-    The interrupt comes as KeyboardInterrupt, at the next point where Python or a kernel looks for signals.
+    ``start`` is the time (``time.monotonic``) from which seconds count, by default now. The interrupt comes as
+    KeyboardInterrupt, at the next point where Python or a kernel looks for signals.
     """
     for value, what in ((seconds, "time limit"), (mebibytes, "memory limit")):
         if value is not None and not value > 0:
             raise ValueError(f"the {what} must be positive, not {value}.")
-    found = Limits(seconds=seconds, mebibytes=mebibytes)
+    found = Limits(seconds=seconds, mebibytes=mebibytes, start=time.monotonic() if start is None else start)
     if seconds is None and mebibytes is None:
         yield found
         return

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from clexact.display import facts, table
+from clexact.listed import listed, shown
 from clexact.program import Program, Shape, record
 from clexact.taylor import MAX_ORDER, expanded
 
@@ -126,9 +127,11 @@ def _shown(shape: Shape) -> str:
 def _check_expand(expand: Sequence[str] | None, probes: tuple[str, ...]) -> tuple[str, ...]:
     if expand is None:
         return probes
-    if isinstance(expand, str) or not all(name in probes for name in expand):
-        raise ValueError(f"expand must be a list of some of the probes {list(probes)}, not {expand!r}.")
-    return tuple(expand)
+    expected = f"expand must be a list of some of the probes {list(probes)}"
+    names = tuple(listed(expand, expected))
+    if not all(name in probes for name in names):
+        raise ValueError(f"{expected}, not {shown(list(names))}.")
+    return names
 
 
 def _check_shapes(given: Mapping[str, int | Sequence[int]], what: str) -> dict[str, Shape]:

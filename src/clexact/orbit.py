@@ -25,9 +25,10 @@ from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow, GradientFlow, as_flow
 from clexact.laws import polynomial_laws, proposed_laws
-from clexact.lie import ClosureStatus, check_point, error_bits, lie_closure
+from clexact.lie import ClosureStatus, error_bits, lie_closure
+from clexact.parse import read_text
 from clexact.phase import LiftedFlow
-from clexact.polynomial import Number, rational
+from clexact.polynomial import Number, check_point, rational
 from clexact.terms import Ints, Terms
 
 MAX_TERMS = 10**5  # of fields that are expanded for a better upper bound
@@ -301,8 +302,8 @@ def _from_file(path: str, dimension: int) -> tuple[Number, ...]:
 def read_start(path: str | Path) -> tuple[Number, ...]:
     """The rationals of a file, separated by blanks, commas or lines; ValueError for all else."""
     try:
-        words = Path(path).read_text(encoding="utf-8").replace(",", " ").split()
-    except (OSError, UnicodeDecodeError):
+        words = read_text(path).replace(",", " ").split()
+    except (OSError, ValueError):
         known = ", ".join(STARTS)
         raise ValueError(f"the start must be one of {known} or a file of rationals, not {str(path)!r}.") from None
     try:

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from clexact.certificate import check_folder
 from clexact.certify import certify
+from clexact.files import check_place
 from clexact.flow import Flow, GradientFlow
 from clexact.inputs import add_input, read_flow
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
         from clexact.plot.figures import kind_of
 
         kind_of(path)
-        check_folder(path)
+        check_place(path)
         plot.save(_drawn(plot, arguments), path)
     except ImportError as error:  # which names the extra
         raise ValueError(str(error)) from None

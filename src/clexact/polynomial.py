@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clexact import parse
+from clexact.bounded import Number as Number
+from clexact.bounded import Sparse, add, check_power, check_terms, decimal
 from clexact.linalg import Whole, exact_quotient, irreducible_factors
+from clexact.listed import listed, shown
+from clexact.symbolic import Walker
 from clexact.terms import EMPTY, Coefs, Monomial, Terms, concatenate, largest
 
 if TYPE_CHECKING:
     import sympy
-
-Number = int | Fraction
 
 
 def exact(value: object, what: str) -> Number:
@@ -32,19 +34,25 @@ def exact(value: object, what: str) -> Number:
         return value
     if getattr(value, "is_Rational", False) is True:  # a SymPy number
         return Fraction(int(value.p), int(value.q))  # type: ignore[attr-defined]
-    raise TypeError(f"{what} must be an integer or a rational (fractions.Fraction), not {value!r}.")
+    raise TypeError(f"{what} must be an integer or a rational (fractions.Fraction), not {shown(value)}.")
+
+
+def check_point(point: Sequence[Number], dimension: int) -> tuple[Number, ...]:
+    """The coordinates as exact numbers; ValueError for a wrong length, TypeError for what is no list or a float."""
+    coordinates = listed(point, f"point must be a list of {dimension} rationals")
+    if len(coordinates) != dimension:
+        raise ValueError(f"point must have {dimension} coordinates, not {len(coordinates)}.")
+    return tuple(exact(c, "a coordinate of point") for c in coordinates)
 
 
 def check_variables(variables: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple; they must be distinct names such as x, theta_1 or U[0,1]."""
-    if isinstance(variables, str):
-        raise TypeError(f"variables must be a list of names, not the string {variables!r}.")
-    names = tuple(variables)
+    names = tuple(listed(variables, "variables must be a list of names"))
     for name in names:
         if not isinstance(name, str) or not parse.NAME.fullmatch(name):
             raise ValueError(f"variable {name!r} is not a name such as x, theta_1 or U[0,1].")
     if len(set(names)) != len(names):
-        raise ValueError(f"variables must be distinct, not {list(names)}.")
+        raise ValueError(f"variables must be distinct, not {shown(list(names))}.")
     return names
 
 
@@ -68,12 +76,15 @@ class Polynomial:
     def __init__(self, variables: Sequence[str], terms: Mapping[Sequence[int], Any]) -> None:
         """Terms map exponent tuples of length len(variables) to integers or rationals."""
         names = check_variables(variables)
-        sparse: parse.Sparse = {}
-        for exponents, c in terms.items():
+        if not isinstance(terms, Mapping):
+            raise TypeError(f"terms must map exponents such as (2, 0) to coefficients, not be {shown(terms)}.")
+        sparse: Sparse = {}
+        for key, c in terms.items():
+            exponents = listed(key, "exponents must be a tuple of integers >= 0")
             if len(exponents) != len(names) or any(not isinstance(e, (int, np.integer)) or e < 0 for e in exponents):
                 raise ValueError(f"exponents must be {len(names)} integers >= 0, not {tuple(exponents)}.")
             monomial = tuple((i, int(e)) for i, e in enumerate(exponents) if e)
-            sparse = parse.plus(sparse, {monomial: Fraction(exact(c, "a coefficient"))})
+            add(sparse, {monomial: exact(c, "a coefficient")})
         self._set(names, *_packed(sparse))
 
     def _set(self, variables: tuple[str, ...], terms: Terms, denominator: int) -> None:
@@ -92,7 +103,7 @@ class Polynomial:
         return self
 
     @classmethod
-    def from_sparse(cls, variables: tuple[str, ...], sparse: parse.Sparse) -> Polynomial:
+    def from_sparse(cls, variables: tuple[str, ...], sparse: Mapping[Monomial, Number]) -> Polynomial:
         """From {((variable index, power), ...): coefficient}; the variables are trusted to be checked."""
         return cls._from_checked(variables, *_packed(sparse))
 
@@ -105,20 +116,9 @@ class Polynomial:
     @classmethod
     def from_sympy(cls, expression: sympy.Expr, variables: Sequence[Any]) -> Polynomial:
         """Read a SymPy expression that is polynomial in ``variables`` with rational coefficients."""
-        import sympy
-
-        symbols = [sympy.Symbol(v) if isinstance(v, str) else v for v in variables]
-        try:
-            poly = sympy.Poly(sympy.sympify(expression), *symbols) if symbols else sympy.Poly(expression, sympy.Dummy())
-        except sympy.PolynomialError:
-            raise ValueError(f"{expression} is not a polynomial in {', '.join(map(str, symbols))}.") from None
-        if not poly.domain.is_ZZ and not poly.domain.is_QQ:
-            kind = "floats" if poly.domain.is_RR else f"elements of {poly.domain}"
-            raise ValueError(
-                f"the coefficients of {expression} must be rational, not {kind}; give integers or sympy.Rational."
-            )
-        names = [str(s) for s in symbols]
-        return cls(names, {m[: len(names)]: exact(c, "a coefficient") for m, c in poly.terms()} if poly else {})
+        symbols = as_symbols(variables)
+        names = check_variables([str(s) for s in symbols])
+        return cls.from_sparse(names, Walker(symbols).read(expression))
 
     @property
     def is_zero(self) -> bool:
@@ -186,10 +186,19 @@ class Polynomial:
     def __pow__(self, power: int) -> Polynomial:
         if not isinstance(power, int) or power < 0:
             raise ValueError(f"a power must be an integer >= 0, not {power!r}.")
+        self._check_power(power)
         result = Polynomial.from_sparse(self.variables, {(): Fraction(1)})
         for bit in bin(power)[2:]:
             result = result * result * self if bit == "1" else result * result
         return result
+
+    def _check_power(self, power: int) -> None:
+        """TooLargeError, a ValueError, before a power that has too many terms or too large numbers is made."""
+        if self.is_zero:
+            return
+        coefs = [Fraction(c, self.denominator) for c in self.terms.coef.tolist()]
+        check_power(coefs, int(self.terms.power.max(initial=0)), power)
+        check_terms(len(self), len(self.variables), self.degree, power)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, (int, Fraction)):
@@ -328,7 +337,15 @@ def display_key(monomial: Monomial) -> tuple[Any, ...]:
     return (-sum(k for _, k in monomial), tuple((v, -k) for v, k in monomial))
 
 
-def _packed(sparse: parse.Sparse) -> tuple[Terms, int]:
+def as_symbols(variables: Sequence[Any]) -> list[Any]:
+    """Variables of SymPy, given as such or by their names."""
+    import sympy
+
+    expected = "variables must be a list of symbols or names"
+    return [sympy.Symbol(v) if isinstance(v, str) else v for v in listed(variables, expected)]
+
+
+def _packed(sparse: Mapping[Monomial, Number]) -> tuple[Terms, int]:
     denominator = lcm(*(c.denominator for c in sparse.values()))
     coefs = [int(c * denominator) for c in sparse.values()]
     return Terms.from_monomials([0] * len(sparse), coefs, list(sparse)), denominator
@@ -366,17 +383,11 @@ def _joined(
 
 
 def _number(c: Fraction) -> str:
-    return _decimal(c.numerator) + (f"/{_decimal(c.denominator)}" if c.denominator != 1 else "")
-
-
-def _decimal(n: int) -> str:
-    """str(n) for n >= 0 of any length; Python's own conversion stops at 4300 digits."""
-    high, low = divmod(n, 10**4000)
-    return _decimal(high) + str(low).zfill(4000) if high else str(low)
+    return decimal(c.numerator) + (f"/{decimal(c.denominator)}" if c.denominator != 1 else "")
 
 
 def _latex_number(c: Fraction) -> str:
-    return _number(c) if c.denominator == 1 else rf"\frac{{{_decimal(c.numerator)}}}{{{_decimal(c.denominator)}}}"
+    return _number(c) if c.denominator == 1 else rf"\frac{{{decimal(c.numerator)}}}{{{decimal(c.denominator)}}}"
 
 
 def _latex_power(name: str, k: int) -> str:

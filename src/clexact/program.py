@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.digest import digest
+from clexact.listed import listed
 from clexact.polynomial import Number, exact
 
 Shape = tuple[int, ...]
@@ -348,6 +349,7 @@ def _matmul(a: Array, b: Array) -> Array:
 
 def concatenate(arrays: Sequence[Array | NDArray[Any]], axis: int = 0) -> Array:
     """Join arrays of a model along an axis, as ``numpy.concatenate``."""
+    arrays = listed(arrays, "concatenate takes a list of arrays")
     symbols = [a for a in arrays if isinstance(a, Array)]
     if not symbols:
         raise TypeError("concatenate takes at least one array of a model.")

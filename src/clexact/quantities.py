@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.listed import listed
 from clexact.polynomial import latex_name
 
 if TYPE_CHECKING:
@@ -268,11 +269,13 @@ def minus(name: str, others: Sequence[str], factor: int = 1, constant: int = 0) 
 
 def check_names(names: Sequence[str]) -> tuple[str, ...]:
     """Names of sizes: distinct identifiers, at least one. TypeError or ValueError else."""
-    if isinstance(names, str) or not all(isinstance(x, str) for x in names):
-        raise TypeError(f"the names of the sizes must be a sequence of strings such as ('n', 'r'), not {names!r}.")
+    expected = "the names of the sizes must be a sequence of strings such as ('n', 'r')"
+    names = tuple(listed(names, expected))
+    if not all(isinstance(x, str) for x in names):
+        raise TypeError(f"{expected}, not {names!r}.")
     if not names or len(set(names)) < len(names) or not all(x.isidentifier() for x in names):
         raise ValueError(f"the names of the sizes must be distinct identifiers, at least one, not {list(names)!r}.")
-    return tuple(names)
+    return names
 
 
 def check_sizes(sizes: object, names: Sequence[str] | None) -> Sizes:

@@ -9,9 +9,8 @@ from math import ceil, floor, inf, prod
 
 import numpy as np
 
-from clexact.lie import check_point
 from clexact.model import Model, entry_names
-from clexact.polynomial import Number
+from clexact.polynomial import Number, check_point
 from clexact.program import LEAVES, Gate, Numbers, Program, Shape, apply
 from clexact.reverse import Exact, ExactRows, gradients
 

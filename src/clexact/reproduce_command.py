@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clexact.draws import Draws
+from clexact.files import check_place
 from clexact.threads import available, set_threads
 
 if TYPE_CHECKING:  # the claims are read where they are used: they are many
@@ -104,6 +105,7 @@ def run(arguments: argparse.Namespace) -> bool:
     if arguments.list:
         _print_list(chosen, arguments.json)
         return False
+    from clexact.claims import report
     from clexact.claims.grid import Budget
     from clexact.claims.store import Store
 
@@ -112,6 +114,8 @@ def run(arguments: argparse.Namespace) -> bool:
     Draws(arguments.seed)  # refuses a wrong seed before any work
     store = Store(Path(arguments.out), Budget(arguments.budget), arguments.seed)
     store.open()
+    for name in report.FILES:
+        check_place(store.folder / name)
     with _display(arguments) as display:
         results = _find(chosen, store, arguments.jobs, display)
     written = _write_report(results, store)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clexact.certificate import check_folder, write_atomically
+from clexact.files import check_place, write_atomically
 
 if TYPE_CHECKING:  # sweeps are read where they are used
     from clexact.sweeps.store import Store
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.summary and (arguments.columns or arguments.sort or arguments.limit is not None):
         raise ValueError("--summary has its own lines: give it without --columns, --sort and --limit.")
     if arguments.out is not None:
-        check_folder(Path(arguments.out))
+        check_place(Path(arguments.out))
     from clexact.sweeps.store import Store
 
     with Store(arguments.store, write=False) as store:

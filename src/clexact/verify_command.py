@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from clexact.certificate import VerdictStatus, verify
+from clexact.files import check_readable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _verify_files(arguments: argparse.Namespace) -> int:
     found = set[VerdictStatus]()
+    for path in arguments.files:
+        check_readable(path)
     for path in arguments.files:
         verdict = verify(path, rebuild=arguments.rebuild, fast=arguments.fast)
         print(f"{path}: {verdict}")

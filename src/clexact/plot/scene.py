@@ -14,6 +14,7 @@ from clexact.fields import VectorFields
 from clexact.flow import Flow, as_flow
 from clexact.forms import Law
 from clexact.laws import ConservationLaws, polynomial_laws
+from clexact.listed import listed
 from clexact.model import Model
 from clexact.plot.surfaces import Box, Floats, Smooth, curve, scattered, smooth, velocity
 from clexact.polynomial import Polynomial
@@ -153,7 +154,10 @@ def read_levels(scene: Scene, given: Sequence[float | Sequence[float]] | None) -
         return default_levels(scene)
     count = len(scene.laws)
     try:
-        levels = [tuple(np.broadcast_to(np.asarray(level, dtype=float), (count,)).tolist()) for level in given]
+        levels = [
+            tuple(np.broadcast_to(np.asarray(level, dtype=float), (count,)).tolist())
+            for level in listed(given, "levels must be a list")
+        ]
     except (TypeError, ValueError):
         raise ValueError(f"levels must be a list of numbers, or of {count} numbers each, not {given!r}.") from None
     if not levels:

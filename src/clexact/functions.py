@@ -11,8 +11,8 @@ from itertools import count
 
 import numpy as np
 
-from clexact.polynomial import Number, exact
-from clexact.program import LEAVES, Array, Gate
+from clexact.algebra.polynomial import Number, exact
+from clexact.programs.program import LEAVES, Array, Gate
 
 
 def relu(z: Array, slope: Number = 0) -> Array:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import clexact
-from clexact.flows.flow import GradientFlow, pack_laws
+from clexact.flows.flow import pack_laws
+from clexact.flows.gradient import GradientFlow
 from clexact.functions import exp, gelu, reciprocal, relu, sigmoid, silu, softmax, tanh
 from clexact.laws.confirmation import RefutedLawWarning, confirmed, moved
 from clexact.laws.polynomial_laws import proposed_laws

@@ -14,7 +14,7 @@ import clexact
 from clexact import functions
 from clexact.algebra.linalg import rational_rank
 from clexact.counting.minimality import MinimalityStatus, data_fields, minimality, phi_bounds
-from clexact.flows.flow import GradientFlow
+from clexact.flows.gradient import GradientFlow
 from clexact.functions import relu
 from clexact.models import relu as relu_net
 from clexact.programs.network import Network, inner_points, intervals, spanning_inputs

@@ -14,7 +14,8 @@ from clexact.algebra.field_grading import grading
 from clexact.algebra.terms import concatenate, monomials_of_degree
 from clexact.flows.flow import pack_laws
 from clexact.laws import quadratic as lawsearch
-from clexact.laws.polynomial_laws import Completeness, proposed_laws
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.laws.result import Completeness
 
 COMPLETE = {
     "linear": models.linear([3, 2, 3]),

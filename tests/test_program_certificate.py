@@ -136,7 +136,7 @@ def test_the_evaluation_agrees_with_the_engine(name, density):
 
 
 def assert_same_values(flow, draws, density):
-    """Of the verifier and of ``clexact.lie.closure.values_at``, on random members of depth 0, 1, 2 at a random point."""
+    """Of the verifier and of ``values_at``, on random members of depth 0, 1, 2 at a random point."""
     program = pc._program(flow)
     assert (program.theta.starts[-1], program.seed.starts[-1]) == (flow.dimension, flow.seed_size)
 

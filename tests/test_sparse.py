@@ -17,7 +17,8 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.polynomial import display_key
 from clexact.flows.flow import pack_laws
-from clexact.laws.polynomial_laws import independent, laws_from_dicts, proposed_laws, sparse_independent
+from clexact.laws.polynomial_laws import laws_from_dicts, proposed_laws
+from clexact.laws.result import independent, sparse_independent
 from clexact.lie.closure import nested_bracket, values_at
 from clexact.lie.sparse_witnesses import SparseGrowth, supports, wrapped_diagonal
 from clexact.programs.sparse_jets import Part, SparseJets

@@ -349,7 +349,8 @@ def test_another_engine_is_refused():
 def test_one_thread_is_used_and_the_number_restored():
     """Inside one, after as before."""
     clexact.set_threads(3)
-    body = "from clexact.support.threads import thread_count\nassert thread_count() == 1\nreturn clexact.models.linear([2, 2])"
+    count = "from clexact.support.threads import thread_count\nassert thread_count() == 1\n"
+    body = f"{count}return clexact.models.linear([2, 2])"
     try:
         row = certified(python_case(body), Budget(), ENGINE)
         assert row.status == DONE, row.failure

@@ -334,7 +334,7 @@ def test_large_networks_need_no_expansion():
     """A network of 10^4 parameters and more: each law checked against random members modulo a prime."""
     from clexact.algebra.draws import Draws
     from clexact.algebra.linalg import matmul
-    from clexact.laws.polynomial_laws import independent
+    from clexact.laws.result import independent
     from clexact.lie.closure import values_at
 
     flow = clexact.gradient_flow(clexact.models.relu([40, 30, 20, 40], bias=True))

@@ -25,8 +25,9 @@ from clexact.formulas.formula import Formula
 from clexact.laws.check import LawCheck, LawStatus, check_law
 from clexact.laws.darboux import DarbouxPolynomials, darboux_polynomials
 from clexact.laws.logarithmic import Form, Law
-from clexact.laws.polynomial_laws import Completeness, ConservationLaws, polynomial_laws
+from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import GeneralLaws, general_laws
+from clexact.laws.result import Completeness, ConservationLaws
 from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
 from clexact.programs.model import Model
 from clexact.programs.network import TieError

@@ -23,7 +23,8 @@ from clexact.counting.certify import LawCount, certify
 from clexact.flows.dynamics import HeavyBall, gradient_flow, mirror_flow, momentum_flow
 from clexact.flows.flow import Flow
 from clexact.formulas.grid_axes import random_sizes
-from clexact.laws.polynomial_laws import ConservationLaws, independent, laws_from_dicts, polynomial_laws
+from clexact.laws.polynomial_laws import laws_from_dicts, polynomial_laws
+from clexact.laws.result import ConservationLaws, independent
 from clexact.lie.closure import RANK_BITS
 from clexact.symmetry.groups import Law
 

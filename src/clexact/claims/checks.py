@@ -23,7 +23,8 @@ from clexact.counting.certify import LawCount, certify
 from clexact.flows.flow import Flow, as_flow
 from clexact.laws.check import check_law
 from clexact.laws.logarithmic import Law
-from clexact.laws.polynomial_laws import ConservationLaws, polynomial_laws
+from clexact.laws.polynomial_laws import polynomial_laws
+from clexact.laws.result import ConservationLaws
 from clexact.lie.closure import MAX_ERROR, ClosureStatus, LieClosure, error_bits, lie_closure
 from clexact.programs.model import entry_names
 

@@ -15,7 +15,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import compared, count_at, filtered, gram_laws, lawful, matrix, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
-from clexact.flows.flow import GradientFlow
+from clexact.flows.gradient import GradientFlow
 from clexact.lie.closure import LieClosure
 
 GRID = Grid(

@@ -10,7 +10,8 @@ from clexact.claims.checks import counted, identity, lawful, orthogonal, same_sp
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases
 from clexact.flows.dynamics import gradient_flow
-from clexact.flows.flow import Flow, GradientFlow
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
 from clexact.laws.check import check_law
 from clexact.programs.model import Model
 

@@ -7,7 +7,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import counted, drawn_point, filtered, gradient_rank, identity, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers, weights
-from clexact.flows.flow import GradientFlow
+from clexact.flows.gradient import GradientFlow
 from clexact.lie.closure import LieClosure
 
 GRID = Grid(

@@ -8,7 +8,8 @@ from typing import Any
 
 from clexact.flows.choices import FLOWS, ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
 from clexact.flows.dynamics import DAMPINGS
-from clexact.flows.flow import LOSSES, Flow
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import LOSSES
 from clexact.models import FAMILIES, families_with
 
 HELP = {

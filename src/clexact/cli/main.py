@@ -26,8 +26,9 @@ from clexact.counting.memory import MemoryLimitError
 from clexact.counting.orbit import ORBIT_DEPTH, STARTS, orbit_dimension
 from clexact.laws.darboux import check_listable_fields
 from clexact.laws.logarithmic import Law
-from clexact.laws.polynomial_laws import ConservationLaws, polynomial_laws
+from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import further_than
+from clexact.laws.result import ConservationLaws
 from clexact.lie.closure import MAX_DEPTH
 from clexact.lie.closure import Progress as Callback
 from clexact.models import FAMILIES

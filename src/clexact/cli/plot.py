@@ -9,7 +9,8 @@ from typing import Any
 
 from clexact.cli.inputs import add_input, read_flow
 from clexact.counting.certify import certify
-from clexact.flows.flow import Flow, GradientFlow
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
 from clexact.support.files import check_place
 
 KINDS = ("level-sets", "drift", "slope", "filtration", "touches")

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from clexact.algebra.fields import VectorFields
 from clexact.counting.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
-from clexact.flows.flow import Flow, GradientFlow, as_flow
+from clexact.flows.flow import Flow, as_flow
+from clexact.flows.gradient import GradientFlow
 from clexact.laws.logarithmic import Law
-from clexact.laws.polynomial_laws import (
-    Completeness,
-    ConservationLaws,
-    check_degree,
-    independent_blocks,
-    laws_from_dicts,
-    polynomial_laws,
-    proposed_laws,
-    sparse_independent,
-)
+from clexact.laws.polynomial_laws import check_degree, laws_from_dicts, polynomial_laws, proposed_laws
 from clexact.laws.relations import further_than
+from clexact.laws.result import Completeness, ConservationLaws, independent_blocks, sparse_independent
 from clexact.lie.closure import (
     ATTEMPTS,
     RANK_BITS,
@@ -99,6 +92,8 @@ class LawCount:
     stats: dict[str, float] = field(default_factory=dict)  # seconds by stage
     stage: str = ""  # during which Ctrl-C came
 
+    prover: ClassVar[Callable[[LawCount], Certificate]]  # how a certificate is made: given by ``proofs``, from above
+
     def __post_init__(self) -> None:
         check_bounds(self.lower, self.upper, f"the laws of {self.description}")
 
@@ -135,9 +130,7 @@ class LawCount:
     @cached_property
     def certificate(self) -> Certificate:
         """The proof as a document to save and to verify. ValueError where the fields are too many to be listed."""
-        from clexact.proofs.certificate import certificate_of
-
-        return certificate_of(self)
+        return type(self).prover(self)
 
     def further_laws(self, degree: int | None = None) -> tuple[Law, ...]:
         """Where ``lower`` exceeds ``exhibited``: rational and logarithmic laws independent of the laws shown, if found.

@@ -6,7 +6,8 @@ import os
 import sys
 from math import prod
 
-from clexact.flows.flow import Flow, GradientFlow
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
 from clexact.lie.closure import LARGEST_BATCH, MEMORY
 
 MIB = 2**20

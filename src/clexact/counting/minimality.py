@@ -20,8 +20,9 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.linalg import rational_rank, residues
 from clexact.algebra.polynomial import Number, check_point, exact
-from clexact.flows.flow import GradientFlow
-from clexact.laws.polynomial_laws import independent, proposed_laws
+from clexact.flows.gradient import GradientFlow
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.laws.result import independent
 from clexact.lie.closure import ATTEMPTS, RANK_BITS, Growth, point_residues
 from clexact.programs.model import Model, check_size
 from clexact.programs.network import Gates, Input, Network, TieError, line_inputs, spanning_inputs

@@ -24,7 +24,8 @@ from clexact.algebra.parse import read_text
 from clexact.algebra.polynomial import Number, check_point, rational
 from clexact.algebra.terms import Ints, Terms
 from clexact.counting.certify import LawCount, certify
-from clexact.flows.flow import FieldsFlow, Flow, GradientFlow, as_flow
+from clexact.flows.flow import FieldsFlow, Flow, as_flow
+from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
 from clexact.laws.polynomial_laws import polynomial_laws, proposed_laws
 from clexact.lie.closure import ClosureStatus, error_bits, lie_closure

@@ -14,7 +14,8 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.parse import read_text, split_system
 from clexact.algebra.polynomial import rational
 from clexact.flows.dynamics import DAMPINGS, Damping, HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
-from clexact.flows.flow import LOSSES, Flow, as_flow
+from clexact.flows.flow import Flow, as_flow
+from clexact.flows.gradient import LOSSES
 from clexact.models import FAMILIES
 from clexact.models.dimension import parameter_count
 from clexact.programs.model import Model

@@ -19,7 +19,8 @@ import numpy as np
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Number, exact, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
-from clexact.flows.flow import Flow, GradientFlow, Loss, as_flow
+from clexact.flows.flow import Flow, as_flow
+from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.lifted import LiftedFlow, Phase
 from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.model import Model

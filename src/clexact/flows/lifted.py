@@ -17,7 +17,8 @@ import numpy as np
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints, Terms, concatenate, monomials_of_degree, sum_of_products
-from clexact.flows.flow import FieldsFlow, Flow, GradientFlow
+from clexact.flows.flow import FieldsFlow, Flow
+from clexact.flows.gradient import GradientFlow
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.opaque import OpaqueJets
 from clexact.support.digest import digest

@@ -17,7 +17,7 @@ from clexact.algebra.fields import VectorFields, lie_derivative
 from clexact.algebra.polynomial import Polynomial, latex_name
 from clexact.flows.flow import Flow, as_flow
 from clexact.laws.darboux import cofactors
-from clexact.laws.polynomial_laws import with_exponentials
+from clexact.laws.result import with_exponentials
 
 if TYPE_CHECKING:
     import sympy

@@ -23,7 +23,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import rank
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints, Terms
-from clexact.flows.flow import GradientFlow
+from clexact.flows.gradient import GradientFlow
 from clexact.symmetry.groups import DegreeInference
 
 PRIME_BITS = 22  # any prime proves that there are no more laws

@@ -24,7 +24,8 @@ from clexact.algebra.terms import concatenate, monomials_of_degree
 from clexact.flows.flow import Flow, as_flow
 from clexact.laws.darboux import DarbouxPolynomials, check_listable_fields, darboux_polynomials, value_mod
 from clexact.laws.logarithmic import Form, Law
-from clexact.laws.polynomial_laws import ConservationLaws, polynomial_laws
+from clexact.laws.polynomial_laws import polynomial_laws
+from clexact.laws.result import ConservationLaws
 from clexact.support.display import gathered
 
 MOST_UNKNOWNS = 400  # of one linear system

@@ -23,7 +23,8 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, residues
 from clexact.algebra.polynomial import Number, check_point
 from clexact.flows.flow import FieldsFlow, Flow, as_flow
-from clexact.laws.polynomial_laws import independent, proposed_laws
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.laws.result import independent
 from clexact.lie.brackets import Expansion, ExplicitWitness, TooLargeError, joined, values_mod
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.sparse_jets import Part

@@ -16,7 +16,7 @@ from clexact._kernels.sparse import SparseForm
 from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
-from clexact.flows.flow import GradientFlow
+from clexact.flows.gradient import GradientFlow
 from clexact.lie.closure import MAX_DEPTH, Grown, Progress, SparseWitness, nested_bracket
 from clexact.programs.paths import Mask
 from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, compressed

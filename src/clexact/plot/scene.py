@@ -14,8 +14,9 @@ from clexact.counting.certify import LawCount
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow, as_flow
 from clexact.laws.logarithmic import Law
-from clexact.laws.polynomial_laws import ConservationLaws, polynomial_laws
+from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import GeneralLaws, general_laws
+from clexact.laws.result import ConservationLaws
 from clexact.plot.surfaces import Box, Floats, Smooth, curve, scattered, smooth, velocity
 from clexact.programs.model import Model
 from clexact.support.listed import listed

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from clexact.algebra.evaluation import PolynomialMap
 from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import Terms
-from clexact.flows.flow import Flow, GradientFlow
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
 from clexact.laws.logarithmic import Form, Law
 

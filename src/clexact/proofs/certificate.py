@@ -17,7 +17,7 @@ from enum import Enum
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,19 +28,17 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, flint_rank
 from clexact.algebra.polynomial import written
 from clexact.algebra.terms import Terms, largest
+from clexact.counting.certify import LawCount, Shown
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
-from clexact.flows.flow import FieldsFlow, Flow, GradientFlow, explicit_fields
+from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
+from clexact.flows.gradient import GradientFlow
 from clexact.lie.brackets import ExplicitWitness
-from clexact.lie.closure import ClosureStatus, values_at
+from clexact.lie.closure import ClosureStatus, LieClosure, values_at
 from clexact.programs.gates import FREE
 from clexact.proofs import program_certificate, program_verifier, verifier
 from clexact.support.display import facts, lines
 from clexact.support.files import read_bytes, write_atomically
 from clexact.support.version import __version__
-
-if TYPE_CHECKING:
-    from clexact.counting.certify import LawCount, Shown
-    from clexact.lie.closure import LieClosure
 
 GZIP = b"\x1f\x8b"
 MAX_TERMS = 10**6  # of the expanded fields
@@ -452,3 +450,6 @@ def _nodes(recipes: list[Recipe]) -> dict[str, Any]:
             inner = outer if inner < 0 else number((outer, inner), {"bracket": [outer, inner]})
         basis.append(inner)
     return {"nodes": nodes, "basis": basis}
+
+
+LawCount.prover = certificate_of

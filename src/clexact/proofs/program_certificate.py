@@ -11,23 +11,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import gcd, prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
 
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.polynomial import written
-from clexact.flows.flow import GradientFlow
+from clexact.counting.certify import LawCount
+from clexact.flows.gradient import GradientFlow
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import SparseWitness, Witness
 from clexact.programs.program import Program
 from clexact.proofs import program_verifier as verifier
 from clexact.support.version import __version__
 from clexact.symmetry.groups import FactorClass, Law
-
-if TYPE_CHECKING:
-    from clexact.counting.certify import LawCount
 
 SOLVED = 300  # rows of the core from which on solutions are included
 MAX_SOLVED = 10**8  # entries of a core that is solved

@@ -11,7 +11,8 @@ from scipy.integrate import solve_ivp
 
 from clexact.algebra.evaluation import PolynomialMap, Values
 from clexact.flows.dynamics import gradient_flow
-from clexact.flows.flow import Flow, GradientFlow
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow, Phase
 from clexact.programs.model import Model, check_size
 from clexact.training.data import numbers

@@ -14,7 +14,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import LawCount, certify
 from clexact.flows.flow import Flow
 from clexact.laws.logarithmic import Form, Law, constant
-from clexact.laws.polynomial_laws import ConservationLaws
+from clexact.laws.result import ConservationLaws
 
 
 @dataclass(frozen=True)

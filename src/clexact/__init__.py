@@ -106,6 +106,11 @@ __all__ = [
 LAZY = {"Budget": "certified", "Case": "case", "Store": "store", "sweep": "sweep"}  # with their files of sweeps
 
 
+def __dir__() -> list[str]:
+    """The public names alone."""
+    return sorted([*__all__, "plot", "torch", "training"])
+
+
 def __getattr__(name: str) -> Any:
     """What needs an extra, SQLite or more is imported where it is first used."""
     if name in ("plot", "torch", "training"):

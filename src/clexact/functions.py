@@ -1,7 +1,7 @@
 """Functions for the output of a model that are not polynomial: piecewise ones and analytic ones.
 
 A piecewise linear function is linear near a generic point, with a local choice (on or off, which entry is largest)
-that becomes a probe. An analytic function enters by its Taylor coefficients (``taylor.py``).
+that becomes a probe. An analytic function enters by its Taylor coefficients (``programs/taylor.py``).
 """
 
 from __future__ import annotations

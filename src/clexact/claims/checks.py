@@ -25,8 +25,9 @@ from clexact.laws.check import check_law
 from clexact.laws.logarithmic import Law
 from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.result import ConservationLaws
-from clexact.lie.closure import MAX_ERROR, ClosureStatus, LieClosure, error_bits, lie_closure
+from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
 from clexact.programs.model import entry_names
+from clexact.support.errors import MAX_ERROR, error_bits
 
 SHOWN = 6  # laws that a check carries
 HIGHEST, MOST_MONOMIALS = 4, 500  # degree and monomials up to which laws that are missing are searched

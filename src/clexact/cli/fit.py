@@ -25,9 +25,9 @@ from clexact.formulas.fit import fit
 from clexact.formulas.formula import Formula
 from clexact.formulas.grid_axes import Order, integers, read_order
 from clexact.formulas.quantities import Sizes
-from clexact.lie.closure import error_bits
 from clexact.models import FAMILIES
 from clexact.programs.gates import qualification
+from clexact.support.errors import error_bits
 from clexact.support.limits import Limits, limits
 
 MOST_SIZES = 20_000

@@ -32,12 +32,12 @@ from clexact.lie.closure import (
     Progress,
     check_depth,
     closure_of,
-    error_bits,
     settle,
 )
 from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseGrowth, supports
 from clexact.support.bounds import check_bounds
 from clexact.support.display import facts, lines
+from clexact.support.errors import error_bits
 
 if TYPE_CHECKING:
     from clexact.proofs.certificate import Certificate

@@ -28,9 +28,10 @@ from clexact.flows.flow import FieldsFlow, Flow, as_flow
 from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
 from clexact.laws.polynomial_laws import polynomial_laws, proposed_laws
-from clexact.lie.closure import ClosureStatus, error_bits, lie_closure
+from clexact.lie.closure import ClosureStatus, lie_closure
 from clexact.support.bounds import check_bounds
 from clexact.support.display import facts
+from clexact.support.errors import error_bits
 
 MAX_TERMS = 10**5  # of fields that are expanded for a better upper bound
 ORBIT_DEPTH = 5

@@ -1,6 +1,6 @@
 r"""Gradient, mirror and momentum flows of a model, with damping, weight decay and time.
 
-Each is made of the gradients of the model, a diagonal polynomial metric, a drift on the phase space (``phase.py``), and
+Each is made of the gradients of the model, a diagonal polynomial metric, a drift on the phase space (``lifted.py``), and
 the rule by which symmetries of the model's program become laws.
 """
 

@@ -11,9 +11,9 @@ from clexact.algebra.fields import VectorFields, lie_derivatives
 from clexact.algebra.polynomial import Polynomial
 from clexact.flows.flow import Flow, as_flow
 from clexact.laws.polynomial_laws import MAX_FIELD_TERMS
-from clexact.lie.closure import CLOSURE_BITS, MAX_ERROR, error_bits, unlucky_primes
 from clexact.programs.jets import Jets
 from clexact.support.digest import digest
+from clexact.support.errors import CLOSURE_BITS, MAX_ERROR, error_bits, unlucky_primes
 
 ROWS = 4  # random members and points for each prime
 MAX_PRIMES = 60

@@ -39,8 +39,8 @@ def polynomial_laws(
 
     Proved: each law, by an exact identity; that there is no other, since the nullity mod p is never smaller than the
     nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list; then the
-    laws are those that the shape of the program proves (``symmetry.py``). That a large network has no other quadratic
-    laws is proved by samples, without expansion (``lawsearch.py``). In a phase space the degree counts positions and
+    laws are those that the shape of the program proves (``symmetry/``). That a large network has no other quadratic
+    laws is proved by samples, without expansion (``quadratic.py``). In a phase space the degree counts positions and
     velocities, not the clock t or $s = e^{rt}$: every power of it that a law can have is searched, or those up to a
     bound (POWERS, for weight decay with a metric, with Nesterov's damping, or negative).
 

@@ -29,10 +29,9 @@ from clexact.lie.brackets import Expansion, ExplicitWitness, TooLargeError, join
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.sparse_jets import Part
 from clexact.support.bounds import check_bounds
+from clexact.support.errors import CLOSURE_BITS, MAX_ERROR, unlucky_primes
 
 RANK_BITS = 22  # any prime proves a rank; below 2^22 the elimination runs on float64 matrix products, exactly
-CLOSURE_BITS = 61  # large primes make the error of a closure small
-MAX_ERROR = Fraction(1, 2**100)
 ATTEMPTS = 3  # points and primes that a caller may draw; the error of a closure counts them all
 MAX_POINTS = 40  # of a closure
 MAX_DEPTH = 8  # of brackets from jets, by default
@@ -309,16 +308,6 @@ def closure_error(flow: Flow, depths: Sequence[int], extra: int, bits: int = CLO
         norm_bits += (depth + 1) * flow.magnitude.bit_length()
         norm_bits += sum(((k + 1) * flow.degree).bit_length() for k in range(1, depth + 1))
     return extra * (Fraction(degree, 2 ** (bits - 1)) + unlucky_primes(norm_bits, bits))
-
-
-def unlucky_primes(norm_bits: int, bits: int = CLOSURE_BITS) -> Fraction:
-    """The chance, at most, that a random prime of ``bits`` bits divides a nonzero number of ``norm_bits`` bits."""
-    return Fraction(norm_bits // (bits - 1) + 1, 2 ** (bits - 1) // (2 * bits))
-
-
-def error_bits(error: Fraction) -> int:
-    """The largest k with error <= 2^-k."""
-    return (error.denominator // error.numerator).bit_length() - 1
 
 
 def closed(

@@ -9,9 +9,10 @@ from typing import Any
 
 from clexact.counting.certify import LawCount, certify
 from clexact.flows.dynamics import gradient_flow, momentum_flow
-from clexact.lie.closure import LieClosure, error_bits
+from clexact.lie.closure import LieClosure
 from clexact.models import linear
 from clexact.plot.figures import compose
+from clexact.support.errors import error_bits
 from clexact.support.palette import BLUE, ORANGE
 
 WIDTH, HEIGHT, SINGLE = 5.5, 2.3, 2.7  # inches

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from clexact.counting.certify import LawCount, certify
 from clexact.counting.memory import MemoryLimitError
 from clexact.counting.orbit import Orbit, orbit_dimension
-from clexact.lie.closure import error_bits
 from clexact.support import provenance
+from clexact.support.errors import error_bits
 from clexact.support.limits import MIB, Limits, forget_peak, limits, peak_memory
 from clexact.support.threads import set_threads, thread_count
 from clexact.sweeps.case import Case, key_of

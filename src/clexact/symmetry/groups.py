@@ -1,6 +1,6 @@
 r"""One-parameter groups that leave every output of a program unchanged, read off its shape, at any size.
 
-Each flow makes laws of them (``flow.py``, ``dynamics.py``): along the generator $\theta' = A\theta + c$ of a group,
+Each flow makes laws of them (``flows/``): along the generator $\theta' = A\theta + c$ of a group,
 $\langle A\theta + c, \nabla\langle C, g\rangle\rangle = 0$. Three kinds are found:
 
 * factor pairs: a matrix g acting on an axis of some arrays and its inverse on the axes contracted with it (U g,

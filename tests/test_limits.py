@@ -14,6 +14,7 @@ import pytest
 
 import clexact
 from clexact.cli import main as cli
+from clexact.counting.certify import LawCount
 from clexact.support.limits import limits
 
 
@@ -247,7 +248,7 @@ def test_the_certificate_is_made_within_the_limits(monkeypatch, capsys, tmp_path
         while True:
             time.sleep(0.01)
 
-    monkeypatch.setattr(sys.modules["clexact.proofs.certificate"], "certificate_of", slowly)
+    monkeypatch.setattr(LawCount, "prover", slowly)
     path = tmp_path / "c.json"
     with pytest.raises(SystemExit) as stop:
         cli.run(["certify", "linear", "1", "1", "--save", str(path), "--time-limit", "1"])

@@ -523,7 +523,7 @@ def test_colours_differ_in_gray():
 def test_without_matplotlib_one_sentence_names_the_extra():
     script = (
         "import sys; sys.modules['matplotlib'] = None\n"
-        "from clexact import cli\n"
+        "from clexact.cli import main as cli\n"
         "sys.exit(cli.run(['plot', 'filtration', 'linear', '2', '2', '2']))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from oracles import as_clexact, generic_rank, lie_bracket, lie_dims, random_point, random_system, value_mod
 
 import clexact
-from clexact import ClosureStatus, VectorFields, brackets, certify, lie, lie_closure, models, verifier
-from clexact.brackets import Expansion, ExplicitWitness, bracket_products, values_mod
-from clexact.certificate import Certificate, VerdictStatus, verify
-from clexact.draws import Draws
-from clexact.fields import bracket
-from clexact.flow import as_flow
+from clexact import ClosureStatus, VectorFields, certify, lie_closure, models
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import bracket
+from clexact.flows.flow import as_flow
+from clexact.lie import brackets
+from clexact.lie import closure as lie
+from clexact.lie.brackets import Expansion, ExplicitWitness, bracket_products, values_mod
+from clexact.proofs import verifier
+from clexact.proofs.certificate import Certificate, VerdictStatus, verify
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 BY_JETS = {"MAX_EXPANDED": -1}  # no explicit brackets
@@ -184,7 +187,7 @@ def test_counts_and_certificates_of_random_systems(seed):
 def test_special_starts_of_networks(monkeypatch, sizes, start):
     """The dimensions of jets, whether the members are explicit to the end or become too many."""
     flow = clexact.gradient_flow(models.linear(sizes))
-    point = clexact.orbit.named_start(flow, start)
+    point = clexact.counting.orbit.named_start(flow, start)
     closure = lie_closure(flow, point, max_depth=5)
     assert_same_levels(closure, closure_with(monkeypatch, flow, BY_JETS, point, max_depth=5))
 

@@ -15,9 +15,9 @@ from oracles import as_element, names_of, rank_mod, ring_of, same_field_span, va
 
 import clexact
 from clexact import HeavyBall, Model, Nesterov, functions, gradient_flow, mirror_flow, models, momentum_flow
-from clexact.laws import proposed_laws
-from clexact.lie import values_at
-from clexact.orbit import orbit_dimension
+from clexact.counting.orbit import orbit_dimension
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.lie.closure import values_at
 
 HALF, PRIME = Fraction(1, 2), 2**61 - 1
 FEW = settings(max_examples=25, deadline=None, derandomize=True)

@@ -29,9 +29,9 @@ from reference import (
     vector_fields,
 )
 
-from clexact import parse
-from clexact.fields import VectorFields, bracket, lie_derivative, lie_derivatives
-from clexact.polynomial import Polynomial
+from clexact.algebra import parse
+from clexact.algebra.fields import VectorFields, bracket, lie_derivative, lie_derivatives
+from clexact.algebra.polynomial import Polynomial
 
 XY = ("x", "y")
 SYMBOLS = sympy.symbols("x y z")

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 import clexact
-from clexact import cli, files
+from clexact.algebra.parse import read_text
 from clexact.claims.store import Store as Findings
-from clexact.files import check_place, replacing, write_atomically
-from clexact.parse import read_text
+from clexact.cli import main as cli
 from clexact.plot import figures
+from clexact.support import files
+from clexact.support.files import check_place, replacing, write_atomically
 from clexact.sweeps import tables
 
 FLOW = clexact.gradient_flow(clexact.models.linear([1, 1]))

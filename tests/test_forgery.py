@@ -19,8 +19,9 @@ import forgery
 import pytest
 
 import clexact
-from clexact import cli, verifier
-from clexact.linalg import flint_rank
+from clexact.algebra.linalg import flint_rank
+from clexact.cli import main as cli
+from clexact.proofs import verifier
 
 VERIFIER = Path(verifier.__file__)
 SECONDS, BYTES = 10, 2**30  # that judging one mutant may take

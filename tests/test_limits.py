@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import clexact
-from clexact import cli
-from clexact.limits import limits
+from clexact.cli import main as cli
+from clexact.counting.certify import LawCount
+from clexact.support.limits import limits
 
 
 def run(*words):
@@ -84,7 +85,7 @@ def hidden_pair():
 def test_dense_brackets_that_would_exceed_the_limit_are_left_out_and_the_bounds_given(monkeypatch):
     """Sparse brackets alone give an upper bound that holds; without the limit the bounds meet."""
     flow = clexact.gradient_flow(hidden_pair())
-    monkeypatch.setattr(sys.modules["clexact.certify"], "dense_bytes", lambda flow: 10**12)
+    monkeypatch.setattr(sys.modules["clexact.counting.certify"], "dense_bytes", lambda flow: 10**12)
     count = clexact.certify(flow, memory_limit=1000)
     assert "may take" in count.stopped and not count.interrupted
     assert count.lower < 120 <= count.upper
@@ -94,7 +95,9 @@ def test_dense_brackets_that_would_exceed_the_limit_are_left_out_and_the_bounds_
 
 PEAK = """
 import json, sys
-from clexact import certify, limits, gradient_flow, memory, momentum_flow
+from clexact import certify, gradient_flow, momentum_flow
+from clexact.support import limits
+from clexact.counting import memory
 from clexact.models import rebuild
 family, flow, *sizes = sys.argv[1:]
 made = {"gradient": gradient_flow, "momentum": momentum_flow}[flow](
@@ -210,7 +213,7 @@ def stopped_at(monkeypatch, name):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["clexact.certify"], name, interrupt)
+    monkeypatch.setattr(sys.modules["clexact.counting.certify"], name, interrupt)
 
 
 def test_an_interruption_before_any_bound_says_so(monkeypatch, capsys, tmp_path):
@@ -245,7 +248,7 @@ def test_the_certificate_is_made_within_the_limits(monkeypatch, capsys, tmp_path
         while True:
             time.sleep(0.01)
 
-    monkeypatch.setattr(sys.modules["clexact.certificate"], "certificate_of", slowly)
+    monkeypatch.setattr(LawCount, "prover", slowly)
     path = tmp_path / "c.json"
     with pytest.raises(SystemExit) as stop:
         cli.run(["certify", "linear", "1", "1", "--save", str(path), "--time-limit", "1"])

@@ -8,7 +8,7 @@ import pytest
 import clexact
 from clexact import Model, VectorFields
 from clexact.functions import relu
-from clexact.listed import listed, shown
+from clexact.support.listed import listed, shown
 from clexact.sweeps.columns import checked
 
 NET = clexact.models.nmf(2, 1, 2)

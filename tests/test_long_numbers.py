@@ -7,8 +7,8 @@ import pytest
 
 import clexact
 from clexact import Polynomial, VectorFields
-from clexact.bounded import decimal, whole
-from clexact.cli import run
+from clexact.algebra.bounded import decimal, whole
+from clexact.cli.main import run
 
 
 def oscillator(frequency):

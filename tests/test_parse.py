@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import MODEST, XYZ, expression_texts, naive_sum, naive_times, sparse_polynomials
 
-from clexact import bounded as expansion
-from clexact import parse
-from clexact.fields import VectorFields
-from clexact.parse import parse_polynomial, parse_system, split_system
-from clexact.polynomial import Polynomial
+from clexact.algebra import bounded as expansion
+from clexact.algebra import parse
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.parse import parse_polynomial, parse_system, split_system
+from clexact.algebra.polynomial import Polynomial
 
 SYMBOLS = dict(zip(XYZ, sympy.symbols("x y z"), strict=True))
 

@@ -26,7 +26,7 @@ from reference import (
     sparse_polynomials,
 )
 
-from clexact.polynomial import Polynomial, check_variables, content, display_key, exact
+from clexact.algebra.polynomial import Polynomial, check_variables, content, display_key, exact
 
 X, Y = sympy.symbols("x y")
 SYMBOLS = sympy.symbols("x y z")

@@ -20,16 +20,18 @@ import pytest
 from rich.console import Console
 
 import clexact
-from clexact import claims, cli, models, reproduce_command
-from clexact.certificate import Verdict, VerdictStatus
+from clexact import claims, models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims import linear, maps, maths, pictures, report, store
 from clexact.claims.checks import counted, lawful
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Budget, Grid, layers, single, weights
 from clexact.claims.judge import judge
 from clexact.claims.record import Record, record_of
-from clexact.polynomial import Polynomial
-from clexact.provenance import engine
+from clexact.cli import main as cli
+from clexact.cli import reproduce as reproduce_command
+from clexact.proofs.certificate import Verdict, VerdictStatus
+from clexact.support.provenance import engine
 from clexact.sweeps.certified import certified
 
 ROOT = Path(__file__).parent.parent

@@ -16,8 +16,8 @@ from typing import Any
 from clexact.claims import maps, maths, pictures
 from clexact.claims.judge import Verdict
 from clexact.claims.record import Cell, Record
-from clexact.files import write_atomically
-from clexact.provenance import versions
+from clexact.support.files import write_atomically
+from clexact.support.provenance import versions
 
 FILES = ("report.html", "report.md")
 TEMPLATES = Path(__file__).parent / "templates"

@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clexact.certificate import VerdictStatus, verify
 from clexact.claims.claim import Claim, Statement
 from clexact.claims.grid import Budget, Size
 from clexact.claims.judge import Progress, judge
 from clexact.claims.record import Record, record_of
-from clexact.files import check_folder, check_place, write_atomically
-from clexact.provenance import source_hash, versions
+from clexact.proofs.certificate import VerdictStatus, verify
+from clexact.support.files import check_folder, check_place, write_atomically
+from clexact.support.provenance import source_hash, versions
 
 
 @dataclass(frozen=True)

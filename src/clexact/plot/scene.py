@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from clexact.certify import LawCount
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.flow import Flow, as_flow
-from clexact.forms import Law
-from clexact.laws import ConservationLaws, polynomial_laws
-from clexact.listed import listed
-from clexact.model import Model
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Polynomial
+from clexact.counting.certify import LawCount
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow, as_flow
+from clexact.laws.logarithmic import Law
+from clexact.laws.polynomial_laws import polynomial_laws
+from clexact.laws.relations import GeneralLaws, general_laws
+from clexact.laws.result import ConservationLaws
 from clexact.plot.surfaces import Box, Floats, Smooth, curve, scattered, smooth, velocity
-from clexact.polynomial import Polynomial
-from clexact.relations import GeneralLaws, general_laws
+from clexact.programs.model import Model
+from clexact.support.listed import listed
 
 DIMENSIONS = (2, 3)
 LEVELS = (-1.0, 0.0, 1.0)

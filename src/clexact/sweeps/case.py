@@ -10,14 +10,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from clexact.choices import ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
-from clexact.draws import check_seed
-from clexact.flow import Flow
-from clexact.laws import check_degree
-from clexact.lie import check_depth
+from clexact.algebra.draws import check_seed
+from clexact.algebra.polynomial import rational
+from clexact.counting.orbit import ORBIT_DEPTH, STARTS, read_start
+from clexact.flows.choices import ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
+from clexact.flows.flow import Flow
+from clexact.laws.polynomial_laws import check_degree
+from clexact.lie.closure import check_depth
 from clexact.models import FAMILIES
-from clexact.orbit import ORBIT_DEPTH, STARTS, read_start
-from clexact.polynomial import rational
 from clexact.sweeps import estimate
 
 MODELS = ("family", "system", "python")

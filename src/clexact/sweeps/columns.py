@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from clexact.listed import listed
+from clexact.support.listed import listed
 
 Kind = Literal["text", "whole", "real", "texts", "wholes"]  # the last two are kept as text in JSON
 LISTS = ("texts", "wholes")

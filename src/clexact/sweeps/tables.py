@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from clexact.files import check_place, replacing
+from clexact.support.files import check_place, replacing
 from clexact.sweeps.columns import COLUMNS, Kind
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from clexact.certify import certify
-from clexact.dynamics import gradient_flow
-from clexact.model import Model
+from clexact.counting.certify import certify
+from clexact.flows.dynamics import gradient_flow
 from clexact.models import conv1d
-from clexact.program import Array, concatenate
+from clexact.programs.model import Model
+from clexact.programs.program import Array, concatenate
 
 TRUE_SIZE = 1500  # parameters of a block that is certified as it is
 BUDGET = 6000  # parameters of all blocks of a module that are

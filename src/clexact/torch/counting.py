@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clexact import linalg
 from clexact._kernels.sparse import SparseForm
-from clexact.draws import Draws
-from clexact.linalg import Words
-from clexact.sparsejets import Part, collected, compressed
-from clexact.terms import Ints
+from clexact.algebra import linalg
+from clexact.algebra.draws import Draws
+from clexact.algebra.linalg import Words
+from clexact.algebra.terms import Ints
+from clexact.programs.sparse_jets import Part, collected, compressed
 from clexact.torch.law import ModuleLaw, Term, View
 
 PRIME = 2**61 - 1

@@ -11,7 +11,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
-from clexact.extras import needed
+from clexact.support.extras import needed
 from clexact.torch.counting import NOTHING, Independent
 from clexact.torch.law import ModuleLaw, Status, parameters_of
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from clexact.dynamics import gradient_flow
-from clexact.evaluation import PolynomialMap, Values
-from clexact.listed import listed
-from clexact.model import Model, check_size
-from clexact.polynomial import Polynomial
-from clexact.terms import Terms, concatenate
+from clexact.algebra.evaluation import PolynomialMap, Values
+from clexact.algebra.polynomial import Polynomial
+from clexact.algebra.terms import Terms, concatenate
+from clexact.flows.dynamics import gradient_flow
+from clexact.programs.model import Model, check_size
+from clexact.support.listed import listed
 from clexact.training.loss import Loss, as_loss
 from clexact.training.optimizers import GD, Optimizer, Rate
 from clexact.training.quantities import watched

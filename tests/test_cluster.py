@@ -80,7 +80,7 @@ def other_sources(folder):
     """A copy of clexact with one more line."""
     copy = folder / "other" / "clexact"
     shutil.copytree(Path(clexact.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    with (copy / "version.py").open("a") as file:
+    with (copy / "support" / "version.py").open("a") as file:
         file.write("# other sources\n")
     return str(copy.parent)
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import clexact
+from clexact.support.provenance import PACKAGE
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,3 +37,8 @@ def test_every_room_is_on_a_floor_and_imports_from_below():
 def test_dir_shows_public_names_alone():
     assert set(dir(clexact)) == {*clexact.__all__, "plot", "torch", "training"}
     assert all(hasattr(clexact, name) for name in dir(clexact))
+
+
+def test_provenance_covers_every_room():
+    """The hash of the sources is of the whole package: stored results are of one engine."""
+    assert Path(clexact.__file__).parent == PACKAGE

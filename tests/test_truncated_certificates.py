@@ -9,6 +9,8 @@ import sympy
 
 import clexact
 from clexact import models
+from clexact.algebra.draws import Draws
+from clexact.flows.gradient import GradientFlow
 from clexact.functions import exp, gelu, reciprocal, softmax, tanh
 from clexact.programs.opaque import OpaqueJets
 from clexact.proofs import program_certificate as pc
@@ -148,7 +150,7 @@ def source(flow):
     return pv.Program(pc.written_model(flow) | {"source": pc.written_program(flow.model.program)}, "source")
 
 
-class Flow(clexact.flows.flow.GradientFlow):
+class Flow(GradientFlow):
     """The flow of a program that is never expanded."""
 
     def __init__(self, model):
@@ -161,7 +163,7 @@ class Flow(clexact.flows.flow.GradientFlow):
 @pytest.mark.parametrize("seed", range(5))
 def test_verifier_and_engine_agree_on_opaque_functions(monkeypatch, name, seed):
     """Two codes, sparse and dense, with the same values of the functions."""
-    flow, rng, ring = Flow(network(name)), random.Random(seed), OpaqueJets(PRIME, clexact.algebra.draws.Draws(seed))
+    flow, rng, ring = Flow(network(name)), random.Random(seed), OpaqueJets(PRIME, Draws(seed))
 
     def value(self, name, u):
         if name == "reciprocal":

@@ -1,7 +1,7 @@
 r"""Gradient, mirror and momentum flows of a model, with damping, weight decay and time.
 
-Each is made of the gradients of the model, a diagonal polynomial metric, a drift on the phase space (``lifted.py``), and
-the rule by which symmetries of the model's program become laws.
+Each is made of the gradients of the model, a diagonal polynomial metric, a drift on the phase space (``lifted.py``),
+and the rule by which symmetries of the model's program become laws.
 """
 
 from __future__ import annotations

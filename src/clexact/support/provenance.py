@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clexact.support.version import __version__
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent  # all rooms
 SUFFIXES = {".py", ".pyx", ".pxd", ".h"}
 LIBRARIES = ("python-flint", "numpy", "sympy")
 

@@ -362,8 +362,8 @@ def test_json(name):
     count = certify(EXAMPLES[name](), seed=3)
     data = json.loads(count.to_json())
     assert list(data) == [
-        "model", "assumptions", "dimension", "fields", "lower", "upper", "exact", "exhibited", "degree", "filtration",
-        "evidence", "error", "prime", "seed", "interrupted", "stopped", "seconds", "blocks",
+        "model", "scope", "assumptions", "dimension", "fields", "lower", "upper", "exact", "exhibited", "degree",
+        "filtration", "evidence", "error", "prime", "seed", "interrupted", "stopped", "left_out", "seconds", "blocks",
     ]  # fmt: skip
     assert data == json.loads(json.dumps(count.to_dict()))
     assert sum(block["laws"] for block in data["blocks"]) == count.exhibited

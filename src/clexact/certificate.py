@@ -32,6 +32,7 @@ from clexact.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow, GradientFlow
+from clexact.gates import FREE
 from clexact.lie import ClosureStatus, values_at
 from clexact.linalg import Words, flint_rank
 from clexact.polynomial import written
@@ -66,7 +67,8 @@ class Certificate:
         """The bounds, and how the lower one is known where it is not proved."""
         lower, upper, evidence = (self.data["claim"][key] for key in ("lower", "upper", "lower_evidence"))
         number = f"exactly {upper}" if lower == upper else f"at least {lower}, at most {upper}"
-        return f"{number} law{'s' * (upper != 1)}" + (f", {evidence}" if evidence != "proved" else "")
+        free = f" {FREE}" if any(FREE in words for words in self.data["assumptions"]) else ""
+        return f"{number} law{'s' * (upper != 1)}{free}" + (f", {evidence}" if evidence != "proved" else "")
 
     def _repr_html_(self) -> str:
         what = "the program of the model" if self.of_program else "the fields, laws and brackets"

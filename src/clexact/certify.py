@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clexact.bounds import check_bounds
 from clexact.display import facts, lines
-from clexact.draws import Draws
 from clexact.fields import VectorFields
 from clexact.flow import Flow, GradientFlow, as_flow
 from clexact.forms import Law
@@ -92,10 +92,15 @@ class LawCount:
     seed: int
     interrupted: bool  # Ctrl-C came before the search had ended: the bounds are valid, but might be better
     stopped: str  # what was left out for want of memory, in words; else empty
+    left_out: str  # which laws of the program's shape were not looked for, where some are not shown; else empty
     description: str
+    scope: str  # of which data and starts, and of which gates, the count speaks
     assumptions: tuple[str, ...]
     flow: Flow = field(repr=False)
     stats: dict[str, float] = field(default_factory=dict)  # seconds by stage
+
+    def __post_init__(self) -> None:
+        check_bounds(self.lower, self.upper, f"the laws of {self.description}")
 
     @property
     def exhibited(self) -> int:
@@ -156,7 +161,7 @@ class LawCount:
     def headline(self) -> str:
         """The answer in one phrase."""
         count = self.lower if self.exact else self.upper
-        noun = "independent conservation law" + "s" * (count != 1)
+        noun = "independent conservation law" + "s" * (count != 1) + self.flow.qualification
         if self.error:
             return f"exactly {self.lower} {noun}, closed with error <= 2^-{error_bits(self.error)}"
         if self.exact:
@@ -177,10 +182,12 @@ class LawCount:
         blocks = (f"{n} of {', '.join(names)}" for names, n in self.blocks.items())
         pairs = {
             "flow": self.description,
+            "scope": self.scope,
             "at least": f"{self.lower}: {self.evidence.lower}",
             "at most": f"{self.upper}: {self.evidence.upper}",
             "laws by parameters": lines(blocks) if self.blocks else None,
             "assuming": lines(self.assumptions),
+            "left out": self.left_out or None,
             "laws": self.laws.to_html(FEW_LAWS) if len(self.laws) else None,
         }
         return facts(str(self), pairs)
@@ -189,6 +196,7 @@ class LawCount:
         """Plain data: the keys of ``clexact certify --json``; with ``laws``, the laws as strings."""
         data: dict[str, Any] = {
             "model": self.description,
+            "scope": self.scope,
             "assumptions": list(self.assumptions),
             "dimension": self.dimension,
             "fields": self.fields,
@@ -204,6 +212,7 @@ class LawCount:
             "seed": self.seed,
             "interrupted": self.interrupted,
             "stopped": self.stopped,
+            "left_out": self.left_out,
             "seconds": round(self.seconds, 6),
         }
         data["blocks"] = [{"parameters": list(names), "laws": n} for names, n in self.blocks.items()]
@@ -270,9 +279,9 @@ class _Certification:
         progress: Progress | None,
         memory_limit: int | None = None,
     ) -> None:
-        self.memory_limit, self.stopped = memory_limit, ""
+        self.memory_limit, self.stopped, self.left_out = memory_limit, "", ""
         self.flow, self.degree, self.seed, self.max_depth, self.progress = flow, degree, seed, max_depth, progress
-        self.draws, self.stats, self.interrupted = Draws(seed), dict[str, float](), False
+        self.draws, self.stats, self.interrupted = flow.draws(seed), dict[str, float](), False
         self.laws = laws_from_dicts(flow, [], degree, seed)
         self.status, self.error = ClosureStatus.OPEN, Fraction(0)
         self.growths: list[Grown[Any, Any]] = []
@@ -302,6 +311,7 @@ class _Certification:
             if said := self._over_limit(sparse_bytes(self.flow) if sparse else dense_bytes(self.flow)):
                 raise MemoryLimitError(f"{said}: not started.")
             proposed = proposed_laws(self.flow, self.degree, seed=self.seed)
+            self.left_out = self.flow.left_out
         if sparse and self._run_sparsely(proposed):
             return
         self.stopped = self._over_limit(dense_bytes(self.flow))
@@ -390,7 +400,9 @@ class _Certification:
             seed=self.seed,
             interrupted=self.interrupted,
             stopped=self.stopped,
+            left_out=self.left_out if exhibited < upper else "",
             description=flow.description,
+            scope=flow.scope,
             assumptions=flow.assumptions,
             flow=flow,
             stats=self.stats,

@@ -240,6 +240,8 @@ def _certify(arguments: argparse.Namespace) -> None:
         count.certificate.save(arguments.save)
     if count.stopped:
         print(f"clexact: {count.stopped}: dense brackets were left out.", file=sys.stderr)
+    if count.left_out:
+        print(f"clexact: {count.left_out}.", file=sys.stderr)
         raise SystemExit(LIMIT_REACHED)
     if count.interrupted:  # the bounds so far are printed
         _stop(limited)

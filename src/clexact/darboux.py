@@ -85,7 +85,7 @@ def darboux_polynomials(flow: Flow | VectorFields, degree: int, *, seed: int = 0
     flow = as_flow(flow)
     check_degree(degree)
     check_listable_fields(flow)
-    search = _Search(flow.fields, Draws(seed), degree)
+    search = _Search(flow.fields, flow.draws(seed), degree)
     search.run()
     polynomials = sorted(search.found, key=lambda p: (p.degree, _order(p)))
     cofactors = tuple(search.found[p] for p in polynomials)

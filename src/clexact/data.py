@@ -16,6 +16,7 @@ from math import lcm
 
 import numpy as np
 
+from clexact.bounds import check_bounds
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.flow import GradientFlow
@@ -128,6 +129,10 @@ class Minimality:
     point: tuple[Number, ...]  # as given, or drawn
     inputs: tuple[Input, ...]  # all that were evaluated, in order: a list for data_fields
     seed: int
+
+    def __post_init__(self) -> None:
+        check_bounds(*self.phi_rank, "the dimension of W_phi")
+        check_bounds(self.rank, self.phi_rank[1], "the dimension of W_g, which lies in W_phi")
 
     @property
     def minimal(self) -> bool | None:

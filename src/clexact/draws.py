@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clexact.digest import digest
 from clexact.linalg import Words, is_prime
 
 
@@ -16,14 +17,15 @@ def check_seed(seed: int) -> None:
 
 
 class Draws:
-    """Random primes and residues from one seed.
+    """Random primes and residues from a seed and, with ``about``, from a digest of what they are drawn for.
 
-    Raises TypeError or ValueError unless the seed is an integer >= 0.
+    Errors of a random test are small for every input that is chosen before the primes and points are: a digest of the
+    input makes them follow it. Raises TypeError or ValueError unless the seed is an integer >= 0.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, about: bytes = b"") -> None:
         check_seed(seed)
-        self._bits = np.random.PCG64(seed)
+        self._bits = np.random.PCG64(int.from_bytes(digest(seed, about), "big") if about else seed)
 
     def residues(self, shape: tuple[int, ...], prime: int) -> Words:
         """Uniform integers in [0, prime), by rejection."""

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact import gates
+from clexact.digest import digest
 from clexact.display import facts, lines
 from clexact.draws import Draws
 from clexact.expand import PolynomialArray, Polynomials
@@ -25,11 +27,12 @@ from clexact.fields import VectorFields
 from clexact.jets import Jet, Jets
 from clexact.linalg import Words, rational_nullspace, residues
 from clexact.model import Model
+from clexact.opaque import OpaqueJets
 from clexact.polynomial import Number, exact
 from clexact.program import Array, Degrees, Magnitudes, Program, Shape, TermCounts
 from clexact.reverse import gradients
 from clexact.sparsejets import Part, SparseJet, SparseJets, piece
-from clexact.symmetry import Law, Symmetries, symmetries
+from clexact.symmetry import MAX_EQUATIONS, Law, Symmetries, symmetries
 from clexact.terms import Ints, Terms, concatenate, monomials_of_degree, starts
 from clexact.touching import Walks
 
@@ -49,6 +52,7 @@ class Flow(ABC):
     variables: tuple[str, ...]
     description: str
     assumptions: tuple[str, ...]
+    scope: str  # of which data and starts, and of which gates, the answers speak
     recipe: dict[str, object]  # by which the flow can be rebuilt; empty for fields given as such
     seed_size: int  # integers that name one member of the family
     work: int  # numbers stored to evaluate one member
@@ -76,9 +80,27 @@ class Flow(ABC):
         """D, the dimension of the phase space."""
         return len(self.variables)
 
+    @property
+    def qualification(self) -> str:
+        """What a headline must say: " with free gates", or nothing."""
+        return f" {gates.FREE}" if self.scope.endswith("free gates") else ""
+
     @abstractmethod
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
         """Members named by ``seeds`` (N, seed_size), evaluated at theta (1 or N, D): a jet of shape (N, D)."""
+
+    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
+        """Members of the flow before any Taylor expansion, functions being opaque; the same as ``values`` without."""
+        return self.values(theta, seeds, ring.prime)
+
+    @property
+    @abstractmethod
+    def digest(self) -> bytes:
+        """Of everything that the fields depend on."""
+
+    def draws(self, seed: int) -> Draws:
+        """Random choices that whoever chose the fields could not know."""
+        return Draws(seed, self.digest)
 
     @property
     @abstractmethod
@@ -94,6 +116,11 @@ class Flow(ABC):
     @abstractmethod
     def field_count(self) -> int | None:
         """Number of fields in ``fields``, None where that would take an expansion that is too large."""
+
+    @property
+    def left_out(self) -> str:
+        """Which laws of the program's shape were not looked for, in words; empty if all were."""
+        return ""
 
     def proposed_laws(self) -> list[Law]:
         """Laws proved by the shape of the flow's program; none without a program."""
@@ -128,6 +155,7 @@ class FieldsFlow(Flow):
         self.description = f"{len(fields)} explicit field{'s' * (len(fields) != 1)} on Q^{fields.dimension}"
         self.recipe = {}
         self.assumptions = ("a quantity is conserved when every field given conserves it", "generic start")
+        self.scope = "the fields given, generic start"
         terms = fields.terms
         self.seed_size, self.work = len(fields), 3 * len(terms) + fields.dimension
         self.degree = 1 + int(terms.degrees().max(initial=0))
@@ -140,6 +168,10 @@ class FieldsFlow(Flow):
     @property
     def fields(self) -> VectorFields:
         return self._fields
+
+    @cached_property
+    def digest(self) -> bytes:
+        return digest(self._fields.dimension, self._fields.denominators, *self._fields.terms.arrays)
 
     @property
     def expanded_size(self) -> int:
@@ -169,6 +201,7 @@ class GradientFlow(Flow):
         named = {"full": "", "cross_entropy": ", cross-entropy loss", "given": ", covectors given"}
         self.description = f"gradient flow of {model.name}{named[kind]}"
         self.assumptions = (SPAN[kind], _reparametrization(model), "generic start")
+        self.scope = "all data, generic start" + (", free gates" if model.program.gates else "")
         self._probe_size = sum(map(prod, model.probes.values()))
         self.seed_size = self._probe_size + prod(self.program.shape)
         self.work = 2 * sum(prod(node.shape) for node in self.program.nodes)
@@ -201,7 +234,19 @@ class GradientFlow(Flow):
         total = sum(self.program.run(Magnitudes(), self._ones(object))[self.program.output].ravel().tolist())
         return max(1, int(self.degree * clearing * total))
 
+    @cached_property
+    def digest(self) -> bytes:
+        leaves = [(name, shape) for name, shape in (self.model.parameters | self.model.probes).items()]
+        return digest(leaves, self._seen(self.model.program).digest, self.program.digest)
+
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
+        return self._members(Jets(prime), self.program, theta, seeds)
+
+    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
+        return self._members(ring, self._seen(self.model.program), theta, seeds)
+
+    def _members(self, ring: Jets, program: Program, theta: Jet, seeds: Words) -> Jet:
+        """Gradients of what a program puts out, for the probes and covectors that the seeds begin with."""
         leaves: dict[str, Jet] = {}
         for name, first in self.model.offsets().items():
             shape = self.model.parameters[name]
@@ -210,7 +255,7 @@ class GradientFlow(Flow):
         for name, shape in self.model.probes.items():
             leaves[name] = _piece({0: seeds}, first, shape)
             first += prod(shape)
-        gradient = Jets(prime).gradient(self.program, leaves, _piece({0: seeds}, first, self.program.shape))
+        gradient = ring.gradient(program, leaves, _piece({0: seeds}, first, program.shape))
         out: Jet = {}
         for mask in {0}.union(*gradient.values()):
             out[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
@@ -285,6 +330,15 @@ class GradientFlow(Flow):
         program, offsets = self.model.program, self.model.offsets()
         return symmetries(self._seen(program), program, offsets, self.dimension, self.unseen)
 
+    @property
+    def left_out(self) -> str:
+        if self.symmetries.all_scalings:
+            return ""
+        return (
+            f"the scalings of {self.model.name} were not inferred, for its size (over {MAX_EQUATIONS} products of "
+            "entries): laws such as |u|^2 - |v|^2 of single units may be missing"
+        )
+
     @cached_property
     def _laws_of_shape(self) -> list[Law]:
         return self.symmetries.euclidean_laws()
@@ -336,10 +390,10 @@ def _covectors(loss: Loss, shape: Shape) -> tuple[str, NDArray[Any] | None, list
 
 
 def _reparametrization(model: Model) -> str:
+    gated = gates.assumption(model.program, model.probes) if model.program.gates else ""
     if not model.truncated:
-        return "the coefficients of the model's output in its probes are a minimal re-parametrization"
-    names = ", ".join(model.program.functions)
-    free = "; its gates and choices are free" if model.program.gates else ""
+        return gated or "the coefficients of the model's output in its probes are a minimal re-parametrization"
+    names, free = ", ".join(model.program.functions), f"; {gated}" if gated else ""
     return (
         f"{names} by Taylor coefficients of the output up to order {model.order} in {', '.join(model.expand)}: part of "
         "the fields, so the upper bound holds for the functions themselves; so do the laws shown, which symmetries of "

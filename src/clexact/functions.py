@@ -6,6 +6,7 @@ that becomes a probe. An analytic function enters by its Taylor coefficients (``
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import count
 
 import numpy as np
@@ -23,7 +24,7 @@ def relu(z: Array, slope: Number = 0) -> Array:
     slope = exact(slope, "the slope of relu")
     if slope == 1:
         raise ValueError("a slope of 1 makes relu the identity; leave it out.")
-    return _chosen(z, slope=slope) * z
+    return _gate(z, slope) * z
 
 
 def maximum(z: Array, axis: int = -1) -> Array:
@@ -39,18 +40,43 @@ def maximum(z: Array, axis: int = -1) -> Array:
     if z.shape[axis] == 1:  # nothing to choose
         return z[(*before, 0)]
     last, others = z[(*before, slice(-1, None))], (*before, slice(0, -1))
-    return last[(*before, 0)] + (_chosen(z, axis=axis)[others] * (z[others] - last)).sum(axis)
+    return last[(*before, 0)] + (_selection(z, axis)[others] * (z[others] - last)).sum(axis)
 
 
-def _chosen(z: Array, slope: Number = 0, axis: int | None = None) -> Array:
-    """A probe of the shape of z for the choice made at z."""
+def _gate(z: Array, slope: Number) -> Array:
+    """The gates of z: those of an earlier ReLU of the same z, if there is one, whose slope only rescales them."""
+    _check_array(z)
+    for gate in z._program.gates:
+        if (gate.source, gate.axis) == (z._node, None):
+            # on gates t in {gate.slope, 1} the affine function that keeps 1 and takes gate.slope to the new slope
+            scale = Fraction(1 - Fraction(slope), 1 - Fraction(gate.slope))
+            probe = z._program.append("probe", (), z.shape, gate.probe)
+            return probe if scale == 1 else 1 - scale + scale * probe
+    return _choice(z, Gate(_free_name(z, "gate"), z._node, slope))
+
+
+def _selection(z: Array, axis: int) -> Array:
+    """The selection of the largest entry along an axis: that of an earlier maximum of the same z, if there is one."""
+    for gate in z._program.gates:
+        if (gate.source, gate.axis) == (z._node, axis):
+            return z._program.append("probe", (), z.shape, gate.probe)
+    return _choice(z, Gate(_free_name(z, "choice"), z._node, axis=axis))
+
+
+def _choice(z: Array, gate: Gate) -> Array:
+    """A new probe of the shape of z."""
+    z._program.gates.append(gate)
+    return z._program.append("probe", (), z.shape, gate.probe)
+
+
+def _free_name(z: Array, kind: str) -> str:
+    used = {node.data for node in z._program.nodes if node.op in LEAVES}
+    return next(f"{kind}{n}" for n in count(1) if f"{kind}{n}" not in used)
+
+
+def _check_array(z: object) -> None:
     if not isinstance(z, Array):
         raise TypeError(f"expected an array of a model, not {z!r}.")
-    program, kind = z._program, "gate" if axis is None else "choice"
-    used = {node.data for node in program.nodes if node.op in LEAVES}
-    name = next(f"{kind}{n}" for n in count(1) if f"{kind}{n}" not in used)
-    program.gates.append(Gate(name, z._node, slope, axis))
-    return program.append("probe", (), z.shape, name)
 
 
 def exp(z: Array) -> Array:

@@ -19,6 +19,8 @@ from clexact._kernels import monomials as monomials_kernel
 from clexact._kernels import system
 from clexact._kernels.sparse import SparseForm
 from clexact.basis import Vector, short_basis
+from clexact.confirmation import confirmed
+from clexact.digest import digest
 from clexact.display import MOST_LAWS, MOST_TERMS, Markup, gathered, listed
 from clexact.draws import Draws
 from clexact.echelon import Echelon
@@ -108,7 +110,7 @@ class ConservationLaws(Sequence[Polynomial]):
 
         Proved independent; that no other one is independent of them is the generic case (the point is random).
         """
-        draws = Draws(self.seed)
+        draws = Draws(self.seed, digest(*self.terms.arrays))
         prime = draws.prime(61)
         return independent(self, draws.residues((len(self.variables),), prime), prime)
 
@@ -188,23 +190,23 @@ def polynomial_laws(
         if laws.complete:
             return laws
     if flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
-        terms = flow.proposed_terms()
+        terms = _confirmed_terms(flow, seed)
         foreign = ~np.isin(flow.law_degrees(terms), degrees)
         return replace(_proposed(flow, _without(terms, terms.owner[foreign]), degree, seed), homogeneous=homogeneous)
     monomials = flow.monomials(degrees)
     preferred = _vectors(_positive(flow.proposed_terms()), monomials)
-    vectors = _nullspace(flow.fields, monomials, preferred, Draws(seed))
+    vectors = _nullspace(flow.fields, monomials, preferred, flow.draws(seed))
     terms, known = _pack(vectors, monomials), _completeness(flow)
     return ConservationLaws(flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials))
 
 
 def _quadratic_laws_of_shape(flow: GradientFlow, homogeneous: bool, seed: int) -> ConservationLaws:
     """The linearly independent laws of degree 2 that the shape of the program proves, complete if samples show it."""
-    terms = flow.proposed_terms()
+    terms = _confirmed_terms(flow, seed)
     foreign = terms.degrees() != 2 if homogeneous else terms.degrees() > 2
     terms = _arranged(_positive(_without(terms, terms.owner[foreign])))
     monomials, column = np.unique(terms.hashes(), return_inverse=True)
-    count, draws = int(terms.owner.max(initial=-1)) + 1, Draws(seed)
+    count, draws = int(terms.owner.max(initial=-1)) + 1, flow.draws(seed)
     prime = draws.prime(61)
     rows = Part((len(monomials),), terms.owner, column.astype(np.int64), residues(terms.coef, prime))
     fresh = SparseForm(len(monomials), prime).add(*compressed(rows, count), MOST_ENTRIES)
@@ -229,9 +231,14 @@ def check_degree(degree: int) -> None:
 
 
 def proposed_laws(flow: Flow, degree: int, *, seed: int = 0) -> ConservationLaws:
-    """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size."""
-    terms = flow.proposed_terms()
+    """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size; confirmed."""
+    terms = _confirmed_terms(flow, seed)
     return _proposed(flow, _without(terms, terms.owner[flow.law_degrees(terms) > degree]), degree, seed)
+
+
+def _confirmed_terms(flow: Flow, seed: int) -> Terms:
+    """The laws of the flow's shape that evaluation confirms, as packed terms."""
+    return confirmed(flow, flow.proposed_terms(), flow.draws(seed))
 
 
 def laws_from_dicts(flow: Flow, laws: list[Law], degree: int, seed: int) -> ConservationLaws:

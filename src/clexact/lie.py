@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from clexact.bounds import check_bounds
 from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
@@ -199,6 +200,15 @@ class Growth(Grown[Echelon, Witness]):
             stalled = depth > 0 and self._finished[-1] == self._finished[-2]
             if self.form.rank >= limit or (stop_at_stall and stalled):
                 break
+        if self.form.rank == limit < flow.dimension:
+            self._look_beyond(flow, len(self._finished) - 1, limit, draws)
+
+    def _look_beyond(self, flow: Flow, depth: int, limit: int, draws: Draws) -> None:
+        """One more member of this depth and of the next: a rank above the limit contradicts the laws that set it."""
+        for k in (depth, depth + 1):
+            seeds = draws.residues((k + 1, 1, flow.seed_size), self.prime)
+            self.form.add(values_at(flow, seeds, self.point, self.prime))
+        check_bounds(self.form.rank, limit, f"the dimension of W of {flow.description}")
 
     def _run_level(self, flow: Flow, depth: int, limit: int, draws: Draws, progress: Progress | None) -> None:
         misses, batch = 0, FIRST_BATCH
@@ -296,7 +306,8 @@ def lie_closure(
     >>> lie_closure(VectorFields.from_strings(["x", "y", "z"], [["1", "0", "0"], ["0", "1", "x"]]))
     LieClosure(dim W = 2 -> 3 of 3, proved)
     """
-    flow, draws = as_flow(flow), Draws(seed)
+    flow = as_flow(flow)
+    draws = flow.draws(seed)
     check_depth(max_depth)
     prime = draws.prime(RANK_BITS, avoiding=flow.denominator)
     given = None if point is None else check_point(point, flow.dimension)
@@ -331,6 +342,7 @@ def settle(
 ) -> tuple[ClosureStatus, Fraction]:
     """What is known of the last dimension, at the point given or a generic one: exact, closed, or a lower bound."""
     dims = growth.dims
+    check_bounds(dims[-1], limit, f"the dimension of W of {flow.description}")
     if dims[-1] == limit or (not flow.truncated and spanned_by_few(flow, dims[-1], given)):
         return ClosureStatus.PROVED, Fraction(0)
     if flow.truncated:  # that a part of the fields is closed says nothing of the whole

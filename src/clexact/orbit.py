@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clexact.algebra import finite_algebra
+from clexact.bounds import check_bounds
 from clexact.certify import LawCount, certify
 from clexact.display import facts
 from clexact.draws import Draws
@@ -52,6 +53,19 @@ class Orbit:
     point: tuple[Number, ...]
     seed: int
 
+    def __post_init__(self) -> None:
+        check_bounds(self.orbit_dimension, self.upper, f"the orbit dimension of {self.generic.description}")
+
+    @property
+    def qualification(self) -> str:
+        """ " with free gates" where the gates are not those at the start."""
+        return self.generic.flow.qualification
+
+    @property
+    def scope(self) -> str:
+        """Of which data and gates the dimension speaks."""
+        return f"all data, from this start{',' * bool(self.qualification)}{self.qualification.removeprefix(' with')}"
+
     @property
     def closed(self) -> bool:
         """Whether the bounds meet."""
@@ -67,20 +81,21 @@ class Orbit:
         most = "" if self.closed else "at most "
         plural = "s" * (self.extra_laws != 1)
         extra = "" if self.extra_laws is None else f", {most}{self.extra_laws} law{plural} more than generic"
-        return f"orbit dimension {least}{self.orbit_dimension} of {self.dimension}{extra}"
+        return f"orbit dimension {least}{self.orbit_dimension} of {self.dimension}{self.qualification}{extra}"
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         evidence = {"exact" if self.closed else "lower bound": self.evidence, "generic": str(self.generic)}
-        return facts(str(self), {"flow": self.generic.description, **evidence})
+        return facts(str(self), {"flow": self.generic.description, "scope": self.scope, **evidence})
 
     def to_json(self) -> str:
         """One JSON object with the keys of ``clexact orbit --json``."""
         generic = [self.dimension - self.generic.upper, self.dimension - self.generic.lower]
         data = {
-            "model": self.generic.description, "dimension": self.dimension, "orbit_dimension": self.orbit_dimension,
-            "closed": self.closed, "extra_laws": self.extra_laws, "generic_orbit_dimension": generic,
+            "model": self.generic.description, "scope": self.scope, "dimension": self.dimension,
+            "orbit_dimension": self.orbit_dimension, "closed": self.closed,
+            "extra_laws": self.extra_laws, "generic_orbit_dimension": generic,
             "evidence": self.evidence, "point": [str(c) for c in self.point], "seed": self.seed,
         }  # fmt: skip
         return json.dumps(data)

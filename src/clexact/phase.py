@@ -14,10 +14,12 @@ from math import comb
 
 import numpy as np
 
+from clexact.digest import digest
 from clexact.fields import VectorFields
 from clexact.flow import FieldsFlow, Flow, GradientFlow
 from clexact.jets import Jet, Jets
 from clexact.linalg import Words
+from clexact.opaque import OpaqueJets
 from clexact.symmetry import Law, Symmetries
 from clexact.terms import Ints, Terms, concatenate, monomials_of_degree, sum_of_products
 
@@ -76,7 +78,7 @@ class LiftedFlow(Flow):
         self.variables, self.exponentials, self.truncated = phase.variables, dict(exponentials or {}), base.truncated
         self.some_powers = some_powers
         self.clocks = () if phase.clock is None else (phase.variables[phase.clock],)
-        self.description, self.assumptions = description, base.assumptions
+        self.description, self.assumptions, self.scope = description, base.assumptions, base.scope
         self.recipe = {**base.recipe, **recipe} if base.recipe and recipe is not None else {}
         self._drift = None if phase.drift is None else FieldsFlow(phase.drift)
         metric_size = 0 if metric is None else len(metric)
@@ -93,18 +95,38 @@ class LiftedFlow(Flow):
         factor = 1 if self.metric is None else max(1, sum(abs(c) for c in self.metric.coef.tolist()))
         return self.base.magnitude * factor + (self._drift.magnitude if self._drift else 0)
 
+    @cached_property
+    def digest(self) -> bytes:
+        phase, metric = self.phase, [] if self.metric is None else self.metric.arrays
+        drift = b"" if self._drift is None else self._drift.digest
+        return digest(self.base.digest, phase.count, phase.clock, phase.velocities, drift, *metric)
+
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
-        phase, ring = self.phase, Jets(prime)
-        skipped = int(self._drift is not None)
-        here = {mask: part[:, phase.positions : phase.positions + phase.count] for mask, part in theta.items()}
-        kick = self.base.values(here, seeds[:, skipped:], prime)
+        kick = self.base.values(self._positions(theta), self._of_base(seeds), prime)
+        return self._lifted(kick, theta, seeds, Jets(prime))
+
+    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
+        kick = self.base.opaque_values(self._positions(theta), self._of_base(seeds), ring)
+        return self._lifted(kick, theta, seeds, ring)
+
+    def _positions(self, theta: Jet) -> Jet:
+        first = self.phase.positions
+        return {mask: part[:, first : first + self.phase.count] for mask, part in theta.items()}
+
+    def _of_base(self, seeds: Words) -> Words:
+        """The seeds of the gradients: all but the drift's."""
+        return seeds[:, int(self._drift is not None) :]
+
+    def _lifted(self, kick: Jet, theta: Jet, seeds: Words, ring: Jets) -> Jet:
+        """Gradients times the metric, in their place of the phase space, and the drift."""
+        phase = self.phase
         if self.metric is not None:
             kick = ring.multiply(kick, ring.polynomials(self.metric, theta, phase.count))
         lifted: Jet = {}
         for mask, part in kick.items():
             lifted[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
             lifted[mask][:, phase.kicked : phase.kicked + phase.count] = part
-        return ring.add(lifted, self._drift.values(theta, seeds[:, :1], prime)) if self._drift else lifted
+        return ring.add(lifted, self._drift.values(theta, seeds[:, :1], ring.prime)) if self._drift else lifted
 
     @cached_property
     def fields(self) -> VectorFields:
@@ -136,6 +158,10 @@ class LiftedFlow(Flow):
     def field_count(self) -> int | None:
         count = self.base.field_count
         return None if count is None else count + (self._drift is not None)
+
+    @property
+    def left_out(self) -> str:
+        return self.base.left_out
 
     @cached_property
     def _laws_of_shape(self) -> list[Law]:

@@ -7,20 +7,22 @@ The user's function is called on ``Array`` symbols; each operation appends a nod
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.digest import digest
 from clexact.polynomial import Number, exact
 
 Shape = tuple[int, ...]
 V = TypeVar("V")
 
 LEAVES = ("parameter", "probe")
+COMMUTATIVE = ("add", "multiply")
 ANALYTIC = ("function", "softmax")
 
 
@@ -67,16 +69,38 @@ class Gate:
 
 @dataclass
 class Program:
-    """The nodes in order; leaves are "parameter" and "probe" nodes named by ``data``; ``output`` is a node."""
+    """The nodes in order; leaves are "parameter" and "probe" nodes named by ``data``; ``output`` is a node.
+
+    What is recorded twice is one node, so equal expressions are equal numbers of nodes.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     output: int = -1
     gates: list[Gate] = field(default_factory=list)
+    _numbers: dict[Hashable, int] = field(default_factory=dict, repr=False, compare=False)  # of the nodes appended
 
     def append(self, op: str, inputs: tuple[int, ...], shape: Shape, data: Any = None) -> Array:
-        """Record a node and return its symbol."""
-        self.nodes.append(Node(op, inputs, shape, data))
-        return Array(self, len(self.nodes) - 1)
+        """Record a node, unless the same one is there, and return its symbol."""
+        inputs = tuple(sorted(inputs)) if op in COMMUTATIVE else inputs
+        number = self._numbers.setdefault((op, inputs, shape, _key(data)), len(self.nodes))
+        if number == len(self.nodes):
+            self.nodes.append(Node(op, inputs, shape, data))
+        return Array(self, number)
+
+    def pruned(self) -> Program:
+        """Without what the output does not need. Leaves given stay; a gate that is used keeps its source."""
+        needed, sources = {self.output}, {gate.probe: gate.source for gate in self.gates}
+        for n in range(len(self.nodes) - 1, -1, -1):
+            node = self.nodes[n]
+            if n in needed:
+                needed |= {*node.inputs, *([sources[node.data]] if node.op == "probe" and node.data in sources else [])}
+            elif node.op in LEAVES and node.data not in sources:
+                needed.add(n)
+        number = {n: place for place, n in enumerate(sorted(needed))}
+        nodes = [replace(self.nodes[n], inputs=tuple(number[i] for i in self.nodes[n].inputs)) for n in number]
+        used = {node.data for node in nodes if node.op == "probe"}
+        gates = [replace(gate, source=number[gate.source]) for gate in self.gates if gate.probe in used]
+        return Program(nodes, number[self.output], gates)
 
     @property
     def shape(self) -> Shape:
@@ -88,6 +112,12 @@ class Program:
         """Names of the analytic functions applied."""
         return sorted({"softmax" if node.op == "softmax" else node.data for node in self.nodes if node.op in ANALYTIC})
 
+    @property
+    def digest(self) -> bytes:
+        """Of all nodes and the output."""
+        nodes = [(node.op, node.inputs, node.shape, node.data) for node in self.nodes]
+        return digest(self.output, *nodes)
+
     def run(self, algebra: Algebra[V], leaves: Mapping[str, V]) -> list[V]:
         """The value of every node."""
         values: list[V] = []
@@ -95,6 +125,11 @@ class Program:
             inputs = [values[i] for i in node.inputs]
             values.append(leaves[node.data] if node.op in LEAVES else apply(algebra, node, inputs))
         return values
+
+
+def _key(data: Any) -> Hashable:
+    """Equal for equal data of nodes."""
+    return digest(data) if isinstance(data, np.ndarray) else data
 
 
 def apply(algebra: Algebra[V], node: Node, inputs: list[V]) -> V:
@@ -334,4 +369,4 @@ def record(output: Callable[..., object], parameters: Mapping[str, Shape], probe
     if not isinstance(result, Array) or result._program is not program:
         raise TypeError(f"the model's output must be an array made of its parameters, not {result!r}.")
     program.output = result._node
-    return program
+    return program.pruned()

@@ -92,7 +92,7 @@ def general_laws(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> Ge
 
 def further_than(flow: Flow, known: ConservationLaws, degree: int, seed: int) -> GeneralLaws:
     """As ``general_laws``, with the polynomial laws that are known."""
-    darboux, draws = darboux_polynomials(flow, degree, seed=seed), Draws(seed)
+    darboux, draws = darboux_polynomials(flow, degree, seed=seed), flow.draws(seed)
     fields = flow.fields
     moved = [j for j, cofactor in enumerate(darboux.cofactors) if any(not c.is_zero for c in cofactor)]
     search = _Relations(fields, [darboux[j] for j in moved], [darboux.cofactors[j] for j in moved], degree, draws)

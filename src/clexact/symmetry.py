@@ -274,14 +274,17 @@ class Logits:
 
 
 def softmax_logits(program: Program) -> list[Logits]:
-    """The arguments of softmaxes; entries picked from one vector for several of them make one argument."""
+    """The arguments of softmaxes; entries picked from one vector for several of them make one argument.
+
+    A pick passes translations where nothing but softmaxes sees it: any other use would see them.
+    """
     seen: dict[tuple[int, int], list[tuple[tuple[int, ...], Ints]]] = {}
+    alone = _seen_by_softmax_alone(program)
     for n, node in enumerate(program.nodes):
         if node.op == "softmax":
             j = node.inputs[0]
-            source = program.nodes[j]
-            origin = program.nodes[source.inputs[0]] if source.op == "take" else source
-            if source.op == "take" and len(origin.shape) == 1:
+            if j in alone:
+                source = program.nodes[j]
                 seen.setdefault((source.inputs[0], 0), []).append(((n, j), np.asarray(source.data).ravel()))
             else:
                 seen.setdefault((j, node.data), []).append(((n,), np.arange(node.shape[node.data])))
@@ -293,6 +296,16 @@ def softmax_logits(program: Program) -> list[Logits]:
         directions = [(label == name).astype(int).tolist() for name in np.unique(label)]
         found.append(Logits(j, axis, tuple(n for nodes, _ in picks for n in nodes), directions))
     return found
+
+
+def _seen_by_softmax_alone(program: Program) -> set[int]:
+    """Picks from a vector that only softmaxes use."""
+    seen = {j for node in program.nodes if node.op != "softmax" for j in node.inputs} | {program.output}
+    return {
+        n
+        for n, node in enumerate(program.nodes)
+        if node.op == "take" and len(program.nodes[node.inputs[0]].shape) == 1 and n not in seen
+    }
 
 
 def translations(program: Program, offsets: dict[str, int], logits: Logits) -> Iterator[Translation]:
@@ -454,6 +467,7 @@ class Symmetries:
     scalings: tuple[Scaling, ...]
     factors: tuple[FactorClass, ...]
     translations: tuple[Translation, ...]
+    all_scalings: bool = True  # whether the scalings were inferred, not only those of the factors taken
 
     def euclidean_laws(self) -> list[Law]:
         r"""Laws h of the gradient flow with $\nabla h = A\theta + c$, A symmetric, for every group.
@@ -485,10 +499,11 @@ def symmetries(
 
     ``unseen`` are the directions of logits, the last axis of ``program``'s output, that the loss does not see.
     """
-    factors = factor_classes(seen, offsets)
+    factors, inferred = factor_classes(seen, offsets), True
     try:
         diagonal = scalings(seen, offsets, dimension)
     except OverflowError:
+        inferred = False
         diagonal = [
             {i: c for (i, _), c in factor.gram(k, k).items()}
             for factor in factors
@@ -499,4 +514,4 @@ def symmetries(
     moved = list(translations(program, offsets, last)) if len(unseen) else []
     for logits in softmax_logits(seen):
         moved += translations(seen, offsets, logits)
-    return Symmetries(tuple(diagonal), tuple(factors), tuple(moved))
+    return Symmetries(tuple(diagonal), tuple(factors), tuple(moved), inferred)

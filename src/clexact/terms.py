@@ -98,6 +98,11 @@ class Terms:
         """The monomials, as the kernels take them."""
         return self.start, self.var, self.power
 
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All of it."""
+        return self.owner, self.coef, *self.rows
+
     def hashes(self) -> NDArray[np.uint64]:
         """Additive hash of each monomial: hash(a b) = hash(a) + hash(b) mod 2^64."""
         return kernel.hashes(*self.rows)

@@ -1,0 +1,160 @@
+"""Free gates: one gate for one source, the words that say so, and the cases in which true gates are fewer."""
+
+import json
+
+import pytest
+
+import clexact
+from clexact.functions import maximum, relu, tanh
+
+PARAMETERS = {"U": (2, 2), "W": (2, 2), "V": (2, 2)}
+
+
+def model(output, parameters=PARAMETERS, probes=None):
+    return clexact.Model(parameters, probes or {"x": (2,)}, output)
+
+
+ONE_SOURCE = {
+    "twice the same": lambda U, W, V, x: U @ relu(V @ x) + W @ relu(V @ x),
+    "sum the other way": lambda U, W, V, x: U @ relu(V @ x + x) + W @ relu(x + V @ x),
+    "two slopes": lambda U, W, V, x: U @ relu(V @ x) + W @ relu(V @ x, slope=3),
+    "an absolute value": lambda U, W, V, x: U @ relu(V @ x, slope=-1) + W @ relu(V @ x),
+    "two maxima": lambda U, W, V, x: U[0, 0] * maximum(V @ x) + W[0, 0] * maximum(V @ x),
+}
+
+
+@pytest.mark.parametrize("name", ONE_SOURCE)
+def test_gates_of_one_source_are_one_gate(name):
+    assert len(model(ONE_SOURCE[name]).program.gates) == 1
+
+
+@pytest.mark.parametrize(("slope", "other"), [(0, 0), (0, 3), (-1, 2)])
+def test_shared_gates_span_what_one_does(slope, other):
+    """U relu_s(z) + W relu_t(z): as with h = relu(z) written once, and relu_s = s z + (1 - s) relu."""
+    twice = model(lambda U, W, V, x: U @ relu(V @ x, slope) + W @ relu(V @ x, other))
+
+    def once(U, W, V, x):
+        z = V @ x
+        h = relu(z)
+        return U @ (slope * z + (1 - slope) * h) + W @ (other * z + (1 - other) * h)
+
+    counts = [clexact.certify(clexact.gradient_flow(m)) for m in (twice, model(once))]
+    assert counts[0].exact and counts[0].lower == counts[1].lower
+    assert counts[0].laws == counts[1].laws
+
+
+def test_same_units_with_summed_weights():
+    """(U + W) relu(V x): the differences U - W are conserved, and one norm for each unit."""
+    assert clexact.certify(clexact.gradient_flow(model(ONE_SOURCE["twice the same"]))).lower == 4 + 2
+
+
+def test_different_sources_keep_their_gates():
+    different = model(lambda U, W, V, x: U @ relu(V @ x) + W @ relu(2 * (V @ x)))
+    assert len(different.program.gates) == 2
+    two_axes = model(lambda U, W, V, x: maximum(V * x, 0) + maximum(V * x, 1))
+    assert [gate.axis for gate in two_axes.program.gates] == [0, 1]
+
+
+def test_an_unused_gate_or_function_leaves_no_trace():
+    """What the output does not need is not there: no gate, no probe, no Taylor order."""
+
+    def output(U, W, V, x):
+        relu(W @ x), tanh(V @ x)
+        return U @ x
+
+    plain = clexact.gradient_flow(model(output))
+    assert not plain.model.truncated and not plain.model.program.gates and list(plain.model.probes) == ["x"]
+    count = clexact.certify(plain)
+    assert count.lower == 8 and str(count).startswith("exactly 8 independent conservation laws (")
+
+
+def test_unused_function_leaves_the_search_and_the_closure_on():
+    """Two fields that are closed, and a law of degree 3 that no symmetry shows."""
+    fields = model(lambda u, v, x: (tanh(v * x), u * v**2 * x)[1], {"u": (), "v": ()}, {"x": ()})
+    assert clexact.polynomial_laws(clexact.gradient_flow(fields), 2).complete
+    assert clexact.certify(clexact.gradient_flow(fields)).lower == 1
+
+
+# --- the words -------------------------------------------------------------------------------------------------------
+
+GATED = {
+    "relu": clexact.models.relu([2, 3, 1]),
+    "narrow": clexact.models.relu([1, 3, 1]),
+    "leaky": clexact.models.relu([2, 2, 2], bias=True, slope=3),
+    "pool": clexact.models.maxpool(1, 2, 2, pool=3),
+    "convolution": clexact.models.conv1d([1, 2, 1], kernel=2, relu=True),
+    "deep": clexact.models.relu([1, 2, 2, 1], bias=True),
+}
+FLOWS = {
+    "gradient": clexact.gradient_flow,
+    "decay": lambda m: clexact.gradient_flow(m, weight_decay=1),
+    "momentum": clexact.momentum_flow,
+    "mirror": lambda m: clexact.mirror_flow(m, positive=list(m.parameters)),
+}
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("name", GATED)
+def test_free_gates_are_in_every_word(name, flow):
+    """Headline, JSON, certificate and notebook."""
+    count = clexact.certify(FLOWS[flow](GATED[name]))
+    assert " with free gates" in count.headline and "with free gates" in count._repr_html_()
+    data = json.loads(count.to_json())
+    assert data["scope"] == "all data, generic start, free gates"
+    assert any(words.startswith("with free gates") for words in data["assumptions"])
+    certificate = count.certificate
+    assert "with free gates" in repr(certificate) and "with free gates" in certificate.to_json()
+
+
+@pytest.mark.parametrize("name", ["linear", "attention"])
+def test_no_gates_no_words(name):
+    count = clexact.certify(
+        clexact.gradient_flow(getattr(clexact.models, name)(*([[2, 2, 2]] if name == "linear" else [4, 2])))
+    )
+    assert "gates" not in count.headline and count.scope == "all data, generic start"
+    fields = clexact.VectorFields.from_strings(["x", "y"], [["y", "-x"]])
+    assert clexact.certify(fields).scope == "the fields given, generic start"
+
+
+CASES = {
+    "gate1 multiplies itself": model(lambda U, W, V, x: U @ (relu(V @ x) * (V @ x)) + W @ relu(V @ x) ** 2),
+    "no input decides gate1": model(lambda U, W, V, x: relu(U) @ (V @ x) + W @ x),
+    "the input is one number": clexact.models.relu([1, 3, 1]),
+    "choice1 chooses among more entries than the 1 of the input": clexact.models.maxpool(1, 2, 2, pool=3),
+}
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_cases_in_which_free_gates_fail_are_named(words):
+    count = clexact.certify(clexact.gradient_flow(CASES[words]))
+    assert "true inputs may open fewer here" in count.assumptions[1] and words in count.assumptions[1]
+
+
+@pytest.mark.parametrize("sizes", [[1, 3, 2], [1, 2, 2, 3]])
+def test_no_case_is_named_where_none_is_known(sizes):
+    assert "fewer" not in clexact.certify(clexact.gradient_flow(clexact.models.relu(sizes))).assumptions[1]
+    assert (
+        "fewer" not in clexact.certify(clexact.gradient_flow(clexact.models.relu([2, 2, 1], bias=True))).assumptions[1]
+    )
+
+
+def test_orbits_say_that_gates_are_free():
+    """At (3, 0, -1) the true unit is off: the fields vanish; free gates do not know."""
+    unit = clexact.Model({"u": (), "v": (), "b": ()}, {"x": ()}, lambda u, v, b, x: u * relu(v * x + b))
+    orbit = clexact.orbit_dimension(clexact.gradient_flow(unit), [3, 0, -1])
+    assert "with free gates" in str(orbit) and "with free gates" in orbit._repr_html_()
+    assert json.loads(orbit.to_json())["scope"] == "all data, from this start, free gates"
+    linear = clexact.orbit_dimension(clexact.gradient_flow(clexact.models.linear([1, 1, 1])), "zero")
+    assert "gates" not in str(linear) and linear.scope == "all data, from this start"
+
+
+@pytest.mark.parametrize("make", [lambda: clexact.models.conv2d([1, 2, 2], kernel=2, relu=True, length=4)])
+def test_laws_that_were_not_looked_for_are_named(monkeypatch, make):
+    """Where scalings are not inferred, for the size, the result says so, and only then."""
+    count = clexact.certify(clexact.gradient_flow(make()))
+    assert count.lower == 2 == count.exhibited and count.left_out == ""
+    monkeypatch.setattr("clexact.symmetry.MAX_EQUATIONS", 10)
+    count = clexact.certify(clexact.gradient_flow(make()), degree=1)
+    assert "scalings" in count.left_out and "may be missing" in json.loads(count.to_json())["left_out"]
+    momentum = clexact.certify(clexact.momentum_flow(make()), degree=1, max_depth=0)
+    assert momentum.exhibited == momentum.upper or "scalings" in momentum.left_out

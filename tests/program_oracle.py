@@ -1,8 +1,9 @@
 """What is true of a random program, from its text alone: its function in PyTorch, and the fields of its flow.
 
 Nothing here comes from the package: the text is run on ``Traced`` values, and gradients and brackets are PyTorch's.
-Analytic functions are the true ones. A relu is gate * z, its gate a free number; equal sources (as expressions) have
-one gate. A maximum over entries z_1, ..., z_n is z_n + sum of c_i (z_i - z_n), the c_i free, shared likewise.
+Analytic functions are the true ones. A relu of slope s is (s + (1 - s) g) z, its gate g a free number; equal sources
+(as expressions, where sums and products commute) have one gate, whatever the slope. A maximum over entries z_1, ...,
+z_n is z_n + sum of c_i (z_i - z_n), the c_i free, shared likewise.
 """
 
 import re
@@ -30,15 +31,16 @@ class Names:
 
     def of(self, *expression):
         """The number of an operation on numbered expressions."""
+        if expression[0] in ("add", "multiply"):
+            expression = (expression[0], *sorted(expression[1:]))
         return self._numbers.setdefault(expression, len(self._numbers))
 
 
 @dataclass(frozen=True)
 class Gate:
-    """A choice: "relu" with its slope, or "maximum" with its axis; whether its source depends on the probes."""
+    """A choice: of a relu, or of the largest entry along an axis; whether its source depends on the probes."""
 
-    kind: str
-    data: Fraction | int
+    axis: int | None
     shape: tuple[int, ...]
     varies: bool
 
@@ -49,10 +51,10 @@ class Run:
     def __init__(self, names, reading, gates=None):
         self.names, self.reading, self.given, self.met = names, reading, gates, {}
 
-    def gate(self, z, kind, data):
+    def gate(self, z, axis=None):
         """The free numbers of a choice made at z: those of the same choice, if it was met before."""
-        key = (self.names.of(kind, z.key, data), len(self.met) if self.reading == "separate" else 0)
-        self.met.setdefault(key, Gate(kind, data, z.shape, z.varies))
+        key = (self.names.of("choice", z.key, axis), len(self.met) if self.reading == "separate" else 0)
+        self.met.setdefault(key, Gate(axis, z.shape, z.varies))
         place = list(self.met).index(key)
         value = torch.zeros(z.shape, dtype=torch.float64) if self.given is None else self.given[place]
         return Traced(value, self.names.of("gate", *key), self, z.varies)
@@ -173,7 +175,9 @@ def _softmax(z, axis=-1):
 
 
 def _relu(z, slope=0):
-    return z.run.gate(z, "relu", Fraction(slope)) * z
+    slope = Fraction(slope)
+    gate = z.run.gate(z)
+    return (gate if slope == 0 else slope + (1 - slope) * gate) * z
 
 
 def _maximum(z, axis=-1):
@@ -182,7 +186,7 @@ def _maximum(z, axis=-1):
     last = z[(*before, n - 1)]
     if n == 1:
         return last
-    gate, out = z.run.gate(z, "maximum", axis), last
+    gate, out = z.run.gate(z, axis), last
     for i in range(n - 1):
         out = out + gate[(*before, i)] * (z[(*before, i)] - last)
     return out
@@ -222,8 +226,8 @@ class Oracle:
     """The function and the flow of a case; see the module's text.
 
     ``reading`` of the gates: "shared", one free number for equal sources; "separate", one for each use; "binary",
-    shared, and as they are near a generic point: 1 or the slope, or a selection of one entry; always the same where the
-    source does not depend on the probes.
+    shared, and as they are near a generic point: 0 or 1, or a selection of one entry; always the same where the source
+    does not depend on the probes.
     """
 
     def __init__(self, case, reading="shared", seed=0):
@@ -268,11 +272,10 @@ class Oracle:
         return np.concatenate(parts, axis=1)
 
     def _binary(self, gate, many):
-        """Gates that are 1 or the slope; selections of one entry."""
+        """Gates that are 0 or 1; selections of one entry."""
         noise = self.draws.normal(size=(many, *gate.shape))
-        if gate.kind == "relu":
-            return np.where(noise > 0, 1.0, float(gate.data)).reshape(many, -1)
-        return (noise == noise.max(axis=gate.data + 1, keepdims=True)).astype(float).reshape(many, -1)
+        chosen = noise > 0 if gate.axis is None else noise == noise.max(axis=gate.axis + 1, keepdims=True)
+        return chosen.astype(float).reshape(many, -1)
 
     def covectors(self, many):
         """Random covectors that the loss spans."""

@@ -24,7 +24,7 @@ from rich.table import Table
 from smaller_programs import minimal
 
 STRIDE = 10**6  # programs of one seed
-THOROUGH = 8  # one program of so many is checked with deeper brackets, all quadratic laws and its certificate
+THOROUGH = 10  # one program of so many is checked with deeper brackets, all quadratic laws and its certificate
 LIMIT = 30  # seconds for one program
 MOST_SHOWN = 6  # programs of each kind of violation that are made smaller and shown whole
 OUTCOMES = ["exact", "bounds", "refused", "slow"]
@@ -74,6 +74,8 @@ def main() -> None:
     table, notes, kinds, bad = Counter[tuple[str, str]](), Counter[str](), Counter[str](), 0
     numbers = range(arguments.first, arguments.first + arguments.count)
     for n in track(numbers, "programs", console=console, disable=not console.is_terminal):
+        if n > arguments.first and n % 1000 == 0 and not console.is_terminal:
+            print(f"# {n - arguments.first} programs, {bad} with violations", flush=True)
         program = case(arguments.seed * STRIDE + n)
         thorough = arguments.thorough or n % THOROUGH == 0
         found = outcome_of(program, thorough, arguments.gates)

@@ -103,10 +103,11 @@ def numpy_operations():
 class Draft:
     """A program under way: the values so far, and the statements that made them."""
 
-    def __init__(self, rng):
-        self.rng, self.lines, self.words = rng, [], set()
-        self.analytic, self.names = rng.random() < 0.55, count(1)
-        self.following = rng.choice([0, 0.5, 0.8])  # how often an operation takes the last value: a network does
+    def __init__(self, rng, kind):
+        self.rng, self.lines, self.words, self.kind = rng, [], set(), kind
+        self.analytic, self.names = kind == "softmax" or rng.random() < 0.5, count(1)
+        # how often an operation takes the last value, as in a network
+        self.following = 0.9 if kind == "network" else rng.choice([0, 0.5, 0.8])
         self.parameters = self._leaves("ABCG", SHAPES, MOST_PARAMETERS, rng.choice([1, 2, 2, 3, 3]))
         self.probes = self._leaves("xyz", PROBE_SHAPES, MOST_PROBES, rng.choice([1, 1, 2, 2, 3]))
         self.expand = None
@@ -435,24 +436,35 @@ PLAIN = [(binary, 7), (matmul, 5), (with_constant, 3), (power, 1), (divided, 1),
          (indexed, 6), (summed, 2), (joined, 3), (rectified, 3), (maximal, 2), (repeated, 2), (layer, 6), (pair, 3),
          (two_gates, 3), (one_plus, 1)]  # fmt: skip
 ANALYTIC = [(analytic, 6), (softmax, 5), (reciprocal, 2), (shifted_logits, 8), (one_plus, 1)]
+NETWORK = [(layer, 12), (rectified, 4), (maximal, 1), (indexed, 2), (transposed, 1), (matmul, 3), (summed, 1),
+           (joined, 2), (repeated, 2), (two_gates, 2), (pair, 2), (with_constant, 1)]  # fmt: skip
+SOFTMAX = [(shifted_logits, 6), (softmax, 2), (binary, 2), (indexed, 2), (joined, 1), (summed, 1), (layer, 2),
+           (matmul, 2), (with_constant, 1), (repeated, 1), (analytic, 1), (transposed, 1)]  # fmt: skip
+LENGTHS = {"free": [1, 1, 2, 2, 3, 4, 5, 6], "network": [1, 2, 2, 3, 4], "softmax": [0, 0, 1, 1, 2, 3]}
 
 
 def program(rng):
-    """A draft with a result: some of the last values, added or joined."""
-    d = Draft(rng)
-    operations, weights = zip(*(PLAIN + ANALYTIC * d.analytic), strict=True)
-    d.rng.choice([layer, pair, layer])(d)
-    for operation in rng.choices(operations, weights, k=rng.choice([1, 1, 2, 2, 3, 4, 5, 6])):
+    """A draft with a result. Three kinds: any operations; a network, layer on layer; logits that a softmax sees."""
+    d = Draft(rng, rng.choice(["free", "network", "softmax"]))
+    listed = {"free": PLAIN + ANALYTIC * d.analytic, "network": NETWORK + ANALYTIC[:2] * d.analytic, "softmax": SOFTMAX}
+    operations, weights = zip(*listed[d.kind], strict=True)
+    first = shifted_logits if d.kind == "softmax" else rng.choice([layer, pair, layer])
+    first(d)
+    for operation in rng.choices(operations, weights, k=rng.choice(LENGTHS[d.kind])):
         operation(d)
     used = " ".join(text for _, text in d.lines)
     for name in d.parameters:  # one that nothing uses says little
         if not d.lines or (name not in used and rng.random() < 0.85):
-            other = d.pick(lambda v: v.degree < d.most_degree)
-            p = next(v for v in d.pool if v.name == name)
-            d.emit(f"{name} * {other.name}", other.degree + 1, of_product(p.state, other.state), "*") or d.emit(
-                f"{name}.sum() * {other.name}", other.degree + 1, of_product(p.state, other.state), "*"
-            )
+            use(d, next(v for v in d.pool if v.name == name))
     return d, result(d)
+
+
+def use(d, p):
+    """Multiply something by a parameter."""
+    other = d.pick(lambda v: v.degree < d.most_degree)
+    for text in (f"{p.name} * {other.name}", f"{p.name}.sum() * {other.name}"):
+        if d.emit(text, other.degree + 1, of_product(p.state, other.state), "*"):
+            return
 
 
 def result(d):
@@ -461,7 +473,8 @@ def result(d):
     text = " ".join(t for _, t in d.lines).replace("(", " ").replace(")", " ").replace("[", " ").replace(",", " ")
     unused = [v for v in made[:-1] if v.name not in text.replace(".", " ").replace("]", " ").split()]
     out = made[-1] if made else d.pool[0]
-    for other in unused[-3:]:
+    few = d.kind != "free" and d.rng.random() < 0.5
+    for other in [] if few else unused[-3:]:
         ways = [f"{out.name} + {other.name}", f"concatenate([{out.name}.reshape(-1), {other.name}.reshape(-1)])",
                 f"{out.name} + {other.name}.sum()"]  # fmt: skip
         for way in d.rng.sample(ways, len(ways)):

@@ -470,8 +470,8 @@ def use(d, p):
 def result(d):
     """The output: the last value, with others that nothing uses yet."""
     made = [v for v in d.pool if v.name.startswith("t")]
-    text = " ".join(t for _, t in d.lines).replace("(", " ").replace(")", " ").replace("[", " ").replace(",", " ")
-    unused = [v for v in made[:-1] if v.name not in text.replace(".", " ").replace("]", " ").split()]
+    used = set(re.findall(r"\w+", " ".join(text for _, text in d.lines)))
+    unused = [v for v in made[:-1] if v.name not in used]
     out = made[-1] if made else d.pool[0]
     few = d.kind != "free" and d.rng.random() < 0.5
     for other in [] if few else unused[-3:]:

@@ -323,15 +323,15 @@ def test_rebuild_of_a_forged_recipe_is_refused_in_time(change):
     assert verdict.status is clexact.VerdictStatus.FALSE and verdict.sentences[-1].startswith("FALSE: ")
 
 
-@pytest.mark.parametrize(("n", "status"), [(0, 0), (1, 0), (5, 0), (7, 1)])
+@pytest.mark.parametrize(("n", "status"), [(0, 1), (1, 1), (5, 1), (7, 3)])
 def test_rebuild_by_the_command(n, status, tmp_path):
     """The model's own certificate passes, with the fields of another it does not; explicit fields have no model."""
     path, d, other = tmp_path / "c.json", forged_changes.bases()[n], forged_changes.bases()[4]
     path.write_text(json.dumps(d))
-    assert rebuild(path) == status
+    assert rebuild(path) == 0
     other["model"] = d["model"]
     path.write_text(json.dumps(other))
-    assert rebuild(path) == 1
+    assert rebuild(path) == status
 
 
 @pytest.mark.parametrize("sizes", [[200, 200, 200], [2] * 2000], ids=["wide", "deep"])

@@ -31,7 +31,7 @@ from clexact.draws import Draws
 from clexact.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields
-from clexact.flow import FieldsFlow, Flow, GradientFlow
+from clexact.flow import FieldsFlow, Flow, GradientFlow, explicit_fields
 from clexact.gates import FREE
 from clexact.lie import ClosureStatus, values_at
 from clexact.linalg import Words, flint_rank
@@ -179,8 +179,9 @@ class Verdict:
 def verify(source: Certificate | str | Path, *, rebuild: bool = False, fast: bool = False) -> Verdict:
     """Verify a certificate, or the file at a path, with a verifier that uses nothing of the engine.
 
-    With ``rebuild``, the fields or the program are also made anew from the model's description, by the engine, and
-    compared. With ``fast``, ranks are computed by FLINT, not by the verifier's own elimination; all else is the same.
+    It is a proof about the fields or the program listed. With ``rebuild``, these are also made anew from the model's
+    description, by the engine, and compared (UNDECIDED for a model that is not of the library). With ``fast``, ranks
+    are computed by FLINT, not by the verifier's own elimination; all else is the same.
     OSError if the file cannot be read.
     """
     data = source.to_bytes() if isinstance(source, Certificate) else _opened(source)
@@ -191,42 +192,51 @@ def verify_bytes(data: bytes, *, rebuild: bool = False, fast: bool = False) -> V
     """The same for the text of a document."""
     if _holds_program(data):
         status, sentences = program_verifier.verify_bytes(data, flint_rank if fast else None)
-        again = _rebuilt_program
     else:
         try:
             text = _text(data)
         except verifier.NotACertificate as error:
             return Verdict(VerdictStatus.NOT_A_CERTIFICATE, (f"not a certificate: {error}",))
         status, sentences = verifier.verify_text(text, flint_rank if fast else verifier.rank)
-        again = _rebuilt
-    if status == 0 and rebuild:
-        status, sentence = again(program_verifier.read(data))
-        sentences.append(sentence)
-    return Verdict(VerdictStatus(status), tuple(sentences))
+    if status:
+        return Verdict(VerdictStatus(status), tuple(sentences))
+    *sentences, subject = sentences
+    if not rebuild:
+        return Verdict(VerdictStatus.VERIFIED, (*sentences, f"{subject} (--rebuild does)"))
+    found, said = _compared(program_verifier.read(data))
+    return Verdict(found, (*sentences, said))
 
 
-def _rebuilt_flow(document: Mapping[str, Any]) -> tuple[Flow, str]:
-    """The flow of the model described, and the description; ValueError if there is none."""
-    recipe = dict(document["model"])
+def _compared(document: Mapping[str, Any]) -> tuple[VerdictStatus, str]:
+    """Whether a document is about the model that it describes, made anew; in words."""
+    recipe, assumed = dict(document["model"]), "; ".join(map(str, document["assumptions"]))
     description, options = recipe.pop("description", None), {key: recipe.pop(key) for key in FLOW_KEYS if key in recipe}
+    if not recipe and description == _explicit(document):
+        return VerdictStatus.VERIFIED, f"the fields listed are what it is about; assuming: {assumed}"
+    if not recipe:
+        said = f"undecided: {description!a:.200} is no model of the library, so it cannot be made anew"
+        return VerdictStatus.UNDECIDED, said
     try:
         check_small(recipe, document["dimension"])
         flow = rebuild_flow(models.rebuild(recipe), options)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"FALSE: the model cannot be rebuilt: {error}") from None
-    return flow, description
+        return VerdictStatus.FALSE, f"FALSE: the model cannot be rebuilt: {error}"
+    if of_coefficients(document, flow):
+        return (
+            VerdictStatus.FALSE,
+            f"FALSE: laws of the Taylor coefficients of the {flow.description} need not be its laws",
+        )
+    if description != flow.description or not same_flow(document, flow):
+        return VerdictStatus.FALSE, f"FALSE: not the {flow.description}"
+    what = "fields are those" if "fields" in document else "program is that"
+    return VerdictStatus.VERIFIED, f"the {what} of the {flow.description}; assuming: {assumed}"
 
 
-def _rebuilt(document: Mapping[str, Any]) -> tuple[int, str]:
-    """Whether the fields are those of the model described."""
-    try:
-        flow, description = _rebuilt_flow(document)
-    except ValueError as error:
-        return 1, str(error)
-    if flow.dimension != document["dimension"] or flow.expanded_size > MAX_TERMS:
-        return 1, f"FALSE: not the {flow.description}: that has D = {flow.dimension} and {flow.expanded_size} terms"
-    same = description == flow.description and _same_fields(document, flow)
-    return (0, f"the fields are those of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
+def _explicit(document: Mapping[str, Any]) -> str | None:
+    """The description that a flow of the fields listed has."""
+    if "fields" not in document:
+        return None
+    return explicit_fields(len(document["fields"]["components"]), document["dimension"])
 
 
 def _same_fields(document: Mapping[str, Any], flow: Flow) -> bool:
@@ -235,22 +245,19 @@ def _same_fields(document: Mapping[str, Any], flow: Flow) -> bool:
     return mine == (document["fields"], document["assumptions"])
 
 
+def of_coefficients(document: Mapping[str, Any], flow: Flow) -> bool:
+    """Whether a document bounds the laws of analytic functions from below by those of their Taylor coefficients."""
+    return bool(flow.truncated and "source" not in document and document["claim"]["lower"])
+
+
 def same_flow(document: Mapping[str, Any], flow: Flow) -> bool:
     """Whether a document is about the fields, or the program, and the assumptions of a flow."""
     if document["format"] == program_verifier.FORMAT:
         return isinstance(flow, GradientFlow) and program_certificate.same_program(document, flow)
+    if of_coefficients(document, flow):
+        return False
     small = flow.dimension == document["dimension"] and flow.expanded_size <= MAX_TERMS
     return small and _same_fields(document, flow)
-
-
-def _rebuilt_program(document: Mapping[str, Any]) -> tuple[int, str]:
-    """Whether the program is that of the model described."""
-    try:
-        flow, _ = _rebuilt_flow(document)
-    except ValueError as error:
-        return 1, str(error)
-    same = isinstance(flow, GradientFlow) and program_certificate.same_program(document, flow)
-    return (0, f"the program is that of the {flow.description}") if same else (1, f"FALSE: not the {flow.description}")
 
 
 def check_small(recipe: Mapping[str, Any], dimension: int) -> None:
@@ -305,6 +312,8 @@ def certificate_of(count: LawCount) -> Certificate:
     ValueError if neither does: a lower bound by closure needs the fields, and short recipes of the brackets.
     """
     check_listable(count.flow)
+    if count.flow.truncated:
+        return Certificate(_of_truncated(count))
     if not count.closure.generic or count.flow.expanded_size > MAX_TERMS:
         return Certificate(program_certificate.of_count(count))
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
@@ -330,6 +339,19 @@ def certificate_of(count: LawCount) -> Certificate:
         },
     }
     return Certificate(data)
+
+
+def _of_truncated(count: LawCount) -> dict[str, Any]:
+    """Of fields that are Taylor coefficients: laws must be those of the program before, which only a gradient flow has.
+
+    ValueError for another flow, if it has laws.
+    """
+    if not isinstance(count.flow, GradientFlow):
+        raise ValueError(
+            f"{count.flow.description} has no certificate: its fields are Taylor coefficients, and the laws of "
+            "functions are only certified for gradient flows without weight decay."
+        )
+    return program_certificate.of_count(count)
 
 
 def _place(found: Shown | LieClosure) -> dict[str, Any]:

@@ -422,7 +422,7 @@ def _evidence(flow: Flow, shown: Shown, lower: int, upper: int, closure: LieClos
     rank, depth, exhibited = closure.rank, len(closure.dims) - 1, len(shown.laws)
     above = (
         f"proved: brackets of depth {depth} or less have rank {rank} mod {closure.prime} at a point, "
-        f"so at most {flow.dimension} - {rank} = {upper}"
+        f"so at most {flow.dimension} - {rank} = {upper}{flow.qualification}"
     )
     if lower == exhibited:
         below = (
@@ -434,7 +434,7 @@ def _evidence(flow: Flow, shown: Shown, lower: int, upper: int, closure: LieClos
     if closure.error:
         why, kind = "the brackets are closed at random points", f"closed with error <= 2^-{error_bits(closure.error)}"
     below = (
-        f"{kind}: {why}, so there are {flow.dimension} - {rank} = {upper} independent laws (Frobenius), "
-        f"{exhibited} of them polynomials of degree at most {degree}"
+        f"{kind}: {why}, so there are {flow.dimension} - {rank} = {upper} independent laws{flow.qualification} "
+        f"(Frobenius), {exhibited} of them polynomials of degree at most {degree}"
     )
     return Evidence(below, above)

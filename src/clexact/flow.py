@@ -147,12 +147,17 @@ class Flow(ABC):
         return sum(comb(self.dimension + k - 1, k) for k in degrees)
 
 
+def explicit_fields(count: int, dimension: int) -> str:
+    """How a flow of explicit fields is described."""
+    return f"{count} explicit field{'s' * (count != 1)} on Q^{dimension}"
+
+
 class FieldsFlow(Flow):
     r"""The flow of explicit fields: members $\sum_i s_i X_i$, named by the integers s."""
 
     def __init__(self, fields: VectorFields) -> None:
         self.variables, self._fields = fields.variables, fields
-        self.description = f"{len(fields)} explicit field{'s' * (len(fields) != 1)} on Q^{fields.dimension}"
+        self.description = explicit_fields(len(fields), fields.dimension)
         self.recipe = {}
         self.assumptions = ("a quantity is conserved when every field given conserves it", "generic start")
         self.scope = "the fields given, generic start"
@@ -209,6 +214,11 @@ class GradientFlow(Flow):
         constants = [c for node in self.program.nodes if node.op == "constant" for c in node.data.ravel().tolist()]
         self.denominator = lcm(*(Fraction(c).denominator for c in constants))
 
+    @cached_property
+    def source(self) -> Program:
+        """What the loss sees, before any Taylor expansion."""
+        return self._seen(self.model.program) if self.truncated else self.program
+
     def _seen(self, program: Program) -> Program:
         """The program of what the loss sees: the outputs, their differences, or the covectors given times them."""
         if self.loss == "full":
@@ -237,13 +247,13 @@ class GradientFlow(Flow):
     @cached_property
     def digest(self) -> bytes:
         leaves = [(name, shape) for name, shape in (self.model.parameters | self.model.probes).items()]
-        return digest(leaves, self._seen(self.model.program).digest, self.program.digest)
+        return digest(leaves, self.source.digest, self.program.digest)
 
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
         return self._members(Jets(prime), self.program, theta, seeds)
 
     def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
-        return self._members(ring, self._seen(self.model.program), theta, seeds)
+        return self._members(ring, self.source, theta, seeds)
 
     def _members(self, ring: Jets, program: Program, theta: Jet, seeds: Words) -> Jet:
         """Gradients of what a program puts out, for the probes and covectors that the seeds begin with."""
@@ -327,8 +337,7 @@ class GradientFlow(Flow):
     @cached_property
     def symmetries(self) -> Symmetries:
         """Groups that leave unchanged what the loss sees, found on the program before any Taylor expansion."""
-        program, offsets = self.model.program, self.model.offsets()
-        return symmetries(self._seen(program), program, offsets, self.dimension, self.unseen)
+        return symmetries(self.source, self.model.program, self.model.offsets(), self.dimension, self.unseen)
 
     @property
     def left_out(self) -> str:

@@ -18,8 +18,9 @@ from clexact.program import LEAVES, Array, Gate
 def relu(z: Array, slope: Number = 0) -> Array:
     r"""$\max(z, 0)$, entry by entry; with ``slope`` s, the leaky $\max(z, 0) + s\min(z, 0)$, s rational, not 1.
 
-    Locally $z \mapsto g z$ with gates g that are probes. The network is affine in each gate, so free gates span the
-    same fields as gates in {s, 1} (arXiv 2307.00144, section 2).
+    Locally $z \mapsto g z$ with gates g that are probes, one for each z however often it is rectified. Where the network
+    is affine in each gate, free gates span the same fields as gates in {s, 1} (arXiv 2307.00144, section 2); that
+    inputs open all of them is an assumption, which every result states ("with free gates").
     """
     slope = exact(slope, "the slope of relu")
     if slope == 1:

@@ -21,6 +21,7 @@ from clexact.echelon import Echelon
 from clexact.flow import GradientFlow
 from clexact.lie import SparseWitness, Witness
 from clexact.polynomial import written
+from clexact.program import Program
 from clexact.symmetry import FactorClass, Law
 from clexact.version import __version__
 
@@ -147,20 +148,21 @@ def _sparse(values: Iterable[Any]) -> Sparse:
 
 
 def written_model(flow: GradientFlow) -> dict[str, Any]:
-    """Parameters, probes and program."""
+    """Parameters, probes and program; where that is one of Taylor coefficients, also the program with its functions."""
     model = flow.model
-    return {
+    written = {
         "parameters": {name: list(shape) for name, shape in model.parameters.items()},
         "probes": {name: list(shape) for name, shape in model.probes.items()},
-        "program": written_program(flow),
+        "program": written_program(flow.program),
     }
+    return written | ({"source": written_program(flow.source)} if flow.truncated else {})
 
 
-def written_program(flow: GradientFlow) -> dict[str, Any]:
-    """The nodes of a flow's program, Taylor coefficients and the loss's covectors included, as far as they matter."""
-    nodes, number, out = flow.program.nodes, dict[int, int](), list[Any]()
-    needed = {flow.program.output}
-    for n in range(flow.program.output, -1, -1):
+def written_program(program: Program) -> dict[str, Any]:
+    """The nodes of a program as far as they matter."""
+    nodes, number, out = program.nodes, dict[int, int](), list[Any]()
+    needed = {program.output}
+    for n in range(program.output, -1, -1):
         needed |= set(nodes[n].inputs) if n in needed else set()
     for n in sorted(needed):
         node = nodes[n]
@@ -178,7 +180,7 @@ def written_program(flow: GradientFlow) -> dict[str, Any]:
                 data = node.data
         number[n] = len(out)
         out.append([node.op, [number[i] for i in node.inputs], list(node.shape), data])
-    return {"nodes": out, "output": number[flow.program.output]}
+    return {"nodes": out, "output": number[program.output]}
 
 
 def ranges(numbers: Iterable[int]) -> list[list[int]]:
@@ -273,7 +275,7 @@ def _shown(flow: GradientFlow, family: Family) -> bool:
     """Whether the verifier's rule of shapes proves a family."""
     budget = verifier.Budget(verifier.MAX_WORK)
     try:
-        read = verifier.laws_of(family, _program(flow), "laws", budget)
+        read = verifier.laws_of(family, _source(flow), "laws", budget)
         if isinstance(read, verifier.Gram):
             read.check(budget)
     except (verifier.Untrue, verifier.NotACertificate):
@@ -282,8 +284,13 @@ def _shown(flow: GradientFlow, family: Family) -> bool:
 
 
 def _program(flow: GradientFlow) -> verifier.Program:
-    """As the verifier reads it."""
+    """The program whose fields are the members, as the verifier reads it."""
     return verifier.Program(written_model(flow))
+
+
+def _source(flow: GradientFlow) -> verifier.Program:
+    """The program of which laws are laws, likewise."""
+    return verifier.Program(written_model(flow), "source") if flow.truncated else _program(flow)
 
 
 def polynomial_text(flow: GradientFlow, law: Law) -> str:
@@ -296,7 +303,7 @@ def polynomial_text(flow: GradientFlow, law: Law) -> str:
 
 def independent_laws(flow: GradientFlow, families: Sequence[Family], place: Place) -> list[int]:
     """Numbers of laws whose gradients at a place are independent: all of them if they are, else the first ones."""
-    program, budget, rows = _program(flow), verifier.Budget(verifier.MAX_WORK), list[Sparse]()
+    program, budget, rows = _source(flow), verifier.Budget(verifier.MAX_WORK), list[Sparse]()
     for family in families:
         read = verifier.laws_of(family, program, "laws", budget)
         rows += read.gradients(dict(place.point), place.prime, budget)
@@ -366,4 +373,4 @@ def same_program(data: Mapping[str, Any], flow: GradientFlow) -> bool:
     wanted = written_model(flow)
     same = all(list(data[key].items()) == list(wanted[key].items()) for key in ("parameters", "probes"))
     words = [data["model"].get("description"), data["assumptions"]] == [flow.description, list(flow.assumptions)]
-    return same and words and data["program"] == wanted["program"]
+    return same and words and all(data.get(key) == wanted.get(key) for key in ("program", "source"))

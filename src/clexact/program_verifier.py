@@ -2,7 +2,9 @@
 
     python program_verifier.py FILE...      exit status 0: all verified; 1: something is false; 2: not a certificate
 
-The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Checked, in order:
+The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Where it has analytic
+functions, "source" is that program and "program" the one of its Taylor coefficients: laws are laws of the source, with
+functions opaque, and what is bounded from above is the laws of the coefficients. Checked, in order:
 1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo
    random primes (error <= 2^-100);
 2. the gradients of the laws listed are independent modulo a prime at an integer point, and
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 FORMAT = "clexact-program-certificate-1"
 KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "parameters", "probes", "program", "laws",
         "independence", "lie", "claim"]  # fmt: skip
-LINEAR = ("add", "transpose", "reshape", "take", "concatenate", "sum")
+LINEAR, FUNCTIONS = ("add", "transpose", "reshape", "take", "concatenate", "sum"), ("function", "softmax")
 MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
 MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
 MAX_WORK, MIN_WORK, WORK_PER_BYTE = 3 * 10**8, 3 * 10**7, 300  # steps; those of a document grow with its length
@@ -169,9 +171,10 @@ def canonical(value: Any) -> bytes:
 
 
 def program_hash(document: dict[str, Any]) -> str:
-    """SHA-256 of the canonical text of parameters, probes and program."""
+    """SHA-256 of the canonical text of parameters, probes and program, and of the source if there is one."""
     leaves = [list(document[key].items()) for key in ("parameters", "probes")]
-    return hashlib.sha256(canonical([*leaves, document["program"]])).hexdigest()
+    programs = [document[key] for key in ("program", "source") if key in document]
+    return hashlib.sha256(canonical([*leaves, *programs])).hexdigest()
 
 
 def challenges(document: dict[str, Any], rows: int, prime: int) -> list[list[int]]:
@@ -265,6 +268,12 @@ class Node:
             case "transpose":
                 form(sorted(integers(self.data, what)) == list(range(len(theirs[0]))), f"{what} permutes no axes")
                 return tuple(theirs[0][axis] for axis in self.data)
+            case "function":
+                form(type(self.data) is str and re.fullmatch(NAME, self.data), f"{what} names no function")
+                return theirs[0]
+            case "softmax":
+                form(type(self.data) is int and 0 <= self.data < len(theirs[0]), f"{what} has no such axis")
+                return theirs[0]
             case "sum" | "concatenate":
                 form(type(self.data) is int and 0 <= self.data < len(theirs[0]), f"{what} has no such axis")
                 rest = [s[: self.data] + s[self.data + 1 :] for s in theirs]
@@ -329,6 +338,9 @@ class Node:
         None: an array of zeros, on which anything acts. ``Untrue`` if the operation does not let g act.
         """
         known = [t for t in types if t is not None]
+        if self.op in FUNCTIONS:  # of zeros they are constants; of all else, nothing may act on it
+            truth(not any(known[0] if known else ()), f"{self.what} does not let it act")
+            return [0] * len(self.shape)
         if self.op == "constant" and not any(self.constants.values()):
             return None
         if not self.inputs:
@@ -401,19 +413,20 @@ class Layout:
 class Program:
     """The nodes, with what is inferred from them."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        data = typed(document["program"], dict, "program", ["nodes", "output"])
+    def __init__(self, document: dict[str, Any], key: str = "program") -> None:
+        data = typed(document[key], dict, key, ["nodes", "output"])
         leaves = {
             "parameter": shapes(document["parameters"], "parameters"),
             "probe": shapes(document["probes"], "probes"),
         }
         self.theta, self.nodes, entries = Layout(leaves["parameter"]), list[Node](), 0
-        form(len(typed(data["nodes"], list, "program.nodes")) <= MAX_NODES, f"over {MAX_NODES} nodes")
+        form(len(typed(data["nodes"], list, f"{key}.nodes")) <= MAX_NODES, f"over {MAX_NODES} nodes")
         for n, written in enumerate(data["nodes"]):
             self.nodes.append(Node(written, self.nodes, leaves, f"node {n}"))
             entries += prod(self.nodes[-1].shape) + sum(map(prod, self.nodes[-1].theirs))
             form(entries <= MAX_ENTRIES, f"the nodes have over {MAX_ENTRIES} entries")
-        form(type(data["output"]) is int and 0 <= data["output"] < len(self.nodes), "program.output is no node")
+            form(key == "source" or self.nodes[-1].op not in FUNCTIONS, f"node {n}: only a source has functions")
+        form(type(data["output"]) is int and 0 <= data["output"] < len(self.nodes), f"{key}.output is no node")
         self.output: int = data["output"]
         self.seed = Layout(leaves["probe"] | {"": self.nodes[self.output].shape})
         self.active, self.static = list[bool](), list[bool]()  # depends on parameters; not on probes
@@ -443,6 +456,47 @@ class Program:
 
     def bounds(self) -> tuple[int, int]:
         """Degree and bits of the norm of a field's component, in theta and the seeds, denominators cleared."""
+        return self.rational_bounds() if any(node.op in FUNCTIONS for node in self.nodes) else self.whole_bounds()
+
+    def rational_bounds(self) -> tuple[int, int]:
+        """The same with functions: of the numerator, where each entry of a function and its slope are variables.
+
+        Every entry is a quotient u of polynomials of degree at most d and norm at most 2^b, so its partial derivatives
+        are (N'D - ND') / D^2. By the chain rule a component is a sum over chains of at most m entries of functions, one
+        after another, of products of slopes and partial derivatives; all D^2 together are a common denominator.
+        """
+        found, chained, chained_bits, entries = list[Pair](), 0, 0, 0
+        for node in self.nodes:
+            inputs = [found[i] for i in node.inputs]
+            degree, bits = (max((x[k] for x in inputs), default=0) for k in range(2))
+            if node.op in ("parameter", "probe"):
+                degree = 1
+            elif node.op == "constant":
+                sizes = [max(abs(c.numerator), c.denominator) for c in node.constants.values()]
+                bits = max(sizes, default=1).bit_length()
+            elif node.op in ("add", "multiply", "matmul"):
+                degree, bits = (sum(x[k] for x in inputs) for k in range(2))
+            if node.op in FUNCTIONS:
+                size = prod(node.shape)
+                chained, entries = chained + size * (2 * degree + 1), entries + size
+                chained_bits += size * (2 * bits + degree.bit_length() + 1)
+            if node.op == "softmax":
+                degree, bits = 1, node.shape[node.data].bit_length()
+            elif node.op == "function" and node.data != "reciprocal":
+                degree, bits = 1, 0
+            terms = 1 if node.op == "add" else node.summed
+            degree, bits = degree * terms, bits * terms + node.summed.bit_length()
+            truth(max(degree, bits, chained, chained_bits) <= MAX_DEGREE, "the degree of the output is too large")
+            found.append((degree, bits))
+        outputs = prod(self.nodes[self.output].shape)
+        degree, bits = (outputs * (x + 1) for x in found[self.output])
+        # and no two arguments of functions that differ may meet by chance
+        meeting_degree, meeting_bits = (2 * entries**2 * max(x[k] for x in found) for k in range(2))
+        bits = 2 * (bits + degree.bit_length()) + chained_bits + entries
+        return 2 * degree + chained + meeting_degree, bits + meeting_bits
+
+    def whole_bounds(self) -> tuple[int, int]:
+        """``bounds`` without functions."""
         found: list[tuple[int, int, int]] = []  # degree; constants multiplied; bits of the sum of the |coefficients|
         for node in self.nodes:
             inputs = [found[i] for i in node.inputs]
@@ -473,12 +527,20 @@ def is_prime(n: int) -> bool:
     return all(pow(a, n >> s, n) == 1 or any(pow(a, (n >> s) << r, n) == n - 1 for r in range(s)) for a in small)
 
 
+class Pole(Exception):  # noqa: N818
+    """A reciprocal is taken of 0."""
+
+
 class Point:
-    """The program at a point modulo a prime: what does not depend on the seeds is computed once and pinned."""
+    """The program at a point modulo a prime: what does not depend on the seeds is computed once and pinned.
+
+    Functions take values at random, equal ones at equal arguments; where they stand there are no infinitesimals.
+    """
 
     def __init__(self, program: Program, p: int, theta: Part, budget: Budget) -> None:
         truth(program.denominator % p, f"a denominator of the program is divisible by {p}")
         self.program, self.p, self.budget = program, p, budget
+        self.random, self.drawn = random.SystemRandom(), dict[tuple[str, int], int]()
         self.cache: dict[tuple[int, ...], Any] = {}
         self.pinned: dict[int, Part] = {}
         self.fixed: list[Jet] = []
@@ -578,8 +640,53 @@ class Point:
                     self.add(out, s | t, times(x, y))
         return out
 
+    def opaque(self, name: str, u: int) -> int:
+        """The value at u of a function of this name; the slope of f is called f'."""
+        if name == "reciprocal":
+            if not u:
+                raise Pole
+            return pow(u, -1, self.p)
+        return self.drawn.setdefault((name, u), self.random.randrange(self.p))
+
+    def slope(self, name: str, u: int) -> int:
+        """That of the same function."""
+        if name == "reciprocal":
+            return -(self.opaque(name, u) ** 2)
+        return self.opaque(name if name == "exp" else f"{name}'", u)
+
+    def along(self, node: Node) -> list[list[int]]:
+        """The places along the axis of a softmax, for each index of the others."""
+        size, step = node.shape[node.data], strides(node.shape)[node.data]
+        firsts = (i for i in range(prod(node.shape)) if i // step % size == 0)
+        return [[i + k * step for k in range(size)] for i in firsts]
+
+    def applied(self, node: Node, u: Part) -> Part:
+        """Values of a function or a softmax."""
+        self.budget.spend(4 * prod(node.shape))
+        if node.op == "function":
+            return reduced({i: self.opaque(node.data, u.get(i, 0)) for i in range(prod(node.shape))}, self.p)
+        out: Part = {}
+        for places in self.along(node):
+            powers = [self.opaque("exp", u.get(i, 0)) for i in places]
+            scale = self.opaque("reciprocal", sum(powers) % self.p)
+            out.update({i: x * scale for i, x in zip(places, powers, strict=True)})
+        return reduced(out, self.p)
+
+    def pulled_through(self, node: Node, u: Part, value: Part, g: Part) -> Part:
+        """The cotangent that the argument of a function or a softmax receives."""
+        self.budget.spend(4 * prod(node.shape))
+        if node.op == "function":
+            return reduced({i: x * self.slope(node.data, u.get(i, 0)) for i, x in g.items()}, self.p)
+        out: Part = {}
+        for places in self.along(node):
+            total = sum(value.get(i, 0) * g.get(i, 0) for i in places)
+            out.update({i: value.get(i, 0) * (g.get(i, 0) - total) for i in places})
+        return reduced(out, self.p)
+
     def value(self, node: Node, inputs: list[Jet], known: Part | None) -> Jet:
         """The value of an operation; the part 0 may be known."""
+        if node.op in FUNCTIONS:
+            return {0: self.applied(node, inputs[0].get(0, {})) if known is None else known}
         if node.op not in LINEAR:
             a, b = (self.spread(jet, link) for jet, link in zip(inputs, node.links, strict=True))
             return self.bilinear(a, b, lambda x, y: self.times(node, x, y), known)
@@ -625,14 +732,19 @@ class Point:
             for k, j in enumerate(node.inputs if jet else ()):
                 if program.active[j]:
                     target = cotangents.setdefault(j, {})
-                    for mask, part in self.pulled(node, k, values, jet).items():
-                        self.add(target, mask, self.push(part, node.links[k], False))
+                    link = None if node.op in FUNCTIONS else node.links[k]
+                    for mask, part in self.pulled(n, k, values, jet).items():
+                        self.add(target, mask, self.push(part, link, False))
         return out
 
-    def pulled(self, node: Node, k: int, values: list[Jet], jet: Jet) -> Jet:
+    def pulled(self, n: int, k: int, values: list[Jet], jet: Jet) -> Jet:
         """The cotangent that operand k of a node receives, before it is pushed back to the operand."""
+        node = self.program.nodes[n]
         if node.op in LINEAR:
             return jet
+        if node.op in FUNCTIONS:
+            u, value = (values[i].get(0, {}) for i in (node.inputs[0], n))
+            return {0: self.pulled_through(node, u, value, jet.get(0, {}))}
         other = self.spread(values[node.inputs[1 - k]], node.links[1 - k])
         return self.bilinear(jet, other, lambda g, y: self.times(node, g, y, k))
 
@@ -891,16 +1003,17 @@ class Checker:
     def __init__(self, document: Any, rank: Any = None, work: int = MAX_WORK) -> None:
         self.doc: dict[str, Any] = typed(document, dict, "a certificate")
         form(self.doc.get("format") == FORMAT, f"the format must be {FORMAT}")
-        typed(document, dict, "a certificate", KEYS)
+        typed(document, dict, "a certificate", KEYS + ["source"] * ("source" in document))
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             typed(document[key], kind, key)
         self.rank, self.said, self.budget = rank, list[str](), Budget(work)
         self.random = random.SystemRandom()
         self.lower = self.upper = "proved"  # how this verifier has shown the bounds
         self.program = Program(document)
+        self.source = Program(document, "source") if "source" in document else self.program
         self.D = self.program.theta.starts[-1]
         self.families = [
-            laws_of(f, self.program, f"family {n} of laws", self.budget)
+            laws_of(f, self.source, f"family {n} of laws", self.budget)
             for n, f in enumerate(typed(document["laws"], list, "laws"))
         ]
         form(sum(f.count for f in self.families) <= MAX_LAWS, f"over {MAX_LAWS} laws")
@@ -917,37 +1030,52 @@ class Checker:
             if isinstance(family, Gram):
                 family.check(self.budget)
                 kind = "squared norms" if family.diagonal else "Gram matrices"
-                self.said.append(f"{family.count} laws of {kind}: identities, by the rule of shapes")
+                self.said.append(f"{family.count} laws of {kind}{self.functions}: identities, by the rule of shapes")
         listed = [family for family in self.families if isinstance(family, Polynomials) and family.laws]
         if not listed:
             return
-        degree, bits = self.program.bounds()
+        degree, bits = self.source.bounds()
         degree += max(family.degree for family in listed)
         bits += sum(family.norm_bits() for family in listed)
         low = 1 << (LAW_BITS - 1)  # more than low / (2 * LAW_BITS) primes lie in [low, 2 low)
-        error = Fraction(degree, low) + Fraction(bits // (LAW_BITS - 1) + 1, low // (2 * LAW_BITS))
+        error = 2 * (Fraction(degree, low) + Fraction(bits // (LAW_BITS - 1) + 1, low // (2 * LAW_BITS)))  # 2: no pole
         points, total = 0, Fraction(1)
         while total > Fraction(1, 2**ERROR_BITS):
             truth(error < Fraction(1, 2**16), "the degrees are too large for a test of the laws")
             self.check_at_random_point(listed)
             points, total = points + 1, total * error
         count, self.lower = sum(family.count for family in listed), f"error <= 2^-{ERROR_BITS}"
-        self.said.append(f"{count} polynomials are laws: tested at {points} random points, error <= 2^-{ERROR_BITS}")
+        self.said.append(
+            f"{count} polynomials are laws{self.functions}: tested at {points} random points, error <= 2^-{ERROR_BITS}"
+        )
+
+    @property
+    def functions(self) -> str:
+        return " of the source, functions opaque" if self.source is not self.program else ""
 
     def check_at_random_point(self, families: list[Polynomials]) -> None:
         """A random combination of the laws is conserved by a random field at a random point mod a random prime."""
-        p = 0
-        while not is_prime(p) or self.program.denominator % p == 0:
-            p = self.random.randrange(1 << (LAW_BITS - 1), 1 << LAW_BITS)
-        theta = self.draw(self.D, p)
-        seed = self.program.seed.split(self.draw(self.program.seed.starts[-1], p))
-        field = Point(self.program, p, theta, self.budget).field(seed, {}).get(0, {})
+        p, theta, field = self.random_field()
         total = 0
         for family in families:
             for gradient in family.gradients(theta, p, self.budget):
                 moved = sum(x * field.get(j, 0) for j, x in gradient.items())
                 total += self.random.randrange(p) * moved
         truth(total % p == 0, "one of the polynomials is no law: a field moves it")
+
+    def random_field(self) -> tuple[int, Part, Part]:
+        """A random prime, a random point, and the value there of a random field of the source."""
+        program = self.source
+        while True:
+            p = self.random.randrange(1 << (LAW_BITS - 1), 1 << LAW_BITS)
+            if not is_prime(p) or program.denominator % p == 0:
+                continue
+            theta, seed = self.draw(self.D, p), program.seed.split(self.draw(program.seed.starts[-1], p))
+            self.budget.spend(1000)
+            try:
+                return p, theta, Point(program, p, theta, self.budget).field(seed, {}).get(0, {})
+            except Pole:  # as likely as that a law is missed: at another point
+                continue
 
     def draw(self, count: int, p: int) -> Part:
         return {i: self.random.randrange(p) for i in range(count)}
@@ -1054,6 +1182,15 @@ class Checker:
             claim["lower_evidence"] == claim["upper_evidence"] == "proved", "the evidence of both bounds must be proved"
         )
         self.said.append(f"at least {lower} independent laws ({self.lower}), at most {upper} ({self.upper})")
+        self.said.append(self.subject)
+
+    @property
+    def subject(self) -> str:
+        """What this is a proof about."""
+        listed, model = "the program listed", self.doc["model"].get("description")
+        if self.source is not self.program:
+            listed = "the source listed (laws) and the program listed (fields), said to be its Taylor coefficients"
+        return f"a proof about {listed}; whether it is that of {model!a:.200} was not checked"
 
 
 def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:

@@ -432,6 +432,10 @@ class Checker:
         truth(claim["lower_evidence"] == evidence, f"the lower bound is {evidence}")
         truth(claim["upper_evidence"] == "proved", "the upper bound is proved")
         self.said.append(f"at least {lower} independent laws ({evidence}), at most {self.D - brackets} (proved)")
+        self.said.append(
+            f"a proof about the {len(self.fields)} fields listed; whether they are those of "
+            f"{self.doc['model'].get('description')!a:.200} was not checked"
+        )
 
     def check_closure(self) -> None:
         """At random points mod random primes, a random field and a random [X, B] lie in the span of the basis."""

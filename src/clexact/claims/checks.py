@@ -102,7 +102,7 @@ def spanned(flow: Flow | VectorFields, laws: Sequence[Polynomial], degree: int, 
     return Check(
         None if not found.complete and inside else inside,
         f"a span of dimension {dimension}",
-        f"{len(found)} linearly independent laws of degree <= {degree}",
+        f"{len(found)} linearly independent laws of degree <= {degree}{as_flow(flow).qualification}",
         f"exact identities; {found.completeness.value}",
         len(found.variables),
         laws=tuple(found.to_latex()[:SHOWN]),
@@ -116,8 +116,9 @@ def _dimension(laws: Sequence[Polynomial] | ConservationLaws) -> int:
 
 def filtered(flow: Flow | VectorFields, stated: str, holds: Callable[[LieClosure], bool | None], seed: int) -> Check:
     """What the dimensions of W_0, W_1, ... at a generic point say of a statement."""
+    flow = as_flow(flow)
     closure = lie_closure(flow, seed=seed)
-    dims = " -> ".join(map(str, closure.dims))
+    dims = " -> ".join(map(str, closure.dims)) + flow.qualification
     known = None if closure.status is ClosureStatus.OPEN else holds(closure)
     return Check(known, stated, f"dim W = {dims}", closure.status.value, closure.dimension)
 

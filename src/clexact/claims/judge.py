@@ -14,6 +14,7 @@ from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Budget, Size
 from clexact.fit import fit
 from clexact.formula import Formula
+from clexact.gates import FREE
 
 LISTED = 8  # sizes named in a sentence where no condition describes them
 Progress = Callable[[str, int, int], None]  # (claim, sizes done, sizes in all)
@@ -154,6 +155,8 @@ def _sentence(claim: Claim, verdict: Verdict, written: Trial, nearby: Trial | No
     said = [parts[verdict]]
     if verdict in (Verdict.PARTLY, Verdict.MISPRINT, Verdict.REFUTED) and written.sizes(None):
         said.append(f"open at {listed(claim, written.sizes(None))}")
+    if any(FREE in check.found + check.evidence for check in (outcome.check for outcome in written.outcomes)):
+        said.append(f"certified {FREE}")
     if nearby and verdict is not Verdict.MISPRINT:
         said.append("instead, on all of the grid: " + nearby.statement.words if nearby.confirmed
                     else f"what was tried instead fails at {listed(claim, nearby.sizes(False))}")  # fmt: skip

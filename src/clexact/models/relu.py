@@ -17,8 +17,8 @@ def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
 
     ``dims`` $= [n_1, \dots, n_{q+1}]$ as for ``linear``; with ``bias``, the hidden unit k between $U_{l-1}$ and $U_l$
     has a bias $b_l[k]$ (the output has none); a ``slope`` s makes it leaky. Gates are probes, so $\varphi$ is the
-    family of all path products (arXiv 2307.00144, section 2): minimal for two layers (with a scalar input: with
-    biases), an assumption for more, that ``clexact.minimality`` checks. Known
+    family of all path products (arXiv 2307.00144, section 2): minimal for two layers with two inputs or biases;
+    else counts are with free gates, and ``clexact.minimality`` compares these with true ones. Known
     laws, one for each hidden unit: squared norm of what enters, bias included, minus that of what leaves. Raises
     TypeError or ValueError for sizes that are not at least two integers >= 1.
     """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clexact import program_verifier
-from clexact.certificate import Verdict, VerdictStatus, check_small, same_flow, verify_bytes
+from clexact.certificate import Verdict, VerdictStatus, check_small, of_coefficients, same_flow, verify_bytes
 from clexact.choices import FamilyModel, PythonModel
 from clexact.extras import needed
 from clexact.flow import Flow
@@ -119,6 +119,8 @@ def _agreement(document: Mapping[str, Any], row: Row, rebuild: bool) -> str:
         flow = case.flow()
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _DisagreementError(f"the case of the row cannot be read: {error}") from None
+    if of_coefficients(document, flow):
+        raise _DisagreementError(f"laws of the Taylor coefficients of the {flow.description} need not be its laws")
     rebuilt = rebuild or not flow.recipe
     if not (same_flow(document, flow) if rebuilt else _same_recipe(document["model"], flow)):
         raise _DisagreementError(f"the certificate is not about the case of its row, the {flow.description}")

@@ -121,6 +121,9 @@ def test_planted_bounds_are_denied_for_every_flow(flow):
         assert "false lower bound" in kinds(program, more)
     if clexact.certify(flow_of(program)).upper:
         assert "false upper bound" in kinds(program, fewer)
+    dims = clexact.certify(flow_of(program)).filtration
+    if dims[0] < dims[-1]:
+        assert "false upper bound" in kinds(program, lying(filtration=(dims[0] + 1, *dims[1:])))
     plain = [str(h) for h in clexact.certify(flow_of(LINEAR)).laws]
     assert "false law" in kinds(program, lying(laws=plain, exhibited=0))
 

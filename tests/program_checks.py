@@ -75,6 +75,7 @@ def judged(case, thorough=False, certify: Callable = clexact.certify, reading="s
         check_gates(found, case, count)
     if thorough:
         check_polynomial_laws(found, oracle, flow, count)
+        check_further_laws(found, oracle, count)
         check_certificate(found, count)
         check_start(found, oracle, flow)
     return found
@@ -114,7 +115,7 @@ def check_laws(found, oracle, count):
     """Every law shown is one, and those counted are independent."""
     laws = [parsed(str(h), oracle.phase.variables) for h in count.laws]
     for text, law in zip(map(str, count.laws), laws, strict=True):
-        match moves(oracle, law):
+        match moves(oracle, (law, [])):
             case True:
                 found.violations.append(("false law", f"{text} is no law: {count}"))
             case None:
@@ -203,7 +204,7 @@ def check_polynomial_laws(found, oracle, flow, count):
     others = [f"{a} + {b}" for a, b in zip(flow.variables, flow.variables[1:], strict=False)][:2]
     others += [f"{a}^2 - {b}^2" for a, b in zip(flow.variables, flow.variables[1:], strict=False)][-2:]
     for text in [*map(str, laws), *others]:
-        said, moved = clexact.check_law(flow, text), moves(oracle, parsed(text, oracle.phase.variables))
+        said, moved = clexact.check_law(flow, text), moves(oracle, (parsed(text, oracle.phase.variables), []))
         if text not in others and not said:
             found.violations.append(("polynomial law", f"{text} is given, and check_law denies it"))
         if (moved is True and said and not flow.truncated) or (moved is False and not said):
@@ -215,6 +216,16 @@ def check_polynomial_laws(found, oracle, flow, count):
         found.checks.add("number of quadratic laws")
         if (most < len(laws) and not flow.truncated) or least > len(laws):
             found.violations.append(("number of polynomial laws", f"{len(laws)}, but there are {least} to {most}"))
+
+
+def check_further_laws(found, oracle, count):
+    """Rational and logarithmic laws are laws: a product of powers is the exponential of a sum of logarithms."""
+    for law in count.further_laws():
+        rest, *others = (parsed(str(p), oracle.phase.variables) for p in (law.rest, *law.weights, *law.factors))
+        logarithms = list(zip(others[: len(law.weights)], others[len(law.weights) :], strict=True))
+        if moves(oracle, (rest, logarithms)) is not False:
+            found.violations.append(("false further law", f"{law}: {count}"))
+        found.checks.add("further laws")
 
 
 def true_laws(oracle):

@@ -435,13 +435,28 @@ def monomial_gradients(exponents, points):
     return values * exponents
 
 
-def movement(law, points, fields):
-    """|<grad h, X>| at each point, relative to the sum of the absolute values of its terms."""
-    coefficients, exponents = law
+def derivatives(polynomial, points, fields):
+    """(p, <grad p, X>, a size of the latter's terms) at each point."""
+    coefficients, exponents = polynomial
     gradient = coefficients[:, None] * monomial_gradients(exponents, points)
-    total = np.abs((gradient * fields[:, None, :]).sum(axis=(1, 2)))
-    size = (np.abs(gradient) * (np.abs(fields) + SMALL)[:, None, :]).sum(axis=(1, 2))
-    return total / size
+    value = (coefficients * np.prod(points[:, None, :] ** exponents, axis=-1)).sum(axis=1)
+    moved = (gradient * fields[:, None, :]).sum(axis=(1, 2))
+    return value, moved, (np.abs(gradient) * (np.abs(fields) + SMALL)[:, None, :]).sum(axis=(1, 2))
+
+
+def movement(law, points, fields):
+    r"""The derivative of $q + \sum_j c_j \log|p_j|$ along a field at each point, relative to the size of its terms.
+
+    A law is (q, [(c_j, p_j), ...]), all of them polynomials as ``parsed`` gives them.
+    """
+    rest, logarithms = law
+    _, total, size = derivatives(rest, points, fields)
+    for weight, factor in logarithms:
+        p, p_moved, p_size = derivatives(factor, points, fields)
+        c, c_moved, c_size = derivatives(weight, points, fields)
+        total = total + c * p_moved / p + np.log(np.abs(p)) * c_moved
+        size = size + np.abs(c / p) * p_size + np.abs(np.log(np.abs(p))) * c_size
+    return np.abs(total) / np.maximum(size, 1e-300)
 
 
 def ranks(rows, certain=1e-6, possible=1e-11):

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from program_checks import flow_of, judged
-from program_oracle import Oracle, monomial_gradients, parsed, ranks
+from program_checks import Judgement, check_further_laws, flow_of, judged
+from program_oracle import Oracle, monomial_gradients, movement, parsed, ranks
 from random_programs import Case, case
 from smaller_programs import minimal
 
@@ -101,6 +101,22 @@ def test_planted_laws_are_denied():
     assert "false law" in kinds(LINEAR, lying(laws=lambda s: [f"{s.laws[0]} + U[0,0]", *s.laws[1:]]))
     assert "false law" in kinds(LINEAR, lying(laws=lambda s: ["U[0,0]*V[1,0] - U[1,0]*V[0,0]", *s.laws[1:]]))
     assert "dependent laws" in kinds(LINEAR, lying(laws=lambda s: [s.laws[1], *s.laws[1:]]))
+
+
+def test_planted_laws_of_other_forms_are_denied():
+    """A logarithm of a law is one; with that of another polynomial it is none."""
+    program = Case(
+        6, {"a": (), "b": ()}, {"x": ()}, (("y", "a * a * b * x"),), "y", flow={"flow": "mirror", "positive": ["b"]}
+    )
+    count = clexact.certify(flow_of(program))
+    oracle, found = Oracle(program), Judgement()
+    one, two = (clexact.Polynomial.from_string(text, ["a", "b"]) for text in ("1", "2"))
+    zero, a, b = (clexact.Polynomial.from_string(text, ["a", "b"]) for text in ("0", "a", "a^2 - 4*b"))
+    for weights, said in [((one, two), 1), ((zero, two), 0)]:
+        found = Judgement()
+        law = SimpleNamespace(rest=zero, weights=weights, factors=(a, b))
+        check_further_laws(found, oracle, SimpleNamespace(further_laws=lambda law=law: (law,)))
+        assert len(found.violations) == said, (count, found)
 
 
 @pytest.mark.parametrize("flow", [
@@ -248,6 +264,17 @@ def test_laws_are_read_as_they_are_written():
     assert exponents.tolist() == [[1, 2, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     gradients = monomial_gradients(exponents, np.array([[2.0, 3.0, 5.0, 7.0]]))
     assert gradients[0].tolist() == [[9, 12, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+
+
+def test_movement_of_logarithms():
+    """log x - log y along (x, y) and along (x, 2 y); x log|y| along (0, y) moves by x."""
+    one, minus, x, y, none = (parsed(text, ["x", "y"]) for text in ("1", "-1", "x", "y", "0"))
+    point = np.array([[2.0, 3.0]])
+    ratio = (none, [(one, x), (minus, y)])
+    assert movement(ratio, point, np.array([[2.0, 3.0]])) < 1e-12
+    assert movement(ratio, point, np.array([[2.0, 6.0]])) == pytest.approx(1 / 3, rel=1e-3)
+    assert movement((none, [(x, y)]), point, np.array([[0.0, 3.0]])) > 0.9
+    assert movement((x, []), point, np.array([[0.0, 3.0]])) == 0
 
 
 def test_a_rank_is_certain_or_possible():

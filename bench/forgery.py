@@ -6,25 +6,30 @@ Exit status 1 if a mutant that claims something untrue is accepted, or one raise
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import signal
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+import forged_programs as programs
 import mutants as places
 from forgery import Mutant, mutants
 from rich.console import Console
 from rich.table import Table
 
 from clexact import verifier
+from clexact.certificate import verify_bytes
 
 LIMIT = 10  # seconds for one mutant
-COLUMNS = ["rejected as false", "no certificate", "accepted, true", "accepted, FALSE", "raised", "hung"]
+COLUMNS = ["rejected as false", "no certificate", "undecided", "accepted, true", "accepted, FALSE", "raised", "hung"]
+BAD = COLUMNS[4:]
 
 
 class Hung(BaseException):
@@ -35,12 +40,40 @@ def _hung(*_: Any) -> None:
     raise Hung
 
 
-def judged(mutant: Mutant) -> tuple[str, float]:
+@dataclass(frozen=True)
+class OfProgram:
+    """A forged document of a model, with its program or said to be about it; judged with the model made anew too."""
+
+    kind: str
+    change: str
+    document: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """As it is verified."""
+        return json.dumps(self.document)
+
+    def verified(self) -> int:
+        """The status, as it stands; ``truth`` is then asked of what is accepted."""
+        return int(verify_bytes(self.text.encode()).status.value)
+
+    @property
+    def truth(self) -> bool:
+        """Whether what is accepted is true: of what is listed, and of the model where it is made anew."""
+        listed = "fields" in self.document or programs.is_true(self.document)
+        if not listed or not verify_bytes(self.text.encode(), rebuild=True):
+            return listed
+        if "fields" in self.document:
+            return not self.document["claim"]["lower"]
+        return programs.is_true_of_the_model(self.document)
+
+
+def judged(mutant: Mutant | OfProgram) -> tuple[str, float]:
     """(what became of a mutant, seconds)."""
     start = time.perf_counter()
     signal.alarm(LIMIT)
     try:
-        status, _ = verifier.verify_text(mutant.text)
+        status = mutant.verified() if isinstance(mutant, OfProgram) else verifier.verify_text(mutant.text)[0]
     except Hung:
         return "hung", time.perf_counter() - start
     except Exception:
@@ -54,10 +87,16 @@ def judged(mutant: Mutant) -> tuple[str, float]:
 
 
 def stream(count: int, seed: int) -> Any:
-    """Mutants of every kind, and a sixth of them by blind changes at random places (``tests/mutants.py``)."""
-    yield from mutants(count - count // 6, seed)
+    """Mutants of every kind.
+
+    A sixth of them by blind changes at random places (``tests/mutants.py``), a third of documents of models with
+    analytic functions (``tests/forged_programs.py``).
+    """
+    yield from mutants(count - count // 6 - count // 3, seed)
     for kind, text in places.mutants(count // 6, seed):
         yield Mutant(f"blind: {kind}", kind, text)
+    for change, document in programs.mutants(count // 3, seed):
+        yield OfProgram("programs", change, document)
 
 
 def main() -> None:
@@ -69,18 +108,18 @@ def main() -> None:
     signal.signal(signal.SIGALRM, _hung)
     outcomes: Counter[tuple[str, str]] = Counter()
     slowest: dict[str, float] = {}
-    bad: list[tuple[str, Mutant]] = []
+    bad: list[tuple[str, Mutant | OfProgram]] = []
     for mutant in stream(arguments.mutants, arguments.seed):
         outcome, seconds = judged(mutant)
         outcomes[mutant.kind, outcome] += 1
         slowest[mutant.kind] = max(slowest.get(mutant.kind, 0.0), seconds)
-        if outcome in COLUMNS[3:]:
+        if outcome in BAD:
             bad.append((outcome, mutant))
     report(outcomes, slowest, bad, arguments.seed)
     sys.exit(1 if bad else 0)
 
 
-def report(outcomes: Counter[Any], slowest: dict[str, float], bad: list[tuple[str, Mutant]], seed: int) -> None:
+def report(outcomes: Counter[Any], slowest: dict[str, float], bad: list[tuple[str, Any]], seed: int) -> None:
     """The table, the memory and the mutants that should not be."""
     table = Table("kind", "mutants", *COLUMNS, "slowest, s")
     for kind, longest in slowest.items():

@@ -56,10 +56,11 @@ NOTES = """\
   The laws counted below are those that symmetries of the program prove before it is expanded, with the functions
   opaque: so they hold at all orders. A function is expanded where its argument vanishes with the input: a bias before
   it is refused. In GELU, 1/sqrt(2 pi) is set to 1: a specialization can only lower a rank.
-- **Piecewise functions** (ReLU, leaky ReLU, max) have free gates, and every count says "with free gates": the network itself has at least as many
-  laws. True inputs can open fewer gates beyond two layers, for a scalar input without biases, where a gate multiplies itself or no input
-  decides it, and for a maximum over more entries than the inputs and one more (`docs/trust.md`). `clexact.minimality(model)` compares
-  free gates with what true data span, at a point.
+- **Piecewise functions** (ReLU, leaky ReLU, max) have free gates, and every count says "with free gates": the network
+  itself has at least as many laws. True inputs can open fewer gates beyond two layers, for a scalar input without
+  biases, where a gate multiplies itself or no input decides it, and for a maximum over more entries than the inputs
+  and one more (`docs/trust.md`). `clexact.minimality(model)` compares free gates with what true data span, at a
+  point.
 - **Normalised sigmoid gates** have no law, where softmax gates have one for each input: adding a number to all logits
   changes them. (arXiv 2606.17816, theorem 4.7, states the same laws as for softmax.)
 - **Normalisation** (LayerNorm, RMSNorm, BatchNorm) is not in the library: its square root is not polynomial in the

@@ -1,10 +1,12 @@
 """Free gates: one gate for one source, the words that say so, and the cases in which true gates are fewer."""
 
 import json
+from fractions import Fraction
 
 import pytest
 
 import clexact
+from clexact.cli import run
 from clexact.functions import maximum, relu, tanh
 
 PARAMETERS = {"U": (2, 2), "W": (2, 2), "V": (2, 2)}
@@ -43,14 +45,39 @@ def test_shared_gates_span_what_one_does(slope, other):
     assert counts[0].laws == counts[1].laws
 
 
+@pytest.mark.parametrize("slope", [0, 3])
+@pytest.mark.parametrize("factor", [2, -1, Fraction(-2, 3)])
+def test_gates_of_multiples_are_one_gate(slope, factor):
+    """relu(c z): the gate of z for c > 0, the other one for c < 0: relu(-z) = relu(z) - z."""
+    twice = model(lambda U, W, V, x: U @ relu(V @ x, slope) + W @ relu(factor * (V @ x), 5))
+    assert len(twice.program.gates) == 1
+
+    def once(U, W, V, x):
+        z = V @ x
+        h = relu(z)
+        positive, negative = (h, h - z) if factor > 0 else (h - z, h)
+        return U @ (h - slope * (h - z)) + W @ (abs(factor) * (positive - 5 * negative))
+
+    counts = [clexact.certify(clexact.gradient_flow(m)) for m in (twice, model(once))]
+    assert counts[0].exact and counts[0].laws == counts[1].laws
+
+
+def test_a_unit_and_its_negative_are_on_in_turn():
+    """relu(z) relu(-z) = 0, and a maximum of a negative multiple is another one."""
+    both = model(lambda U, W, V, x: maximum(V @ x) * U[0, 0] + maximum(-3 * (V @ x)) * W[0, 0])
+    assert len(both.program.gates) == 2
+    scaled = model(lambda U, W, V, x: maximum(V @ x) * U[0, 0] + maximum(3 * (V @ x)) * W[0, 0])
+    assert len(scaled.program.gates) == 1
+
+
 def test_same_units_with_summed_weights():
     """(U + W) relu(V x): the differences U - W are conserved, and one norm for each unit."""
     assert clexact.certify(clexact.gradient_flow(model(ONE_SOURCE["twice the same"]))).lower == 4 + 2
 
 
 def test_different_sources_keep_their_gates():
-    different = model(lambda U, W, V, x: U @ relu(V @ x) + W @ relu(2 * (V @ x)))
-    assert len(different.program.gates) == 2
+    different = model(lambda U, W, V, x: U @ relu(V @ x) + W @ relu(V @ x * [1, 2]) + 0 * relu(0 * (V @ x)))
+    assert len(different.program.gates) == 3
     two_axes = model(lambda U, W, V, x: maximum(V * x, 0) + maximum(V * x, 1))
     assert [gate.axis for gate in two_axes.program.gates] == [0, 1]
 
@@ -158,3 +185,17 @@ def test_laws_that_were_not_looked_for_are_named(monkeypatch, make):
     assert "scalings" in count.left_out and "may be missing" in json.loads(count.to_json())["left_out"]
     momentum = clexact.certify(clexact.momentum_flow(make()), degree=1, max_depth=0)
     assert momentum.exhibited == momentum.upper or "scalings" in momentum.left_out
+
+
+def test_the_commands_say_it_too(capsys):
+    """All laws of a degree, and a formula for counts, are those of free gates as well."""
+    laws = clexact.polynomial_laws(clexact.gradient_flow(GATED["narrow"]), 2)
+    assert laws.known.endswith(", with free gates") and "with free gates" in laws._repr_html_()
+    assert json.loads(laws.to_json())["scope"] == "all data, generic start, free gates"
+    plain = clexact.polynomial_laws(clexact.gradient_flow(clexact.models.linear([1, 2, 1])), 2)
+    assert "gates" not in plain.known and plain.scope == "all data, generic start"
+    assert run(["laws", "relu", "2", "2", "2"]) == 0 and "with free gates" in capsys.readouterr().out
+    assert run(["orbit", "relu", "2", "2", "2", "--at", "zero"]) == 0 and "with free gates" in capsys.readouterr().out
+    grid = ["fit", "relu", "--grid", "a=1..3,b=1..3,c=1..2", "--sizes", "a b c"]
+    assert run(grid) == 0 and "the counts are those with free gates" in capsys.readouterr().out
+    assert run([*grid, "--json"]) == 0 and json.loads(capsys.readouterr().out)["scope"].endswith("free gates")

@@ -330,7 +330,7 @@ def test_the_result_as_json_and_pickle():
     flow = clexact.gradient_flow(clexact.models.relu([2, 2, 1], bias=True))
     laws = polynomial_laws(flow, 2, seed=3)
     data = json.loads(laws.to_json())
-    assert data.keys() == {"degree", "homogeneous", "complete", "seed", "variables", "laws"}
+    assert data.keys() == {"degree", "homogeneous", "complete", "seed", "scope", "variables", "laws"}
     assert data["degree"] == 2 and data["complete"] is True and data["seed"] == 3
     assert [clexact.Polynomial.from_string(text, data["variables"]) for text in data["laws"]] == list(laws)
     copy = pickle.loads(pickle.dumps(laws))

@@ -352,7 +352,7 @@ def _laws(arguments: argparse.Namespace) -> None:
         laws_word = "polynomial law" + "s" * (len(laws) != 1)
         least = "" if independent == len(laws) else "at least "
         print(f"{flow.description}: {len(laws)} {laws_word} of {degree}, {least}{independent} independent")
-        print(f"  {laws.completeness.value}")
+        print(f"  {laws.known}")
     _print_laws(laws, latex=arguments.latex)
     if arguments.forms and not arguments.quiet:
         taylor = ", of the Taylor coefficients used" if flow.truncated else ""

@@ -22,6 +22,7 @@ from clexact.certify import LawCount, certify
 from clexact.fit import fit
 from clexact.flow import Flow
 from clexact.formula import Formula
+from clexact.gates import qualification
 from clexact.inputs import read_flow
 from clexact.lie import MAX_DEPTH, error_bits
 from clexact.limits import Limits, limits
@@ -82,6 +83,11 @@ class Survey:
     def error(self) -> Fraction:
         """The largest error of a count; 0 if all are proved."""
         return max((count.error for count in self.counts.values() if count.exact), default=Fraction(0))
+
+    @property
+    def scope(self) -> str:
+        """Of which data and starts, and of which gates, the counts speak."""
+        return next((count.scope for count in self.counts.values()), "")
 
     def cell(self, at: Sizes) -> str:
         """The count, its bounds, or - where there is none."""
@@ -163,6 +169,7 @@ def _data(
     return {
         "family": arguments.target[0],
         "flow": arguments.flow,
+        "scope": found.scope,
         "sizes": str(order),
         "names": list(found.names),
         "counts": [{"sizes": list(at), "count": count} for at, count in found.exact.items()],
@@ -202,6 +209,8 @@ def _remarks(found: Survey, formula: Formula | None) -> Iterator[str]:
             yield f"at {' and '.join(f'{x} = {v}' for x, v in fixed.items())} only"
         if formula.excluded:
             yield f"excluded, with their counts: {_listed({at: str(count) for at, count in formula.excluded})}"
+    if free := qualification(found.scope):
+        yield f"the counts are those{free}"
     if found.error:
         yield f"some counts are closed with error <= 2^-{error_bits(found.error)} each, not proved"
     if found.open:

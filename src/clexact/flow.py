@@ -83,7 +83,7 @@ class Flow(ABC):
     @property
     def qualification(self) -> str:
         """What a headline must say: " with free gates", or nothing."""
-        return f" {gates.FREE}" if self.scope.endswith("free gates") else ""
+        return gates.qualification(self.scope)
 
     @abstractmethod
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:

@@ -18,9 +18,9 @@ from clexact.program import LEAVES, Array, Gate
 def relu(z: Array, slope: Number = 0) -> Array:
     r"""$\max(z, 0)$, entry by entry; with ``slope`` s, the leaky $\max(z, 0) + s\min(z, 0)$, s rational, not 1.
 
-    Locally $z \mapsto g z$ with gates g that are probes, one for each z however often it is rectified. Where the network
-    is affine in each gate, free gates span the same fields as gates in {s, 1} (arXiv 2307.00144, section 2); that
-    inputs open all of them is an assumption, which every result states ("with free gates").
+    Locally $z \mapsto g z$ with gates g that are probes, one for each z however often it is rectified. Where the
+    network is affine in each gate, free gates span the same fields as gates in {s, 1} (arXiv 2307.00144, section 2);
+    that inputs open all of them is an assumption, which every result states ("with free gates").
     """
     slope = exact(slope, "the slope of relu")
     if slope == 1:
@@ -45,23 +45,46 @@ def maximum(z: Array, axis: int = -1) -> Array:
 
 
 def _gate(z: Array, slope: Number) -> Array:
-    """The gates of z: those of an earlier ReLU of the same z, if there is one, whose slope only rescales them."""
+    """The gates of z: those of an earlier ReLU of a multiple of z, if there is one, rescaled; else new ones."""
     _check_array(z)
+    source, factor = _unscaled(z)
     for gate in z._program.gates:
-        if (gate.source, gate.axis) == (z._node, None):
-            # on gates t in {gate.slope, 1} the affine function that keeps 1 and takes gate.slope to the new slope
-            scale = Fraction(1 - Fraction(slope), 1 - Fraction(gate.slope))
+        earlier, scale = _unscaled(Array(z._program, gate.source))
+        if (earlier, gate.axis) == (source, None):
             probe = z._program.append("probe", (), z.shape, gate.probe)
-            return probe if scale == 1 else 1 - scale + scale * probe
+            return _rescaled(probe, gate.slope, slope, factor * scale > 0)
     return _choice(z, Gate(_free_name(z, "gate"), z._node, slope))
 
 
+def _rescaled(gates: Array, slope: Number, wanted: Number, same: bool) -> Array:
+    """The affine function of gates in {slope, 1} that has the values {wanted, 1}: 1 at 1 if the same, else at slope."""
+    if same and slope == wanted:
+        return gates
+    one, other = (Fraction(1), Fraction(wanted)) if same else (Fraction(wanted), Fraction(1))
+    step = (one - other) / (1 - Fraction(slope))
+    return one - step + step * gates
+
+
 def _selection(z: Array, axis: int) -> Array:
-    """The selection of the largest entry along an axis: that of an earlier maximum of the same z, if there is one."""
+    """The selection of the largest entry along an axis: that of an earlier maximum of z times c > 0, or a new one."""
+    source, factor = _unscaled(z)
     for gate in z._program.gates:
-        if (gate.source, gate.axis) == (z._node, axis):
+        earlier, scale = _unscaled(Array(z._program, gate.source))
+        if (earlier, gate.axis) == (source, axis) and factor * scale > 0:
             return z._program.append("probe", (), z.shape, gate.probe)
     return _choice(z, Gate(_free_name(z, "choice"), z._node, axis=axis))
+
+
+def _unscaled(z: Array) -> tuple[int, Fraction]:
+    """A node and a number: z is that number times the node, as far as it is written so."""
+    factor, number, nodes = Fraction(1), z._node, z._program.nodes
+    while nodes[number].op == "multiply":
+        constants = [i for i in nodes[number].inputs if nodes[i].op == "constant" and len(set(nodes[i].data.flat)) == 1]
+        rest = [i for i in nodes[number].inputs if i not in constants and nodes[i].shape == nodes[number].shape]
+        if not constants or not rest or not (c := Fraction(nodes[constants[0]].data.flat[0])):
+            break
+        factor, number = factor * c, rest[0]
+    return number, factor
 
 
 def _choice(z: Array, gate: Gate) -> Array:

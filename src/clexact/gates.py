@@ -16,6 +16,11 @@ from clexact.program import LEAVES, Degrees, Program, Shape
 FREE = "with free gates"
 
 
+def qualification(scope: str) -> str:
+    """What a headline of this scope must say: " with free gates", or nothing."""
+    return f" {FREE}" if scope.endswith("free gates") else ""
+
+
 def assumption(program: Program, probes: Mapping[str, Shape]) -> str:
     """The assumption in words, and where it is known that it may fail."""
     said = f"{FREE}: which units are on, or which entry is largest, is taken to vary freely"

@@ -26,6 +26,7 @@ from clexact.draws import Draws
 from clexact.echelon import Echelon
 from clexact.fields import VectorFields, packed_derivatives
 from clexact.flow import Flow, GradientFlow, as_flow, pack_laws
+from clexact.gates import qualification
 from clexact.grading import grading
 from clexact.jets import Jets
 from clexact.lawsearch import all_quadratic_laws
@@ -70,6 +71,7 @@ class ConservationLaws(Sequence[Polynomial]):
     seed: int
     terms: Terms  # canonical, owned by the number of the law
     exponentials: Mapping[str, Fraction] = field(default_factory=dict)  # {variable: r}: it stands for e^(r t)
+    scope: str = ""  # of which data and starts, and of which gates, the completeness speaks
 
     @cached_property
     def _start(self) -> Ints:
@@ -104,6 +106,12 @@ class ConservationLaws(Sequence[Polynomial]):
         """Whether these are proved to be all polynomial laws of this degree."""
         return self.completeness is Completeness.PROVED
 
+    @property
+    def known(self) -> str:
+        """The completeness as a sentence, with what it assumes of gates."""
+        free = qualification(self.scope)
+        return self.completeness.value + (f",{free}" if free else "")
+
     @cached_property
     def independent(self) -> tuple[int, ...]:
         """Numbers of laws that are functionally independent (gradients independent at a point), lowest degree first.
@@ -123,9 +131,10 @@ class ConservationLaws(Sequence[Polynomial]):
         return [h.to_sympy() for h in self]
 
     def to_json(self) -> str:
-        """One JSON object: degree, homogeneous, complete, seed, variables, laws (strings)."""
+        """One JSON object: degree, homogeneous, complete, seed, scope, variables, laws (strings)."""
         keys = {"degree": self.degree, "homogeneous": self.homogeneous, "complete": self.complete, "seed": self.seed}
-        return json.dumps(keys | {"variables": self.variables, "laws": [str(h) for h in self]})
+        data = {"scope": self.scope, "variables": self.variables, "laws": [str(h) for h in self]}
+        return json.dumps(keys | data)
 
     def to_latex(self, most: int | None = None) -> list[str]:
         """The laws as LaTeX, likewise; the first ``most`` of them, default all."""
@@ -144,7 +153,7 @@ class ConservationLaws(Sequence[Polynomial]):
     def _repr_html_(self) -> str:
         degree = f"degree {self.degree}" if self.homogeneous else f"degree at most {self.degree}"
         headline = f"{len(self)} polynomial law{'s' * (len(self) != 1)} of {degree}"
-        return f"<div><b>{headline}</b>{self.to_html()}{self.completeness.value}</div>"
+        return f"<div><b>{headline}</b>{self.to_html()}{self.known}</div>"
 
     def __repr__(self) -> str:
         shown = ", ".join(str(h) for h in self[:6]) + (", ..." if len(self) > 6 else "")
@@ -197,7 +206,9 @@ def polynomial_laws(
     preferred = _vectors(_positive(flow.proposed_terms()), monomials)
     vectors = _nullspace(flow.fields, monomials, preferred, flow.draws(seed))
     terms, known = _pack(vectors, monomials), _completeness(flow)
-    return ConservationLaws(flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials))
+    return ConservationLaws(
+        flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope
+    )
 
 
 def _quadratic_laws_of_shape(flow: GradientFlow, homogeneous: bool, seed: int) -> ConservationLaws:
@@ -212,7 +223,7 @@ def _quadratic_laws_of_shape(flow: GradientFlow, homogeneous: bool, seed: int) -
     fresh = SparseForm(len(monomials), prime).add(*compressed(rows, count), MOST_ENTRIES)
     terms = _arranged(_without(terms, np.flatnonzero(~fresh)))
     known = Completeness.PROVED if all_quadratic_laws(flow, terms, homogeneous, draws) else Completeness.OPEN
-    return ConservationLaws(flow.variables, 2, homogeneous, known, seed, terms, dict(flow.exponentials))
+    return ConservationLaws(flow.variables, 2, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope)
 
 
 def _completeness(flow: Flow) -> Completeness:
@@ -249,7 +260,9 @@ def laws_from_dicts(flow: Flow, laws: list[Law], degree: int, seed: int) -> Cons
 def _proposed(flow: Flow, terms: Terms, degree: int, seed: int) -> ConservationLaws:
     """Laws of the flow's shape, in display order."""
     arranged = _arranged(_positive(terms))
-    return ConservationLaws(flow.variables, degree, False, Completeness.OPEN, seed, arranged, dict(flow.exponentials))
+    return ConservationLaws(
+        flow.variables, degree, False, Completeness.OPEN, seed, arranged, dict(flow.exponentials), flow.scope
+    )
 
 
 def _without(terms: Terms, owners: Ints) -> Terms:

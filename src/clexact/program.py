@@ -309,6 +309,9 @@ class Array:
         """The same entries in another shape, as ``numpy.reshape``."""
         given = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Iterable) else shape
         target = np.empty(self.shape, dtype=bool).reshape(given).shape
+        node = self._program.nodes[self._node]
+        if node.op == "constant":
+            return self._program.append("constant", (), target, node.data.reshape(target))
         return self if target == self.shape else self._apply("reshape", target, target)
 
     def __getitem__(self, key: Any) -> Array:

@@ -144,7 +144,7 @@ def _search_case(batch: str, net: Any, stated: int, seed: int) -> Row:
     seconds = time.perf_counter() - start
     found = len(laws.independent)
     upper = len(laws) if laws.complete else fields.dimension  # no more are independent than there are in all
-    evidence = f"{len(laws)} laws, exact identities; {laws.completeness.value}"
+    evidence = f"{len(laws)} laws, exact identities; {laws.known}"
     outcome = verdict(found, upper, stated)
     return Row(batch, net.name, fields.dimension, found, upper, stated, outcome, evidence, seconds)
 

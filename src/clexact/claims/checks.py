@@ -102,8 +102,8 @@ def spanned(flow: Flow | VectorFields, laws: Sequence[Polynomial], degree: int, 
     return Check(
         None if not found.complete and inside else inside,
         f"a span of dimension {dimension}",
-        f"{len(found)} linearly independent laws of degree <= {degree}{as_flow(flow).qualification}",
-        f"exact identities; {found.completeness.value}",
+        f"{len(found)} linearly independent laws of degree <= {degree}",
+        f"exact identities; {found.known}",
         len(found.variables),
         laws=tuple(found.to_latex()[:SHOWN]),
     )

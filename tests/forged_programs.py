@@ -1,0 +1,382 @@
+"""Forged certificates that hold a program, of models with analytic functions above all; and what is true of them.
+
+The truth is found in floating point by PyTorch, from the document alone: its source, with true functions, moves no law
+that it lists, the laws' gradients are independent, and brackets have the rank that its upper bound needs.
+"""
+
+import copy
+import json
+import random
+import re
+from functools import cache
+from math import prod
+
+import torch
+from mutants import VALUES, changed_list, changed_object, changed_text, slots
+
+import clexact
+from clexact import models, program_certificate, program_verifier
+from clexact.program_certificate import ranges
+
+SAMPLES, TOLERANCE = 3, 1e-8
+NUMBERS = [0, 1, -1, 2, 3, 7, 10**6, 2**40, 2**64 + 13]
+
+
+@cache
+def flows():
+    """Models whose Taylor coefficients have laws of their own, or as many as the model; and polynomial ones."""
+    return [
+        clexact.gradient_flow(models.tanh(2, 2, 2, order=1)),
+        clexact.gradient_flow(models.tanh(2, 1, 2)),
+        clexact.gradient_flow(models.gelu(1, 2, 1, order=1)),
+        clexact.gradient_flow(models.silu(2, 1, 1, order=2)),
+        clexact.gradient_flow(models.swiglu(1, 2, 1)),
+        clexact.gradient_flow(models.attention(2, 2, tokens=2, order=1)),
+        clexact.gradient_flow(models.attention(2, 1, tokens=2), "cross_entropy"),
+        clexact.gradient_flow(models.moe(2, 2, 1)),
+        clexact.gradient_flow(models.moe(2, 2, 1, gate="sigmoid", order=2)),
+        clexact.gradient_flow(models.moe(1, 2, 1), "cross_entropy"),
+        clexact.gradient_flow(models.linear([2, 2, 2])),
+        clexact.gradient_flow(models.relu([2, 2, 1])),
+    ]
+
+
+@cache
+def bases():
+    """Their certificates."""
+    written = []
+    for flow in flows():
+        count = clexact.certify(flow)
+        written.append(json.loads(json.dumps(program_certificate.of_count(count))))
+    return written
+
+
+@cache
+def lies():
+    """Documents that say of a model what is true of its Taylor coefficients: explicit, and with a program."""
+    found = []
+    for flow, base in zip(flows(), bases(), strict=True):
+        if not flow.truncated:
+            continue
+        fields = clexact.certify(flow.fields)
+        explicit = json.loads(fields.certificate.to_json())
+        found.append(explicit | {"model": base["model"], "assumptions": base["assumptions"]})
+        place = program_certificate._place(fields.shown.point, fields.shown.prime)
+        shown = {**place.written(), "laws": ranges(fields.shown.laws), "rank": fields.exhibited}
+        lie = base | {"laws": [{"polynomials": [str(h) for h in fields.laws]}], "independence": shown}
+        lie["claim"] = base["claim"] | {"lower": fields.exhibited}
+        found += [lie, {key: value for key, value in lie.items() if key != "source"}, lie | {"source": lie["program"]}]
+    return found
+
+
+def mutants(count, seed):
+    """(what was changed, the document)."""
+    rng = random.Random(seed)
+    for n in range(count):
+        document = copy.deepcopy(rng.choice(lies() if n % 3 == 0 else bases()))
+        said = [
+            rng.choice(CHANGES)(rng, document)
+            for _ in range(rng.choice([0, 1, 1, 2]) if n % 3 == 0 else rng.choice([1, 1, 2]))
+        ]
+        yield "; ".join(said) or "a lie", repaired(rng, document)
+
+
+def repaired(rng, document):
+    """Mostly with the hash and the numbers that the change asks for, so that more than those is examined."""
+    try:
+        if rng.random() < 0.7:
+            listed = document["independence"]["laws"]
+            lower = sum(last - first + 1 for first, last in listed)
+            document["independence"]["rank"] = document["claim"]["lower"] = lower
+            members = document["lie"]["members"]
+            document["claim"]["upper"] = document["dimension"] - len(members)
+            depths = max(map(len, members), default=1)
+            document["lie"]["ranks"] = [sum(len(m) <= k for m in members) for k in range(1, depths + 1)]
+        if rng.random() < 0.85:
+            document["sha256"] = program_verifier.program_hash(document)
+    except (AttributeError, KeyError, TypeError, ValueError, program_verifier.NotACertificate):
+        pass
+    return document
+
+
+def anywhere(rng, document):
+    """One value, wherever it stands."""
+    *path, key = rng.choice([path for path in slots(document) if path])
+    place = document
+    for step in path:
+        place = place[step]
+    value = place[key]
+    if rng.random() < 0.15:
+        place[key] = copy.deepcopy(rng.choice(VALUES))
+    elif isinstance(value, str):
+        place[key] = changed_text(rng, value) if value else "x"
+    elif isinstance(value, list):
+        place[key] = changed_list(rng, value)
+    elif isinstance(value, dict):
+        place[key] = changed_object(rng, value)
+    else:
+        place[key] = rng.choice([*NUMBERS, value + 1 if type(value) is int else 1])
+    return f"{'.'.join(map(str, (*path, key)))[:60]} changed"
+
+
+def of_another(rng, document):
+    """A part of another certificate, or its source in place of its program."""
+    other, key = rng.choice(bases()), rng.choice(["laws", "program", "source", "lie", "independence", "model", "claim"])
+    document[key] = copy.deepcopy(other.get(key, other.get("program")))
+    return f"{key} of another"
+
+
+def without_source(rng, document):
+    document.pop("source", None)
+    return "no source"
+
+
+def source_instead(rng, document):
+    """Each program in the other's place."""
+    document["program"], document["source"] = document.get("source"), document.get("program")
+    return "source and program exchanged"
+
+
+def another_function(rng, document):
+    """A function, or the axis of a softmax, in the source."""
+    nodes = [
+        n
+        for n in document.get("source", {}).get("nodes", [])
+        if isinstance(n, list) and n[0] in program_verifier.FUNCTIONS
+    ]
+    if nodes:
+        node = rng.choice(nodes)
+        node[0], node[3] = rng.choice(
+            [("function", "tanh"), ("function", "reciprocal"), ("function", "gelu"), ("softmax", 0)]
+        )
+    return "another function"
+
+
+def further_law(rng, document):
+    """A law more: one of those listed times or plus something, or a parameter."""
+    names = [
+        f"{name}[{','.join('0' * len(shape))}]" if shape else name
+        for name, shape in document.get("parameters", {"u": []}).items()
+    ]
+    law = rng.choice(["{}", "{}^2", "{}^2 - {}^2", "{}*{}", "2*{} + {}"])
+    text = law.format(*(rng.choice(names) for _ in range(law.count("{}"))))
+    if isinstance(document.get("laws"), list):
+        document["laws"].append({"polynomials": [text]})
+        if isinstance(document.get("independence"), dict) and isinstance(document["independence"].get("laws"), list):
+            total = sum(map(size_of(document), document["laws"])) - 1
+            document["independence"]["laws"] = [*document["independence"]["laws"], [total, total]]
+    return f"the law {text}"
+
+
+def size_of(document):
+    def size(family):
+        ((kind, data),) = family.items() if isinstance(family, dict) and len(family) == 1 else [("", [])]
+        if kind == "polynomials":
+            return len(data)
+        try:
+            name, axis, _ = data["parts"][0]
+            r = document["parameters"][name][axis]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return 0
+        return r if kind == "diagonal" else r * (r + 1) // 2
+
+    return size
+
+
+def another_family(rng, document):
+    """Weights and axes of the parts of a family, or a gram family of a diagonal one."""
+    families = [f for f in document.get("laws", []) if isinstance(f, dict) and list(f) in (["gram"], ["diagonal"])]
+    if families:
+        family = rng.choice(families)
+        ((kind, data),) = family.items()
+        if rng.random() < 0.3:
+            del family[kind]
+            family["gram" if kind == "diagonal" else "diagonal"] = data
+        else:
+            part = rng.choice(data["parts"])
+            part[rng.choice([1, 2])] = rng.choice([-2, -1, 0, 1, 2])
+    return "another family"
+
+
+def another_model(rng, document):
+    """What is said to be certified."""
+    model = document.get("model")
+    if isinstance(model, dict) and len(model) > 1:
+        key = rng.choice(list(model))
+        model[key] = (
+            model[key] + 1 if type(model[key]) is int else rng.choice([model[key], "tanh", "gelu", [2, 2, 2], "full"])
+        )
+    return "another model"
+
+
+CHANGES = [
+    anywhere,
+    anywhere,
+    of_another,
+    without_source,
+    source_instead,
+    another_function,
+    further_law,
+    another_family,
+    another_model,
+]
+
+
+# --- the truth -------------------------------------------------------------------------------------------------------
+
+FUNCTIONS = {
+    "exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "silu": torch.nn.functional.silu,
+    "gelu": torch.nn.functional.gelu, "reciprocal": torch.reciprocal,
+}  # fmt: skip
+
+
+def run(program, leaves):
+    """The output of a program of a document."""
+    values = []
+    for op, inputs, shape, data in program["nodes"]:
+        a = values[inputs[0]] if inputs else None
+        match op:
+            case "parameter" | "probe":
+                values.append(leaves[data])
+            case "constant":
+                flat = torch.zeros(prod(shape), dtype=torch.float64)
+                for i, c in zip(data[::2], data[1::2], strict=True):
+                    top, _, bottom = c.partition("/")
+                    flat[i] = int(top) / int(bottom or 1)
+                values.append(flat.reshape(shape))
+            case "add":
+                values.append(a + values[inputs[1]])
+            case "multiply":
+                values.append(a * values[inputs[1]])
+            case "matmul":
+                values.append(a @ values[inputs[1]])
+            case "transpose":
+                values.append(a.permute(data))
+            case "reshape":
+                values.append(a.reshape(shape))
+            case "take":
+                values.append(a.reshape(-1)[torch.tensor(data, dtype=torch.int64)].reshape(shape))
+            case "concatenate":
+                values.append(torch.cat([values[i] for i in inputs], data))
+            case "sum":
+                values.append(a.sum(data))
+            case "softmax":
+                values.append(torch.softmax(a, data))
+            case "function" if data in FUNCTIONS:
+                values.append(FUNCTIONS[data](a))
+            case _:  # any other function that a forger names: one without symmetries
+                values.append(torch.sin(a + 0.7) + a * a)
+    return values[program["output"]]
+
+
+def split(flat, shapes):
+    """{name: array} of a flat vector."""
+    out, first = {}, 0
+    for name, shape in shapes.items():
+        out[name] = flat[first : first + prod(shape)].reshape(shape)
+        first += prod(shape)
+    return out
+
+
+def field(document, key, generator):
+    """A random member: theta -> gradient of <C, output>."""
+    probes = {n: torch.randn(s, dtype=torch.float64, generator=generator) for n, s in document["probes"].items()}
+
+    def output(theta):
+        return run(document[key], split(theta, document["parameters"]) | probes)
+
+    theta = torch.randn(document["dimension"], dtype=torch.float64, generator=generator)
+    C = torch.randn(output(theta).shape, dtype=torch.float64, generator=generator)
+    return torch.func.grad(lambda theta: (C * output(theta)).sum())
+
+
+def bracket(X, Y):
+    return lambda theta: torch.func.jvp(X, (theta,), (Y(theta),))[1] - torch.func.jvp(Y, (theta,), (X(theta),))[1]
+
+
+def rank(rows):
+    """Numerical rank of rows, each scaled to length 1."""
+    if not len(rows):
+        return 0
+    lengths = rows.norm(dim=1, keepdim=True)
+    singular = torch.linalg.svdvals(rows[lengths[:, 0] > 1e-12] / lengths[lengths[:, 0] > 1e-12])
+    return int((singular > TOLERANCE * singular.max()).sum()) if len(singular) else 0
+
+
+@cache
+def reached(text):
+    """Rank of many brackets, of depth 2 at most, of a program, at a random point; ``text``: document and key."""
+    document, key = json.loads(text)
+    generator = torch.Generator().manual_seed(7)
+    theta = torch.randn(document["dimension"], dtype=torch.float64, generator=generator)
+    draw = lambda: field(document, key, generator)  # noqa: E731
+    count = document["dimension"] + 2
+    rows = [draw()(theta) for _ in range(count)]
+    for nest in (lambda: bracket(draw(), draw()), lambda: bracket(draw(), bracket(draw(), draw()))):
+        if rank(torch.stack(rows)) < document["dimension"]:
+            rows += [nest()(theta) for _ in range(count)]
+    return rank(torch.stack(rows))
+
+
+def brackets_reach(document, key):
+    """Whether brackets leave no more laws than the upper bound says."""
+    about = {part: document[part] for part in ("dimension", "parameters", "probes", key)}
+    return document["dimension"] - reached(json.dumps([about, key])) <= document["claim"]["upper"]
+
+
+def law_values(document, theta):
+    """All laws of a document at a point, by their definitions."""
+    arrays, out = split(theta, document["parameters"]), []
+    for family in document["laws"]:
+        ((kind, data),) = family.items()
+        if kind == "polynomials":
+            out += [polynomial(text, arrays) for text in data]
+            continue
+        gram = 0
+        for name, axis, sign in data["parts"]:
+            rows = arrays[name].movedim(axis, 0).reshape(arrays[name].shape[axis], -1)
+            gram = gram + sign * rows @ rows.T
+        r = len(gram)
+        out += [gram[k, m] for k in range(r) for m in range(k, r) if kind == "gram" or k == m]
+    return torch.stack(out) if out else torch.zeros(0, dtype=torch.float64)
+
+
+def polynomial(text, arrays):
+    """The value of a polynomial written as text."""
+    total = torch.zeros((), dtype=torch.float64)
+    for sign, term in re.findall(r"([+-]?)([^+-]+)", text.replace(" ", "")):
+        value = torch.tensor(-1.0 if sign == "-" else 1.0, dtype=torch.float64)
+        for factor in term.split("*"):
+            if factor[0].isdigit():
+                top, _, bottom = factor.partition("/")
+                value = value * (int(top) / int(bottom or 1))
+                continue
+            base, _, power = factor.partition("^")
+            name, _, index = base.partition("[")
+            place = tuple(int(i) for i in index.rstrip("]").split(",")) if index else ()
+            value = value * arrays[name][place] ** int(power or 1)
+        total = total + value
+    return total
+
+
+def is_true(document):
+    """Whether what is claimed of the program, and of the source, holds."""
+    generator = torch.Generator().manual_seed(3)
+    key = "source" if "source" in document else "program"
+    chosen = [n for first, last in document["independence"]["laws"] for n in range(first, last + 1)]
+    for sample in range(SAMPLES):
+        theta = torch.randn(document["dimension"], dtype=torch.float64, generator=generator)
+        jacobian = torch.func.jacrev(lambda theta: law_values(document, theta))(theta)
+        if len(jacobian):
+            X = field(document, key, generator)(theta)
+            sizes = (jacobian.abs() @ X.abs()).clamp(min=1e-30)
+            if (abs(jacobian @ X) > TOLERANCE * sizes).any():
+                return False
+        if not sample and rank(jacobian[chosen]) < len(chosen):
+            return False
+    return document["claim"]["lower"] == len(chosen) and brackets_reach(document, "program")
+
+
+def is_true_of_the_model(document):
+    """The same of the model itself: brackets of its source, of true functions, reach too."""
+    return is_true(document) and brackets_reach(document, "source" if "source" in document else "program")

@@ -2,7 +2,7 @@
 
 Nothing here comes from the package: the text is run on ``Traced`` values, and gradients and brackets are PyTorch's.
 Analytic functions are the true ones. A relu of slope s is (s + (1 - s) g) z, its gate g a free number; equal sources
-(as expressions, where sums and products commute) have one gate, whatever the slope. A maximum over entries z_1, ...,
+(as expressions, where sums and products commute, and up to a constant factor) have one gate, whatever the slope. A maximum over entries z_1, ...,
 z_n is z_n + sum of c_i (z_i - z_n), the c_i free, shared likewise.
 """
 
@@ -53,7 +53,8 @@ class Run:
 
     def gate(self, z, axis=None):
         """The free numbers of a choice made at z: those of the same choice, if it was met before."""
-        key = (self.names.of("choice", z.key, axis), len(self.met) if self.reading == "separate" else 0)
+        source = (z.source, axis is not None and z.factor < 0)  # for a maximum the other order is another choice
+        key = (self.names.of("choice", *source, axis), len(self.met) if self.reading == "separate" else 0)
         self.met.setdefault(key, Gate(axis, z.shape, z.varies))
         place = list(self.met).index(key)
         value = torch.zeros(z.shape, dtype=torch.float64) if self.given is None else self.given[place]
@@ -64,16 +65,22 @@ class Run:
         array = np.array(value, dtype=object)
         exact = tuple(Fraction(c) for c in array.ravel().tolist())
         data = torch.tensor([float(c) for c in exact], dtype=torch.float64).reshape(array.shape)
-        return Traced(data, self.names.of("constant", array.shape, exact), self, False)
+        made = Traced(data, self.names.of("constant", array.shape, exact), self, False)
+        made.number = exact[0] if len(set(exact)) == 1 else None
+        return made
 
 
 class Traced:
-    """A tensor, the number of the expression that it is the value of, and whether that depends on the probes."""
+    """A tensor, the number of the expression that it is the value of, and whether that depends on the probes.
+
+    It is ``factor`` times the expression ``source``. ``number`` is what all entries of a constant are, if they agree.
+    """
 
     __array_ufunc__ = None  # NumPy arrays on the left ask us
 
     def __init__(self, data, key, run, varies):
         self.data, self.key, self.run, self.varies = data, key, run, varies
+        self.source, self.factor, self.number = key, Fraction(1), None
 
     def made(self, data, word, *details, others=()):
         """The value of an operation on this and others."""
@@ -110,7 +117,12 @@ class Traced:
         return self._other(other) + self
 
     def __mul__(self, other):
-        return self._pointwise(torch.mul, "multiply", self._other(other))
+        other = self._other(other)
+        made = self._pointwise(torch.mul, "multiply", other)
+        for c, z in ((self, other), (other, self)):
+            if c.number and z.shape == made.shape:
+                made.source, made.factor = z.source, c.number * z.factor
+        return made
 
     def __rmul__(self, other):
         return self._other(other) * self
@@ -175,8 +187,9 @@ def _softmax(z, axis=-1):
 
 
 def _relu(z, slope=0):
-    slope = Fraction(slope)
-    gate = z.run.gate(z)
+    gate, slope = z.run.gate(z), Fraction(slope)
+    if z.factor < 0:
+        gate = 1 - gate
     return (gate if slope == 0 else slope + (1 - slope) * gate) * z
 
 

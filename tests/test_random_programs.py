@@ -165,6 +165,17 @@ def test_gates_have_three_readings():
     assert found == {"shared": (2, 2), "separate": (2, 2), "binary": (1, 1)}
 
 
+@pytest.mark.parametrize("other, gates, rank", [
+    ("2 * (u * x)", 1, 1), ("(u * x) / -3", 1, 2), ("2 * u * x", 2, 2), ("u * x + 0", 2, 2),
+])  # fmt: skip
+def test_multiples_have_one_gate(other, gates, rank):
+    """A gate, or what is left of it; as far as it is written so."""
+    program = Case(3, {"u": (), "v": ()}, {"x": ()}, (("y", f"relu(u * x) * v + relu({other})"),), "y")
+    oracle = Oracle(program)
+    assert len(oracle.gates) == gates
+    assert ranks(oracle.brackets(oracle.points(1)[0], 0, 6)) == (rank, rank)
+
+
 def test_bounds_for_the_values_that_gates_have(monkeypatch):
     """A count is held against them where this is asked for, unless it says that inputs may open fewer gates."""
     squared = Case(3, {"u": (), "v": ()}, {"x": ()}, (("h", "relu(u * x)"), ("y", "h * h + v * x * h")), "y")

@@ -2,8 +2,8 @@
 
 Nothing here comes from the package: the text is run on ``Traced`` values, and gradients and brackets are PyTorch's.
 Analytic functions are the true ones. A relu of slope s is (s + (1 - s) g) z, its gate g a free number; equal sources
-(as expressions, where sums and products commute, and up to a constant factor) have one gate, whatever the slope. A maximum over entries z_1, ...,
-z_n is z_n + sum of c_i (z_i - z_n), the c_i free, shared likewise.
+(as expressions, where sums and products commute, and up to a constant factor) have one gate, whatever the slope. A
+maximum over entries z_1, ..., z_n is z_n + sum of c_i (z_i - z_n), the c_i free, shared likewise.
 """
 
 import re

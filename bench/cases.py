@@ -99,6 +99,8 @@ COUNTS = [
     Count(of("nmf", 20, 20, 20, flow="mirror"), 60.0, 20),
     Count(of("linear", 223, 223, 223), 120.0, 24976, 12288.0),
     Count(of(str(HERE / "attention_head.py:net")), 120.0, 2080, 12288.0),
+    Count(of("product", 10, flow="momentum"), 10.0, 0),
+    Count(of(str(HERE / "chain.ode")), 1.0, 0),
 ]
 
 PEERS = [

@@ -17,9 +17,9 @@ SYSTEM = f"""{MEMORY}
 import json, sys, time
 import numpy as np
 from clexact import gradient_flow, models
-from clexact.draws import Draws
-from clexact.echelon import rank
-from clexact.sparse import SparseGrowth, supports
+from clexact.algebra.draws import Draws
+from clexact.algebra.echelon import rank
+from clexact.lie.sparse_witnesses import SparseGrowth, supports
 n, which, known, dense, seed = map(int, sys.argv[1:])
 flow, draws = gradient_flow(models.linear([n, n, n])), Draws(seed)
 support = [mask for mask in supports(flow, draws)][which]

@@ -24,8 +24,8 @@ from forgery import Mutant, mutants
 from rich.console import Console
 from rich.table import Table
 
-from clexact import verifier
-from clexact.certificate import verify_bytes
+from clexact.proofs import verifier
+from clexact.proofs.certificate import verify_bytes
 
 LIMIT = 10  # seconds for one mutant
 COLUMNS = ["rejected as false", "no certificate", "undecided", "accepted, true", "accepted, FALSE", "raised", "hung"]

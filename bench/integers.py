@@ -12,7 +12,7 @@ from peers import flint_peer, sympy_peer
 from timing import FailedRunError, median_limited
 
 import clexact
-from clexact.linalg import rational_nullspace, rational_rank
+from clexact.algebra.linalg import rational_nullspace, rational_rank
 
 Row = dict[str, Any]
 Rows = list[list[int]]

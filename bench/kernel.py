@@ -22,7 +22,7 @@ from timing import MEMORY, fresh, median_limited
 Row = dict[str, Any]
 Residues = NDArray[np.uint64]
 
-RANK = "from clexact.echelon import rank"  # the one place that says where ours is
+RANK = "from clexact.algebra.echelon import rank"  # the one place that says where ours is
 LARGE_PRIME = 4194301  # the largest below 2^22
 SIZES, QUICK_SIZES = (1000, 2000, 4000, 8000), (500, 1000)
 SMALL_PRIMES = (2, 3)

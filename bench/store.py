@@ -21,14 +21,14 @@ from itertools import cycle, islice
 from pathlib import Path
 from statistics import mean
 
-from clexact.provenance import engine
+from clexact.support.provenance import engine
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import Budget, Row, certified
 from clexact.sweeps.store import Store
 
 BUDGET = Budget(60, 2000)
 SIZES = [(n, r, m) for n in range(1, 5) for r in range(1, 5) for m in range(1, 5) if r * (n + m) <= 20]
-CODE = "import sys; from clexact.cli import main; main(sys.argv[1:])"
+CODE = "import sys; from clexact.cli.main import main; main(sys.argv[1:])"
 MICRO, KIB = 1e6, 1024
 
 

@@ -28,7 +28,7 @@ from rich.table import Table
 from timing import run_python
 
 import clexact
-from clexact.provenance import engine
+from clexact.support.provenance import engine
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import Budget
 from clexact.sweeps.display import Tally

@@ -17,7 +17,7 @@ from clexact.claims.judge import Verdict
 from clexact.claims.maths import plain, to_markdown
 from clexact.claims.record import Record
 from clexact.claims.store import Store, read
-from clexact.reproduce_command import FOLDER, Results, counted, select
+from clexact.cli.reproduce import FOLDER, Results, counted, select
 
 PAGE = Path(__file__).parent / "findings.md"
 HEAD = """\

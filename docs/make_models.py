@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from clexact.certify import certify
-from clexact.cli import build_parser
-from clexact.inputs import read_flow
+from clexact.cli.inputs import read_flow
+from clexact.cli.main import build_parser
+from clexact.counting.certify import certify
 from clexact.models import FAMILIES
 
 EXAMPLES = {

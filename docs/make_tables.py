@@ -17,9 +17,9 @@ from itertools import product
 from pathlib import Path
 
 from clexact import Budget, Case, sweep
-from clexact.certificate import write_atomically
+from clexact.support.files import write_atomically
+from clexact.support.threads import available
 from clexact.sweeps.certified import Row
-from clexact.threads import available
 
 FOLDER = Path(__file__).parent / "data"
 WITHOUT_PROOF = Budget(certificate_mebibytes=0)

@@ -15,8 +15,9 @@ import torch
 from mutants import VALUES, changed_list, changed_object, changed_text, slots
 
 import clexact
-from clexact import models, program_certificate, program_verifier
-from clexact.program_certificate import ranges
+from clexact import models
+from clexact.proofs import program_certificate, program_verifier
+from clexact.proofs.program_certificate import ranges
 
 SAMPLES, TOLERANCE = 3, 1e-8
 NUMBERS = [0, 1, -1, 2, 3, 7, 10**6, 2**40, 2**64 + 13]

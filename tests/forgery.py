@@ -136,6 +136,7 @@ def bombs():
         "5000 nodes of huge coefficients": {"nodes": long + [{"bracket": [5, 5]}] * 5000, "basis": [0], "ranks": [1]},
     }
     texts = {name: _sealed(d | {"lie": d["lie"] | lie}) for name, lie in lies.items()}
+    texts |= {name: _deep(d, *parts) for name, parts in _expansions().items()}
     powers = range(1, 400)
     fractions = " + ".join(f"1/{10**3900 + k}*x^{k}" for k in powers)
     d["fields"] = d["fields"] | {"components": [{"x": fractions}]}
@@ -148,6 +149,54 @@ def bombs():
     d |= {"fields": {"variables": names, "components": [{"x": field}]}, "laws": [law]}
     texts["a law and a field of 5000 terms"] = _sealed(d)
     return texts
+
+
+def _expansions():
+    """{what it is: (names, components, nodes, basis)}: brackets that grow when they are multiplied out."""
+    eight, many = [f"x{i}" for i in range(8)], [f"x{i}" for i in range(3000)]
+    square = {
+        n: " + ".join(f"{i + j + 1}*{a}*{b}" for i, a in enumerate(eight) for j, b in enumerate(eight)) for n in eight
+    }
+    line = {n: " + ".join(f"{i + 3}*{a}" for i, a in enumerate(eight)) for n in eight}
+    mixed, nine = [{"combination": {"0": str(k + 2), "1": "1"}} for k in range(3000)], "9" * 3900
+    mixed += [{"bracket": [k, k + 1]} for k in range(2999)]
+    mixed += [{"bracket": [k, 3000 + k]} for k in range(2999)] + [{"bracket": [k, 6000 + k]} for k in range(2900)]
+    long = "*".join(many[:200])
+    huge = [{"x0": f"{nine}*x0*x1 + x1", "x1": f"{nine}*x0^2"}, {"x0": f"{nine}*x1^2", "x1": f"{nine}*x0*x1 + x0"}]
+    powers = [{"x0": "x0^999999999*x1^999999999", "x1": "x0"}, {"x0": "x1^99999999", "x1": "x0^88888888"}]
+    wide = [dict.fromkeys(many, "1"), dict.fromkeys(many, "x0")]
+    spread = _nested(1) + [{"bracket": [k % 2, 2]} for k in range(20000)]
+    spread += [{"bracket": [0, 3 + k]} for k in range(20000)]
+    return {
+        "40 nested brackets of dense fields": (eight, [square, line], _nested(40), [41]),
+        "2000 nested brackets of dense fields": (eight, [square, line], _nested(2000), [2001]),
+        "brackets of the last two": (
+            eight, [square, line], _nested(1) + [{"bracket": [k + 1, k + 2]} for k in range(3000)], [3002]
+        ),
+        "9000 different brackets": (eight, [square, line], mixed, [len(mixed) - 1]),
+        "20000 nested linear brackets": (eight[:2], [{"x0": "x1"}, {"x1": "x0"}], _nested(20000), [20001]),
+        "40 nested brackets of huge coefficients": (eight[:2], huge, _nested(40), [41]),
+        "60 nested brackets of huge powers": (eight[:2], powers, _nested(60), [61]),
+        "monomials of 200 variables": (many[:200], [dict.fromkeys(many[:200], long), {"x0": long}], _nested(30), [31]),
+        "40000 brackets of wide fields": (many, wide, spread, [len(spread) - 1]),
+    }  # fmt: skip
+
+
+def _nested(count):
+    """Two fields and [X_k, [X_(k-1), ...]], the two in turn."""
+    nodes = [{"combination": {str(i): "1"}} for i in range(2)]
+    return nodes + [{"bracket": [k % 2, 1 + k]} for k in range(count)]
+
+
+def _deep(d, names, components, nodes, basis):
+    """The claim that one node, by its value at a point, leaves one law less."""
+    D, depth = len(names), len(nodes)
+    place = {"prime": d["lie"]["prime"], "point": [str(3 + 7 * k) for k in range(D)]}
+    lie = place | {"nodes": nodes, "basis": basis, "ranks": [0] * depth + [1]}
+    claim = d["claim"] | {"upper": D - 1}
+    shown = d["independence"] | {"point": ["1"] * D}
+    fields = {"variables": names, "components": components}
+    return _sealed(d | {"dimension": D, "fields": fields, "lie": lie, "independence": shown, "claim": claim})
 
 
 def _sealed(d):

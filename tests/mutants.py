@@ -11,7 +11,7 @@ import sympy
 from oracles import generic_rank, gradient_rank, is_law, ring_of
 
 import clexact
-from clexact import verifier
+from clexact.proofs import verifier
 
 SECTIONS = ["fields", "laws", "independence", "lie", "closure", "claim", "dimension"]
 NUMBERS = ["0", "1", "-1", "2", "3", "4", "9", "561", "7", "8", "1000003", str(2**61 - 1), str(2**64 + 13), "9" * 3999,

@@ -14,8 +14,8 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from clexact.fields import VectorFields
-from clexact.polynomial import Polynomial
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Polynomial
 
 Monomial = tuple[tuple[int, int], ...]
 Sparse = dict[Monomial, Fraction]
@@ -322,7 +322,7 @@ def vector_fields(draw: st.DrawFn, variables: tuple[str, ...] = XYZ, count: int 
 
 @st.composite
 def expression_texts(draw: st.DrawFn, variables: tuple[str, ...] = XYZ, depth: int = 3) -> str:
-    """Texts of the grammar of clexact.parse, which Python reads as the same expression once ^ is **."""
+    """Texts of the grammar of clexact.algebra.parse, which Python reads as the same expression once ^ is **."""
     if depth == 0:
         return draw(st.sampled_from([*variables, "0", "1", "2", "7"]))
     inner = expression_texts(variables, depth - 1)

@@ -9,7 +9,7 @@ import pytest
 
 import clexact
 from clexact import models
-from clexact.data import MinimalityStatus
+from clexact.counting.minimality import MinimalityStatus
 from clexact.functions import maximum
 
 EQUAL, SMALLER = MinimalityStatus.EQUAL, MinimalityStatus.SMALLER
@@ -139,7 +139,7 @@ def test_top_k_sets_that_occur(m, count, k):
 def test_refused_before_anything_is_built(build, message, monkeypatch):
     """Options that would have no effect, too many sets, kernels that do not fit."""
     if "order must" not in message:  # the one that Model itself refuses
-        monkeypatch.setattr("clexact.model.record", lambda *_: pytest.fail("built"))
+        monkeypatch.setattr("clexact.programs.model.record", lambda *_: pytest.fail("built"))
     with pytest.raises(ValueError) as caught:
         build()
     assert str(caught.value).startswith(message)

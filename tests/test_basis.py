@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import MODEST, rational_rank
 
-from clexact.basis import short_basis
-from clexact.draws import Draws
+from clexact.algebra.basis import short_basis
+from clexact.algebra.draws import Draws
 
 VECTORS = st.lists(
     st.dictionaries(st.integers(0, 7), st.integers(-3, 3).filter(bool), min_size=1, max_size=5), max_size=5

@@ -7,15 +7,15 @@ from itertools import product
 import pytest
 
 from clexact import lie_derivative, models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims import discrete, mirror, momentum, starts
 from clexact.claims.checks import compared, count_at, dimension_of, drawn_point, lawful, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Budget
 from clexact.claims.judge import Finding, Verdict, judge
-from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow
-from clexact.orbit import STARTS
-from clexact.polynomial import Polynomial
-from clexact.regions import TieError
+from clexact.counting.orbit import STARTS
+from clexact.flows.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow
+from clexact.programs.network import TieError
 
 ALL = {claim.id: claim for topic in (momentum, mirror, starts, discrete) for claim in topic.CLAIMS}
 

@@ -8,7 +8,7 @@ import pytest
 import sympy
 
 from clexact import VectorFields, gradient_flow, models
-from clexact.algebra import finite_algebra
+from clexact.algebra.field_span import finite_algebra
 from clexact.claims import (
     TOPICS,
     batches,

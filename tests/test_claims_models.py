@@ -7,17 +7,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from clexact.algebra import span_dimensions
+from clexact.algebra.field_span import span_dimensions
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims import TOPICS, attention, convolution, experts, gated, losses, others, residual
 from clexact.claims.checks import complete, counted, gram_laws, independent_rank, lawful, matrix, same_span
 from clexact.claims.claim import Statement
 from clexact.claims.grid import Budget, Grid
 from clexact.claims.judge import Verdict, judge
 from clexact.claims.pieces import local_count, piece_fields, pieces, relu
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
+from clexact.flows.dynamics import gradient_flow
 from clexact.models import nmf
-from clexact.polynomial import Polynomial
 
 FILES = (residual, convolution, attention, losses, gated, experts, others)
 CLAIMS = {claim.id: claim for file in FILES for claim in file.CLAIMS}

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import clexact
-from clexact import cli
+from clexact.cli import main as cli
 
 KEYS = {
     "dimension", "fields", "lower", "upper", "exact", "exhibited", "degree", "filtration", "evidence", "seed", "seconds"

@@ -11,7 +11,7 @@ import pytest
 from faults import Field, lost_and_wrong
 
 import clexact
-from clexact.provenance import engine
+from clexact.support.provenance import engine
 from clexact.sweeps.certified import Budget, certified
 from clexact.sweeps.store import Store
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import clexact
-from clexact.bounds import ContradictionError, check_bounds
-from clexact.confirmation import RefutedLawWarning, confirmed, moved
-from clexact.flow import GradientFlow, pack_laws
+from clexact.flows.flow import pack_laws
+from clexact.flows.gradient import GradientFlow
 from clexact.functions import exp, gelu, reciprocal, relu, sigmoid, silu, softmax, tanh
-from clexact.laws import proposed_laws
+from clexact.laws.confirmation import RefutedLawWarning, confirmed, moved
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.support.bounds import ContradictionError, check_bounds
 
 PICKS = {"list": [0, 1], "slice": slice(0, 2), "backwards": slice(None, None, -1), "all": slice(None)}
 
@@ -129,7 +130,7 @@ def test_laws_are_confirmed_in_blocks(monkeypatch):
     laws = [law for pair in zip(flow.proposed_laws(), [{(j,): 1} for j in range(6)], strict=True) for law in pair]
     whole = moved(flow, pack_laws(laws), flow.draws(0))
     for block in (1, 2, 7, 50):
-        monkeypatch.setattr("clexact.confirmation.BLOCK", block)
+        monkeypatch.setattr("clexact.laws.confirmation.BLOCK", block)
         assert np.array_equal(moved(flow, pack_laws(laws), flow.draws(0)), whole)
     assert whole.tolist() == [1, 3, 5, 7, 9, 11]
 
@@ -154,7 +155,7 @@ def test_a_false_law_that_all_checks_miss_contradicts_the_brackets(monkeypatch):
     flow = clexact.gradient_flow(clexact.models.linear([2, 2, 2]))
     laws = [*flow.proposed_laws(), {(0,): 1}]
     monkeypatch.setattr(GradientFlow, "proposed_terms", lambda self: pack_laws(laws))
-    monkeypatch.setattr("clexact.laws.confirmed", lambda flow, terms, draws: terms)
+    monkeypatch.setattr("clexact.laws.polynomial_laws.confirmed", lambda flow, terms, draws: terms)
     with warnings.catch_warnings(), pytest.raises(ContradictionError):
         clexact.certify(flow)
     with pytest.raises(ContradictionError):

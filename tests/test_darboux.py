@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clexact
-from clexact import Form, Polynomial, VectorFields, cli, darboux_polynomials, general_laws, linalg
-from clexact.draws import Draws
-from clexact.extactic import Curves, Extactic
-from clexact.terms import concatenate, monomials_of_degree
+from clexact import Form, Polynomial, VectorFields, darboux_polynomials, general_laws
+from clexact.algebra import linalg
+from clexact.algebra.draws import Draws
+from clexact.algebra.terms import concatenate, monomials_of_degree
+from clexact.cli import main as cli
+from clexact.laws.extactic import Curves, Extactic
 
 nmf = clexact.models.nmf
 

@@ -12,12 +12,12 @@ import sympy
 
 import clexact
 from clexact import functions
-from clexact.data import MinimalityStatus, data_fields, minimality, phi_bounds
-from clexact.flow import GradientFlow
+from clexact.algebra.linalg import rational_rank
+from clexact.counting.minimality import MinimalityStatus, data_fields, minimality, phi_bounds
+from clexact.flows.gradient import GradientFlow
 from clexact.functions import relu
-from clexact.linalg import rational_rank
 from clexact.models import relu as relu_net
-from clexact.regions import Network, inner_points, intervals, spanning_inputs
+from clexact.programs.network import Network, inner_points, intervals, spanning_inputs
 
 EQUAL, SMALLER, NOT_REACHED = MinimalityStatus
 HALF = Fraction(1, 2)
@@ -343,7 +343,7 @@ def test_phi_bounds_hold_the_rank_of_all_fields(name):
     flow = GradientFlow(model)
     place = dict(zip(map(sympy.Symbol, model.variables), map(sympy.Rational, point), strict=True))
     rank = sympy.Matrix([[sympy.sympify(c).subs(place) for c in field] for field in flow.fields.to_sympy()]).rank()
-    lower, upper = phi_bounds(model, point, clexact.draws.Draws(0))
+    lower, upper = phi_bounds(model, point, clexact.algebra.draws.Draws(0))
     assert lower == rank == upper
 
 
@@ -351,7 +351,7 @@ def test_phi_bounds_hold_the_rank_of_all_fields(name):
 @pytest.mark.parametrize("seed", range(5))
 def test_intervals_against_a_fine_grid(net, seed):
     """Gates are equal within an interval, differ in the next one, and no sample shows gates that were not visited."""
-    point = [c + (c >= 0) for c in clexact.draws.Draws(seed).integers(-9, 8, net.dimension)]
+    point = [c + (c >= 0) for c in clexact.algebra.draws.Draws(seed).integers(-9, 8, net.dimension)]
     network = Network(net, point)
 
     def gates(t):
@@ -374,7 +374,7 @@ def test_intervals_against_a_fine_grid(net, seed):
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_spanning_inputs_span_what_many_random_inputs_do(net, seed):
-    point = [c + (c >= 0) for c in clexact.draws.Draws(seed).integers(-9, 8, net.dimension)]
+    point = [c + (c >= 0) for c in clexact.algebra.draws.Draws(seed).integers(-9, 8, net.dimension)]
     network, rng = Network(net, point), random.Random(seed)
     spanning = list(spanning_inputs(network))
     rank = data_fields(net, spanning, point).rank

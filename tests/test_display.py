@@ -7,7 +7,7 @@ import pytest
 
 import clexact
 from clexact import models
-from clexact.display import MOST_LAWS, MOST_TERMS, facts, table
+from clexact.support.display import MOST_LAWS, MOST_TERMS, facts, table
 
 COUNT = clexact.certify(clexact.gradient_flow(models.linear([4, 3, 5])))
 LARGE = clexact.certify(clexact.gradient_flow(models.linear([30, 12, 30])))

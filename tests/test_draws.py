@@ -7,7 +7,7 @@ import pytest
 import sympy
 from reference import PRIMES
 
-from clexact.draws import Draws
+from clexact.algebra.draws import Draws
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, 2**32, 2**80])

@@ -15,9 +15,9 @@ from oracles import as_element, names_of, rank_mod, ring_of, same_field_span, va
 
 import clexact
 from clexact import HeavyBall, Model, Nesterov, functions, gradient_flow, mirror_flow, models, momentum_flow
-from clexact.laws import proposed_laws
-from clexact.lie import values_at
-from clexact.orbit import orbit_dimension
+from clexact.counting.orbit import orbit_dimension
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.lie.closure import values_at
 
 HALF, PRIME = Fraction(1, 2), 2**61 - 1
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
@@ -358,7 +358,7 @@ def test_results_can_be_pickled(name):
     (lambda: momentum_flow(ONE, "heavy"), TypeError, r"damping must be None, HeavyBall\(tau\) or Nesterov\(\)"),
     (lambda: momentum_flow(ONE, positive=["W"]), ValueError, "positive names 'W', which is none of the parameters"),
     (lambda: momentum_flow(gradient_flow(ONE), loss="cross_entropy"), ValueError, "loss belongs to a model"),
-    (lambda: momentum_flow(ONE, positive=3), TypeError, "positive must be names of parameters, not 3"),
+    (lambda: momentum_flow(ONE, positive=3), TypeError, "positive must be a list of names of parameters, not 3"),
     (lambda: momentum_flow(momentum_flow(ONE)), ValueError, "takes a model or a gradient flow"),
     (lambda: momentum_flow(gradient_flow(ONE).fields, positive=["U1"]), ValueError, "explicit fields have none"),
     (lambda: mirror_flow(ONE), ValueError, "takes either positive, names of parameters, or metric"),

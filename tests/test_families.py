@@ -13,7 +13,7 @@ from oracles import as_element, filled, generic_rank, gradient, names_of, rank_m
 
 import clexact
 from clexact import models
-from clexact.lie import values_at
+from clexact.lie.closure import values_at
 
 PRIME = 2**61 - 1
 

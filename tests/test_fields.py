@@ -29,8 +29,9 @@ from reference import (
     vector_fields,
 )
 
-from clexact.fields import VectorFields, bracket, lie_derivative, lie_derivatives
-from clexact.polynomial import Polynomial
+from clexact.algebra import parse
+from clexact.algebra.fields import VectorFields, bracket, lie_derivative, lie_derivatives
+from clexact.algebra.polynomial import Polynomial
 
 XY = ("x", "y")
 SYMBOLS = sympy.symbols("x y z")
@@ -366,7 +367,7 @@ def test_constructor_rejects():
     x = Polynomial.from_string("x", XY)
     with pytest.raises(ValueError, match="field 1 has 1 components, not 2"):
         VectorFields(XY, [[x, x], [x]])
-    with pytest.raises(ValueError, match="the components of field 0 must be polynomials in x, y"):
+    with pytest.raises(ValueError, match=r"component y of field 0: expected a polynomial in x, y, not Pol.*'x'"):
         VectorFields(XY, [[x, Polynomial.from_string("x", ["x"])]])
     with pytest.raises(ValueError, match="variables must be distinct"):
         VectorFields(["x", "x"], [])
@@ -376,6 +377,84 @@ def test_constructor_rejects():
 def test_from_strings_rejects_a_flat_list(fields):
     with pytest.raises(TypeError, match="fields must be a list of fields, each a list of strings"):
         VectorFields.from_strings(XY, fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "same"),
+    [({"x": "y", "y": "-x"}, ["y", "-x"]), ({"y": "-x"}, ["0", "-x"]), ({}, ["0", "0"]), ({"y": "x", "x": "1"}, "1x")],
+)
+def test_a_field_may_be_a_mapping_of_variables(field, same):
+    expected = VectorFields.from_strings(XY, [list(same)])
+    assert VectorFields.from_strings(XY, [field]) == expected
+    symbols = sympy.symbols("x y")
+    by_symbol = {sympy.Symbol(name): sympy.sympify(text) for name, text in field.items()}
+    assert VectorFields.from_sympy([by_symbol], symbols) == expected
+    polynomials = {name: Polynomial.from_string(text, XY) for name, text in field.items()}
+    assert VectorFields(XY, [polynomials]) == expected
+
+
+def test_iterators_are_read_once():
+    """Before, a generator of fields was used up by the check of its members: a family without fields."""
+    texts = [["y", "-x"], ["x", "y"]]
+    expected = VectorFields.from_strings(XY, texts)
+    assert VectorFields.from_strings(iter(XY), (iter(field) for field in texts)) == expected
+    assert VectorFields.from_strings(dict.fromkeys(XY).keys(), texts) == expected
+    assert VectorFields(XY, ((p for p in expected.components(i)) for i in range(2))) == expected
+    assert expected.select(iter([1])) == expected[1]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"x": "y", "y": "-x"}, {"xy"}, [{"x", "y"}], [frozenset(XY)], [b"xy"], 3, [3], None]
+)
+def test_what_has_no_order_is_no_family(fields):
+    with pytest.raises(TypeError, match=r"^fields must be a list of fields, each a list of strings.*or a mapping, not"):
+        VectorFields.from_strings(XY, fields)
+    with pytest.raises(TypeError, match=r"^fields must be a list of fields, each a list of expressions"):
+        VectorFields.from_sympy(fields, XY)
+    with pytest.raises(TypeError, match=r"^fields must be a list of fields, each a list of polynomials"):
+        VectorFields(XY, fields)
+
+
+@pytest.mark.parametrize("variables", [{"x", "y"}, {"x": 1, "y": 2}, "xy", 2, frozenset(XY)])
+def test_what_has_no_order_names_no_variables(variables):
+    with pytest.raises(TypeError, match=r"^variables must be a list of"):
+        VectorFields.from_strings(variables, [["y", "x"]])
+    with pytest.raises(TypeError, match=r"^variables must be a list of"):
+        VectorFields.from_sympy([["y", "x"]], variables)
+    with pytest.raises(TypeError, match=r"^variables must be a list of"):
+        Polynomial(variables, {(1, 0): 1})
+
+
+def test_a_mapping_of_other_variables_is_refused():
+    with pytest.raises(ValueError, match="field 1 has a component for 'z', which is none of the variables x, y"):
+        VectorFields.from_strings(XY, [{}, {"z": "1"}])
+    with pytest.raises(TypeError, match=r"component x of field 0: a polynomial is read from a string .*, not from 3\."):
+        VectorFields.from_strings(XY, [{"x": 3}])
+    with pytest.raises(TypeError, match="the fields chosen must be a list of their numbers, not the set"):
+        VectorFields.from_strings(XY, [{}, {}]).select({0, 1})
+
+
+def test_equal_texts_are_read_once_and_zeros_make_no_polynomials(monkeypatch):
+    """The work of reading a large system grows with what is in it, not with fields times variables."""
+    texts, made = [], []
+    parser, polynomial = parse.Parser.__init__, Polynomial._set
+
+    def parsing(self, text, lookup, place):
+        texts.append(text)
+        parser(self, text, lookup, place)
+
+    def making(self, *parts):
+        made.append(parts)
+        polynomial(self, *parts)
+
+    monkeypatch.setattr(parse.Parser, "__init__", parsing)
+    monkeypatch.setattr(Polynomial, "_set", making)
+    names = [f"x{i}" for i in range(50)]
+    rows = [["x0*x1" if i == j else "0" for j in range(50)] for i in range(40)]
+    X = VectorFields.from_strings(names, rows)
+    Y = VectorFields.from_ode("\n---\n".join(f"{name}' = x0*x1" for name in names[:40]) + "\n---\nx49' = x0*x1")
+    assert [text.strip() for text in texts] == ["x0*x1", "0", "x0*x1"] and not made
+    assert len(X) == 40 and len(X.terms) == 40 and len(Y) == 41
 
 
 def test_from_strings_rejects_texts():

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import clexact
 from clexact import fit
-from clexact.draws import Draws
-from clexact.fit import held_out
+from clexact.algebra.draws import Draws
+from clexact.formulas.fit import held_out
 
 NAMES = ("n", "m", "r")
 GRID = list(product(range(1, 5), range(1, 5), range(1, 7)))

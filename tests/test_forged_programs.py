@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from forged_programs import bases, is_true, is_true_of_the_model, lies, mutants
 
-from clexact.certificate import VerdictStatus, verify_bytes
+from clexact.proofs.certificate import VerdictStatus, verify_bytes
 
 # torch.func warns of what it uses itself
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import clexact
-from clexact import cli, verifier
+from clexact.cli import main as cli
+from clexact.proofs import verifier
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SMALL = st.sampled_from(["0", "1", "2", "3", "-1", "x", "2.5", "1e3", "", "٢", str(10**30)])

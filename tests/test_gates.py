@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 import clexact
-from clexact.cli import run
+from clexact.cli.main import run
 from clexact.functions import maximum, relu, tanh
 
 PARAMETERS = {"U": (2, 2), "W": (2, 2), "V": (2, 2)}
@@ -180,7 +180,7 @@ def test_laws_that_were_not_looked_for_are_named(monkeypatch, make):
     """Where scalings are not inferred, for the size, the result says so, and only then."""
     count = clexact.certify(clexact.gradient_flow(make()))
     assert count.lower == 2 == count.exhibited and count.left_out == ""
-    monkeypatch.setattr("clexact.symmetry.MAX_EQUATIONS", 10)
+    monkeypatch.setattr("clexact.symmetry.groups.MAX_EQUATIONS", 10)
     count = clexact.certify(clexact.gradient_flow(make()), degree=1)
     assert "scalings" in count.left_out and "may be missing" in json.loads(count.to_json())["left_out"]
     momentum = clexact.certify(clexact.momentum_flow(make()), degree=1, max_depth=0)

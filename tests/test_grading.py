@@ -19,10 +19,10 @@ from reference import (
     vector_fields,
 )
 
-from clexact.draws import Draws
-from clexact.fields import VectorFields
-from clexact.grading import PRIME, grading
-from clexact.terms import EMPTY, Terms
+from clexact.algebra.draws import Draws
+from clexact.algebra.field_grading import PRIME, grading
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.terms import EMPTY, Terms
 
 LINEAR = VectorFields.from_ode("""
 u' = v*s

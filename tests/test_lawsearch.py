@@ -8,12 +8,14 @@ import pytest
 from reference import naive_rank
 
 import clexact
-from clexact import lawsearch, models
-from clexact.draws import Draws
-from clexact.flow import pack_laws
-from clexact.grading import grading
-from clexact.laws import Completeness, proposed_laws
-from clexact.terms import concatenate, monomials_of_degree
+from clexact import models
+from clexact.algebra.draws import Draws
+from clexact.algebra.field_grading import grading
+from clexact.algebra.terms import concatenate, monomials_of_degree
+from clexact.flows.flow import pack_laws
+from clexact.laws import quadratic as lawsearch
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.laws.result import Completeness
 
 COMPLETE = {
     "linear": models.linear([3, 2, 3]),
@@ -36,7 +38,7 @@ INCOMPLETE = {  # with laws that the shape does not show
 @pytest.fixture
 def at_any_size(monkeypatch):
     """Samples are tried at every dimension."""
-    monkeypatch.setattr(sys.modules["clexact.laws"], "SAMPLED_FROM", 0)
+    monkeypatch.setattr(sys.modules["clexact.laws.polynomial_laws"], "SAMPLED_FROM", 0)
 
 
 @pytest.mark.parametrize("homogeneous", [False, True])
@@ -44,7 +46,7 @@ def at_any_size(monkeypatch):
 def test_samples_and_the_monomial_system_give_the_same_laws(name, homogeneous, monkeypatch):
     flow = clexact.gradient_flow(COMPLETE[name])
     exact = clexact.polynomial_laws(flow, 2, homogeneous)
-    monkeypatch.setattr(sys.modules["clexact.laws"], "SAMPLED_FROM", 0)
+    monkeypatch.setattr(sys.modules["clexact.laws.polynomial_laws"], "SAMPLED_FROM", 0)
     sampled = clexact.polynomial_laws(flow, 2, homogeneous)
     assert sampled == exact and sampled.complete and sampled.homogeneous == homogeneous
 

@@ -25,9 +25,10 @@ from reference import (
     words,
 )
 
-from clexact import echelon, linalg, threads
-from clexact.echelon import Echelon
-from clexact.linalg import SparseRows, dense_nullspace, primitive, reconstruct
+from clexact.algebra import echelon, linalg
+from clexact.algebra.echelon import Echelon
+from clexact.algebra.linalg import SparseRows, dense_nullspace, primitive, reconstruct
+from clexact.support import threads
 
 BLAS_PRIMES = [2, 3, 65537, 2**22 - 3]  # float64 products
 BIG_PRIMES = [2**22 + 15, 2**31 - 1, 2**61 - 1, 2**62 - 57]

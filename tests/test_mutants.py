@@ -10,7 +10,8 @@ import pytest
 from mutants import SECTIONS, certificates, is_true, mutants
 
 import clexact
-from clexact import cli, verifier
+from clexact.cli import main as cli
+from clexact.proofs import verifier
 
 VERIFIER = Path(verifier.__file__)
 DOCUMENTS = certificates()

@@ -13,12 +13,13 @@ import sympy
 from matplotlib.figure import Figure
 
 import clexact
-from clexact import cli, models, plot
-from clexact.palette import BLUE, ORANGE
+from clexact import models, plot
+from clexact.algebra.polynomial import Polynomial
+from clexact.cli import main as cli
 from clexact.plot import blocks, surfaces
 from clexact.plot.figures import rendered
 from clexact.plot.levelsets import BOX
-from clexact.polynomial import Polynomial
+from clexact.support.palette import BLUE, ORANGE
 
 CUBE = ((-2.0, 2.0),) * 3
 LOTKA_VOLTERRA = clexact.VectorFields.from_strings(["x", "y"], [["x - x*y", "x*y - y"]])
@@ -522,7 +523,7 @@ def test_colours_differ_in_gray():
 def test_without_matplotlib_one_sentence_names_the_extra():
     script = (
         "import sys; sys.modules['matplotlib'] = None\n"
-        "from clexact import cli\n"
+        "from clexact.cli import main as cli\n"
         "sys.exit(cli.run(['plot', 'filtration', 'linear', '2', '2', '2']))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

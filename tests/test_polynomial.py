@@ -26,8 +26,9 @@ from reference import (
     sparse_polynomials,
 )
 
-from clexact.polynomial import Polynomial, check_variables, content, display_key, exact
+from clexact.algebra.polynomial import Polynomial, check_variables, content, display_key, exact
 
+X, Y = sympy.symbols("x y")
 SYMBOLS = sympy.symbols("x y z")
 POINTS = st.lists(st.fractions(min_value=-4, max_value=4, max_denominator=9), min_size=3, max_size=3)
 
@@ -393,6 +394,75 @@ def test_from_sympy_rejects_what_is_no_polynomial(text):
 def test_from_sympy_rejects_coefficients(text, kind):
     with pytest.raises(ValueError, match=f"coefficients of .* must be rational, not {kind}"):
         Polynomial.from_sympy(sympy.sympify(text), ["x"])
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        (X**2**26, "x^67108864"),
+        ((X**100) ** 100 * Y, "x^10000*y"),
+        ((X**2 + X) / X, "x + 1"),
+        ((X + sympy.I * Y) * (X - sympy.I * Y), "x^2 + y^2"),
+        ((X + sympy.sqrt(2)) * (X - sympy.sqrt(2)), "x^2 - 2"),
+        (sympy.Mul(sympy.Pow(2, -1, evaluate=False), X, evaluate=False), "1/2*x"),
+        (sympy.Poly(X**2 - Y, Y, X), "x^2 - y"),
+        ((X + Y) ** 1000 - (X + Y) ** 1000 + X, "x"),
+    ],
+)
+def test_from_sympy_answers_at_once(expression, text):
+    """SymPy's own dense expansion of the first takes all memory."""
+    assert Polynomial.from_sympy(expression, ["x", "y"]) == poly(text, ["x", "y"])
+
+
+def test_from_sympy_of_a_deep_expression():
+    deep = X
+    for k in range(3000):
+        deep = sympy.Add(sympy.Mul(deep, -1, evaluate=False), Y if k % 2 else 1, evaluate=False)
+    assert Polynomial.from_sympy(deep, [X, Y]) == poly("x + 1500*y - 1500", ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        (X**2**31, r"x\*\*2147483648: power 2147483648 is too large"),
+        ((X + 1) ** 10**9, "power 1000000000 is too large"),
+        ((X + Y) ** 2**70, "power of 22 digits is too large"),
+        (((X + Y) ** 100) ** 100, "too many terms when expanded"),
+        ((X + Y + 1) ** 3000, "too many terms when expanded"),
+        (sympy.Mul(sympy.Pow(3, 10**9, evaluate=False), X, evaluate=False), "power 1000000000 is too large"),
+        (sympy.oo * X, "must be rational, not infinite or undefined"),
+        (sympy.nan, "must be rational, not infinite or undefined"),
+        (sympy.Mul(0, sympy.Pow(0, -1, evaluate=False), evaluate=False), "is not a polynomial in x, y"),
+        ((X**2 - 1) / (X - 1), "is not a polynomial in x, y"),
+        (X + X**-1, "is not a polynomial in x, y"),
+        (sympy.Integer(3) ** 10**4 * sympy.sin(X), "a very long Mul is not a polynomial in x, y"),
+    ],
+)
+def test_from_sympy_refuses_at_once(expression, message):
+    with pytest.raises(ValueError, match=message):
+        Polynomial.from_sympy(expression, ["x", "y"])
+
+
+@pytest.mark.parametrize("given", [sympy.true, [X], X > 0])
+def test_from_sympy_refuses_what_is_no_expression(given):
+    with pytest.raises(TypeError, match="expected a SymPy expression, not"):
+        Polynomial.from_sympy(given, ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("text", "power", "message"),
+    [("x", 2**31, "too large"), ("3", 10**9, "too large"), ("x + y", 10**9, "too large"),
+     ("x + y + 1", 10**4, "may have more than 10000000 terms"), ("1/2*x", 10**5, "too large")],
+)  # fmt: skip
+def test_powers_that_are_too_large_are_refused_at_once(text, power, message):
+    with pytest.raises(ValueError, match=message):
+        poly(text, ["x", "y"]) ** power
+
+
+def test_powers_of_ordinary_size_are_made():
+    assert (poly("x", ["x"]) ** 2**26).degree == 2**26 and (poly("-x", ["x"]) ** (2**31 - 1)).degree == 2**31 - 1
+    assert len(poly("x + y", ["x", "y"]) ** 300) == 301 and poly("0", ["x"]) ** 10**9 == 0
+    assert poly("3", ["x"]) ** 40000 == 3**40000
 
 
 def test_from_sympy_rejects_names():

@@ -1,6 +1,6 @@
 """Program-level certificates: true ones are verified, by evaluation that agrees with the engine's; forged ones never.
 
-The verifier's rule of shapes is compared with exact identities; its evaluation with ``clexact.lie.values_at``.
+The verifier's rule of shapes is compared with exact identities; its evaluation with ``clexact.lie.closure.values_at``.
 """
 
 import copy
@@ -23,16 +23,17 @@ from oracles import random_net
 from test_symmetry import COMPLETE, OTHERS
 
 import clexact
-from clexact import cli, concatenate, models
-from clexact import program_certificate as pc
-from clexact import program_verifier as pv
-from clexact.certificate import Certificate
-from clexact.echelon import Echelon
-from clexact.fields import lie_derivatives
-from clexact.lie import values_at
-from clexact.linalg import flint_rank
-from clexact.polynomial import Polynomial
-from clexact.program import Degrees
+from clexact import concatenate, models
+from clexact.algebra.echelon import Echelon
+from clexact.algebra.fields import lie_derivatives
+from clexact.algebra.linalg import flint_rank
+from clexact.algebra.polynomial import Polynomial
+from clexact.cli import main as cli
+from clexact.lie.closure import values_at
+from clexact.programs.program import Degrees
+from clexact.proofs import program_certificate as pc
+from clexact.proofs import program_verifier as pv
+from clexact.proofs.certificate import Certificate
 
 PRIME = 4194301
 MODELS = {
@@ -135,7 +136,7 @@ def test_the_evaluation_agrees_with_the_engine(name, density):
 
 
 def assert_same_values(flow, draws, density):
-    """Of the verifier and of ``clexact.lie.values_at``, on random members of depth 0, 1, 2 at a random point."""
+    """Of the verifier and of ``values_at``, on random members of depth 0, 1, 2 at a random point."""
     program = pc._program(flow)
     assert (program.theta.starts[-1], program.seed.starts[-1]) == (flow.dimension, flow.seed_size)
 

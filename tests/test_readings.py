@@ -23,10 +23,10 @@ from oracles import (
 )
 
 import clexact
-from clexact.dynamics import gradient_flow
-from clexact.flow import FieldsFlow
-from clexact.jets import Jets
-from clexact.lie import bracket_values, values_at
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import FieldsFlow
+from clexact.lie.closure import bracket_values, values_at
+from clexact.programs.jets import Jets
 
 PRIMES = [65537, 2**22 - 3, 2**31 - 1, 2**61 - 1]
 FEW = settings(max_examples=30, deadline=None, derandomize=True)
@@ -146,7 +146,7 @@ def test_batches_do_not_change_values(p, monkeypatch):
     rng, flow = random.Random(1), gradient_flow(clexact.models.relu([2, 3, 2], bias=True))
     seeds, point = words(rng, (2, 7, flow.seed_size), p), words(rng, (flow.dimension,), p)
     whole = values_at(flow, seeds, point, p)
-    monkeypatch.setattr("clexact.lie.MEMORY", 1)
+    monkeypatch.setattr("clexact.lie.closure.MEMORY", 1)
     assert whole.tolist() == values_at(flow, seeds, point, p).tolist()
 
 

@@ -11,7 +11,8 @@ from textwrap import dedent
 
 import pytest
 
-from clexact import cli, models
+from clexact import models
+from clexact.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

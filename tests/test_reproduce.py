@@ -20,16 +20,18 @@ import pytest
 from rich.console import Console
 
 import clexact
-from clexact import claims, cli, models, reproduce_command
-from clexact.certificate import Verdict, VerdictStatus
+from clexact import claims, models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims import linear, maps, maths, pictures, report, store
 from clexact.claims.checks import counted, lawful
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Budget, Grid, layers, single, weights
 from clexact.claims.judge import judge
 from clexact.claims.record import Record, record_of
-from clexact.polynomial import Polynomial
-from clexact.provenance import engine
+from clexact.cli import main as cli
+from clexact.cli import reproduce as reproduce_command
+from clexact.proofs.certificate import Verdict, VerdictStatus
+from clexact.support.provenance import engine
 from clexact.sweeps.certified import certified
 
 ROOT = Path(__file__).parent.parent
@@ -348,6 +350,15 @@ def test_unwritable_folders_are_refused_before_any_work(planted, capsys, place):
     Path("file").write_text("")
     status, out, err = run(capsys, "--out", place)
     assert status == 2 and not out and err.startswith("clexact reproduce: error: cannot open") and not planted.runs
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md"])
+def test_a_report_that_cannot_be_written_is_known_before(planted, capsys, name):
+    """A folder stands in its place: nothing is checked."""
+    Path("reproduction", name).mkdir(parents=True)
+    status, out, err = run(capsys)
+    said = f"clexact reproduce: error: cannot open 'reproduction/{name}': Is a directory.\n"
+    assert (status, out, err) == (2, "", said) and not planted.runs
 
 
 def test_json_has_all_findings(planted, capsys):

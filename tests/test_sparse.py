@@ -13,15 +13,16 @@ from reference import naive_rank
 import clexact
 from clexact import functions, models
 from clexact._kernels.sparse import SparseForm
-from clexact.draws import Draws
-from clexact.echelon import Echelon
-from clexact.flow import pack_laws
-from clexact.laws import independent, laws_from_dicts, proposed_laws, sparse_independent
-from clexact.lie import nested_bracket, values_at
-from clexact.polynomial import display_key
-from clexact.sparse import SparseGrowth, supports, wrapped_diagonal
-from clexact.sparsejets import Part, SparseJets
-from clexact.symmetry import _size_and_step
+from clexact.algebra.draws import Draws
+from clexact.algebra.echelon import Echelon
+from clexact.algebra.polynomial import display_key
+from clexact.flows.flow import pack_laws
+from clexact.laws.polynomial_laws import laws_from_dicts, proposed_laws
+from clexact.laws.result import independent, sparse_independent
+from clexact.lie.closure import nested_bracket, values_at
+from clexact.lie.sparse_witnesses import SparseGrowth, supports, wrapped_diagonal
+from clexact.programs.sparse_jets import Part, SparseJets
+from clexact.symmetry.groups import _size_and_step
 
 P = 4194301
 
@@ -170,9 +171,9 @@ def counts(monkeypatch):
     """The count with sparse witnesses tried at any size, and the one with dense ones."""
 
     def both(flow):
-        monkeypatch.setattr(sys.modules["clexact.certify"], "SPARSE_FROM", 0)
+        monkeypatch.setattr(sys.modules["clexact.counting.certify"], "SPARSE_FROM", 0)
         sparse = clexact.certify(flow, seed=3)
-        monkeypatch.setattr(sys.modules["clexact.certify"], "SPARSE_FROM", 10**9)
+        monkeypatch.setattr(sys.modules["clexact.counting.certify"], "SPARSE_FROM", 10**9)
         return sparse, clexact.certify(flow, seed=3)
 
     return both

@@ -3,8 +3,8 @@
 import pytest
 
 import clexact
-from clexact.certificate import VerdictStatus, verify
-from clexact.cli import run
+from clexact.cli.main import run
+from clexact.proofs.certificate import VerdictStatus, verify
 
 LINEAR = clexact.gradient_flow(clexact.models.linear([4, 3, 5]))
 OWN = clexact.gradient_flow(clexact.Model({"u": (2,)}, {"x": (2,)}, lambda u, x: (u * x).sum() ** 2, name="mine"))

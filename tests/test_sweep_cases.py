@@ -20,15 +20,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import clexact
-from clexact import cli, models, provenance
+from clexact import models
 from clexact.claims import batches
-from clexact.limits import limits
+from clexact.cli import main as cli
 from clexact.models.dimension import COUNTS, parameter_count
+from clexact.support import provenance
+from clexact.support.limits import limits
+from clexact.support.threads import thread_count
 from clexact.sweeps.case import KEYS, Case
 from clexact.sweeps.certified import DONE, FAILED, STOPPED, Budget, certified, died
 from clexact.sweeps.condition import Condition
 from clexact.sweeps.spec import Spec, dry_run, examples, parse_spec, read_spec, spec_of
-from clexact.threads import thread_count
 
 ENGINE = provenance.engine()
 ROTATION = "x' = y\ny' = -x\n"
@@ -120,7 +122,7 @@ def test_keys_are_of_the_content_and_the_engine():
     """The same content has one key, however it is said; all else another."""
     same = [
         Case.of("relu", 2, 2, 2),
-        Case.of("relu", 2, 2, 2, bias=False, slope=0, weight_decay=0, degree=2, max_depth=8, loss="full"),
+        Case.of("relu", 2, 2, 2, bias=False, slope=0, weight_decay=0, degree=2, max_depth=None, loss="full"),
         Case.from_dict({"sizes": [2, 2, 2], "family": "relu", "flow": "gradient", "slope": "0/5"}),
     ]
     other = [
@@ -314,7 +316,7 @@ def test_a_case_that_needs_more_memory_than_allowed_is_not_started():
 
 def test_certificates_that_are_not_kept_have_a_note(monkeypatch):
     """One that is too large, and one whose fields cannot be listed; the bounds are there."""
-    module = sys.modules["clexact.certificate"]
+    module = sys.modules["clexact.proofs.certificate"]
     case = Case.of("linear", 3, 3, 3, flow="momentum")
     monkeypatch.setattr(sys.modules["clexact.sweeps.certified"], "MIB", 100)
     large = certified(case, Budget(certificate_mebibytes=1), ENGINE)
@@ -347,7 +349,8 @@ def test_another_engine_is_refused():
 def test_one_thread_is_used_and_the_number_restored():
     """Inside one, after as before."""
     clexact.set_threads(3)
-    body = "from clexact.threads import thread_count\nassert thread_count() == 1\nreturn clexact.models.linear([2, 2])"
+    count = "from clexact.support.threads import thread_count\nassert thread_count() == 1\n"
+    body = f"{count}return clexact.models.linear([2, 2])"
     try:
         row = certified(python_case(body), Budget(), ENGINE)
         assert row.status == DONE, row.failure

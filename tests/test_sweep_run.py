@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 import clexact
-from clexact.certificate import verify
-from clexact.cli import run
+from clexact.cli.main import run
+from clexact.proofs.certificate import verify
 from clexact.sweeps import execute, sandbox, spec
 from clexact.sweeps import sweep as module
 from clexact.sweeps.case import Case

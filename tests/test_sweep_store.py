@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from store_faults import BUDGET, ENGINE, key, row
 
-from clexact import cli
-from clexact.certificate import VerdictStatus
-from clexact.provenance import engine
+from clexact.cli import main as cli
+from clexact.proofs.certificate import VerdictStatus
+from clexact.support.provenance import engine
 from clexact.sweeps import leases
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import Budget, Row, certified

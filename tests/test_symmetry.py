@@ -23,8 +23,8 @@ from oracles import (
 )
 
 import clexact
-from clexact import symmetry
-from clexact.laws import proposed_laws
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.symmetry import groups as symmetry
 
 
 def net(parameters, probes, output):
@@ -332,10 +332,10 @@ def test_relu_laws_are_one_for_each_unit():
 
 def test_large_networks_need_no_expansion():
     """A network of 10^4 parameters and more: each law checked against random members modulo a prime."""
-    from clexact.draws import Draws
-    from clexact.laws import independent
-    from clexact.lie import values_at
-    from clexact.linalg import matmul
+    from clexact.algebra.draws import Draws
+    from clexact.algebra.linalg import matmul
+    from clexact.laws.result import independent
+    from clexact.lie.closure import values_at
 
     flow = clexact.gradient_flow(clexact.models.relu([40, 30, 20, 40], bias=True))
     draws, p = Draws(5), 2**31 - 1

@@ -24,9 +24,9 @@ from reference import (
     sparse_polynomials,
 )
 
-from clexact import terms as module
-from clexact.polynomial import Polynomial
-from clexact.terms import (
+from clexact.algebra import terms as module
+from clexact.algebra.polynomial import Polynomial
+from clexact.algebra.terms import (
     EMPTY,
     INT64_MAX,
     Terms,

@@ -1,6 +1,7 @@
 """Laws of PyTorch modules: true ones only, all of the patterns that are read, and what an optimizer does to them."""
 
 import copy
+import pickle
 import random
 from fractions import Fraction
 from functools import partial
@@ -12,11 +13,28 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import Linear
-from torch_modules import CASES, GPT, SIZES, Made, ResNet18, case, hooked, pair, seeded
+from torch.nn import functional as F  # noqa: N812
+from torch_modules import (
+    CASES,
+    GPT,
+    SIZES,
+    Llama,
+    Made,
+    ResNet18,
+    both,
+    case,
+    heads,
+    hooked,
+    pair,
+    parameter,
+    residual,
+    seeded,
+)
 
 import clexact
 from clexact import models
-from clexact.torch import Status, Term, View, check, laws
+from clexact.torch import ModuleLaw, Status, Term, View, check, counting, laws, rules, shifts
+from clexact.torch.failures import RuleFailedWarning
 from clexact.torch.grading import matching
 
 EXACT = 1e-12  # relative, in float64
@@ -31,7 +49,21 @@ def draw(*shape, seed=0):
 
 
 def contradicted(found):
-    return [part for part in found.uncovered if "contradicts" in part.reason]
+    return [why for _, why in found.disputed if "contradicts" in why]
+
+
+def rank(found, module, seed=0):
+    """The rank of the gradients of all laws at a random point, by autograd and singular values."""
+    names = [name for name, _ in module.named_parameters()]
+    point = tuple(draw(*p.shape, seed=seed + n).double() for n, p in enumerate(module.parameters()))
+
+    def values(*parameters):
+        return torch.cat([law.value(dict(zip(names, parameters, strict=True))).reshape(-1) for law in found])
+
+    if not len(found):
+        return 0
+    parts = torch.autograd.functional.jacobian(values, point)
+    return int(torch.linalg.matrix_rank(torch.cat([part.flatten(1) for part in parts], 1)))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -41,8 +73,10 @@ def test_only_true_laws(name):
     found = laws(module, example, certify=False)
     numbers = [sum(law.count for law in found if law.degree == degree) for degree in (2, 1)]
     assert numbers == [quadratic, linear], str(found)
-    assert not contradicted(found)
+    assert not found.disputed
     assert all(residual < EXACT for residual in check(module, example, found, seed=5).values())
+    assert found.count == found.independent.most == rank(found, module)
+    assert all(law.count == rank([law], module) for law in found)
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -67,7 +101,213 @@ def test_a_wrong_law_is_seen(name):
 def test_a_hook_on_a_node_of_the_graph_is_refuted():
     """It cannot be read; the module's own gradient contradicts the law."""
     found = laws(seeded(lambda: pair(hooked)), draw(5, 3))
-    assert not len(found) and contradicted(found)
+    ((law, why),) = found.disputed
+    assert not len(found) and not found.count and "contradicts" in why and "tolerance 1.0e-09" in why
+    assert "1 more law disputed" in found.headline and f"DISPUTED, {law.name}: {law.formula}" in str(found)
+    assert "disputed" in found._repr_html_()
+
+
+def in_float32(m, x):
+    """As GPT-Neo does it: whatever the module's type, the scores and their softmax are in float32."""
+    q, k, v = m.q(x), m.k(x), m.v(x)
+    return m.o((q.float() @ k.float().mT).softmax(-1).to(v.dtype) @ v)
+
+
+def test_a_cast_to_float32_does_not_contradict_a_law():
+    """The rounding of the lowest precision met on the way is allowed for; a wrong law is still seen."""
+    module, example = seeded(lambda: Made(in_float32, **heads())), draw(2, 4, 8)
+    found = laws(module, example, certify=False)
+    assert found.count == 36 + 36 + 8 and not found.disputed
+    assert any("float64, with float32 on the way" in note for note in found.notes)
+    assert max(check(module, example, found).values()) > 1e-9
+    hooks = seeded(
+        lambda: Made(lambda m, x: m.b(hooked(m, m.a(x).float().to(x.dtype))), a=Linear(3, 4), b=Linear(4, 2))
+    )
+    assert "tolerance 1.2e-04 (float32)" in laws(hooks, draw(5, 3), certify=False).disputed[0][1]
+
+
+def test_nothing_is_contradicted_in_few_bits():
+    module = seeded(lambda: pair(lambda m, h: h.bfloat16().to(h.dtype)))
+    found = laws(module, draw(5, 3), certify=False)
+    assert found.count == 10 and any("bfloat16 on the way: the numerical check says nothing" in n for n in found.notes)
+
+
+# -- how many ---------------------------------------------------------------------------------------------------------
+
+
+def product(m, x):
+    return ((m.u @ m.v.T) * m.a).sum() * x.sum()
+
+
+def rank_one_terms(m, x):
+    return torch.einsum("ir,jr,kr->ijk", m.a, m.b, m.c) * x.sum()
+
+
+def tucker(m, x):
+    return torch.einsum("abc,ia,jb,kc->ijk", m.g, m.a, m.b, m.c) * x.sum()
+
+
+def edges(m, x):
+    """Functions of one variable on the edges, as in a KAN."""
+    return torch.einsum("bik,oik->bo", torch.stack([x, x**2, x.sin()], -1), m.c * m.s[..., None])
+
+
+OVERLAPPING = {
+    "product": (lambda: Made(product, u=parameter(3, 2), v=parameter(4, 2), a=parameter(3, 4)), 4, 5),
+    "tensor of rank 3": (lambda: Made(rank_one_terms, a=parameter(4, 3), b=parameter(5, 3), c=parameter(6, 3)), 6, 8),
+    "tucker": (
+        lambda: Made(tucker, g=parameter(2, 2, 2), a=parameter(4, 2), b=parameter(5, 2), c=parameter(6, 2)), 4, 6),
+    "edges": (lambda: Made(edges, c=parameter(4, 3, 3), s=parameter(4, 3)), 3, 4),
+    "weight norm": (lambda: nn.utils.parametrizations.weight_norm(Linear(3, 4, bias=False)), 4, 5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OVERLAPPING)
+def test_dependent_laws_are_counted_once(name):
+    make, count, total = OVERLAPPING[name]
+    module = seeded(make)
+    found = laws(module, draw(5, 3), certify=False)
+    assert sum(law.count for law in found) == total and all(law.count == rank([law], module) for law in found)
+    assert found.count == found.independent.most == rank(found, module) == count
+    assert f"{count} independent conserved numbers" in str(found) and f"have {total} in all" in found._repr_html_()
+
+
+def test_too_many_to_eliminate(monkeypatch):
+    """Then what is proved is said, and what it is at most."""
+    module = seeded(OVERLAPPING["weight norm"][0])
+    monkeypatch.setattr(counting, "MOST_WORK", 0)
+    found = laws(module, draw(5, 3), certify=False)
+    assert (found.count, found.independent.most) == (4, 5)
+    assert "at least 4 and at most 5 independent conserved numbers" in found.headline
+    assert "too many for their independence to be certified" in found.headline
+
+
+@pytest.mark.parametrize("work", [None, 0])
+def test_wide_layers_without_gates(work, monkeypatch):
+    """Their laws touch each other's entries; where elimination at a random point takes long, at one of few entries."""
+    module = seeded(lambda: nn.Sequential(Linear(2, 6), Linear(6, 6), Linear(6, 5), Linear(5, 2)))
+    if work is not None:
+        monkeypatch.setattr(counting, "MOST_WORK", work)
+    found = laws(module, draw(5, 2), certify=False)
+    assert found.count == found.independent.most == rank(found, module) == 21 + 21 + 15
+
+
+@pytest.mark.parametrize(
+    ("index", "count"), [((0, 1, 2, 3), 2), ((0, 1, 1, 2), 2), ((0, 1, 0, 1), 1), ((0, 0, 1, 2), 2)]
+)
+def test_entries_held_twice(index, count):
+    view = View((2, 2), (0,), None, None, index=index)
+    law = ModuleLaw("w", "w", "scale", (Term("w", 1, view),), (2,), 0, Status.SYMMETRY, "", "")
+    assert counting.independent([law], {"w": (4,)}) == counting.Independent(count, count)
+    assert counting.disjoint(law, {"w": (4,)}) == (len(set(index)) == 4)
+
+
+def gram(name, *terms):
+    """A matrix law of square parameters: (parameter, coefficient, axis of the rows)."""
+    each = tuple(Term(parameter, c, View((3, 3), (), unit)) for parameter, c, unit in terms)
+    return ModuleLaw(name, name, "gram", each, (3, 3), 0, Status.SYMMETRY, "", "")
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        [[("w", 1, 0), ("w", -1, 1)]],  # trace 0
+        [[("w", 1, 0), ("v", -1, 1)], [("v", 1, 0), ("w", -1, 1)]],  # the traces are opposite
+        [[("w", 1, 0), ("v", -1, 1)], [("v", 1, 1), ("u", -1, 0)], [("u", 1, 0), ("w", -1, 0)]],
+        [[("w", 1, 0), ("v", -1, 1)], [("v", 1, 0), ("u", -1, 1)]],
+    ],
+)
+@pytest.mark.parametrize("work", [None, 0])
+def test_matrix_laws_that_share_parameters(chosen, work, monkeypatch):
+    module = Made(None, **{name: parameter(3, 3) for name in "uvw"})
+    found = [gram(str(n), *terms) for n, terms in enumerate(chosen)]
+    if work is not None:
+        monkeypatch.setattr(counting, "MOST_WORK", work)
+    counted = counting.independent(found, dict.fromkeys("uvw", (3, 3)))
+    true = rank(found, module)
+    assert counted.count <= true <= counted.most and (work == 0 or counted.count == counted.most)
+    assert counting.disjoint(found[0], dict.fromkeys("uvw", (3, 3))) == (len(chosen) > 1)
+
+
+def test_what_is_certified_is_of_the_block():
+    """With one input the gates that open are fewer than all, so the module may have more laws than its block."""
+    found = laws(nn.Sequential(Linear(1, 4, bias=False), nn.ReLU(), Linear(4, 2, bias=False)), draw(5, 1))
+    assert found[0].evidence.startswith("of the block alone, with free gates and free inputs: exactly 1 law")
+    assert found[0].evidence.endswith("whether the module has others is not certified")
+    assert found.headline.endswith(
+        "1 of 1 block, each taken alone with free gates and inputs, is certified to have no others; "
+        "whether the module has others is not"
+    )
+
+
+def test_a_weight_used_twice_is_no_block_of_two():
+    """The writer and the reader of a recurrent layer are one parameter: the block of two says nothing of it."""
+    module, example, _, _ = case("recurrent")
+    (block,) = laws(module, example).blocks
+    assert not block.complete and block.status is Status.SYMMETRY
+
+
+# -- how they are written ---------------------------------------------------------------------------------------------
+
+
+def written_value(formula, parameters):
+    """The value of a matrix law from its formula alone: of all matrices of a stack."""
+    formula, each, _ = formula.partition(" for each h")
+    total, _, where = formula.partition(" where ")
+    named = dict(part.split(" = ") for part in where.split("; ") if part)
+    values, h = [], 0
+    while True:
+        try:
+            matrices = {name: read_matrix(expression, parameters, h) for name, expression in named.items()}
+        except IndexError:
+            return torch.stack(values)
+        values.append(evaluated(total, matrices, parameters))
+        if not each:
+            return values[0]
+        h += 1
+
+
+def read_matrix(expression, parameters, h):
+    """A parameter, and what torch makes of it."""
+    name = max((name for name in parameters if expression.startswith(name)), key=len)
+    value = eval(f"p{expression[len(name) :]}", {"p": parameters[name], "h": h})
+    return value[:, None] if value.ndim == 1 else value
+
+
+def evaluated(total, matrices, parameters):
+    value = 0
+    for part in f"+ {total}".replace("- ", "|- ").replace("+ ", "|+ ").split("|")[1:]:
+        sign, first, second = part.split()[0], part.split()[-2], part.split()[-1]
+        a, b = (
+            (matrices[f] if f in matrices else read_matrix(f, parameters, 0))
+            for f in map(untransposed, (first, second))
+        )
+        product = (a.T if first.endswith("^T") else a) @ (b.T if second.endswith("^T") else b)
+        value = value + (product if sign == "+" else -product)
+    return value
+
+
+def untransposed(name):
+    return name.removesuffix("^T")
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, quadratic, _) in CASES.items() if quadratic])
+def test_the_formula_of_a_matrix_law_can_be_multiplied(name):
+    module, example, _, _ = case(name)
+    parameters = {key: p.detach().double() for key, p in module.named_parameters()}
+    for law in laws(module, example, certify=False):
+        if law.kind == "gram" and "..." not in law.formula:
+            assert torch.allclose(written_value(law.formula, parameters), law.value(parameters))
+
+
+def test_formulas_say_which_side_is_transposed():
+    found = laws(nn.Sequential(Linear(3, 4), Linear(4, 2)), draw(5, 3), certify=False)
+    assert found[0].formula == "0.weight 0.weight^T + 0.bias 0.bias^T - 1.weight^T 1.weight"
+    assert found[0].latex.endswith(r"\text{1.weight}^\top\,\text{1.weight}")
+    convolutions = case("two convolutions")
+    assert laws(*convolutions[:2], certify=False)[0].formula == (
+        "P1 P1^T + 0.bias 0.bias^T - P2 P2^T where P1 = 0.weight.flatten(1); P2 = 1.weight.movedim(1, 0).flatten(1)"
+    )
 
 
 def test_resnet_18():
@@ -112,6 +352,24 @@ def test_gpt_2():
     assert all(name in names for law in found for name in law.parameters)
     assert any("gelu" in part.name and "no rescaling" in part.reason for part in found.uncovered)
     assert found.values(module)[heads[0].name].shape == (12, 64, 64)
+
+
+def test_deep_residual_networks():
+    """A stream has a path for every subset of the blocks: 2^40 of them."""
+    module = seeded(lambda: residual(40))
+    stream, *inner = laws(module, draw(5, 3))
+    assert stream.kind == "gram" and stream.count == 10 and len(stream.terms) == 2 + 40 * 3 + 1
+    assert [law.count for law in inner] == [3] * 40
+    assert "4 units without gates, 164 (in 82 parts) columns in, 122 (in 41 parts) out" in stream.evidence
+    deeper = laws(seeded(lambda: residual(60)), draw(5, 3))[0]
+    assert deeper.status is Status.CERTIFIED_SMALLER and "32 (in 16 parts) out" in deeper.evidence
+
+
+def test_a_deep_llama():
+    module = seeded(lambda: Llama(12))
+    found = laws(module, torch.tensor([[1, 4, 2, 0]]), loss="cross_entropy", class_axis=2, certify=False)
+    each = 16 + 4 + 20 + 16 + 48  # norm, planes of the key heads, values and output, norm, SwiGLU
+    assert found.count == found.independent.most == 12 * each + 16 + 16 and not found.disputed
 
 
 def test_a_small_gpt_in_float64():
@@ -340,10 +598,101 @@ def test_an_unsupported_layer_leaves_the_laws_of_the_rest():
     assert {"softplus in 3", "hardtanh in 5"} <= {part.name for part in found.uncovered}
 
 
+def fails(*_):
+    raise KeyError("no such factor")
+
+
+@pytest.mark.parametrize(
+    ("rules", "name", "stopped"),
+    [(rules.RULES, "relu", {"0 -> 2"}),
+     (shifts.PASSING, "linear", {"2.weight: sums over axis 0", "2.bias: sums over axis 0"})],
+)  # fmt: skip
+def test_a_rule_that_fails_is_told(rules, name, stopped, monkeypatch):
+    """It lets nothing pass, and it is no operation without a rule; with warnings as errors, as here, it raises."""
+    every = {law.name for law in laws(mlp(), draw(5, 3), loss="cross_entropy", certify=False)}
+    monkeypatch.setitem(rules, name, fails)
+    with pytest.raises(RuleFailedWarning, match=f"the rule for {name} failed: KeyError: 'no such factor'"):
+        laws(mlp(), draw(5, 3), loss="cross_entropy", certify=False)
+    with pytest.warns(RuleFailedWarning):
+        found = laws(mlp(), draw(5, 3), loss="cross_entropy", certify=False)
+    assert {law.name for law in found} == every - stopped
+    (said,) = [part.reason for part in found.uncovered if part.name == name]
+    assert said.startswith("clexact's rule failed (KeyError: 'no such factor'), so nothing is claimed")
+
+
+def test_arguments_that_a_rule_does_not_cover():
+    module, example, _, _ = case("padding index")
+    assert any("does not cover its arguments" in part.reason for part in laws(module, example).uncovered)
+
+
+ODD = {
+    "attention to itself": lambda m, x: m.b(F.scaled_dot_product_attention(m.a(x), m.a(x), m.a(x))),
+    "one tensor": lambda m, x: (lambda h: m.b(F.scaled_dot_product_attention(h, h, h)))(m.a(x)),
+    "a number": lambda m, x: m.b(m.a(x))[0] @ m.a(x)[0, :2],
+    "detached in place": lambda m, x: m.b(m.a(x).clone().detach_() * m.a(x)),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_no_rule_fails(name, loss):
+    found = laws(seeded(lambda: both(ODD[name])), draw(5, 3), loss=loss, certify=False)
+    assert not found.disputed and not any("please report" in part.reason for part in found.uncovered)
+
+
 @pytest.mark.parametrize("wrap", [partial(torch.compile, backend="eager"), nn.DataParallel])
 def test_wrapped_modules(wrap):
     module = mlp()
-    assert laws(wrap(module), draw(5, 3), certify=False)[0].parameters == ("0.weight", "0.bias", "2.weight")
+    found = laws(wrap(module), draw(5, 3), certify=False)
+    assert found[0].parameters == ("0.weight", "0.bias", "2.weight")
+    assert torch.equal(found.values(wrap(module))["0 -> 2"], found.values(module)["0 -> 2"])
+    assert check(wrap(module), draw(5, 3), found) == check(module, draw(5, 3), found)
+
+
+def test_check_of_other_modules():
+    found = laws(mlp(), draw(5, 3), certify=False)
+    with pytest.raises(ValueError, match=r"a law speaks of the parameter '0\.weight', which the module does not have"):
+        check(pair(lambda m, h: h), draw(5, 3), found)
+    frozen = mlp()
+    frozen[0].requires_grad_(False)
+    assert check(frozen, draw(5, 3), found)["0 -> 2"] > 1e-3  # what is frozen does not move
+
+
+def test_copies_and_pickles():
+    """The laws and all that is said of them, those that nearly hold too."""
+    module, example, _, _ = case("layer norm")
+    found = laws(module, example, certify=False)
+    for other in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert str(other) == str(found) and other.approximate == found.approximate and len(found.approximate)
+        assert other.count == found.count and other.laws == found.laws
+
+
+class DynamicCache:
+    """As that of Hugging Face: torch.export does not know it."""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda y: (y, DynamicCache()),
+        lambda y: {"logits": y, "past_key_values": DynamicCache()},
+        lambda y: {"logits": y, "past_key_values": ((y, y),)},
+    ],
+)
+def test_a_cache_in_the_output(answer):
+    def decode(m, x, use_cache=True):
+        y = m.b(torch.relu(m.a(x)))
+        return answer(y) if use_cache else (y,)
+
+    module = both(decode)
+    ((name, reason),) = [(part.name, part.reason) for part in laws(module, draw(5, 3)).uncovered]
+    assert name == "the whole module" and "put use_cache=False among the arguments" in reason
+    assert laws(module, (draw(5, 3), False), certify=False).count == 4
+
+
+def test_an_output_of_another_kind():
+    module = both(lambda m, x: (m.a(x), random.Random()))
+    assert "its output holds a Random, which is no tensor" in laws(module, draw(5, 3)).uncovered[0].reason
 
 
 def test_inputs_of_several_kinds():
@@ -394,7 +743,9 @@ def test_laws_rejects_options(options, error, said):
 
 def test_shown():
     found = laws(mlp(), draw(5, 3), loss="cross_entropy")
-    assert "9 conserved numbers in 3 laws of Sequential" in str(found) and "|0.weight|^2 + |0.bias|^2" in str(found)
+    assert "9 independent conserved numbers in 3 laws of Sequential" in str(
+        found
+    ) and "|0.weight|^2 + |0.bias|^2" in str(found)
     assert "<table>" in found._repr_html_() and r"\|\text{0.weight}\|^2" in found._repr_latex_()
     frame = found.to_frame()
     assert list(frame["count"]) == [4, 4, 1] and frame["parameters"][0] == ("0.weight", "0.bias", "2.weight")

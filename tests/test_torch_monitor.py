@@ -664,6 +664,19 @@ def test_steps_that_a_scaler_skips_are_counted() -> None:
     assert "2 calls of step() came without a step of the optimizer" in monitor.report()
 
 
+def test_why_there_is_nothing_to_watch() -> None:
+    """Each reason once, as the laws say it; laws given by hand have none."""
+    net = nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 2))
+    with pytest.raises(ValueError, match=r"nothing to watch\. .*gelu is not homogeneous") as raised:
+        LawMonitor(net, example_input=torch.randn(5, 3))
+    assert str(raised.value).count("gelu is not homogeneous") == 1 and "0, 2: no law" in str(raised.value)
+    found = find.laws(net, torch.randn(5, 3))
+    with pytest.raises(ValueError, match="gelu is not homogeneous"):
+        LawMonitor(net, laws=found)
+    with pytest.raises(ValueError, match=r"there is nothing to watch\.$"):
+        LawMonitor(net, laws=[])
+
+
 def test_a_gradient_that_is_not_finite_but_not_used_predicts_nothing() -> None:
     loop = Loop(sgd(), blind=True)
     loop.run(3)
@@ -682,6 +695,54 @@ def test_wrapped_modules_are_unwrapped(wrap: Callable[[nn.Module], nn.Module]) -
     assert isinstance(monitor.module, nn.Sequential)
     assert monitor.diagnose() == ()
     np.testing.assert_array_equal(monitor.history().values, Loop(sgd()).run(5).history().values)
+
+
+class AcceleratedOptimizer(torch.optim.Optimizer):
+    """As that of Accelerate: a shell that torch's own constructor never sees."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def step(self, closure: Any = None) -> None:
+        self.optimizer.step(closure)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.optimizer.zero_grad(set_to_none)
+
+
+class Lookahead(torch.optim.Optimizer):
+    """A shell that steps in its own way."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+
+
+def test_a_wrapper_that_is_not_known_is_refused() -> None:
+    net = network()
+    optimizer = Lookahead(torch.optim.SGD(net.parameters(), RATE))
+    for make in (
+        lambda: LawMonitor(net, optimizer, laws=network_laws()),
+        lambda: find.laws(net, data()[0], optimizer=optimizer),
+    ):
+        with pytest.raises(TypeError, match="Lookahead wraps an optimizer in a way that is not known"):
+            make()
+
+
+@pytest.mark.parametrize("attached", [False, True])
+def test_the_optimizer_of_accelerate_is_unwrapped(attached: bool) -> None:
+    net = network()
+    optimizer = AcceleratedOptimizer(torch.optim.SGD(net.parameters(), RATE))
+    make = LawMonitor.attach if attached else LawMonitor
+    monitor = make(net, optimizer, laws=network_laws())
+    inputs, targets = data()
+    for _ in range(5):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(inputs), targets).backward()
+        optimizer.step()
+        if not attached:
+            monitor.step()
+    assert monitor.count == 5 and monitor.diagnose() == () and monitor.evidence().optimizer == "SGD"
+    assert "eta^2 h(gradient)" in find.laws(net, inputs, optimizer=optimizer, certify=False)[0].reason
 
 
 def test_memory_in_another_order_changes_nothing() -> None:

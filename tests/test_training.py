@@ -18,10 +18,10 @@ from scipy.special import erf, j1
 
 import clexact
 from clexact import functions, models
-from clexact.draws import Draws
-from clexact.forms import Form, Law
+from clexact.algebra.draws import Draws
+from clexact.algebra.polynomial import Polynomial
+from clexact.laws.logarithmic import Form, Law
 from clexact.models import FAMILIES
-from clexact.polynomial import Polynomial
 from clexact.training import (
     CROSS_ENTROPY,
     GD,

@@ -9,11 +9,11 @@ import sympy
 
 import clexact
 from clexact import models
-from clexact import program_certificate as pc
-from clexact import program_verifier as pv
-from clexact.certificate import Certificate, VerdictStatus, verify
 from clexact.functions import exp, gelu, reciprocal, softmax, tanh
-from clexact.opaque import OpaqueJets
+from clexact.programs.opaque import OpaqueJets
+from clexact.proofs import program_certificate as pc
+from clexact.proofs import program_verifier as pv
+from clexact.proofs.certificate import Certificate, VerdictStatus, verify
 
 FLOWS = {
     "tanh": clexact.gradient_flow(models.tanh(2, 2, 2, order=1)),
@@ -148,7 +148,7 @@ def source(flow):
     return pv.Program(pc.written_model(flow) | {"source": pc.written_program(flow.model.program)}, "source")
 
 
-class Flow(clexact.flow.GradientFlow):
+class Flow(clexact.flows.flow.GradientFlow):
     """The flow of a program that is never expanded."""
 
     def __init__(self, model):
@@ -161,7 +161,7 @@ class Flow(clexact.flow.GradientFlow):
 @pytest.mark.parametrize("seed", range(5))
 def test_verifier_and_engine_agree_on_opaque_functions(monkeypatch, name, seed):
     """Two codes, sparse and dense, with the same values of the functions."""
-    flow, rng, ring = Flow(network(name)), random.Random(seed), OpaqueJets(PRIME, clexact.draws.Draws(seed))
+    flow, rng, ring = Flow(network(name)), random.Random(seed), OpaqueJets(PRIME, clexact.algebra.draws.Draws(seed))
 
     def value(self, name, u):
         if name == "reciprocal":

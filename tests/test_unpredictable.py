@@ -5,8 +5,8 @@ from math import prod
 import pytest
 
 import clexact
-from clexact.draws import Draws
-from clexact.lawcheck import LawStatus
+from clexact.algebra.draws import Draws
+from clexact.laws.check import LawStatus
 
 OF_SEED_0 = [Draws(0).prime(61), *(draws.prime(61) for draws in [Draws(0)] for _ in range(40))]
 M = prod({*OF_SEED_0})

@@ -98,6 +98,66 @@ class GPT(nn.Module):
         return self.lm_head(self.ln_f(x))
 
 
+class RootMeanSquare(nn.Module):
+    """The normalisation of Llama, in float32 whatever the type."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        wide = x.float()
+        return self.weight * (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-6)).to(x.dtype)
+
+
+class LlamaLayer(nn.Module):
+    """A layer of Llama: rotary positions, key heads shared by two query heads, SwiGLU."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads, self.n1, self.n2 = heads, RootMeanSquare(width), RootMeanSquare(width)
+        sizes = {"q": (1, 1), "k": (2, 1), "v": (2, 1), "o": (1, 1), "gate": (1, 3), "up": (1, 3)}
+        for name, (less, more) in sizes.items():
+            setattr(self, name, nn.Linear(width, more * width // less, bias=False))
+        self.down = nn.Linear(3 * width, width, bias=False)
+
+    def forward(self, x, cos, sin):
+        y = self.n1(x)
+        q, k, v = (layer(y).unflatten(2, (-1, x.shape[2] // self.heads)).transpose(1, 2) for layer in
+                   (self.q, self.k, self.v))  # fmt: skip
+        half = q.shape[-1] // 2
+        q, k = (z * cos + torch.cat([-z[..., half:], z[..., :half]], -1) * sin for z in (q, k))
+        k, v = (z[:, :, None].expand(-1, -1, 2, -1, -1).reshape(q.shape) for z in (k, v))
+        scores = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(-1, dtype=torch.float32).to(q.dtype)
+        x = x + self.o((scores @ v).transpose(1, 2).reshape(x.shape))
+        y = self.n2(x)
+        return x + self.down(F.silu(self.gate(y)) * self.up(y))
+
+
+class Llama(nn.Module):
+    """A decoder as Llama, on words."""
+
+    def __init__(self, layers, width=16, heads=4, words=11):
+        super().__init__()
+        self.words, self.head = nn.Embedding(words, width), nn.Linear(width, words, bias=False)
+        self.layers = nn.ModuleList(LlamaLayer(width, heads) for _ in range(layers))
+        self.norm = RootMeanSquare(width)
+        self.half = width // heads // 2
+
+    def forward(self, tokens):
+        x, place = self.words(tokens), torch.arange(tokens.shape[1])[:, None]
+        angle = (place * 0.1 ** torch.arange(self.half)).repeat(1, 2)
+        for layer in self.layers:
+            x = layer(x, angle.cos(), angle.sin())
+        return self.head(self.norm(x))
+
+
+def residual(blocks, width=4):
+    """A residual network: each block adds to the stream."""
+    parts = (Made(lambda m, x: x + m.b(F.relu(m.a(x))), a=Linear(width, 3), b=Linear(3, width)) for _ in range(blocks))
+    return nn.Sequential(Linear(3, width), *parts, Linear(width, 2))
+
+
 class Made(nn.Module):
     """A module of these parts with this forward function, called with the parts by name."""
 

@@ -10,30 +10,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from clexact import functions, models
-from clexact.boundary import Condition, boundary
-from clexact.certificate import Certificate, Verdict, VerdictStatus, verify
-from clexact.certify import Evidence, LawCount, certify
-from clexact.darboux import DarbouxPolynomials, darboux_polynomials
-from clexact.data import DataFields, Minimality, MinimalityStatus, data_fields, minimality
-from clexact.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
-from clexact.fields import VectorFields, bracket, lie_derivative
-from clexact.fit import fit
-from clexact.flow import Flow
-from clexact.forms import Form, Law
-from clexact.formula import Formula
-from clexact.grading import Grading, grading
-from clexact.lawcheck import LawCheck, LawStatus, check_law
-from clexact.laws import Completeness, ConservationLaws, polynomial_laws
-from clexact.lie import ClosureStatus, LieClosure, lie_closure
-from clexact.memory import MemoryLimitError
-from clexact.model import Model
-from clexact.orbit import Orbit, orbit_dimension
-from clexact.polynomial import Polynomial
-from clexact.program import concatenate
-from clexact.regions import TieError
-from clexact.relations import GeneralLaws, general_laws
-from clexact.threads import set_threads
-from clexact.version import __version__
+from clexact.algebra.field_grading import Grading, grading
+from clexact.algebra.fields import VectorFields, bracket, lie_derivative
+from clexact.algebra.polynomial import Polynomial
+from clexact.counting.certify import Evidence, LawCount, certify
+from clexact.counting.memory import MemoryLimitError
+from clexact.counting.minimality import DataFields, Minimality, MinimalityStatus, data_fields, minimality
+from clexact.counting.orbit import Orbit, orbit_dimension
+from clexact.flows.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
+from clexact.flows.flow import Flow
+from clexact.formulas.boundary import Condition, boundary
+from clexact.formulas.fit import fit
+from clexact.formulas.formula import Formula
+from clexact.laws.check import LawCheck, LawStatus, check_law
+from clexact.laws.darboux import DarbouxPolynomials, darboux_polynomials
+from clexact.laws.logarithmic import Form, Law
+from clexact.laws.polynomial_laws import polynomial_laws
+from clexact.laws.relations import GeneralLaws, general_laws
+from clexact.laws.result import Completeness, ConservationLaws
+from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
+from clexact.programs.model import Model
+from clexact.programs.network import TieError
+from clexact.programs.program import concatenate
+from clexact.proofs.certificate import Certificate, Verdict, VerdictStatus, verify
+from clexact.support.threads import set_threads
+from clexact.support.version import __version__
 
 if TYPE_CHECKING:
     from clexact.sweeps.case import Case
@@ -103,6 +104,11 @@ __all__ = [
 
 
 LAZY = {"Budget": "certified", "Case": "case", "Store": "store", "sweep": "sweep"}  # with their files of sweeps
+
+
+def __dir__() -> list[str]:
+    """The public names alone."""
+    return sorted([*__all__, "plot", "torch", "training"])
 
 
 def __getattr__(name: str) -> Any:

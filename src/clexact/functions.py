@@ -1,7 +1,7 @@
 """Functions for the output of a model that are not polynomial: piecewise ones and analytic ones.
 
 A piecewise linear function is linear near a generic point, with a local choice (on or off, which entry is largest)
-that becomes a probe. An analytic function enters by its Taylor coefficients (``taylor.py``).
+that becomes a probe. An analytic function enters by its Taylor coefficients (``programs/taylor.py``).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from itertools import count
 
 import numpy as np
 
-from clexact.polynomial import Number, exact
-from clexact.program import LEAVES, Array, Gate
+from clexact.algebra.polynomial import Number, exact
+from clexact.programs.program import LEAVES, Array, Gate
 
 
 def relu(z: Array, slope: Number = 0) -> Array:

@@ -8,14 +8,14 @@ from itertools import product
 import numpy as np
 
 from clexact import functions, models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import complete, counted, drawn_point, gram_laws, matrix, refined, same_span, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
-from clexact.dynamics import HeavyBall, gradient_flow, momentum_flow
-from clexact.flow import Flow
-from clexact.model import Model
-from clexact.polynomial import Polynomial
-from clexact.program import Array, concatenate
+from clexact.flows.dynamics import HeavyBall, gradient_flow, momentum_flow
+from clexact.flows.flow import Flow
+from clexact.programs.model import Model
+from clexact.programs.program import Array, concatenate
 
 ORDERS = (3, 5, 7, 9)  # of Taylor coefficients, until the bounds meet
 ROTATIONS = ((3, 4, 5), (5, 12, 13), (8, 15, 17), (20, 21, 29))  # (a, b, c): the plane turns by (a + ib)/c

@@ -13,19 +13,20 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from clexact import models
-from clexact.axes import random_sizes
-from clexact.certify import LawCount, certify
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Polynomial
+from clexact.algebra.terms import Terms, monomials_of_degree
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Size, cases
-from clexact.draws import Draws
-from clexact.dynamics import HeavyBall, gradient_flow, mirror_flow, momentum_flow
-from clexact.fields import VectorFields
-from clexact.flow import Flow
-from clexact.laws import ConservationLaws, independent, laws_from_dicts, polynomial_laws
-from clexact.lie import RANK_BITS
-from clexact.polynomial import Polynomial
-from clexact.symmetry import Law
-from clexact.terms import Terms, monomials_of_degree
+from clexact.counting.certify import LawCount, certify
+from clexact.flows.dynamics import HeavyBall, gradient_flow, mirror_flow, momentum_flow
+from clexact.flows.flow import Flow
+from clexact.formulas.grid_axes import random_sizes
+from clexact.laws.polynomial_laws import laws_from_dicts, polynomial_laws
+from clexact.laws.result import ConservationLaws, independent
+from clexact.lie.closure import RANK_BITS
+from clexact.symmetry.groups import Law
 
 FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields
 MOST_LISTED = 10_000  # terms of the fields that a certificate lists; a larger network has none here

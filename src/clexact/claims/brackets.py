@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from clexact import models
-from clexact.algebra import finite_algebra, independent_fields
-from clexact.certify import certify
+from clexact.algebra.draws import Draws
+from clexact.algebra.field_span import finite_algebra, independent_fields
+from clexact.algebra.fields import VectorFields, bracket, lie_derivative
+from clexact.algebra.linalg import rational_nullspace
+from clexact.algebra.polynomial import Number, Polynomial
 from clexact.claims import linear, relu
 from clexact.claims.batches import random_fields
 from clexact.claims.checks import drawn_point, filtered, identity
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases, factored, layers, weights
-from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields, bracket, lie_derivative
-from clexact.linalg import rational_nullspace
-from clexact.model import Model
-from clexact.polynomial import Number, Polynomial
+from clexact.counting.certify import certify
+from clexact.flows.dynamics import gradient_flow
+from clexact.programs.model import Model
 
 RANDOM = Grid(("D", "degree"), lambda size: size[0] + size[1] - 1, quick=4, full=6)
 GRID = Grid(

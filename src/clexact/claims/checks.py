@@ -13,19 +13,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.algebra import span_dimensions
-from clexact.certify import LawCount, certify
+from clexact.algebra.draws import Draws
+from clexact.algebra.field_span import span_dimensions
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import rational_rank
+from clexact.algebra.polynomial import Number, Polynomial
 from clexact.claims.claim import Check
-from clexact.draws import Draws
-from clexact.fields import VectorFields
-from clexact.flow import Flow, as_flow
-from clexact.forms import Law
-from clexact.lawcheck import check_law
-from clexact.laws import ConservationLaws, polynomial_laws
-from clexact.lie import MAX_ERROR, ClosureStatus, LieClosure, error_bits, lie_closure
-from clexact.linalg import rational_rank
-from clexact.model import entry_names
-from clexact.polynomial import Number, Polynomial
+from clexact.counting.certify import LawCount, certify
+from clexact.flows.flow import Flow, as_flow
+from clexact.laws.check import check_law
+from clexact.laws.logarithmic import Law
+from clexact.laws.polynomial_laws import polynomial_laws
+from clexact.laws.result import ConservationLaws
+from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
+from clexact.programs.model import entry_names
+from clexact.support.errors import MAX_ERROR, error_bits
 
 SHOWN = 6  # laws that a check carries
 HIGHEST, MOST_MONOMIALS = 4, 500  # degree and monomials up to which laws that are missing are searched

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from clexact.certify import LawCount
 from clexact.claims.grid import Grid, Size
+from clexact.counting.certify import LawCount
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ from math import prod
 import numpy as np
 
 from clexact import models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import complete, counted, gram_laws, matrix
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.claims.pieces import Activation, local_count, relu
-from clexact.data import data_fields, minimality
-from clexact.dynamics import gradient_flow
-from clexact.flow import Flow
-from clexact.model import Model
-from clexact.polynomial import Polynomial
+from clexact.counting.minimality import data_fields, minimality
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
+from clexact.programs.model import Model
 
 
 def flow(size: Size, axes: int = 1, rectified: bool = False) -> Flow:

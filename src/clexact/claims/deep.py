@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from clexact import models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import (
     POINT,
     compared,
@@ -20,9 +21,8 @@ from clexact.claims.checks import (
 )
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Size, layers, weights
-from clexact.dynamics import gradient_flow
-from clexact.flow import Flow
-from clexact.polynomial import Polynomial
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
 
 EDGES = (
     (2, 3, 1), (1, 3, 2), (2, 3, 2), (1, 4, 2, 1), (1, 2, 2, 1, 1), (1, 2, 1, 2, 1),

@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from clexact import models
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Number, Polynomial
 from clexact.claims.checks import at, dimension_of, drawn_point, identity, lawful, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases, factored, layers, weights
-from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.flow import Flow
-from clexact.laws import proposed_laws
-from clexact.model import Model
-from clexact.polynomial import Number, Polynomial
-from clexact.regions import Network, TieError
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
+from clexact.laws.polynomial_laws import proposed_laws
+from clexact.programs.model import Model
+from clexact.programs.network import Network, TieError
 
 Point = list[Any]  # polynomials or rationals
 Form = Sequence[Number]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import product
 
 from clexact import models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import complete, gram_laws, matrix, refined, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
-from clexact.dynamics import gradient_flow
-from clexact.flow import Flow
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
 from clexact.functions import relu, softmax
-from clexact.model import Model
-from clexact.polynomial import Polynomial
-from clexact.program import Array
+from clexact.programs.model import Model
+from clexact.programs.program import Array
 
 ORDERS = (3, 4, 5, 6, 8, 10)  # of Taylor coefficients, until the bounds meet
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clexact import models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import complete, counted, gram_laws, matrix, refined
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
-from clexact.dynamics import gradient_flow
-from clexact.flow import Flow
-from clexact.model import Model
-from clexact.polynomial import Polynomial
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
+from clexact.programs.model import Model
 
 ORDERS = (2, 3, 4, 6, 8, 10)  # of Taylor coefficients, until the bounds meet
 PROOF = "The functions enter by Taylor coefficients, which span a part of the fields: the upper bound is a proof."

@@ -6,6 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import rational_rank
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import (
     at,
     counted,
@@ -20,16 +24,12 @@ from clexact.claims.checks import (
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
 from clexact.claims.linear import flow, gram, point_of_rank, rank
-from clexact.data import data_fields
-from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.flow import Flow
-from clexact.lawcheck import check_law
-from clexact.linalg import rational_rank
-from clexact.model import Model
-from clexact.polynomial import Polynomial
-from clexact.reverse import Exact
+from clexact.counting.minimality import data_fields
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
+from clexact.laws.check import check_law
+from clexact.programs.model import Model
+from clexact.programs.reverse import Exact
 
 GRID = Grid(
     ("n", "r", "m"), factored, quick=3, full=7,

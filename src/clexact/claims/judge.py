@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from clexact.boundary import boundary
-from clexact.certificate import Certificate
-from clexact.certify import LawCount
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Budget, Size
-from clexact.fit import fit
-from clexact.formula import Formula
-from clexact.gates import FREE
+from clexact.counting.certify import LawCount
+from clexact.formulas.boundary import boundary
+from clexact.formulas.fit import fit
+from clexact.formulas.formula import Formula
+from clexact.programs.gates import FREE
+from clexact.proofs.certificate import Certificate
 
 LISTED = 8  # sizes named in a sentence where no condition describes them
 Progress = Callable[[str, int, int], None]  # (claim, sizes done, sizes in all)

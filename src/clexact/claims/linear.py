@@ -7,16 +7,16 @@ from functools import lru_cache
 from itertools import combinations
 
 from clexact import models
-from clexact.algebra import finite_algebra
+from clexact.algebra.draws import Draws
+from clexact.algebra.field_span import finite_algebra
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import rational_rank
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import compared, count_at, filtered, gram_laws, lawful, matrix, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
-from clexact.draws import Draws
-from clexact.fields import VectorFields
-from clexact.flow import GradientFlow
-from clexact.lie import LieClosure
-from clexact.linalg import rational_rank
-from clexact.polynomial import Polynomial
+from clexact.flows.gradient import GradientFlow
+from clexact.lie.closure import LieClosure
 
 GRID = Grid(
     ("n", "r", "m"), factored, quick=14, full=30,

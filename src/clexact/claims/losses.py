@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clexact import models
-from clexact.certify import certify
 from clexact.claims.checks import counted, lawful, matrix, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
-from clexact.dynamics import gradient_flow
+from clexact.counting.certify import certify
+from clexact.flows.dynamics import gradient_flow
 from clexact.functions import softmax
-from clexact.model import Model
+from clexact.programs.model import Model
 
 
 def attention(n: int, r: int, m: int) -> Model:

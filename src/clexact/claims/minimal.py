@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from clexact import models
+from clexact.algebra.draws import Draws
 from clexact.claims.checks import drawn_point, identity
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers
 from clexact.claims.relu import hidden, with_biases
-from clexact.data import Minimality, MinimalityStatus, data_fields, minimality
-from clexact.draws import Draws
-from clexact.model import Model
-from clexact.reverse import Exact
+from clexact.counting.minimality import Minimality, MinimalityStatus, data_fields, minimality
+from clexact.programs.model import Model
+from clexact.programs.reverse import Exact
 
 GRID = Grid(
     ("n", "r", "m"), factored, quick=6, full=16,

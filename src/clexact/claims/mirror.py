@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from clexact import models
+from clexact.algebra.polynomial import Number
 from clexact.claims.checks import compared, count_at, counted, dimension_of, drawn_point, identity, lawful, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
 from clexact.claims.momentum import DAMPINGS, SCALAR, CheckAt, scalar_relu
-from clexact.dynamics import Damping, gradient_flow, mirror_flow, momentum_flow
-from clexact.flow import Flow
-from clexact.model import Model
-from clexact.polynomial import Number
+from clexact.flows.dynamics import Damping, gradient_flow, mirror_flow, momentum_flow
+from clexact.flows.flow import Flow
+from clexact.programs.model import Model
 
 PAPER = "arXiv 2405.12888"
 FACTORS = ["U", "V"]

@@ -7,17 +7,17 @@ from fractions import Fraction
 from itertools import combinations, product
 
 from clexact import models
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import VectorFields, lie_derivative
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import compared, count_at, counted, dimension_of, identity, lawful, spanned, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers, single, weights
 from clexact.claims.linear import flow as gradient
-from clexact.data import data_fields
-from clexact.draws import Draws
-from clexact.dynamics import Damping, HeavyBall, Nesterov, gradient_flow, momentum_flow, velocity
-from clexact.fields import VectorFields, lie_derivative
-from clexact.flow import Flow
-from clexact.model import Model
-from clexact.polynomial import Polynomial
+from clexact.counting.minimality import data_fields
+from clexact.flows.dynamics import Damping, HeavyBall, Nesterov, gradient_flow, momentum_flow, velocity
+from clexact.flows.flow import Flow
+from clexact.programs.model import Model
 
 CheckAt = Callable[[Size, int], Check]
 SLIDE = "talk, slide 31; arXiv 2405.12888"

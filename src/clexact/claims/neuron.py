@@ -3,16 +3,17 @@ r"""One hidden neuron, $u\,\sigma(v x)$ (talk, slides 5 and 18)."""
 from __future__ import annotations
 
 from clexact import functions, models
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import counted, identity, lawful, orthogonal, same_span, spanned, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases
-from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.flow import Flow, GradientFlow
-from clexact.lawcheck import check_law
-from clexact.model import Model
-from clexact.polynomial import Polynomial
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
+from clexact.laws.check import check_law
+from clexact.programs.model import Model
 
 POWERS = Grid(("k",), lambda size: size[0], quick=6, full=12)
 PAIRS = Grid(("i", "j"), max, quick=4, full=10, edges=((1, 6), (6, 1), (6, 6)))

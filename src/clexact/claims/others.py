@@ -9,16 +9,16 @@ from fractions import Fraction
 from itertools import combinations_with_replacement, product
 
 from clexact import functions, models
-from clexact.certify import certify
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import rational_nullspace
+from clexact.algebra.polynomial import Number, Polynomial
 from clexact.claims.checks import complete, counted, drawn_point, gram_laws, identity, matrix, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases, factored
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.linalg import rational_nullspace
-from clexact.model import Model, entry_names
-from clexact.polynomial import Number, Polynomial
-from clexact.program import Array
+from clexact.counting.certify import certify
+from clexact.flows.dynamics import gradient_flow
+from clexact.programs.model import Model, entry_names
+from clexact.programs.program import Array
 
 Table = list[list[Number]]
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.palette import BLUE, GREEN, GREY, ORANGE
+from clexact.support.palette import BLUE, GREEN, GREY, ORANGE
 
 Floats = NDArray[np.float64]
 Field = Callable[[float, Floats], Floats]  # (t, state) -> velocity

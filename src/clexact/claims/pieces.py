@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from clexact import functions
-from clexact.certify import certify
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Number
 from clexact.claims.checks import compared, counted
 from clexact.claims.claim import Check
-from clexact.data import MinimalityStatus, data_fields, minimality
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.model import Model
-from clexact.polynomial import Number
-from clexact.program import Array
-from clexact.regions import Gates, Input
-from clexact.reverse import Exact
+from clexact.counting.certify import certify
+from clexact.counting.minimality import MinimalityStatus, data_fields, minimality
+from clexact.flows.dynamics import gradient_flow
+from clexact.programs.model import Model
+from clexact.programs.network import Gates, Input
+from clexact.programs.program import Array
+from clexact.programs.reverse import Exact
 
 Activation = Callable[[Array], Array]
 Network = Callable[[Activation], Model]  # a model as a function of its activation

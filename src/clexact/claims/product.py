@@ -6,17 +6,17 @@ from itertools import combinations
 from math import comb
 
 from clexact import models
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.batches import random_fields
 from clexact.claims.checks import counted, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
-from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.flow import Flow
-from clexact.laws import polynomial_laws
-from clexact.lie import lie_closure
-from clexact.polynomial import Polynomial
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
+from clexact.laws.polynomial_laws import polynomial_laws
+from clexact.lie.closure import lie_closure
 
 FACTORS = Grid(("D",), lambda size: size[0], quick=7, full=14)
 SMALL_FACTORS = Grid(("D",), lambda size: size[0], quick=4, full=6)

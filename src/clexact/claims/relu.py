@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from clexact import models
+from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import counted, drawn_point, filtered, gradient_rank, identity, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers, weights
-from clexact.flow import GradientFlow
-from clexact.lie import LieClosure
-from clexact.polynomial import Polynomial
+from clexact.flows.gradient import GradientFlow
+from clexact.lie.closure import LieClosure
 
 GRID = Grid(
     ("n", "r", "m"), factored, quick=6, full=16,

@@ -13,12 +13,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from clexact.certificate import write_atomically
 from clexact.claims import maps, maths, pictures
 from clexact.claims.judge import Verdict
 from clexact.claims.record import Cell, Record
-from clexact.provenance import versions
+from clexact.support.files import write_atomically
+from clexact.support.provenance import versions
 
+FILES = ("report.html", "report.md")
 TEMPLATES = Path(__file__).parent / "templates"
 ROWS = 150  # of a table of counts; the others are in the stored finding
 OPEN_ROWS = 4  # a table of so many rows is not folded
@@ -41,7 +42,7 @@ def write(records: Sequence[Record], folder: Path) -> list[str]:
     for name, data in drawn.items():
         (folder / "pictures").mkdir(exist_ok=True)
         write_atomically(folder / "pictures" / pictures.file_name(name), data)
-    for name, text in (("report.html", html(records, drawn)), ("report.md", markdown(records, drawn))):
+    for name, text in zip(FILES, (html(records, drawn), markdown(records, drawn)), strict=True):
         write_atomically(folder / name, text.encode())
     wanted = {name for record in records for name in record.pictures}
     return [f"report: {folder / 'report.html'}, {folder / 'report.md'}"] + [NO_PICTURES] * bool(wanted - drawn.keys())

@@ -8,16 +8,16 @@ from itertools import product
 import numpy as np
 
 from clexact import functions
-from clexact.certify import certify
 from clexact.claims.checks import counted, same_span
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.claims.pieces import Activation, local_count, relu
-from clexact.data import data_fields, minimality
-from clexact.dynamics import gradient_flow
-from clexact.flow import Flow
-from clexact.model import Model
-from clexact.program import Array
+from clexact.counting.certify import certify
+from clexact.counting.minimality import data_fields, minimality
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
+from clexact.programs.model import Model
+from clexact.programs.program import Array
 
 ACTIVATIONS: tuple[Activation, ...] = (lambda z: z, relu, functions.tanh)  # number 1, 2, 3 of a size
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from clexact import models
+from clexact.algebra.draws import Draws
+from clexact.algebra.polynomial import Number
 from clexact.claims.checks import dimension_of, identity, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers, weights
-from clexact.draws import Draws
-from clexact.dynamics import gradient_flow
-from clexact.flow import Flow
-from clexact.orbit import STARTS, Orbit, named_start, orbit_dimension
-from clexact.polynomial import Number
+from clexact.counting.orbit import STARTS, Orbit, named_start, orbit_dimension
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
 
 SLIDE = "talk, slide 33"
 SLIDE_LATEX = r"\text{For some } \theta(0) \text{, there exist new conservation laws}"

@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clexact.certificate import VerdictStatus, check_folder, verify, write_atomically
 from clexact.claims.claim import Claim, Statement
 from clexact.claims.grid import Budget, Size
 from clexact.claims.judge import Progress, judge
 from clexact.claims.record import Record, record_of
-from clexact.provenance import source_hash, versions
+from clexact.proofs.certificate import VerdictStatus, verify
+from clexact.support.files import check_folder, check_place, write_atomically
+from clexact.support.provenance import source_hash, versions
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,7 @@ class Store:
         check_folder(self.folder)
         for folder in (self.folder, self.findings, self.certificates):
             folder.mkdir(exist_ok=True)
-            write_atomically(folder / "probe", b"")
-            (folder / "probe").unlink()
+            check_place(folder / "probe")
 
     @cached_property
     def findings(self) -> Path:

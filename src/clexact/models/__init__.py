@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from clexact.model import Model
 from clexact.models.attention import attention, transformer
 from clexact.models.blocks import avgpool, maxpool, recurrent, residual
 from clexact.models.convolution import conv1d, conv2d
@@ -15,6 +14,7 @@ from clexact.models.linear import linear
 from clexact.models.neuron import neuron
 from clexact.models.product import product
 from clexact.models.relu import relu
+from clexact.programs.model import Model
 
 _ORDER = {"order": int}
 _CONV = {"kernel": int, "stride": int, "length": int, "padding": int, "relu": bool, "bias": bool}

@@ -9,9 +9,9 @@ from math import prod
 import numpy as np
 
 from clexact.functions import relu as rectified
-from clexact.model import Model, check_size
 from clexact.models.layers import check_dims
-from clexact.program import Array, concatenate
+from clexact.programs.model import Model, check_size
+from clexact.programs.program import Array, concatenate
 
 
 def convolve(W: Array, x: Array, stride: int = 1, padding: int = 0) -> Array:

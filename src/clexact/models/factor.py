@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clexact.functions import relu
-from clexact.model import Model, check_size
+from clexact.programs.model import Model, check_size
 
 
 def nmf(n: int, r: int, m: int) -> Model:

@@ -8,9 +8,9 @@ from functools import cached_property
 from inspect import signature
 from typing import Any
 
-from clexact.model import Model, check_size
+from clexact.algebra.polynomial import Number, exact, rational
 from clexact.models.layers import check_dims
-from clexact.polynomial import Number, exact, rational
+from clexact.programs.model import Model, check_size
 
 Kind = type | tuple[str, ...] | str  # bool, int, "ints", "rational", or the words allowed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clexact.model import check_size
+from clexact.programs.model import check_size
 
 
 def check_dims(dims: Sequence[int], family: str) -> list[int]:

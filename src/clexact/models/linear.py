@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clexact.model import Model
 from clexact.models.layers import check_dims, weights
-from clexact.program import Array
+from clexact.programs.model import Model
+from clexact.programs.program import Array
 
 
 def linear(dims: Sequence[int]) -> Model:

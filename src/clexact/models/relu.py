@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from clexact import functions
-from clexact.model import Model
+from clexact.algebra.polynomial import Number, exact
 from clexact.models.layers import check_dims, weights
-from clexact.polynomial import Number, exact
-from clexact.program import Array
+from clexact.programs.model import Model
+from clexact.programs.program import Array
 
 
 def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.certify import LawCount, certify
-from clexact.dynamics import gradient_flow
+from clexact.algebra.polynomial import Polynomial, latex_name
+from clexact.counting.certify import LawCount, certify
+from clexact.flows.dynamics import gradient_flow
 from clexact.models import attention
-from clexact.palette import BLUE, ORANGE, PINK
 from clexact.plot.figures import compose
-from clexact.polynomial import Polynomial, latex_name
+from clexact.support.palette import BLUE, ORANGE, PINK
 
 MOST_ROWS = 24  # of single laws; beyond it laws with the same pattern share a row
 PLUS, MINUS, BOTH = 1, 2, 3  # what stands in a cell: bit 0 for a positive sign, bit 1 for a negative one

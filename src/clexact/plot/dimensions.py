@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from clexact.certify import LawCount, certify
-from clexact.dynamics import gradient_flow, momentum_flow
-from clexact.lie import LieClosure, error_bits
+from clexact.counting.certify import LawCount, certify
+from clexact.flows.dynamics import gradient_flow, momentum_flow
+from clexact.lie.closure import LieClosure
 from clexact.models import linear
-from clexact.palette import BLUE, ORANGE
 from clexact.plot.figures import compose
+from clexact.support.errors import error_bits
+from clexact.support.palette import BLUE, ORANGE
 
 WIDTH, HEIGHT, SINGLE = 5.5, 2.3, 2.7  # inches
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.palette import BLUE, GREEN, GREY, ORANGE, PINK
 from clexact.plot import examples
 from clexact.plot.figures import compose
+from clexact.support.palette import BLUE, GREEN, GREY, ORANGE, PINK
 
 Floats = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from clexact.model import Model
 from clexact.models import linear
+from clexact.programs.model import Model
 
 SAMPLES = 16
 STEPS = 200

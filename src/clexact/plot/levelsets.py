@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from clexact.model import Model
-from clexact.palette import BLUE, GREEN, ORANGE
+from clexact.algebra.polynomial import latex_name
 from clexact.plot.figures import compose
 from clexact.plot.scene import LONG, Level, Scene, read_levels, read_scene
 from clexact.plot.surfaces import Box, Floats, hidden, slices, surface
-from clexact.polynomial import latex_name
+from clexact.programs.model import Model
+from clexact.support.palette import BLUE, GREEN, ORANGE
 
 BOX = (-2.0, 2.0)
 CURVES = 4  # on each level set

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from clexact.certify import LawCount
-from clexact.dynamics import gradient_flow
-from clexact.fields import VectorFields
-from clexact.flow import Flow, as_flow
-from clexact.forms import Law
-from clexact.laws import ConservationLaws, polynomial_laws
-from clexact.model import Model
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Polynomial
+from clexact.counting.certify import LawCount
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow, as_flow
+from clexact.laws.logarithmic import Law
+from clexact.laws.polynomial_laws import polynomial_laws
+from clexact.laws.relations import GeneralLaws, general_laws
+from clexact.laws.result import ConservationLaws
 from clexact.plot.surfaces import Box, Floats, Smooth, curve, scattered, smooth, velocity
-from clexact.polynomial import Polynomial
-from clexact.relations import GeneralLaws, general_laws
+from clexact.programs.model import Model
+from clexact.support.listed import listed
 
 DIMENSIONS = (2, 3)
 LEVELS = (-1.0, 0.0, 1.0)
@@ -153,7 +155,10 @@ def read_levels(scene: Scene, given: Sequence[float | Sequence[float]] | None) -
         return default_levels(scene)
     count = len(scene.laws)
     try:
-        levels = [tuple(np.broadcast_to(np.asarray(level, dtype=float), (count,)).tolist()) for level in given]
+        levels = [
+            tuple(np.broadcast_to(np.asarray(level, dtype=float), (count,)).tolist())
+            for level in listed(given, "levels must be a list")
+        ]
     except (TypeError, ValueError):
         raise ValueError(f"levels must be a list of numbers, or of {count} numbers each, not {given!r}.") from None
     if not levels:

@@ -14,12 +14,13 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.evaluation import PolynomialMap
-from clexact.flow import Flow, GradientFlow
-from clexact.forms import Form, Law
-from clexact.phase import LiftedFlow
-from clexact.polynomial import Polynomial
-from clexact.terms import Terms
+from clexact.algebra.evaluation import PolynomialMap
+from clexact.algebra.polynomial import Polynomial
+from clexact.algebra.terms import Terms
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
+from clexact.flows.lifted import LiftedFlow
+from clexact.laws.logarithmic import Form, Law
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]

@@ -10,14 +10,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from clexact.choices import ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
-from clexact.draws import check_seed
-from clexact.flow import Flow
-from clexact.laws import check_degree
-from clexact.lie import MAX_DEPTH, check_depth
+from clexact.algebra.draws import check_seed
+from clexact.algebra.polynomial import rational
+from clexact.counting.orbit import ORBIT_DEPTH, STARTS, read_start
+from clexact.flows.choices import ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
+from clexact.flows.flow import Flow
+from clexact.laws.polynomial_laws import check_degree
+from clexact.lie.closure import check_depth
 from clexact.models import FAMILIES
-from clexact.orbit import ORBIT_DEPTH, STARTS, read_start
-from clexact.polynomial import rational
 from clexact.sweeps import estimate
 
 MODELS = ("family", "system", "python")
@@ -112,9 +112,9 @@ class Case:
         return self.dynamics.on(self.model)
 
     @property
-    def depth(self) -> int:
-        """``max_depth``, or its default."""
-        return (MAX_DEPTH if self.at is None else ORBIT_DEPTH) if self.max_depth is None else self.max_depth
+    def depth(self) -> int | None:
+        """``max_depth``, or its default: None for counts (``certify``)."""
+        return ORBIT_DEPTH if self.max_depth is None and self.at is not None else self.max_depth
 
     @property
     def dimension(self) -> int | None:
@@ -169,7 +169,7 @@ class Case:
         said = _dynamics_data(self.dynamics)
         said |= {"degree": self.degree} if self.degree != 2 else {}
         if self.at is None:
-            said |= {"max_depth": self.max_depth} if self.max_depth != MAX_DEPTH else {}
+            said |= {"max_depth": self.max_depth} if self.max_depth is not None else {}
         else:
             at = self.at if isinstance(self.at, str) else ",".join(self.at)
             said["at"] = at if len(at) <= LONGEST_START else f"{at[:LONGEST_START]}..."

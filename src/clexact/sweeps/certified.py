@@ -14,14 +14,14 @@ from functools import cache
 from math import inf
 from typing import Any, TypeVar
 
-from clexact import provenance
-from clexact.certify import LawCount, certify
-from clexact.lie import error_bits
-from clexact.limits import MIB, Limits, forget_peak, limits, peak_memory
-from clexact.memory import MemoryLimitError
-from clexact.orbit import Orbit, orbit_dimension
+from clexact.counting.certify import LawCount, certify
+from clexact.counting.memory import MemoryLimitError
+from clexact.counting.orbit import Orbit, orbit_dimension
+from clexact.support import provenance
+from clexact.support.errors import error_bits
+from clexact.support.limits import MIB, Limits, forget_peak, limits, peak_memory
+from clexact.support.threads import set_threads, thread_count
 from clexact.sweeps.case import Case, key_of
-from clexact.threads import set_threads, thread_count
 
 DONE, STOPPED, FAILED = "done", "stopped", "failed"
 CERTIFICATE_MEBIBYTES = 64  # of a compressed certificate that is kept
@@ -171,7 +171,7 @@ class _Run:
         self.dimension = flow.dimension
         self.stages["flow"] = time.perf_counter() - start
         if case.at is not None:
-            self.orbit = orbit_dimension(flow, case.start, seed=case.seed, max_depth=case.depth)
+            self.orbit = orbit_dimension(flow, case.start, seed=case.seed, max_depth=case.depth or 0)
             self.status, self.note = DONE, "of a special start no certificate is made"
             return
         count = certify(

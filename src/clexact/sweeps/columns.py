@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from clexact.support.listed import listed
+
 Kind = Literal["text", "whole", "real", "texts", "wholes"]  # the last two are kept as text in JSON
 LISTS = ("texts", "wholes")
 
@@ -71,6 +73,7 @@ def reader(names: Sequence[str]) -> Callable[[Sequence[Any]], dict[str, Any]]:
 
 def checked(names: Sequence[str]) -> tuple[str, ...]:
     """The names, or all columns if none is given; ValueError for one that is no column."""
+    names = listed(names, "columns must be a list of names")
     for name in names:
         if name not in COLUMNS:
             raise ValueError(f"no column is called {name!r}; the columns are {', '.join(COLUMNS)}.")

@@ -15,7 +15,8 @@ from fractions import Fraction
 from itertools import pairwise
 from math import prod
 
-from clexact.parse import Place, Sparse, parse_polynomial
+from clexact.algebra.bounded import Sparse
+from clexact.algebra.parse import Place, parse_polynomial
 
 RELATIONS: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,

@@ -109,6 +109,7 @@ def _place(path: Path) -> None:
     """
     with suppress(OSError, sqlite3.Error), tempfile.TemporaryDirectory(dir=path.parent, prefix=".clexact-") as folder:
         new = Path(folder, path.name)
+        new.touch()  # SQLite would make it with other permissions than those that the umask leaves
         with closing(connect(new, "rwc")) as db:
             _make(db)
         os.link(new, path)

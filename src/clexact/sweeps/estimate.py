@@ -7,8 +7,8 @@ law and 92 % within 10; the worst (transformers) take 90 times as long.
 
 from __future__ import annotations
 
-from clexact.memory import BASE, FOR_A_COORDINATE, FOR_AN_ENTRY
-from clexact.sparse import SPARSE_FROM
+from clexact.counting.memory import BASE, FOR_A_COORDINATE, FOR_AN_ENTRY
+from clexact.lie.sparse_witnesses import SPARSE_FROM
 
 UNKNOWN = 100  # D of a user's Python file, which nobody runs to ask
 SECONDS = {  # of D = 1, and the exponent of D

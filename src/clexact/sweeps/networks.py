@@ -9,11 +9,11 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from clexact.axes import WIDTH, Order, integers, random_sizes, read_order
-from clexact.boundary import DEPTH
-from clexact.draws import Draws, check_seed
-from clexact.model import MAX_DIMENSION
+from clexact.algebra.draws import Draws, check_seed
+from clexact.formulas.boundary import DEPTH
+from clexact.formulas.grid_axes import WIDTH, Order, integers, random_sizes, read_order
 from clexact.models import FAMILIES
+from clexact.programs.model import MAX_DIMENSION
 from clexact.sweeps.case import FLOW, OPTIONS, QUESTION
 from clexact.sweeps.condition import Condition
 

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from typing import NamedTuple
 
-from clexact.memory import MIB, machine_bytes
-from clexact.provenance import engine
+from clexact.counting.memory import MIB, machine_bytes
+from clexact.support.provenance import engine
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import DONE, Budget, certified
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from clexact.certificate import MAX_OPTION, MAX_OPTIONS
-from clexact.choices import FLOWS, ChosenModel, FamilyModel
-from clexact.draws import check_seed
-from clexact.dynamics import DAMPINGS
-from clexact.model import MAX_DIMENSION
+from clexact.algebra.draws import check_seed
+from clexact.algebra.parse import read_text
+from clexact.flows.choices import FLOWS, ChosenModel, FamilyModel
+from clexact.flows.dynamics import DAMPINGS
 from clexact.models import FAMILIES
-from clexact.parse import read_text
+from clexact.programs.model import MAX_DIMENSION
+from clexact.proofs.certificate import MAX_OPTION, MAX_OPTIONS
 from clexact.sweeps.block import Block, check_keys
 from clexact.sweeps.case import MODELS, Case
 from clexact.sweeps.certified import Budget

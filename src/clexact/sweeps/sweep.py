@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from clexact.extras import needed
-from clexact.provenance import engine
+from clexact.support.extras import needed
+from clexact.support.provenance import engine
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import DONE, FAILED, STOPPED, Budget, Row, died
 from clexact.sweeps.display import Tally, shown

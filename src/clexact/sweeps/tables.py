@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
-from clexact.certificate import check_folder, replacing
+from clexact.support.files import check_place, replacing
 from clexact.sweeps.columns import COLUMNS, Kind
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ TEXTS: Mapping[str, Callable[[Rows, Sequence[str], TextIO], None]] = {"csv": wri
 
 def save(kind: str, path: Path, rows: Rows, columns: Sequence[str]) -> None:
     """Write csv, json or parquet; a crash or a full disk leaves the old file or none. OSError if it cannot be."""
-    check_folder(path)
+    check_place(path)
     with replacing(path) as file:
         if kind == "parquet":
             write_parquet(rows, columns, file)

@@ -10,11 +10,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from clexact import program_verifier
-from clexact.certificate import Verdict, VerdictStatus, check_small, of_coefficients, same_flow, verify_bytes
-from clexact.choices import FamilyModel, PythonModel
-from clexact.extras import needed
-from clexact.flow import Flow
+from clexact.flows.choices import FamilyModel, PythonModel
+from clexact.flows.flow import Flow
+from clexact.proofs import program_verifier
+from clexact.proofs.certificate import Verdict, VerdictStatus, check_small, of_coefficients, same_flow, verify_bytes
+from clexact.support.extras import needed
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import Row
 from clexact.sweeps.store import Store

@@ -9,6 +9,7 @@ except ImportError as error:
 
 from clexact.torch.check import check
 from clexact.torch.diagnosis import Cause, Finding
+from clexact.torch.failures import RuleFailedWarning
 from clexact.torch.find import laws
 from clexact.torch.law import ModuleLaw, Status, Term, View
 from clexact.torch.laws import Block, ModuleLaws, Uncovered
@@ -21,6 +22,7 @@ __all__ = [
     "LawMonitor",
     "ModuleLaw",
     "ModuleLaws",
+    "RuleFailedWarning",
     "Status",
     "Term",
     "Uncovered",

@@ -11,14 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from clexact.certify import certify
-from clexact.dynamics import gradient_flow
-from clexact.model import Model
+from clexact.counting.certify import certify
+from clexact.flows.dynamics import gradient_flow
 from clexact.models import conv1d
-from clexact.program import Array, concatenate
+from clexact.programs.model import Model
+from clexact.programs.program import Array, concatenate
 
 TRUE_SIZE = 1500  # parameters of a block that is certified as it is
 BUDGET = 6000  # parameters of all blocks of a module that are
+
+PARTS = 16  # writers, and readers, of a smaller block, at most
+SHOWN = 8  # parts whose columns are written out
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,13 @@ class Shape:
         return self if self.matrix else replace(self, units=1)
 
     def smaller(self) -> Shape:
-        """A block of the same family with at most three units and two columns, or channels, for writers and readers."""
+        """A block of the same family: three units, ``PARTS`` writers and readers, two columns or channels, at most."""
         if self.kernel > 1:
             side = (2 * min(self.kernel, 3),)
             return Shape(True, min(self.units, 3), side, side, ((0,),), min(self.kernel, 3))
-        writers, readers = (tuple(min(c, 2) for c in columns) for columns in (self.writers, self.readers))
-        return Shape(self.matrix, min(self.units, 3), writers, readers, self.sees)
+        writers, readers = (tuple(min(c, 2) for c in columns[:PARTS]) for columns in (self.writers, self.readers))
+        sees = tuple(tuple(k for k in seen if k < len(writers)) or (0,) for seen in self.sees[: len(readers)])
+        return Shape(self.matrix, min(self.units, 3), writers, readers, sees)
 
     @property
     def name(self) -> str:
@@ -61,7 +65,13 @@ class Shape:
         if self.kernel > 1:
             return f"{self.units} channels between two convolutions of kernel {self.kernel}"
         units = f"{self.units} unit{'s' * (self.units > 1)} {'without gates' if self.matrix else 'with free gates'}"
-        return f"{units}, {'+'.join(map(str, self.writers))} columns in, {'+'.join(map(str, self.readers))} out"
+        return f"{units}, {_added(self.writers)} columns in, {_added(self.readers)} out"
+
+
+def _added(columns: tuple[int, ...]) -> str:
+    if len(columns) > SHOWN:
+        return f"{sum(columns)} (in {len(columns)} parts)"
+    return "+".join(map(str, columns))
 
 
 @lru_cache(maxsize=256)
@@ -81,12 +91,21 @@ def _model(shape: Shape) -> Model:
     gates = {} if shape.matrix else {f"g{j}": (shape.units,) for j in range(len(shape.readers))}
 
     def output(**a: Array) -> Array:
+        written = [a[f"W{k}"] @ a[f"x{k}"] for k in range(len(shape.writers))]
+        sums = _sums(shape.sees, written)
         outputs = []
         for j, seen in enumerate(shape.sees):
-            hidden = a[f"W{seen[0]}"] @ a[f"x{seen[0]}"]
-            for k in seen[1:]:
-                hidden = hidden + a[f"W{k}"] @ a[f"x{k}"]
-            outputs.append(a[f"R{j}"] @ (hidden if shape.matrix else a[f"g{j}"] * hidden))
+            outputs.append(a[f"R{j}"] @ (sums[seen] if shape.matrix else a[f"g{j}"] * sums[seen]))
         return concatenate(outputs)
 
     return Model(writers | readers, probes | gates, output, name=shape.name)
+
+
+def _sums(sees: tuple[tuple[int, ...], ...], written: list[Array]) -> dict[tuple[int, ...], Array]:
+    """What each reader sees; along a stream each sees all that was written before, and the sums grow one by one."""
+    sums: dict[tuple[int, ...], Array] = {(k,): part for k, part in enumerate(written)}
+    for seen in sees:
+        for n in range(2, len(seen) + 1):
+            if seen[:n] not in sums:
+                sums[seen[:n]] = sums[seen[: n - 1]] + written[seen[n - 1]]
+    return sums

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from clexact.torch.law import ModuleLaw
-from clexact.torch.trace import arguments
+from clexact.torch.law import ModuleLaw, parameters_of
+from clexact.torch.trace import arguments, unwrapped
 
 
 def check(
@@ -28,16 +30,67 @@ def check(
     The loss is $\langle C, g\rangle$ for a random covector C on all outputs, of sum zero over the classes for
     cross-entropy: its gradient is that of any loss of the kind. The residual is the largest $|\langle\nabla h,
     \nabla L\rangle|$ of the numbers of the law over the sum of the absolute sizes of its terms, and at least the
-    largest entry of the gradient: rounding, about 1e-15 in float64, if the law holds. The module is not changed.
+    largest entry of the gradient: rounding, if the law holds, about 1e-15 in float64 and more where the module casts to
+    fewer bits on the way. The module is not changed.
+
+    ValueError if a law speaks of a parameter that the module does not have, RuntimeError if it fails in ``dtype``.
     """
-    parameters, gradients = random_gradient(module, example_input, loss, class_axis, dtype, seed)
-    return {law.name: residual(law, parameters, gradients) for law in laws}
+    return checked(module, example_input, laws, loss=loss, class_axis=class_axis, dtype=dtype, seed=seed)[0]
 
 
-def residual(law: ModuleLaw, parameters: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> float:
-    """The relative size of the change of a law along a gradient."""
-    change, size = law.change(parameters, gradients)
+def checked(
+    module: nn.Module,
+    example: Any,
+    laws: Iterable[ModuleLaw],
+    *,
+    loss: str | None,
+    class_axis: int | None,
+    dtype: torch.dtype = torch.float64,
+    seed: int,
+) -> tuple[dict[str, float], torch.dtype]:
+    """As ``check``, and the lowest precision of what the gradient passes on its way, whose rounding is in it."""
+    laws = tuple(laws)
+    parameters_of(laws, module)
+    with Precision(dtype) as met:
+        parameters, gradients = random_gradient(unwrapped(module), example, loss, class_axis, dtype, seed)
     largest = max((float(g.abs().max()) for g in gradients.values() if g.numel()), default=0.0)
+    return {law.name: residual(law, parameters, gradients, largest) for law in laws}, met.lowest
+
+
+class ModuleFailedError(RuntimeError):
+    """The module's own code raised an error in the numerical check; the message is its first line."""
+
+
+@contextmanager
+def _own_code() -> Iterator[None]:
+    """Errors of the module's own code, whatever they are, as ModuleFailedError."""
+    try:
+        yield
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        raise ModuleFailedError(said) from error
+
+
+class Precision(TorchFunctionMode):  # type: ignore[misc]
+    """Notes the lowest precision of tensors that have a gradient, as casts, autocast and constants make it."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.lowest = dtype
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for leaf in result if isinstance(result, (tuple, list)) else (result,):
+            if isinstance(leaf, Tensor) and leaf.requires_grad and leaf.is_floating_point():
+                self.lowest = max(self.lowest, leaf.dtype, key=lambda dtype: torch.finfo(dtype).eps)
+        return result
+
+
+def residual(
+    law: ModuleLaw, parameters: Mapping[str, Tensor], gradients: Mapping[str, Tensor], largest: float
+) -> float:
+    """The relative size of the change of a law along a gradient whose largest entry is ``largest``."""
+    change, size = law.change(parameters, gradients)
     return float((change.abs() / size.clamp_min(largest or 1.0)).max()) if change.numel() else 0.0
 
 
@@ -46,7 +99,8 @@ def random_gradient(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Random parameters near those of the module, and the gradient there of a random loss on random inputs."""
     draws = torch.Generator().manual_seed(seed)
-    twin = copy.deepcopy(module).to(dtype)
+    with _own_code():
+        twin = copy.deepcopy(module).to(dtype)
     trained = {name: p for name, p in twin.named_parameters() if p.requires_grad}
     with torch.no_grad():
         for p in trained.values():
@@ -56,14 +110,18 @@ def random_gradient(
     named = {key: _drawn(value, draws, dtype) for key, value in keywords.items()}
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)  # dropout draws from the global generator, which is restored
-        outputs = _floating(twin(*inputs, **named))
+        with _own_code():
+            outputs = _floating(twin(*inputs, **named))
         total = torch.stack([(out * _covector(out, draws, loss, class_axis)).sum() for out in outputs]).sum()
-        found = torch.autograd.grad(total, list(trained.values()), allow_unused=True)
+        with _own_code():
+            found = torch.autograd.grad(total, list(trained.values()), allow_unused=True)
     gradients = {
         name: torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g
         for (name, p), g in zip(trained.items(), found, strict=True)
     }
-    return {name: p.detach() for name, p in trained.items()}, gradients
+    still = {name: p for name, p in twin.named_parameters() if name not in trained}  # frozen ones do not move
+    gradients |= {name: torch.zeros_like(p) for name, p in still.items()}
+    return {name: p.detach() for name, p in (trained | still).items()}, gradients
 
 
 def _moved(p: Tensor, draws: torch.Generator) -> Tensor:

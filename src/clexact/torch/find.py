@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from math import isnan
 from typing import Any
 
@@ -13,18 +14,19 @@ from torch import nn
 from torch.fx import Node
 
 from clexact.torch import certification
-from clexact.torch.check import check
+from clexact.torch.check import ModuleFailedError, checked
+from clexact.torch.counting import disjoint, independent
 from clexact.torch.law import ModuleLaw, Status, Term
 from clexact.torch.laws import Block, ModuleLaws, Uncovered
-from clexact.torch.optimizer import effect
-from clexact.torch.rules import Degrees
+from clexact.torch.optimizer import effect, unwrapped_optimizer
+from clexact.torch.rules import RULES, Degrees
 from clexact.torch.shifts import translations
 from clexact.torch.solve import Found, gathered
-from clexact.torch.trace import Trace, UnreadableError, operation, owner, trace
+from clexact.torch.trace import Trace, UnreadableError, operation, owner, trace, unwrapped
 
+MOST_TOLERANCE = 0.1  # above it the numerical check says nothing
 LOSSES = ("mse", "cross_entropy", None)
 CHECKED_PARAMETERS, CHECKED_ENTRIES = 2 * 10**7, 10**5  # at most, for the numerical check to be made unasked
-TOLERANCE = 1e-9  # of that check, in float64
 
 
 def laws(
@@ -49,7 +51,7 @@ def laws(
 
     TypeError or ValueError for wrong arguments. A module that cannot be read has no laws, and ``uncovered`` says why.
     """
-    module = unwrapped(module)
+    module, optimizer = unwrapped(module), unwrapped_optimizer(optimizer)
     _check_arguments(module, loss, optimizer, class_axis, seed)
     try:
         with torch.enable_grad():
@@ -57,15 +59,6 @@ def laws(
     except UnreadableError as error:
         return ModuleLaws(type(module).__name__, (), (), (Uncovered("the whole module", f"{error}."),))
     return _Finder(module, example_input, read, loss, class_axis, certify, seed).result(optimizer)
-
-
-def unwrapped(module: nn.Module) -> nn.Module:
-    """The module inside torch.compile or DataParallel: laws are named as its parameters are."""
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"expected a torch.nn.Module, not {module!r}.")
-    while isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(module, "_orig_mod"):
-        module = module._orig_mod if hasattr(module, "_orig_mod") else module.module
-    return module
 
 
 def _check_arguments(module: nn.Module, loss: str | None, optimizer: object, class_axis: object, seed: object) -> None:
@@ -91,6 +84,9 @@ def holds_any(optimizer: torch.optim.Optimizer, module: nn.Module) -> bool:
     return any(id(p) in mine for group in optimizer.param_groups for p in group["params"])
 
 
+Disputed = tuple[tuple[ModuleLaw, str], ...]
+
+
 class _Finder:
     """The laws of one trace."""
 
@@ -102,11 +98,13 @@ class _Finder:
         self.loss, self.notes = loss, list[str]()
         self.class_axis = self._classes(class_axis) if loss == "cross_entropy" else None
         self.degrees = Degrees(read)
-        self.shifts = translations(read, self.class_axis)
+        self.failures = self.degrees.failures
+        self.shifts = translations(read, self.class_axis, self.failures)
         self.quadratic = gathered(self.degrees)
         self.place = {node: n for n, node in enumerate(read.nodes)}
         self.budget, self.certified = certification.BUDGET, set[certification.Shape]()
         self.gated: dict[str, bool] = {}
+        self.shapes = {name: tuple(p.shape) for name, p in module.named_parameters()}
 
     def _classes(self, class_axis: int | None) -> int | None:
         """The axis of the classes, where it is known."""
@@ -117,7 +115,7 @@ class _Finder:
             raise ValueError(
                 f"class_axis {class_axis} is no axis of a single output; the outputs have shapes {shapes}."
             )
-        if len(shapes) == 1 and len(shapes[0]) <= 2:
+        if len(shapes) == 1 and 1 <= len(shapes[0]) <= 2:
             return len(shapes[0]) - 1
         self.notes.append(
             f"Cross-entropy adds laws along the axis of the classes: say which it is with class_axis, of {shapes}."
@@ -129,7 +127,7 @@ class _Finder:
         mode = "training" if self.module.training else "evaluation"
         self.notes.insert(0, f"Read by torch.export in {mode} mode: {len(self.trace.nodes)} operations.")
         found = self._named([*self.quadratic, *self.shifts])
-        found, failed = self._checked(found)
+        found, disputed = self._checked(found)
         blocks = [self._block(law) for law in found if law.kind != "translation"]
         status = {block.name: block for block in blocks}
         found = [
@@ -147,8 +145,8 @@ class _Finder:
             else:
                 broken.append((law, said))
         return ModuleLaws(
-            type(self.module).__name__, tuple(kept), tuple(blocks), (*failed, *self._uncovered(found)),
-            tuple(broken), tuple(self.notes), lambda: self._approximate(found),
+            type(self.module).__name__, tuple(kept), tuple(blocks), tuple(self._uncovered(found)), tuple(broken),
+            tuple(self.notes), independent(kept, self.shapes, self.seed), disputed, lambda: self._approximate(found),
         )  # fmt: skip
 
     # -- names ----------------------------------------------------------------------------------------------------
@@ -169,19 +167,17 @@ class _Finder:
     def _law(self, found: Found) -> ModuleLaw:
         name = _name(found)
         shape: tuple[int, ...] = (found.groups * found.rows,)
-        count = found.groups * found.rows
         if found.kind == "gram":
             shape = (found.groups, found.rows, found.rows) if found.groups > 1 else (found.rows, found.rows)
-            k = min(found.rows, sum(term.view.columns for term in found.terms))
-            count = found.groups * k * (2 * found.rows + 1 - k) // 2
         elif found.kind == "translation":
             view = found.terms[0].view
             shape = (view.groups,) if view.groups > 1 or view.unit is None else ()
-            count = view.groups
-        return ModuleLaw(
-            name, name, found.kind, found.terms, shape, count, Status.SYMMETRY,
-            "a symmetry of the module, by rule", _reason(found),
+        terms = tuple(replace(term, shape=self.shapes[term.parameter]) for term in found.terms)
+        law = ModuleLaw(
+            name, name, found.kind, terms, shape, 0, Status.SYMMETRY, "a symmetry of the module, by rule",
+            _reason(found),
         )  # fmt: skip
+        return replace(law, count=independent([law], self.shapes, self.seed).count)
 
     # -- evidence -------------------------------------------------------------------------------------------------
 
@@ -208,27 +204,29 @@ class _Finder:
         if lower < small.count:
             return (
                 Status.SYMMETRY,
-                f"only {lower} of {small.count} laws are certified to be independent at {where}",
+                _of_the_block(shape, f"only {lower} of {small.count} laws are certified at {where}"),
                 False,
             )
         status = Status.CERTIFIED if small == true else Status.CERTIFIED_SMALLER
         if upper > small.count or not (shape.matrix or gated):
             more = f", at most {upper}" if shape.matrix or gated else "; without gates there may be more"
-            return status, f"certified: at least {_laws(small.count)}{more}, at {where}", False
-        return status, f"certified: exactly {_laws(upper)} at {where}", True
+            return status, _of_the_block(shape, f"at least {_laws(small.count)}{more}, at {where}"), False
+        return status, _of_the_block(shape, f"exactly {_laws(upper)} at {where}"), True
 
     def _shape(self, law: ModuleLaw) -> certification.Shape | None:
         """The block of a law as the family of ``certification``; None if it is of another."""
         if law.kind not in ("gram", "diagonal") or any(abs(t.coefficient) != 1 for t in law.terms):
+            return None
+        if not disjoint(law, self.shapes):  # the block has each term as a parameter of its own
             return None
         terms = [term for term in law.terms if not self._unseen(term)]
         writers = [t for t in terms if t.coefficient > 0]
         readers = [t for t in terms if t.coefficient < 0]
         if not writers or not readers:
             return None
-        sees = []
+        sees, first = [], self.first
         for reader in readers:
-            before = [k for k, writer in enumerate(writers) if self._first(writer) <= self._first(reader)]
+            before = [k for k, writer in enumerate(writers) if first[writer.parameter] <= first[reader.parameter]]
             sees.append(tuple(before) or tuple(range(len(writers))))
         kernel = self._kernel(writers, readers) if law.kind == "gram" else 1
         columns = [tuple(_columns(t) for t in part) for part in (writers, readers)]
@@ -243,43 +241,47 @@ class _Finder:
                 return start <= first and last <= stop
         return False
 
-    def _first(self, term: Term) -> int:
-        """When a parameter is first used."""
-        leaves = [node for node in self.trace.nodes if self.trace.parameters.get(node.name) == term.parameter]
-        return min(self.place[user] for leaf in leaves for user in leaf.users if user in self.place)
+    @cached_property
+    def first(self) -> dict[str, int]:
+        """When each parameter is first used."""
+        found: dict[str, int] = {}
+        for leaf in self.trace.nodes:
+            for user in leaf.users if leaf.name in self.trace.parameters else ():
+                if user in self.place:
+                    name = self.trace.parameters[leaf.name]
+                    found[name] = min(found.get(name, self.place[user]), self.place[user])
+        return found
 
     def _kernel(self, writers: Sequence[Term], readers: Sequence[Term]) -> int:
         """The size of the kernels, if both sides are convolutions."""
         sizes = [max((t.view.shape[axis] for axis in t.view.rest[1:]), default=1) for t in (*writers, *readers)]
         return max(sizes) if any(len(t.view.rest) > 1 for t in readers) else 1
 
-    def _checked(self, found: list[ModuleLaw]) -> tuple[list[ModuleLaw], list[Uncovered]]:
-        """Without the laws that the module itself refutes, numerically, if it is small."""
+    def _checked(self, found: list[ModuleLaw]) -> tuple[list[ModuleLaw], Disputed]:
+        """The laws, and apart from them those that the module itself contradicts, numerically, if it is small."""
         size = sum(p.numel() for p in self.module.parameters())
         inputs = [node.meta.get("val") for node in self.trace.nodes if node.name in self.trace.inputs]
         entries = sum(value.numel() for value in inputs if isinstance(value, torch.Tensor))
         if size > CHECKED_PARAMETERS or entries > CHECKED_ENTRIES:
             self.notes.append("Not checked numerically, for its size: clexact.torch.check does it.")
-            return found, []
+            return found, ()
         try:
-            residuals = check(
+            residuals, precision = checked(
                 self.module, self.example, found, loss=self.loss, class_axis=self.class_axis, seed=self.seed
             )
-        except Exception as error:  # whatever the module's own code raises
-            said = (str(error).splitlines() or [type(error).__name__])[0][:100]
-            self.notes.append(f"Not checked numerically: the module fails in float64 ({said}).")
-            return found, []
-        self.notes.append(
-            "Checked numerically on the module in float64 (floating point): largest residual of a law "
-            f"{max(residuals.values(), default=0.0):.1e}."
-        )
+        except ModuleFailedError as error:
+            self.notes.append(f"Not checked numerically: the module fails in float64 ({error}).")
+            return found, ()
+        largest, tolerance = max(residuals.values(), default=0.0), tolerated(precision)
+        self.notes.append(_said_of_check(precision, largest))
         if any(isnan(residual) for residual in residuals.values()):
             self.notes.append("The gradient is not finite at the point of the numerical check, which so says nothing.")
-        failed = [
-            Uncovered(law.name, "the module's gradient contradicts the rule: a gradient of its own, or a hook?")
-            for law in found if residuals[law.name] > TOLERANCE
-        ]  # fmt: skip
-        return [law for law in found if not residuals[law.name] > TOLERANCE], failed
+        if tolerance > MOST_TOLERANCE:
+            return found, ()
+        return [law for law in found if not residuals[law.name] > tolerance], tuple(
+            (law, _contradicted(residuals[law.name], tolerance, precision))
+            for law in found if residuals[law.name] > tolerance
+        )  # fmt: skip
 
     # -- what has no law ------------------------------------------------------------------------------------------
 
@@ -306,7 +308,11 @@ class _Finder:
             if node.name in self.degrees.unknown:
                 places.setdefault(self.degrees.unknown[node.name], []).append(owner(node) or "the module itself")
         for name, where in places.items():
-            listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
+            if name not in self.failures:
+                listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
+        for name, error in self.failures.items():
+            said = f"clexact's rule failed ({error}), so nothing is claimed of what enters it: please report this."
+            listed.append(Uncovered(name, said))
         frozen = [name for name, p in self.module.named_parameters() if not p.requires_grad]
         if frozen:
             listed.append(Uncovered(_shortened(frozen), "not trained (requires_grad is False); taken as constant."))
@@ -333,6 +339,36 @@ class _Finder:
         return f"no law: what it makes enters {', '.join(dict.fromkeys(ends)) or 'what has no law'}."
 
 
+def tolerated(precision: torch.dtype) -> float:
+    """The largest residual of the numerical check that rounding may make, where this is the lowest precision met."""
+    return max(1e-9, 1000 * float(torch.finfo(precision).eps))
+
+
+def _said_of_check(precision: torch.dtype, largest: float) -> str:
+    name = str(precision).removeprefix("torch.")
+    if tolerated(precision) > MOST_TOLERANCE:
+        return f"The module computes in {name} on the way: the numerical check says nothing."
+    lowered = "" if precision == torch.float64 else f", with {name} on the way"
+    where = f"on the module in float64{lowered} (floating point)"
+    return f"Checked numerically {where}: largest residual of a law {largest:.1e}."
+
+
+def _contradicted(residual: float, tolerance: float, precision: torch.dtype) -> str:
+    """How the module's own gradient contradicts a law of the rules."""
+    name = str(precision).removeprefix("torch.")
+    return (
+        "The rules prove it of the operations read, but the module's gradient contradicts it: "
+        f"residual {residual:.1e}, tolerance {tolerance:.1e} ({name}). "
+        "A gradient of its own, a hook, or a branch that was not read?"
+    )
+
+
+def _of_the_block(shape: certification.Shape, certified: str) -> str:
+    """What is certified, and of what."""
+    free = "free inputs" if shape.matrix else "free gates and free inputs"
+    return f"of the block alone, with {free}: {certified}; whether the module has others is not certified"
+
+
 def _laws(count: int) -> str:
     return f"{count} law{'s' * (count != 1)}"
 
@@ -345,6 +381,8 @@ def _why(name: str) -> str:
         return f"{name} lets no rescaling pass."
     if "norm" in name:
         return "the normalisation makes what it gives independent of the size of what enters, but for eps."
+    if name in RULES:
+        return f"the rule for {name} does not cover its arguments here: nothing is claimed of what enters it."
     return f"there is no rule for {name}: nothing is claimed of what enters it."
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.extras import needed
+from clexact.support.extras import needed
 
 Floats = NDArray[np.float64]
 

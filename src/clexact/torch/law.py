@@ -5,23 +5,26 @@ Evaluating a law is floating-point arithmetic; that it is a law is what its ``st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from clexact.torch.trace import unwrapped
+
+SHOWN = 12  # entries of an index that are written out
 Kind = Literal["gram", "diagonal", "scale", "translation"]
 
 
 class Status(Enum):
-    """How the laws of a block, and their number, are known."""
+    """How the number of laws of a block, taken alone, is known; a law of any status is proved by rules."""
 
-    CERTIFIED = "certified at its true size"
-    CERTIFIED_SMALLER = "certified at a smaller size of the same family"
+    CERTIFIED = "the block alone certified, at its true size"
+    CERTIFIED_SMALLER = "the block alone certified, at a smaller size of the same family"
     SYMMETRY = "a symmetry of the module; its number is not certified"
 
 
@@ -86,25 +89,56 @@ class Term:
     parameter: str
     coefficient: int
     view: View
+    shape: tuple[int, ...] = ()  # of the parameter, for the formula; if it is not said, that of the view
 
-    def written(self, tex: bool = False) -> str:
-        """The parameter and what of it is meant: its slice and the axes that number rows."""
+    @property
+    def written(self) -> str:
+        """The parameter and what of it is meant: its slice."""
         view = self.view
-        name = rf"\text{{{self.parameter}}}".replace("_", r"\_") if tex else self.parameter
         if view.index is not None:
-            return f"{name}[...]"
+            some = ", ".join(map(str, view.index[:SHOWN])) + ", ..." * (len(view.index) > SHOWN)
+            before = ".flatten()[" if view.axis is None else f"[{':, ' * view.axis}"
+            return f"{self.parameter}{before}[{some}]]"
         part = "" if view.stop is None or view.axis is None else f"[{':, ' * view.axis}{view.start}:{view.stop}]"
-        return f"{name}{part}"
+        return f"{self.parameter}{part}"
+
+    @property
+    def matrix(self) -> tuple[str, bool]:
+        """A matrix M (number h of a stack) as torch would write it, and whether P is its transpose.
+
+        A slice of one axis is a column.
+        """
+        view, written = self.view, self.written
+        axes = [axis for axis in range(len(view.shape)) if view.groups > 1 or axis not in view.group]
+        split = tuple(view.shape[axis] for axis in axes)
+        if view.index is not None or (self.shape and split != self._sliced):
+            written += f".reshape({', '.join(map(str, split))})"
+        if view.groups > 1:
+            places = ["h" if axis in view.group else ":" for axis in range(max(view.group) + 1)]
+            written += f"[{', '.join(places)}]"
+            axes = [axis for axis in axes if axis not in view.group]
+        place = 0 if view.unit is None else axes.index(view.unit)
+        if len(axes) <= 2:
+            return written, place == 1
+        return f"{written}.flatten(1)" if place == 0 else f"{written}.movedim({place}, 0).flatten(1)", False
+
+    @property
+    def _sliced(self) -> tuple[int, ...]:
+        """The shape of the slice."""
+        view, shape = self.view, list(self.shape)
+        if view.axis is not None:
+            shape[view.axis] = len(range(shape[view.axis])[view.start : view.stop])
+        return tuple(shape)
 
     def gram(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
         """The symmetric part of P Q^T for the matrices P of one tensor and Q of the other (default: P).
 
         Its shape is (groups, rows, rows).
         """
-        p = self._matrices(tensor)
+        p = self.matrices(tensor)
         if other is None:
             return p @ p.mT
-        product = p @ self._matrices(other).mT
+        product = p @ self.matrices(other).mT
         return (product + product.mT) / 2
 
     def norms(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
@@ -134,9 +168,29 @@ class Term:
         """The axes that number matrices and rows."""
         return [*self.view.group, *([] if self.view.unit is None else [self.view.unit])]
 
-    def _matrices(self, tensor: Tensor) -> Tensor:
+    def matrices(self, tensor: Tensor) -> Tensor:
         view = self.view
         return view.split(tensor).permute([*self._kept, *view.rest]).reshape(view.groups, view.rows, view.columns)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How names, numbered matrices, P P^T, P^T P and squared norms are written."""
+
+    name: str
+    underscore: str
+    matrix: str
+    rows: str
+    columns: str
+    norm: str
+
+    def named(self, text: str) -> str:
+        """The name of a parameter, or what is taken of it."""
+        return self.name.format(text.replace("_", self.underscore))
+
+
+PLAIN = Style("{}", "_", "P{}", "{0} {0}^T", "{0}^T {0}", "|{}|^2")
+TEX = Style(r"\text{{{}}}", r"\_", "P_{{{}}}", r"{0}\,{0}^\top", r"{0}^\top\,{0}", r"\|{}\|^2")
 
 
 @dataclass(frozen=True)
@@ -176,31 +230,50 @@ class ModuleLaw:
 
     @property
     def formula(self) -> str:
-        """The law in the names of the parameters: ``+`` and ``-`` of squares, or of sums."""
-        return self._written("{}^T", "diag {}", "|{}|^2", " ")
+        """The law in the names of the parameters: ``+`` and ``-`` of squares, or of sums.
+
+        A matrix that is no parameter, or slice of one, is called P1, P2, ... and said behind ``where``, as torch would
+        write it.
+        """
+        parts, matrices = self._parts(PLAIN)
+        return parts + (f" where {'; '.join(matrices)}" if matrices else "") + self._each
 
     @property
     def latex(self) -> str:
         """The same in LaTeX."""
-        return self._written(r"{}^\top", r"\operatorname{{diag}} {}", r"\|{}\|^2", r"\,")
+        parts, matrices = self._parts(TEX)
+        said = r"\quad\text{where }" + r",\quad ".join(matrices)
+        return parts + (said if matrices else "") + (rf"\text{{{self._each}}}" if self._each else "")
 
-    def _written(self, transposed: str, diagonal: str, norm: str, space: str) -> str:
-        tex = space != " "
-        parts = []
+    @property
+    def _each(self) -> str:
+        stacked = self.kind == "gram" and any(term.view.groups > 1 for term in self.terms)
+        return " for each h" if stacked else ""
+
+    def _parts(self, style: Style) -> tuple[str, list[str]]:
+        """The sum, and what the matrices in it are that are no slices of parameters."""
+        parts, matrices = "", list[str]()
         for term in self.terms:
-            name = term.written(tex)
-            match self.kind:
-                case "gram":
-                    part = f"{name}{space}{transposed.format(name)}"
-                case "translation":
-                    axis = term.view.unit
-                    part = name if axis is None else f"{name}.sum({axis})"
-                case _:
-                    part = norm.format(name)
-            sign = "-" if term.coefficient < 0 else "+"
+            if self.kind == "gram":
+                written, turned = term.matrix
+                if written != term.written:
+                    matrices.append(f"{style.matrix.format(len(matrices) + 1)} = {style.named(written)}")
+                    name = style.matrix.format(len(matrices))
+                else:
+                    name = style.named(written)
+                part = (style.columns if turned else style.rows).format(name)
+            else:
+                part = self._single(term, style)
             size = "" if abs(term.coefficient) == 1 else f"{abs(term.coefficient)} "
-            parts.append(f"{sign} {size}{part}")
-        return " ".join(parts).removeprefix("+ ")
+            parts += f" {'-' if term.coefficient < 0 else '+'} {size}{part}"
+        return parts.removeprefix(" + ").lstrip(), matrices
+
+    def _single(self, term: Term, style: Style) -> str:
+        """A squared norm, or a sum."""
+        name, axis = style.named(term.written), term.view.unit
+        if self.kind != "translation":
+            return style.norm.format(name)
+        return name if axis is None else f"{name}.sum({axis})"
 
     def value(self, parameters: Mapping[str, Tensor]) -> Tensor:
         """The law at these tensors, on their device: of shape ``shape``. Floating point.
@@ -237,3 +310,12 @@ class ModuleLaw:
                 return term.sums(tensor)
             case _:
                 return term.norms(tensor)
+
+
+def parameters_of(laws: Iterable[ModuleLaw], module: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters of the laws, by name, of a module, wrapped or not; ValueError for one that it does not have."""
+    named = dict(unwrapped(module).named_parameters(remove_duplicate=False))
+    names = list(dict.fromkeys(name for law in laws for name in law.parameters))
+    if missing := [name for name in names if name not in named]:
+        raise ValueError(f"a law speaks of the parameter {missing[0]!r}, which the module does not have.")
+    return {name: named[name] for name in names}

@@ -11,20 +11,24 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
-from clexact.extras import needed
-from clexact.torch.law import ModuleLaw, Status
+from clexact.support.extras import needed
+from clexact.torch.counting import NOTHING, Independent
+from clexact.torch.law import ModuleLaw, Status, parameters_of
 
 
 @dataclass(frozen=True)
 class Block:
-    """Layers that share laws: how many laws touch these parameters, and how it is known that there are no others."""
+    """The parameters of one law taken alone, with free gates, inputs and covectors: how many laws such a block has.
+
+    The module opens fewer gates than all, and shares parameters between blocks: it may have other laws than its blocks.
+    """
 
     name: str
     parameters: tuple[str, ...]
     count: int
     status: Status
     evidence: str
-    complete: bool  # whether, at the size certified, all that enters and leaves it being free, it has no other laws
+    complete: bool  # whether the block alone, at the size certified, has no other laws; of the module this says nothing
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class ModuleLaws:
     uncovered: tuple[Uncovered, ...]
     broken: tuple[tuple[ModuleLaw, str], ...] = ()  # laws of the gradient flow that the optimizer breaks, and why
     notes: tuple[str, ...] = ()  # how the module was read, what is assumed, what the optimizer and the loss do
+    independent: Independent = NOTHING  # of the numbers of all laws together
+    disputed: tuple[tuple[ModuleLaw, str], ...] = ()  # proved by rule, contradicted by the numerical check, and how
     _ideal: Callable[[], tuple[tuple[ModuleLaw, str], ...]] = tuple
 
     @cached_property
@@ -54,8 +60,12 @@ class ModuleLaws:
 
     @property
     def count(self) -> int:
-        """Number of independent conserved numbers."""
-        return sum(law.count for law in self.laws)
+        """Conserved numbers of all laws together, proved independent; ``independent`` has an upper bound too."""
+        return self.independent.count
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copies: the nearly conserved laws themselves in place of how they are found."""
+        return {**self.__dict__, "approximate": self.approximate, "_ideal": tuple}
 
     def __len__(self) -> int:
         return len(self.laws)
@@ -72,10 +82,7 @@ class ModuleLaws:
 
     def values(self, module: nn.Module) -> dict[str, Tensor]:
         """{name of a law: its value} at the module's present parameters, on their device. Floating point."""
-        parameters = dict(module.named_parameters(remove_duplicate=False))
-        missing = [name for law in self for name in law.parameters if name not in parameters]
-        if missing:
-            raise ValueError(f"a law speaks of the parameter {missing[0]!r}, which the module does not have.")
+        parameters = parameters_of(self, module)
         with torch.no_grad():
             return {law.name: law.value(parameters) for law in self.laws}
 
@@ -93,14 +100,57 @@ class ModuleLaws:
     @property
     def headline(self) -> str:
         """The answer in one sentence."""
+        found = f"{self._numbers} in {_counted(len(self), 'law')} of {self.module}{self._alone}"
+        doubt = f"; {_counted(len(self.disputed), 'more law')} disputed by the numerical check" if self.disputed else ""
+        return f"{found}{doubt}{self._certified}"
+
+    @property
+    def _numbers(self) -> str:
+        """How many numbers are independent, as far as it is proved."""
+        count, most = self.independent.count, self.independent.most
+        if count < most:
+            return f"at least {count} and at most {most} independent conserved numbers"
+        return f"{count} independent conserved number{'s' * (count != 1)}"
+
+    @property
+    def _alone(self) -> str:
+        """The sum of the numbers of each law, where it is more than those of all laws together."""
+        total = sum(law.count for law in self.laws)
+        if total == self.count:
+            return ""
+        return (
+            f" (the laws one by one have {total} in all, which are not all independent of each other)"
+            if (self.independent.count == self.independent.most)
+            else f" (the laws one by one have {total} in all: too many for their independence to be certified here)"
+        )
+
+    @property
+    def _certified(self) -> str:
+        """What is certified of the blocks, and that it is not of the module."""
+        if not self.blocks:
+            return ""
         complete = [block.status for block in self.blocks if block.complete]
         small = complete.count(Status.CERTIFIED_SMALLER)
-        found = f"{self.count} conserved numbers in {len(self)} law{'s' * (len(self) != 1)} of {self.module}"
         sizes = f" ({small} of them at a smaller size only)" if small else ""
-        return f"{found}; {len(complete)} of {len(self.blocks)} blocks are certified to have no others{sizes}"
+        return (
+            f"; {len(complete)} of {_counted(len(self.blocks), 'block')}, each taken alone with free gates and inputs, "
+            f"{'is' if len(complete) == 1 else 'are'} certified to have no others{sizes}; "
+            "whether the module has others is not"
+        )
+
+    @property
+    def why_none(self) -> str:
+        """What keeps the module from having more laws: each reason once."""
+        reasons: dict[str, list[str]] = {}
+        for law, why in (*self.disputed, *self.broken):
+            reasons.setdefault(why, []).append(law.name)
+        for part in self.uncovered:
+            reasons.setdefault(part.reason, []).append(part.name)
+        return " ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
 
     def __str__(self) -> str:
         lines = [self.headline]
+        lines += [f"  DISPUTED, {law.name}: {law.formula}. {why}" for law, why in self.disputed]
         lines += [f"  {law}" for law in self]
         lines += [f"  not conserved: {law.name}. {why}" for law, why in self.broken]
         lines += [f"  nearly conserved: {law.name}: {law.formula}. {why}" for law, why in self.approximate]
@@ -116,7 +166,8 @@ class ModuleLaws:
             f'<td title="{escape(law.evidence)}">{law.status.name.lower().replace("_", ", ")}</td></tr>'
             for law in self
         )
-        rest = [f"{law.name} is not conserved. {why}" for law, why in self.broken]
+        rest = [f"{law.name}: {law.formula} is disputed. {why}" for law, why in self.disputed]
+        rest += [f"{law.name} is not conserved. {why}" for law, why in self.broken]
         rest += [f"{law.name} is nearly conserved. {why}" for law, why in self.approximate]
         rest += [f"{part.name}: {part.reason}" for part in self.uncovered] + list(self.notes)
         listed = "".join(f"<li>{escape(line)}</li>" for line in rest)
@@ -125,6 +176,10 @@ class ModuleLaws:
     def _repr_latex_(self) -> str:
         lines = [rf"\text{{{_texed(law.name)}:}}\quad & {law.latex}" for law in self]
         return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$" if lines else ""
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _texed(text: str) -> str:

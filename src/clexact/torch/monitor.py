@@ -17,11 +17,13 @@ from clexact.torch import find
 from clexact.torch.diagnosis import Evidence, Finding, diagnose, notes
 from clexact.torch.forms import Forms
 from clexact.torch.history import Floats, History, open_writer
-from clexact.torch.law import ModuleLaw
+from clexact.torch.law import ModuleLaw, parameters_of
+from clexact.torch.laws import ModuleLaws
 from clexact.torch.ledger import Gradients, Ledger
+from clexact.torch.optimizer import unwrapped_optimizer
 from clexact.torch.sample import Entries, Sample
 from clexact.torch.settings import read_settings, without_gradient
-from clexact.torch.trace import ONLY_READS
+from clexact.torch.trace import ONLY_READS, unwrapped
 
 PROBES = 4  # first observed steps at which the slopes <grad h, g> are taken, and then every PROBE_EVERY-th
 PROBE_EVERY = 16
@@ -63,8 +65,9 @@ class LawMonitor:
         writer: Any | str | PathLike[str] | None = None,
         seed: int = 0,
     ) -> None:
+        optimizer = unwrapped_optimizer(optimizer)
         _check(module, optimizer, every)
-        self.module, self.optimizer, self.every = find.unwrapped(module), optimizer, every
+        self.module, self.optimizer, self.every = unwrapped(module), optimizer, every
         if optimizer is not None and not find.holds_any(optimizer, self.module):
             raise ValueError("the optimizer holds no parameter of the module.")
         self.laws = _laws(self.module, laws, example_input, loss)
@@ -95,7 +98,8 @@ class LawMonitor:
             raise TypeError("attach needs the optimizer, not None.")
         monitor = cls(module, optimizer, **options)
         monitor._attached = True
-        monitor._handles.append(optimizer.register_step_post_hook(lambda *_: monitor._step()))
+        post = unwrapped_optimizer(optimizer).register_step_post_hook(lambda *_: monitor._step())
+        monitor._handles.append(post)
         return monitor
 
     def close(self) -> None:
@@ -358,32 +362,28 @@ def _check(module: object, optimizer: object, every: object) -> None:
 def _laws(
     module: nn.Module, given: Sequence[ModuleLaw] | None, example_input: Any, loss: str | None
 ) -> tuple[ModuleLaw, ...]:
-    if given is None:
-        if example_input is None:
-            raise ValueError("give the laws to watch, or an example_input to find them with.")
-        found = tuple(find.laws(module, example_input, loss=loss))
-    else:
-        found = tuple(given)
+    if given is None and example_input is None:
+        raise ValueError("give the laws to watch, or an example_input to find them with.")
+    known = find.laws(module, example_input, loss=loss) if given is None else given
+    found = tuple(known)
     if not all(isinstance(law, ModuleLaw) for law in found):
         raise TypeError("laws must be a sequence of ModuleLaw, such as the answer of clexact.torch.laws.")
     if not found:
-        raise ValueError(f"no law is known for this {type(module).__name__}: there is nothing to watch.")
+        why = f" {known.why_none}" if isinstance(known, ModuleLaws) else ""
+        raise ValueError(f"no law is known for this {type(module).__name__}: there is nothing to watch.{why}")
     return found
 
 
 def _parameters(module: nn.Module, laws: Sequence[ModuleLaw]) -> dict[str, nn.Parameter]:
     """The parameters of the laws, by name."""
-    named = dict(module.named_parameters(remove_duplicate=False))
-    names = list(dict.fromkeys(name for law in laws for name in law.parameters))
-    if missing := [name for name in names if name not in named]:
-        raise ValueError(f"a law speaks of the parameter {missing[0]!r}, which the module does not have.")
-    meta = {name: torch.empty(named[name].shape, device="meta") for name in names}
+    parameters = parameters_of(laws, module)
+    meta = {name: torch.empty(p.shape, device="meta") for name, p in parameters.items()}
     for law in laws:
         try:
             law.value(meta)
         except (RuntimeError, IndexError) as error:
             raise ValueError(f"the law '{law.name}' is of a module whose parameters have other shapes.") from error
-    return {name: named[name] for name in names}
+    return parameters
 
 
 def _same(module: nn.Module, parameters: Mapping[str, nn.Parameter], size: int) -> None:

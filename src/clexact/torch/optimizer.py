@@ -19,6 +19,22 @@ from clexact.torch.law import ModuleLaw
 ENTRYWISE = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop")
 IGNORED = ("params", "lr", "foreach", "fused", "maximize", "differentiable", "capturable", "param_names", "initial_lr")
 
+WRAPPERS = {"AcceleratedOptimizer", "LightningOptimizer"}  # they step as what they wrap, or not at all
+
+
+def unwrapped_optimizer(optimizer: Any) -> Any:
+    """The optimizer inside the wrappers of Accelerate and Lightning.
+
+    TypeError for another wrapper, which may step in its own way: one that torch's own constructor never saw.
+    """
+    while any(kind.__name__ in WRAPPERS for kind in type(optimizer).__mro__) and hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    if isinstance(optimizer, torch.optim.Optimizer) and not hasattr(optimizer, "_optimizer_step_pre_hooks"):
+        raise TypeError(
+            f"{type(optimizer).__name__} wraps an optimizer in a way that is not known: give that optimizer."
+        )
+    return optimizer
+
 
 def effect(law: ModuleLaw, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[bool, str]:
     """Whether the optimizer keeps a law, to second order in the step size, and a sentence on what it does to it."""

@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.fx import Node
 
+from clexact.torch.failures import Failures
 from clexact.torch.grading import Shape, matching, regrouped
 from clexact.torch.law import Term, View
 from clexact.torch.rules import CONVOLUTIONS
+from clexact.torch.rules.degrees import MisfitError
 from clexact.torch.solve import Found
 from clexact.torch.trace import Trace, constant, operation
 
@@ -33,22 +35,33 @@ class Use:
     mask: Mask
     axes: frozenset[int] | None
 
+    @property
+    def key(self) -> object:
+        """Equal for uses that are."""
+        return self.axes, self.mask.shape, self.mask.tobytes()
 
-def translations(trace: Trace, class_axis: int | None) -> list[Found]:
-    """The linear laws of a trace; ``class_axis`` of its single output is that of the classes of cross-entropy."""
-    uses: dict[Node, list[Use]] = {node: [] for node in trace.nodes}
+
+def translations(trace: Trace, class_axis: int | None, failures: Failures) -> list[Found]:
+    """The linear laws of a trace; ``class_axis`` of its single output is that of the classes of cross-entropy.
+
+    ``failures`` is told of rules that fail.
+    """
+    uses: dict[Node, dict[object, Use]] = {node: {} for node in trace.nodes}
     for node in trace.outputs:
         axes = None if class_axis is None else frozenset({class_axis % max(1, len(_shape(node)))})
-        uses[node].append(_whole(node, axes))
+        use = _whole(node, axes)
+        uses[node][use.key] = use
     for node in reversed(trace.nodes):
         if node.op == "call_function" and not constant(node):
-            for source, use in _passed(node, uses[node]):
+            for source, use in _passed(node, list(uses[node].values()), failures):
                 if source in uses and (use.axes is None or use.axes) and use.mask.any():
-                    uses[source].append(use)
+                    uses[source][use.key] = (
+                        use  # equal ones once: a residual stream has a path for every subset of blocks
+                    )
     by_parameter: dict[str, tuple[Shape, list[Use]]] = {}
     for node in trace.nodes:
         if node.name in trace.parameters:
-            by_parameter.setdefault(trace.parameters[node.name], (_shape(node), []))[1].extend(uses[node])
+            by_parameter.setdefault(trace.parameters[node.name], (_shape(node), []))[1].extend(uses[node].values())
     return [found for name, (shape, each) in by_parameter.items() for found in _laws(name, shape, each)]
 
 
@@ -88,12 +101,15 @@ def _laws(name: str, shape: Shape, uses: Sequence[Use]) -> list[Found]:
     return found
 
 
-def _passed(node: Node, uses: list[Use]) -> list[tuple[Node, Use]]:
+def _passed(node: Node, uses: list[Use], failures: Failures) -> list[tuple[Node, Use]]:
     """What the uses of a result mean for the operands; what is not understood may not shift."""
     try:
         return _read(node, uses)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        return [(source, _whole(source, None)) for source in node.all_input_nodes]
+    except MisfitError:
+        pass  # not covered
+    except Exception as error:
+        failures.note(node, error)
+    return [(source, _whole(source, None)) for source in node.all_input_nodes]
 
 
 def _read(node: Node, uses: list[Use]) -> list[tuple[Node, Use]]:
@@ -150,9 +166,9 @@ def _softmax(node: Node) -> list[tuple[Node, Use]]:
 
 def _attention(node: Node) -> list[tuple[Node, Use]]:
     """The keys of all tokens may shift alike: all scores of a query then do."""
-    q, key, *others = node.all_input_nodes
     if len({*node.args[:3]}) < 3:
         return [(source, _whole(source, None)) for source in node.all_input_nodes]
+    q, key, *others = node.all_input_nodes
     return [(key, _whole(key, frozenset({len(_shape(key)) - 2})))] + [(s, _whole(s, None)) for s in (q, *others)]
 
 
@@ -282,7 +298,8 @@ def _matmul(node: Node, use: Use) -> list[tuple[Node, Use]]:
     """A shift of a row of the left factor, alike in all rows, shifts all rows alike; likewise columns of the right."""
     assert use.axes is not None
     a, b = node.args[:2]
-    if not (isinstance(a, Node) and isinstance(b, Node)) or len(_shape(a)) != len(_shape(b)) or a is b:
+    known = isinstance(a, Node) and isinstance(b, Node) and a is not b
+    if not known or not len(_shape(a)) == len(_shape(b)) == len(_shape(node)):
         return [(source, _whole(source, None)) for source in node.all_input_nodes]
     row = len(_shape(node)) - 2
     left = Use(_any(use.mask, row + 1, keepdims=True), use.axes if use.axes <= {row} else None)
@@ -446,6 +463,6 @@ def _scattered(use: Use, axis: int, index: NDArray[np.int64], size: int, drop: b
 
 VIEWS = {"view", "_unsafe_view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze"}
 TURNS = {"permute", "transpose", "t", "numpy_T", "mT"}
-COPIES = {"clone", "contiguous", "alias", "neg"}
+COPIES = {"clone", "contiguous", "alias", "neg", "to", "_to"}  # a cast passes gradients, up to its rounding
 MOVING = {"expand"} | TURNS | COPIES | VIEWS
 PIECES = {"slice", "select", "getitem"}

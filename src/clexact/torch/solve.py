@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.linalg import SparseRows, primitive, reconstruct
+from clexact.algebra.linalg import SparseRows, primitive, reconstruct
 from clexact.torch.grading import FIXED, Graded, Ints, Units
 from clexact.torch.law import Kind, Term, View
 from clexact.torch.mixing import Matching

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -48,6 +49,15 @@ def arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if isinstance(example, Mapping):
         return (), dict(example)
     return tuple(example) if isinstance(example, (tuple, list)) else (example,), {}
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module inside torch.compile or DataParallel: laws are named as its parameters are."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"expected a torch.nn.Module, not {module!r}.")
+    while isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(module, "_orig_mod"):
+        module = module._orig_mod if hasattr(module, "_orig_mod") else module.module
+    return module
 
 
 def operation(node: Node) -> str:
@@ -144,6 +154,8 @@ def _check_regions(program: Any) -> None:
         if not any(parent.name in depends for parent in node.all_input_nodes):
             continue
         depends.add(node.name)
+        if node.op == "call_function" and operation(node) == "detach_":
+            raise UnreadableError("it detaches a tensor in place (detach_)")
         if node.op == "call_function" and isinstance(node.target, torch._ops.HigherOrderOperator):
             raise UnreadableError(
                 f"parameters enter a part of it that runs as {node.target}: no_grad, a branch, a loop"
@@ -174,6 +186,10 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
             ) from error
     if hooks.seen:
         raise UnreadableError("a hook set while it runs changes or reads the gradient of a hidden tensor")
+    if cache := _cache(output):
+        raise UnreadableError(
+            f"its output holds a {cache} of keys and values: put use_cache=False among the arguments of the example"
+        )
     leaves = tree_leaves(output)
     stack = [leaf.grad_fn for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None]
     if not stack:
@@ -187,6 +203,14 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
+
+
+def _cache(output: Any) -> str:
+    """What an output of a decoder holds of keys and values for the next token, which is no answer of the module."""
+    parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
+    held = next((type(part).__name__ for part in parts if type(part).__name__.endswith("Cache")), "")
+    legacy = isinstance(output, Mapping) and "past_key_values" in output.keys()  # noqa: SIM118
+    return held or ("tuple" if legacy and output["past_key_values"] is not None else "")
 
 
 class _Hooks(TorchFunctionMode):  # type: ignore[misc]
@@ -238,6 +262,8 @@ def _said(error: Exception) -> str:
     """Why the export failed, in a clause."""
     if type(error).__name__.startswith("GuardOnDataDependent"):
         return "its control flow, or a number that it takes out of a tensor, depends on values"
+    if found := re.search(r"Found <class '([^']*)'> in output", str(error)):
+        return f"its output holds a {found[1].rpartition('.')[2]}, which is no tensor, tuple, list or dict of them"
     if "fake tensor in the exported program" in str(error):
         return f"{UNREAD}, which loses sight of tensors that leave the graph (.data, autograd.grad, a list kept)"
     return f"{UNREAD}: {type(error).__name__}: {str(error).strip().splitlines()[0][:160].rstrip('.')}"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.evaluation import Values
-from clexact.model import Model
-from clexact.polynomial import exact
+from clexact.algebra.evaluation import Values
+from clexact.algebra.polynomial import exact
+from clexact.programs.model import Model
 from clexact.training.loss import Loss, many
 
 Given = object  # an array, or nested lists

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from clexact.dynamics import gradient_flow
-from clexact.evaluation import PolynomialMap, Values
-from clexact.flow import Flow, GradientFlow
-from clexact.model import Model, check_size
-from clexact.phase import LiftedFlow, Phase
+from clexact.algebra.evaluation import PolynomialMap, Values
+from clexact.flows.dynamics import gradient_flow
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
+from clexact.flows.lifted import LiftedFlow, Phase
+from clexact.programs.model import Model, check_size
 from clexact.training.data import numbers
 from clexact.training.loss import Loss, as_loss
 from clexact.training.quantities import watched

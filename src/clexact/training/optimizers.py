@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.draws import Draws
-from clexact.evaluation import Values
-from clexact.model import check_size
-from clexact.polynomial import Number
+from clexact.algebra.draws import Draws
+from clexact.algebra.evaluation import Values
+from clexact.algebra.polynomial import Number
+from clexact.programs.model import check_size
 from clexact.training.risk import as_fraction
 
 Gradient = Callable[[Values], Values]

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigh, qr, solve_triangular
 
-from clexact.dynamics import gradient_flow
-from clexact.evaluation import PolynomialMap, Values
-from clexact.model import Model
+from clexact.algebra.evaluation import PolynomialMap, Values
+from clexact.flows.dynamics import gradient_flow
+from clexact.programs.model import Model
 from clexact.training.data import numbers
 from clexact.training.quantities import watched
 from clexact.training.risk import parameter_vector

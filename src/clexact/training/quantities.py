@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from clexact.certify import LawCount, certify
-from clexact.evaluation import PolynomialMap, Values
-from clexact.flow import Flow
-from clexact.forms import Form, Law, constant
-from clexact.laws import ConservationLaws
-from clexact.polynomial import Polynomial
+from clexact.algebra.evaluation import PolynomialMap, Values
+from clexact.algebra.polynomial import Polynomial
+from clexact.counting.certify import LawCount, certify
+from clexact.flows.flow import Flow
+from clexact.laws.logarithmic import Form, Law, constant
+from clexact.laws.result import ConservationLaws
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr, softmax
 
-from clexact.evaluation import Values
-from clexact.model import Model
-from clexact.program import LEAVES, Gate, Node, Program, Shape, apply
-from clexact.reverse import ExactRows, gradients, pull_back_matmul
+from clexact.algebra.evaluation import Values
+from clexact.programs.model import Model
+from clexact.programs.program import LEAVES, Gate, Node, Program, Shape, apply
+from clexact.programs.reverse import ExactRows, gradients, pull_back_matmul
 from clexact.training.data import Data, numbers
 from clexact.training.loss import SQUARED, Loss, as_loss
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from clexact.dynamics import gradient_flow
-from clexact.evaluation import PolynomialMap, Values
-from clexact.model import Model, check_size
-from clexact.polynomial import Polynomial
-from clexact.terms import Terms, concatenate
+from clexact.algebra.evaluation import PolynomialMap, Values
+from clexact.algebra.polynomial import Polynomial
+from clexact.algebra.terms import Terms, concatenate
+from clexact.flows.dynamics import gradient_flow
+from clexact.programs.model import Model, check_size
+from clexact.support.listed import listed
 from clexact.training.loss import Loss, as_loss
 from clexact.training.optimizers import GD, Optimizer, Rate
 from clexact.training.quantities import watched
@@ -168,7 +169,7 @@ def slope(
     """
     if steps is not None and time is not None:
         raise ValueError("slope takes either steps or time, not both.")
-    sizes = np.asarray(rates, dtype=float)
+    sizes = np.asarray(listed(rates, "rates must be a list of step sizes"), dtype=float)
     if sizes.ndim != 1 or len(set(sizes.tolist())) < 2 or not (sizes > 0).all():
         raise ValueError(f"rates must be two or more different positive step sizes, not {rates!r}.")
     quantities = watched(laws, gradient_flow(model, as_loss(loss).span))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clexact.evaluation import Values
-from clexact.extras import needed
-from clexact.flow import Flow
-from clexact.model import Model
+from clexact.algebra.evaluation import Values
+from clexact.flows.flow import Flow
+from clexact.programs.model import Model
+from clexact.support.extras import needed
 from clexact.training.risk import pieces
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from torch.fx import Node
 
+from clexact.torch.failures import Failures
 from clexact.torch.grading import Factor, Graded, Ints, Shape, TooManyError, Units, regrouped
 from clexact.torch.trace import Trace, constant, operation
 
@@ -43,6 +44,7 @@ class Degrees:
         self.blocked: dict[str, str] = {}  # {node: why}, of those that stop a rescaling though they have a rule
         self._node = ""
         self.unknown: dict[str, str] = {}  # {node: operation}, of those that have no rule and stop a rescaling
+        self.failures = Failures()  # of rules that stop a rescaling by an error of their own
         values: dict[Node, Value] = {}
         for node in trace.nodes:
             self._node = node.name
@@ -60,15 +62,17 @@ class Degrees:
         name = operation(node)
         inputs = [_replaced(a, values) for a in node.args]
         keywords = {key: _replaced(a, values) for key, a in node.kwargs.items()}
-        if name == "getitem":
-            return replace(inputs[0][inputs[1]], shape=shape) if isinstance(inputs[0], tuple) else Graded(shape)
-        if not any(g.factors for g in _tensors([inputs, keywords])):
-            return _ungraded(node)
         try:
+            if name == "getitem":
+                return replace(inputs[0][inputs[1]], shape=shape) if isinstance(inputs[0], tuple) else Graded(shape)
+            if not any(g.factors for g in _tensors([inputs, keywords])):
+                return _ungraded(node)
             if name in RULES:
                 return RULES[name](self, shape, inputs, keywords)
-        except (TooManyError, MisfitError, AttributeError, IndexError, KeyError, TypeError, ValueError):
-            pass
+        except (TooManyError, MisfitError):
+            pass  # not covered
+        except Exception as error:
+            self.failures.note(node, error)
         self.unknown[node.name] = name
         self._fix_all([inputs, keywords])
         return _ungraded(node)

@@ -1,0 +1,101 @@
+"""A basis that a person would write: of all bases of a space of sparse integer vectors, one with short vectors.
+
+A vector of least support is found by elimination in a suitable order of the columns. Several orders are tried, and of
+all vectors met the shortest independent ones are kept (the greedy choice is optimal among them, as in any matroid).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from clexact.algebra.draws import Draws
+from clexact.algebra.echelon import Echelon
+from clexact.algebra.linalg import Words, primitive, reconstruct, row_reduce
+from clexact.algebra.terms import Ints
+
+Vector = dict[int, int]
+
+PRIME = 2**61 - 1
+MAX_ORDERS = 48
+MAX_WORK = 3 * 10**8  # multiplications spent on one space
+MAX_HEIGHT = 1000  # entries of a candidate; larger residues lift to numbers that mean nothing
+
+
+def short_basis(vectors: list[Vector], preferred: Sequence[Vector], draws: Draws) -> list[Vector]:
+    """A basis of the span of independent vectors; ``preferred`` vectors of the span come first.
+
+    The result has as many vectors, independent, each in the span mod p; that they lie in it over Q is left to the
+    caller.
+    """
+    if not vectors or (len(vectors) == 1 and not preferred):
+        return vectors
+    columns = sorted({x for vector in vectors for x in vector})
+    matrix = _residues(vectors, columns)
+    found_vectors = _candidates(matrix, columns, draws) if len(vectors) > 1 else []
+    candidates = sorted(found_vectors, key=lambda v: (len(v), _height(v), list(v.items())))
+    space = Echelon(len(columns), PRIME)
+    space.add(matrix)
+    if space.rank < len(vectors):  # an unlucky prime: keep what is given
+        return vectors
+    wanted = [v for v in preferred if v.keys() <= set(columns)]
+    chosen, found = [], Echelon(len(columns), PRIME)
+    for vector in [*wanted, *candidates, *vectors]:
+        row = _residues([vector], columns)
+        if not _spans(space, row) or not found.add(row)[0]:
+            continue
+        chosen.append(vector)
+        if len(chosen) == len(vectors):
+            break
+    return chosen
+
+
+def _residues(vectors: Sequence[Vector], columns: list[int]) -> Words:
+    place = {x: i for i, x in enumerate(columns)}
+    out = np.zeros((len(vectors), len(columns)), dtype=np.uint64)
+    for row, vector in zip(out, vectors, strict=True):
+        for x, c in vector.items():
+            row[place[x]] = c % PRIME
+    return out
+
+
+def _spans(space: Echelon, row: Words) -> bool:
+    """Whether a row lies in the row space."""
+    return not space.reduced(row).any()
+
+
+def _height(vector: Vector) -> int:
+    return max(map(abs, vector.values()))
+
+
+def _candidates(matrix: Words, columns: list[int], draws: Draws) -> list[Vector]:
+    """Rows of the reduced echelon forms in several orders of the columns, lifted to the integers."""
+    k, width = matrix.shape
+    orders = min(MAX_ORDERS, width, 1 + MAX_WORK // (k * k * width))
+    found: dict[tuple[tuple[int, int], ...], Vector] = {}
+    for n in range(orders):
+        shift = n * width // orders
+        order = np.roll(np.arange(width), -shift)
+        if n % 3 == 2:
+            order = np.argsort(draws.residues((width,), PRIME), kind="stable")
+        for row in row_reduce(matrix[:, order], PRIME):
+            vector = _lifted(row, order, columns)
+            if vector:
+                found[tuple(vector.items())] = vector
+    return list(found.values())
+
+
+def _lifted(row: Words, order: Ints, columns: list[int]) -> Vector:
+    """The primitive integer vector with these residues, if its entries are small; else nothing."""
+    places = np.flatnonzero(row)
+    values = row[places].astype(np.int64)
+    values -= np.where(values > PRIME // 2, PRIME, 0)
+    exact: list[int | Fraction] = list(values.tolist())
+    for n in np.flatnonzero(np.abs(values) > MAX_HEIGHT).tolist():
+        value = reconstruct(int(row[places[n]]), PRIME)
+        if value is None or max(abs(value.numerator), value.denominator) > MAX_HEIGHT:
+            return {}
+        exact[n] = value
+    return primitive(dict(zip((columns[i] for i in order[places].tolist()), exact, strict=True)))

@@ -1,0 +1,1 @@
+"""The ``clexact`` command, a file a verb."""

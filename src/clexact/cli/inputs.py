@@ -1,0 +1,130 @@
+"""What the command line names: a family with its sizes, a file of the user's, or a system, and a flow on it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from clexact.flows.choices import FLOWS, ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
+from clexact.flows.dynamics import DAMPINGS
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import LOSSES
+from clexact.models import FAMILIES, families_with
+
+HELP = {
+    "bias": "with a bias in every hidden unit",
+    "slope": "slope of a leaky ReLU where it is negative",
+    "powers": "powers of the activation (default 1)",
+    "order": "of the Taylor coefficients",
+    "kernel": "size of the kernel",
+    "stride": "stride (default 1)",
+    "length": "length or side of the input",
+    "padding": "zeros on each side (default 0)",
+    "relu": "with ReLU between the layers",
+    "heads": "number of heads (default 1)",
+    "rope": "with rotary positions",
+    "keys": "key and value heads, each shared by several query heads",
+    "tokens": "the true softmax on so many tokens, not the factored form",
+    "causal": "each token sees those before it",
+    "blocks": "number of blocks",
+    "pool": "units of a pool (default 2)",
+    "steps": "number of steps (default 2)",
+    "gate": "kind of gate (default softmax)",
+    "k": "experts chosen by topk (default 2)",
+}
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name a flow."""
+    parser.add_argument("target", nargs="*", help="a family (clexact models lists them) or FILE.py:NAME, and its sizes")
+    parser.add_argument("--system", metavar="FILE.ode", help="polynomial vector fields, lines x' = y*z - 2/3*x^2")
+    flow = parser.add_argument_group("flow")
+    flow.add_argument("--flow", choices=FLOWS, default="gradient", help="default: gradient")
+    flow.add_argument("--damping", choices=DAMPINGS, help="momentum: tau = 0 (default), tau constant, or 3/t")
+    flow.add_argument("--tau", metavar="Q", help="heavy-ball: its damping, a rational (default 1)")
+    flow.add_argument("--positive", metavar="NAMES", help="mirror, momentum: positive parameters, such as U,V")
+    flow.add_argument("--weight-decay", metavar="Q", default="0", help="a rational (default 0)")
+    flow.add_argument(
+        "--loss", choices=[loss.replace("_", "-") for loss in LOSSES], default="full",
+        help="full: the loss spans all output covectors (default); cross-entropy: those of sum zero",
+    )  # fmt: skip
+    options = parser.add_argument_group("options of families")
+    for option, kind in {key: kind for family in FAMILIES.values() for key, kind in family.options.items()}.items():
+        _add_option(options, option, kind)
+
+
+def _add_option(group: Any, option: str, kind: Any) -> None:
+    text = f"{', '.join(families_with(option))}: {HELP[option]}"
+    flag: dict[str, Any] = {"default": None, "help": text}
+    if kind is bool:
+        flag["action"] = "store_true"
+    elif kind is int:
+        flag |= {"type": int, "metavar": "K"}
+    elif kind == "ints":
+        flag |= {"nargs": "+", "metavar": "K"}
+    elif kind == "rational":
+        flag["metavar"] = "Q"
+    else:
+        flag["choices"] = kind
+    group.add_argument(f"--{option}", **flag)
+
+
+def reading(arguments: argparse.Namespace) -> str:
+    """What ``read_flow`` does, in words."""
+    if arguments.system is not None:
+        return f"reading {arguments.system}"
+    target = " ".join(arguments.target)
+    return f"running {target}" if ".py" in target else f"building {target}"
+
+
+def read_flow(arguments: argparse.Namespace) -> Flow:
+    """The flow that the arguments name; ValueError or TypeError saying what was expected."""
+    model = _model(arguments)
+    positive = None if arguments.positive is None else tuple(filter(None, arguments.positive.split(",")))
+    chosen = FlowChoice(
+        arguments.flow, arguments.damping, arguments.tau, positive, arguments.weight_decay,
+        arguments.loss.replace("-", "_"),
+    )  # fmt: skip
+    return chosen.on(model)
+
+
+def _model(arguments: argparse.Namespace) -> ChosenModel:
+    target: list[str] = arguments.target
+    if arguments.system is not None:
+        if target:
+            raise ValueError(f"give either --system or a model, not both --system and {' '.join(target)!r}.")
+        _options(arguments, "a system", {})
+        return SystemModel.load(arguments.system)
+    if not target:
+        raise ValueError(f"give a family ({', '.join(FAMILIES)}) with its sizes, FILE.py:NAME or --system FILE.ode.")
+    name, *words = target
+    if ".py" in name:
+        _options(arguments, name, {})
+        return PythonModel.load(name, tuple(_size(f"an argument of {name}", word) for word in words))
+    if name not in FAMILIES:
+        raise ValueError(f"unknown family {name!r}: expected one of {', '.join(FAMILIES)}, or FILE.py:NAME.")
+    options = _options(arguments, name, FAMILIES[name].options)
+    return FamilyModel.of(name, [_size(f"a size of {name}", word) for word in words], options)
+
+
+def _options(arguments: argparse.Namespace, what: str, accepted: Mapping[str, Any]) -> dict[str, Any]:
+    """The family's options that were given; ValueError for one of another family."""
+    given: dict[str, Any] = {}
+    for option in HELP:
+        value = getattr(arguments, option)
+        if value is None:
+            continue
+        if option not in accepted:
+            raise ValueError(f"--{option} belongs to {', '.join(families_with(option))}, not to {what}.")
+        if accepted[option] == "ints":
+            value = [_size(f"--{option}", word) for words in value for word in words.split(",")]
+        given[option] = value
+    return given
+
+
+def _size(what: str, word: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError(f"{what} must be an integer, not {word!r}.") from None

@@ -1,0 +1,405 @@
+"""The ``clexact`` command. Exit status 0: an answer; 2: wrong input; 3: a limit was reached; 130: Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from clexact.cli import fit as fit_command
+from clexact.cli import plot as plot_command
+from clexact.cli import reproduce as reproduce_command
+from clexact.cli import results as results_command
+from clexact.cli import sweep as sweep_command
+from clexact.cli import verify as verify_command
+from clexact.cli.inputs import add_input, read_flow, reading
+from clexact.counting.certify import LawCount, certify
+from clexact.counting.memory import MemoryLimitError
+from clexact.counting.orbit import ORBIT_DEPTH, STARTS, orbit_dimension
+from clexact.laws.darboux import check_listable_fields
+from clexact.laws.logarithmic import Law
+from clexact.laws.polynomial_laws import polynomial_laws
+from clexact.laws.relations import further_than
+from clexact.laws.result import ConservationLaws
+from clexact.lie.closure import MAX_DEPTH
+from clexact.lie.closure import Progress as Callback
+from clexact.models import FAMILIES
+from clexact.proofs.certificate import check_listable
+from clexact.support.files import check_place
+from clexact.support.limits import Limits, limits
+from clexact.support.threads import set_threads
+from clexact.support.version import __version__
+
+WRONG_INPUT, LIMIT_REACHED, INTERRUPTED = 2, 3, 130
+WIDTH = 140  # of tables that do not go to a terminal
+
+EPILOG = """\
+examples:
+  clexact certify linear 4 3 5                 U_1 U_2 with U_1 of 4 x 3, U_2 of 3 x 5
+  clexact certify relu 2 5 3 --bias
+  clexact certify neuron 2 1 --powers 3        one neuron: inputs, outputs, powers of its activation
+  clexact certify attention 8 4 --heads 2
+  clexact certify nmf 4 2 5 --flow mirror
+  clexact certify linear 4 3 5 --flow momentum --damping heavy-ball --tau 1/2
+  clexact certify --system lorenz.ode --degree 3
+  clexact certify mymodel.py:net               a Model, Flow or VectorFields called net
+"""
+
+FIT_EPILOG = """\
+examples:
+  clexact fit linear --grid "n=1..5,m=1..5,r=1..6"       U of n x r, V of m x r: sizes n r m
+  clexact fit linear --grid "depth=2..5,width=1..4"      all layers equally wide
+  clexact fit relu --grid "a=1..4,b=1|3|5,c=2" --sizes "a b b c"
+  clexact fit nmf --grid "n=1..4,r=1..5,m=1..4" --flow mirror
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one line on standard error."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its status."""
+    sys.exit(run(argv))
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        if getattr(arguments, "threads", None) is not None:
+            set_threads(arguments.threads)
+        arguments.command(arguments)
+        sys.stdout.flush()
+    except (ValueError, TypeError, OverflowError, OSError, ArithmeticError) as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end quietly
+            return 0
+        return _failed(arguments, _said(error))
+    except ImportError as error:  # an optional package is missing
+        return _failed(arguments, str(error))
+    except MemoryLimitError as error:
+        print(f"clexact: {error}", file=sys.stderr)
+        return LIMIT_REACHED
+    except MemoryError:
+        return _failed(arguments, "the machine's memory does not suffice for this size.")
+    except KeyboardInterrupt:
+        print("clexact: interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _said(error: Exception) -> str:
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    return f"{error.strerror}." if error.filename is None else f"cannot open {error.filename!r}: {error.strerror}."
+
+
+def _failed(arguments: argparse.Namespace, message: str) -> int:
+    print(f"clexact {arguments.name}: error: {' '.join(message.split())}", file=sys.stderr)
+    return WRONG_INPUT
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line: certify, laws, orbit, fit, models, sweep, results, verify, reproduce, plot."""
+    parser = Parser(
+        prog="clexact",
+        description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"clexact {__version__}")
+    commands = parser.add_subparsers(
+        dest="name",
+        required=True,
+        metavar="certify | laws | orbit | fit | models | sweep | results | verify | reproduce | plot",
+    )
+    for name, command, summary in (
+        ("certify", _certify, "count the independent laws, with bounds that are proved"),
+        ("laws", _laws, "list all polynomial laws up to a degree"),
+    ):
+        sub = commands.add_parser(
+            name, help=summary, description=summary, epilog=EPILOG.replace("clexact certify", f"clexact {name}"),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        add_input(sub)
+        sub.add_argument("--degree", type=int, default=2, metavar="K", help="degree of the polynomial laws (default 2)")
+        _add_output(sub)
+        sub.set_defaults(command=command)
+    certifier, lister = commands.choices["certify"], commands.choices["laws"]
+    _add_depth(certifier, None, f"none while they are small polynomials, else {MAX_DEPTH}")
+    certifier.add_argument("--laws", action="store_true", help="print the laws too")
+    fitter = _add_fit(commands)
+    for sub in (certifier, lister, fitter):
+        _add_limits(sub)
+    certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
+    lister.add_argument("--forms", action="store_true", help="also rational and logarithmic laws, those found")
+    lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
+    lister.add_argument("--latex", action="store_true", help="print the laws as LaTeX")
+    traveller = commands.add_parser("orbit", help="the dimension of the set that can be reached from a special start")
+    add_input(traveller)
+    starts = ", ".join(STARTS)
+    traveller.add_argument("--at", required=True, metavar="START", help=f"{starts}, or a file of rationals")
+    _add_depth(traveller, ORBIT_DEPTH, str(ORBIT_DEPTH))
+    _add_limits(traveller)
+    _add_output(traveller)
+    traveller.set_defaults(command=_orbit)
+    library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
+    library.add_argument("--json", action="store_true", help="print one JSON object")
+    library.set_defaults(command=_models)
+    _add_sweep(commands)
+    _add_results(commands)
+    checker = commands.add_parser("verify", help="verify certificates, without the engine")
+    verify_command.add_arguments(checker)
+    checker.set_defaults(command=_verify)
+    again = commands.add_parser("reproduce", help="check every statement of the sources, and write a report")
+    reproduce_command.add_arguments(again)
+    _add_output(again)
+    again.set_defaults(command=_reproduce)
+    drawer = commands.add_parser(
+        "plot", help="draw a picture: level sets, drift, ...", epilog=plot_command.EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    plot_command.add_arguments(drawer)
+    _add_output(drawer)
+    drawer.set_defaults(command=plot_command.run)
+    return parser
+
+
+def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
+    summary = "certify a family on a grid of sizes and find a formula for the counts"
+    shape = argparse.RawDescriptionHelpFormatter
+    fitter = commands.add_parser("fit", help=summary, description=summary, epilog=FIT_EPILOG, formatter_class=shape)
+    add_input(fitter)
+    fit_command.add_arguments(fitter)
+    _add_output(fitter)
+    fitter.set_defaults(command=_fit)
+    return fitter
+
+
+def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
+    summary = "certify all cases of a spec in parallel, within a budget each, into a store"
+    shape, epilog = argparse.RawDescriptionHelpFormatter, sweep_command.EPILOG
+    sweeper = commands.add_parser("sweep", help=summary, description=summary, epilog=epilog, formatter_class=shape)
+    sweep_command.add_arguments(sweeper)
+    sweeper.set_defaults(command=_sweep)
+
+
+def _add_results(commands: argparse._SubParsersAction[Parser]) -> None:
+    summary, shape = "what the store of a sweep holds", argparse.RawDescriptionHelpFormatter
+    epilog = results_command.EPILOG
+    lister = commands.add_parser("results", help=summary, description=summary, epilog=epilog, formatter_class=shape)
+    results_command.add_arguments(lister)
+    lister.set_defaults(command=results_command.run)
+
+
+def _add_depth(parser: argparse.ArgumentParser, default: int | None, said: str) -> None:
+    text = f"depth of nested brackets, at most (default: {said})"
+    parser.add_argument("--max-depth", type=int, default=default, metavar="K", help=text)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--time-limit", type=float, metavar="S", help="stop after S seconds with what is known")
+    parser.add_argument("--memory-limit", type=int, metavar="MIB", help="do not start, or stop, above so much memory")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the dense kernels (default: all cores)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="no progress, and only the answer")
+
+
+@contextmanager
+def _shown_progress(quiet: bool) -> Iterator[Callback | None]:
+    """A status line on standard error, on a terminal only."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with console.status("reading the model") as status:
+        yield lambda stage, done, total: status.update(f"{stage}: {done} of {total}")
+
+
+def _certify(arguments: argparse.Namespace) -> None:
+    if arguments.save is not None:
+        check_place(Path(arguments.save))
+    with _limited(arguments) as limited, _shown_progress(arguments.quiet) as progress:
+        flow = read_flow(arguments)
+        if arguments.save is not None:
+            check_listable(flow)
+        limited.doing = f"certifying {flow.description}"
+        count = certify(
+            flow,
+            degree=arguments.degree,
+            seed=arguments.seed,
+            max_depth=arguments.max_depth,
+            progress=progress,
+            keep_partial=True,
+            memory_limit=arguments.memory_limit,
+        )
+    _print_count(count, arguments)
+    if count.nothing_yet:
+        _stop(limited, f"during {count.stage!r}", f"no bound beyond 0 <= laws <= {count.dimension} yet")
+    if arguments.save is not None:  # after the answer, which a full disk must not take away
+        _save(count, arguments, limited)
+    if count.stopped:
+        print(f"clexact: {count.stopped}: dense brackets were left out.", file=sys.stderr)
+    if count.left_out:
+        print(f"clexact: {count.left_out}.", file=sys.stderr)
+        raise SystemExit(LIMIT_REACHED)
+    if count.interrupted:
+        _stop(limited, f"during {count.stage!r}", "these are the bounds so far")
+
+
+def _save(count: LawCount, arguments: argparse.Namespace, before: Limits) -> None:
+    """Within what is left of the limits; without, once one of them has ended the search: its bounds get their proof."""
+    if before.reached:
+        count.certificate.save(arguments.save)
+        return
+    with _limited(arguments, f"{arguments.save} is not written", before.start) as limited:
+        limited.doing = "making the certificate"
+        count.certificate.save(arguments.save)
+
+
+@contextmanager
+def _limited(
+    arguments: argparse.Namespace, left: str = "nothing is known yet", start: float | None = None
+) -> Iterator[Limits]:
+    """Limits over a block. Where one is reached, or Ctrl-C comes, the command ends and says what it was doing."""
+    with limits(arguments.time_limit, arguments.memory_limit, start) as limited:
+        limited.doing = reading(arguments)
+        try:
+            yield limited
+        except KeyboardInterrupt:
+            _stop(limited, f"while {limited.doing}", left)
+
+
+def _stop(limited: Limits, where: str, left: str) -> NoReturn:
+    """End after an interruption, by a limit or by Ctrl-C."""
+    what = f"stopped by {limited.limit}" if limited.limit else "interrupted"
+    print(f"clexact: {what} {where}: {left}.", file=sys.stderr)
+    raise SystemExit(LIMIT_REACHED if limited.limit else INTERRUPTED)
+
+
+def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        print(count.to_json(laws=arguments.laws))
+        return
+    if not arguments.quiet:
+        print(count.description)
+    print(count)
+    if not arguments.quiet:
+        _print_evidence(count)
+    if arguments.laws:
+        _print_laws(count.laws, latex=False)
+
+
+def _print_evidence(count: LawCount) -> None:
+    print(f"  at least {count.lower}: {count.evidence.lower}")
+    print(f"  at most  {count.upper}: {count.evidence.upper}")
+    if count.blocks:
+        blocks = "; ".join(f"{n} of {', '.join(names)}" for names, n in count.blocks.items())
+        whole = " (these are all)" if count.exhibited == count.upper else ""
+        print(f"  laws by the parameters they touch: {blocks}{whole}")
+    print(f"  assuming: {'; '.join(count.assumptions)}")
+    print(f"  seed {count.seed}, {count.seconds:.3f} s")
+
+
+def _orbit(arguments: argparse.Namespace) -> None:
+    with _limited(arguments) as limited, _shown_progress(arguments.quiet):
+        flow = read_flow(arguments)
+        limited.doing = f"following {flow.description}"
+        orbit = orbit_dimension(flow, arguments.at, seed=arguments.seed, max_depth=arguments.max_depth)
+    if arguments.json:
+        print(orbit.to_json())
+        return
+    if not arguments.quiet:
+        print(f"{flow.description}, at {arguments.at}")
+    print(orbit)
+    if not arguments.quiet:
+        print(f"  {'exact' if orbit.closed else 'lower bound'}: {orbit.evidence}")
+        print(f"  generic: {orbit.generic}")
+
+
+def _models(arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        rows = {
+            name: {"sizes": f.sizes, "formula": f.formula, "options": sorted(f.options), "positive": f.positive}
+            for name, f in FAMILIES.items()
+        }
+        print(json.dumps(rows))
+        return
+    table = Table("family and sizes", "formula", "options")
+    for name, family in FAMILIES.items():
+        options = " ".join(f"--{option}" for option in family.options)
+        table.add_row(f"{name} {family.sizes}".replace("[", r"\["), family.formula, options)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    interrupted, limited = fit_command.run(arguments)
+    if interrupted:
+        _stop(limited, f"while certifying {arguments.target[0]}", "these are the counts so far")
+
+
+def _sweep(arguments: argparse.Namespace) -> None:
+    if status := sweep_command.run(arguments):
+        raise SystemExit(status)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    if worst := verify_command.run(arguments):
+        raise SystemExit(worst)
+
+
+def _laws(arguments: argparse.Namespace) -> None:
+    if arguments.forms and arguments.homogeneous:
+        raise ValueError("give either --forms or --homogeneous: rational and logarithmic laws are not homogeneous.")
+    further = list[Law]()
+    with _limited(arguments) as limited, _shown_progress(arguments.quiet):
+        flow = read_flow(arguments)
+        if arguments.forms:
+            check_listable_fields(flow)
+        limited.doing = f"searching for laws of {flow.description}"
+        laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
+        independent = len(laws.independent)
+        if arguments.forms:
+            further += further_than(flow, laws, arguments.degree, arguments.seed).further
+    if arguments.json:
+        shown = [{"form": law.form.value, "law": law.written()} for law in further]
+        print(json.dumps(json.loads(laws.to_json()) | ({"further": shown} if arguments.forms else {})))
+        return
+    if not arguments.quiet:
+        degree = f"degree {laws.degree}" if laws.homogeneous else f"degree at most {laws.degree}"
+        laws_word = "polynomial law" + "s" * (len(laws) != 1)
+        least = "" if independent == len(laws) else "at least "
+        print(f"{flow.description}: {len(laws)} {laws_word} of {degree}, {least}{independent} independent")
+        print(f"  {laws.known}")
+    _print_laws(laws, latex=arguments.latex)
+    if arguments.forms and not arguments.quiet:
+        taylor = ", of the Taylor coefficients used" if flow.truncated else ""
+        print(f"{len(further)} more found in other forms, independent of these{taylor}")
+    for law in further:
+        print(law.to_latex() if arguments.latex else law.written())
+
+
+def _print_laws(laws: ConservationLaws, latex: bool) -> None:
+    for h in laws.to_latex() if latex else laws.written():
+        print(h)
+
+
+def _reproduce(arguments: argparse.Namespace) -> None:
+    if reproduce_command.run(arguments):  # it has said how to go on
+        raise SystemExit(INTERRUPTED)

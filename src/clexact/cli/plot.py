@@ -1,0 +1,97 @@
+"""``clexact plot``: draw a picture into a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from clexact.cli.inputs import add_input, read_flow
+from clexact.counting.certify import certify
+from clexact.flows.flow import Flow
+from clexact.flows.gradient import GradientFlow
+from clexact.support.files import check_place
+
+KINDS = ("level-sets", "drift", "slope", "filtration", "touches")
+ONLY_LEVEL_SETS = ("levels", "box", "curves")
+EPILOG = """\
+examples:
+  clexact plot level-sets                      gradient flows of (u v1, u v2) on their level sets, as in the talk
+  clexact plot level-sets product 2 --out hyperbolas.pdf
+  clexact plot level-sets --system lotka.ode --box 0.02 4
+  clexact plot filtration linear 2 2 2 --flow momentum
+  clexact plot touches relu 3 4 4 2 --bias
+  clexact plot drift relu 3 8 2                gradient descent, momentum and weight decay on random data
+  clexact plot slope                           drift against step size
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is drawn, of which model, and into which file."""
+    parser.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    add_input(parser)
+    parser.add_argument("--out", metavar="FILE", help="FILE.png, .svg or .pdf (default KIND.png)")
+    parser.add_argument("--degree", type=int, default=2, metavar="K", help="degree of the polynomial laws (default 2)")
+    parser.add_argument("--eta", type=float, metavar="X", help="drift: the step size (default 0.02)")
+    own = parser.add_argument_group("level-sets")
+    own.add_argument("--levels", type=float, nargs="+", metavar="C", help="of the laws (default -1 0 1)")
+    own.add_argument("--box", type=float, nargs=2, metavar=("LOW", "HIGH"), help="of each coordinate (default -2 2)")
+    own.add_argument("--curves", type=int, metavar="N", help="curves on each level set (default 4)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Draw, write the file and name it. ValueError for wrong input, OSError for a file that cannot be written."""
+    path = Path(arguments.out or f"{arguments.kind}.png")
+    try:
+        from clexact import plot
+        from clexact.plot.figures import kind_of
+
+        kind_of(path)
+        check_place(path)
+        plot.save(_drawn(plot, arguments), path)
+    except ImportError as error:  # which names the extra
+        raise ValueError(str(error)) from None
+    if arguments.json:
+        print(json.dumps({"kind": arguments.kind, "file": str(path)}))
+    elif not arguments.quiet:
+        print(path)
+
+
+def _drawn(plot: Any, arguments: argparse.Namespace) -> Any:
+    flow, kind = _flow(arguments), arguments.kind
+    own = {name: value for name in ONLY_LEVEL_SETS if (value := getattr(arguments, name)) is not None}
+    if own and kind != "level-sets":
+        raise ValueError(f"--{next(iter(own))} belongs to level-sets, not to {kind}.")
+    if arguments.eta is not None and kind != "drift":
+        raise ValueError(f"--eta belongs to drift, not to {kind}.")
+    match kind:
+        case "level-sets":
+            return plot.level_sets(flow, degree=arguments.degree, seed=arguments.seed, **own)
+        case "drift" | "slope":
+            return _trained(plot, flow, arguments)
+        case _:
+            draw = plot.filtration if kind == "filtration" else plot.touches
+            return draw(None if flow is None else certify(flow, arguments.degree, arguments.seed))
+
+
+def _trained(plot: Any, flow: Flow | None, arguments: argparse.Namespace) -> Any:
+    """Drifts of discrete steps on random data."""
+    from clexact.plot import examples
+
+    if flow is not None and not (isinstance(flow, GradientFlow) and flow.loss == "full"):
+        raise ValueError(f"{arguments.kind} takes discrete steps for a model, not the {flow.description}.")
+    model = flow.model if isinstance(flow, GradientFlow) else None
+    if arguments.kind == "slope":
+        return plot.slope(examples.slopes(model, arguments.seed))
+    eta = examples.ETA if arguments.eta is None else arguments.eta
+    return plot.drift(examples.runs(model, arguments.seed, eta))
+
+
+def _flow(arguments: argparse.Namespace) -> Flow | None:
+    """The flow that is named; None where neither a model nor an option is: the default of the kind."""
+    blank = argparse.ArgumentParser()
+    add_input(blank)
+    if all(getattr(arguments, name) == value for name, value in vars(blank.parse_args([])).items()):
+        return None
+    return read_flow(arguments)

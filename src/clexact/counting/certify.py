@@ -1,0 +1,448 @@
+"""``certify``: bounds of the number of independent conservation laws from both sides, each with its evidence."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from clexact.algebra.fields import VectorFields
+from clexact.counting.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
+from clexact.flows.flow import Flow, as_flow
+from clexact.flows.gradient import GradientFlow
+from clexact.laws.logarithmic import Law
+from clexact.laws.polynomial_laws import check_degree, laws_from_dicts, polynomial_laws, proposed_laws
+from clexact.laws.relations import further_than
+from clexact.laws.result import Completeness, ConservationLaws, independent_blocks, sparse_independent
+from clexact.lie.closure import (
+    ATTEMPTS,
+    RANK_BITS,
+    ClosureStatus,
+    Grown,
+    Growth,
+    LieClosure,
+    Progress,
+    check_depth,
+    closure_of,
+    settle,
+)
+from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseGrowth, supports
+from clexact.support.bounds import check_bounds
+from clexact.support.display import facts, lines
+from clexact.support.errors import error_bits
+
+if TYPE_CHECKING:
+    from clexact.proofs.certificate import Certificate
+
+FEW_LAWS = 6  # listed where a count shows itself
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What proves each bound, in words."""
+
+    lower: str
+    upper: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Laws (their numbers) whose gradients at the point have full rank modulo the prime: independent, proved."""
+
+    laws: tuple[int, ...]
+    point: tuple[int, ...]
+    prime: int
+
+
+@dataclass(frozen=True, eq=False)
+class LawCount:
+    """The number of independent conservation laws near a generic start: lower <= number <= upper, each with evidence.
+
+    ``exhibited`` of them are polynomial and shown in ``laws``. When ``lower`` exceeds ``exhibited``, the others exist
+    by Frobenius' theorem but are not polynomials of degree at most ``degree``. ``error`` is 0 for proved bounds, else
+    the probability, at most 2^-100, that the closure behind ``lower`` does not hold.
+    """
+
+    dimension: int
+    lower: int
+    upper: int
+    laws: ConservationLaws
+    shown: Shown  # which of the laws are independent, and where
+    filtration: tuple[int, ...]  # dimensions of W_0, W_1, ... at the point, each a proved lower bound
+    closure: LieClosure
+    evidence: Evidence
+    error: Fraction
+    degree: int
+    seed: int
+    interrupted: bool  # Ctrl-C came before the search had ended: the bounds are valid, but might be better
+    stopped: str  # what was left out for want of memory, in words; else empty
+    left_out: str  # which laws of the program's shape were not looked for, where some are not shown; else empty
+    description: str
+    scope: str  # of which data and starts, and of which gates, the count speaks
+    assumptions: tuple[str, ...]
+    flow: Flow = field(repr=False)
+    stats: dict[str, float] = field(default_factory=dict)  # seconds by stage
+    stage: str = ""  # during which Ctrl-C came
+
+    prover: ClassVar[Callable[[LawCount], Certificate]]  # how a certificate is made: given by ``proofs``, from above
+
+    def __post_init__(self) -> None:
+        check_bounds(self.lower, self.upper, f"the laws of {self.description}")
+
+    @property
+    def exhibited(self) -> int:
+        """Number of independent polynomial laws shown."""
+        return len(self.shown.laws)
+
+    @cached_property
+    def blocks(self) -> dict[tuple[str, ...], int]:
+        """How many of the independent laws shown touch which parameters: {names of parameters: laws}.
+
+        The laws of a composed network that touch one block only are those of the block alone (arXiv 2506.06194, theorem
+        4.6).
+        """
+        found: dict[tuple[str, ...], int] = {}
+        for n in self.shown.laws:
+            touched = np.unique(self.laws.packed(n, n + 1).var).tolist()
+            names = dict.fromkeys(self.laws.variables[v].partition("[")[0].rstrip("'") for v in touched)
+            key = tuple(name for name in names if name not in self.flow.clocks)
+            found[key] = found.get(key, 0) + 1
+        return found
+
+    @property
+    def exact(self) -> bool:
+        """Whether the bounds meet (see ``error`` for whether that is proved)."""
+        return self.lower == self.upper
+
+    @property
+    def fields(self) -> int | None:
+        """Number of fields of the finite family; None where counting them would take an expansion that is too large."""
+        return self.flow.field_count
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """The proof as a document to save and to verify. ValueError where the fields are too many to be listed."""
+        return type(self).prover(self)
+
+    def further_laws(self, degree: int | None = None) -> tuple[Law, ...]:
+        """Where ``lower`` exceeds ``exhibited``: rational and logarithmic laws independent of the laws shown, if found.
+
+        They are made of Darboux polynomials of degree at most ``degree`` (default: that of the search). Each is proved;
+        none is looked for where all laws counted are shown, or where the fields are only Taylor coefficients of
+        the true ones. Errors as ``general_laws``.
+        """
+        degree = self.degree if degree is None else degree
+        check_degree(degree)
+        if self.lower == self.exhibited or self.flow.truncated:
+            return ()
+        return further_than(self.flow, self.laws, degree, self.seed).further
+
+    @property
+    def seconds(self) -> float:
+        """Total time."""
+        return sum(self.stats.values())
+
+    @property
+    def headline(self) -> str:
+        """The answer in one phrase."""
+        count = self.lower if self.exact else self.upper
+        noun = "independent conservation law" + "s" * (count != 1) + self.flow.qualification
+        if self.error:
+            return f"exactly {self.lower} {noun}, closed with error <= 2^-{error_bits(self.error)}"
+        if self.exact:
+            return f"exactly {self.lower} {noun}"
+        return f"at least {self.lower}, at most {self.upper} {noun}"
+
+    @property
+    def nothing_yet(self) -> bool:
+        """Whether Ctrl-C came before any bound was found: lower is 0 and upper is D."""
+        return self.interrupted and not self.exhibited and not self.closure.rank
+
+    def __str__(self) -> str:
+        if self.nothing_yet:
+            return f"{self.headline} (D = {self.dimension})"
+        dims = " -> ".join(map(str, self.filtration))
+        # at a sparse point the first dimensions may be below the generic, and after Ctrl-C the last
+        sign = "=" if self.closure.generic and not self.interrupted else ">="
+        return f"{self.headline} (D = {self.dimension}, dim W {sign} {dims})"
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return rf"$\text{{{self}}}$" + "\n\n" + self.laws._repr_latex_()
+
+    def _repr_html_(self) -> str:
+        blocks = (f"{n} of {', '.join(names)}" for names, n in self.blocks.items())
+        pairs = {
+            "flow": self.description,
+            "scope": self.scope,
+            "at least": f"{self.lower}: {self.evidence.lower}",
+            "at most": f"{self.upper}: {self.evidence.upper}",
+            "laws by parameters": lines(blocks) if self.blocks else None,
+            "assuming": lines(self.assumptions),
+            "left out": self.left_out or None,
+            "laws": self.laws.to_html(FEW_LAWS) if len(self.laws) else None,
+        }
+        return facts(str(self), pairs)
+
+    def to_dict(self, laws: bool = False) -> dict[str, Any]:
+        """Plain data: the keys of ``clexact certify --json``; with ``laws``, the laws as strings."""
+        data: dict[str, Any] = {
+            "model": self.description,
+            "scope": self.scope,
+            "assumptions": list(self.assumptions),
+            "dimension": self.dimension,
+            "fields": self.fields,
+            "lower": self.lower,
+            "upper": self.upper,
+            "exact": self.exact,
+            "exhibited": self.exhibited,
+            "degree": self.degree,
+            "filtration": list(self.filtration),
+            "evidence": {"lower": self.evidence.lower, "upper": self.evidence.upper},
+            "error": f"2^-{error_bits(self.error)}" if self.error else "0",
+            "prime": self.closure.prime,
+            "seed": self.seed,
+            "interrupted": self.interrupted,
+            "stopped": self.stopped,
+            "left_out": self.left_out,
+            "seconds": round(self.seconds, 6),
+        }
+        data["blocks"] = [{"parameters": list(names), "laws": n} for names, n in self.blocks.items()]
+        return data | ({"laws": self.laws.written()} if laws else {})
+
+    def to_json(self, laws: bool = False) -> str:
+        """``to_dict`` as one JSON object."""
+        return json.dumps(self.to_dict(laws))
+
+
+def certify(
+    flow: Flow | VectorFields,
+    degree: int = 2,
+    seed: int = 0,
+    *,
+    max_depth: int | None = None,
+    progress: Progress | None = None,
+    keep_partial: bool = False,
+    memory_limit: int | None = None,
+) -> LawCount:
+    r"""Count the independent conservation laws of a flow near a generic start, with proof.
+
+    Lower: N polynomial laws of degree at most ``degree``, exact identities, with gradients of rank N mod p at a point.
+    Upper: brackets of the fields whose values have rank K mod p at a point prove dim W_inf >= K, so at most D - K laws.
+    When N < D - K, the brackets are shown to be closed: exactly if there is one field, else by random points with an
+    error of at most 2^-100, and then there are D - K laws although not all are polynomial. If that fails too, both
+    bounds are given. The count D - dim W_inf is theorem 2.11 of arXiv 2506.06194, after arXiv 2307.00144.
+
+    ``progress`` is called with (stage, done, total). With ``keep_partial``, Ctrl-C returns the best bounds so far (the
+    result says ``interrupted``) instead of raising KeyboardInterrupt.
+
+    ``max_depth`` bounds the depth of brackets. Without it brackets that are small polynomials are made to any depth,
+    others to depth 8, each level of which doubles the cost.
+
+    From D = 500 on, sparse brackets at a sparse point are tried first: any point and any brackets prove a bound.
+    ``memory_limit`` is in MiB (default: what the machine has): MemoryLimitError before the start if the laws and the
+    sparse brackets may take more; if only dense brackets would, they are left out, which ``stopped`` then says.
+
+    Raises TypeError for no flow, ValueError for degree < 1, seed < 0 or max_depth < 0.
+
+    >>> import clexact
+    >>> certify(clexact.gradient_flow(clexact.models.linear([4, 3, 5])))
+    exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
+    """
+    flow = as_flow(flow)
+    check_degree(degree)
+    check_depth(max_depth)
+    certification = _Certification(flow, degree, seed, max_depth, progress, memory_limit)
+    try:
+        certification.run()
+    except KeyboardInterrupt:
+        if not keep_partial:
+            raise
+        certification.interrupted = True
+    return certification.result()
+
+
+class _Certification:
+    """The bounds so far, and how to better them: laws from below, brackets from above, closure between."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        degree: int,
+        seed: int,
+        max_depth: int | None,
+        progress: Progress | None,
+        memory_limit: int | None = None,
+    ) -> None:
+        self.memory_limit, self.stopped, self.left_out = memory_limit, "", ""
+        self.flow, self.degree, self.seed, self.max_depth, self.progress = flow, degree, seed, max_depth, progress
+        self.draws, self.stats, self.stage, self.interrupted = flow.draws(seed), dict[str, float](), "", False
+        self.laws = laws_from_dicts(flow, [], degree, seed)
+        self.status, self.error = ClosureStatus.OPEN, Fraction(0)
+        self.growths: list[Grown[Any, Any]] = []
+        self.settled: Grown[Any, Any] | None = None  # the one that meets the laws, or is closed
+        self.new_point()
+        self.shown = self._shown([])
+
+    def new_point(self) -> None:
+        """Draw another prime and point for the brackets; what was found at the old one stays valid."""
+        prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
+        self.growth = Growth(self.flow, self.draws.residues((self.flow.dimension,), prime), prime)
+        self.growths.append(self.growth)
+
+    @property
+    def limit(self) -> int:
+        """The largest rank that the laws shown leave for the brackets."""
+        return self.flow.dimension - len(self.shown.laws)
+
+    def _shown(self, laws: list[int], growth: Grown[Any, Any] | None = None) -> Shown:
+        place = growth or self.growth
+        return Shown(tuple(laws), tuple(place.point.tolist()), place.prime)
+
+    def run(self) -> None:
+        """Cheapest first: laws of the program's shape, sparse brackets, then any brackets."""
+        sparse = isinstance(self.flow, GradientFlow) and self.flow.dimension >= SPARSE_FROM
+        with self._timed("laws of the program's shape"):
+            if said := self._over_limit(sparse_bytes(self.flow) if sparse else dense_bytes(self.flow)):
+                raise MemoryLimitError(f"{said}: not started.")
+            proposed = proposed_laws(self.flow, self.degree, seed=self.seed)
+            self.left_out = self.flow.left_out
+        if sparse and self._run_sparsely(proposed):
+            return
+        self.stopped = self._over_limit(dense_bytes(self.flow))
+        if not self.stopped:
+            self._run(proposed)
+
+    def _over_limit(self, needed: int) -> str:
+        return over_limit(needed, f"{self.flow.description} (D = {self.flow.dimension})", self.memory_limit)
+
+    def _run_sparsely(self, proposed: ConservationLaws) -> bool:
+        """Whether sparse brackets at a sparse point meet the laws proposed."""
+        assert isinstance(self.flow, GradientFlow)
+        for support in supports(self.flow, self.draws):
+            prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
+            growth = SparseGrowth(self.flow, support, prime, self.draws)
+            self.growths.append(growth)
+            try:
+                with self._timed("independence of the laws"):
+                    found = sparse_independent(proposed, growth.point, prime)
+                with self._timed("sparse brackets"):
+                    growth.run(self.flow.dimension - len(found), self.max_depth, self.progress)
+            except MemoryError:
+                continue
+            if len(found) > len(self.shown.laws):
+                self.laws, self.shown = proposed, self._shown(list(found), growth)
+            if growth.form.rank == self.flow.dimension - len(found):
+                self.laws, self.shown = proposed, self._shown(list(found), growth)
+                self.settled, self.status = growth, ClosureStatus.PROVED
+                return True
+        return False
+
+    def _run(self, proposed: ConservationLaws) -> None:
+        """Brackets, the monomial system, closure; then a new point."""
+        self._show_laws(proposed)
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                self.new_point()
+                self._show_laws(self.laws)
+            with self._timed("brackets"):
+                self.growth.run(
+                    self.flow, self.limit, self.max_depth, self.draws, stop_at_stall=True, progress=self.progress
+                )
+            if self.growth.form.rank < self.limit and not self.laws.complete and not self.flow.truncated:
+                self._search_laws()
+            with self._timed("closure"):
+                self.status, self.error = settle(self.flow, self.growth, self.limit, self.draws, progress=self.progress)
+            if self.status is not ClosureStatus.OPEN:
+                self.settled = self.growth
+                break
+
+    def _show_laws(self, laws: ConservationLaws) -> None:
+        """Take these laws instead of those held, as soon as no fewer of them are shown to be independent."""
+        found: list[int] = []
+        with self._timed("independence of the laws"):
+            for numbers in chain([[]], independent_blocks(laws, self.growth.point, self.growth.prime)):
+                found += numbers
+                if len(found) >= len(self.shown.laws):
+                    self.laws, self.shown = laws, self._shown(found)
+
+    def _search_laws(self) -> None:
+        """All polynomial laws; where the search is too large to make, those of the program's shape stay."""
+        with self._timed("monomial system"):
+            found = polynomial_laws(self.flow, self.degree, seed=self.seed)
+        if found.completeness is not Completeness.OPEN:
+            self._show_laws(found)
+
+    def result(self) -> LawCount:
+        """The bounds as they stand."""
+        flow, exhibited = self.flow, len(self.shown.laws)
+        growth = self.settled or max(self.growths, key=lambda g: g.form.rank)
+        dense = isinstance(growth, Growth)
+        closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=dense)
+        upper = flow.dimension - closure.rank
+        lower = exhibited if closure.status is ClosureStatus.OPEN else upper
+        evidence = _evidence(flow, self.shown, lower, upper, closure, self.degree)
+        if self.interrupted and not exhibited and not closure.rank:
+            evidence = Evidence(*(f"interrupted during {self.stage!r}: no {what} yet" for what in ("law", "bracket")))
+        return LawCount(
+            dimension=flow.dimension,
+            lower=lower,
+            upper=upper,
+            laws=self.laws,
+            shown=self.shown,
+            filtration=closure.dims,
+            closure=closure,
+            evidence=evidence,
+            error=closure.error,
+            degree=self.degree,
+            seed=self.seed,
+            interrupted=self.interrupted,
+            stopped=self.stopped,
+            left_out=self.left_out if exhibited < upper else "",
+            description=flow.description,
+            scope=flow.scope,
+            assumptions=flow.assumptions,
+            flow=flow,
+            stats=self.stats,
+            stage=self.stage if self.interrupted else "",
+        )
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start, self.stage = time.perf_counter(), stage
+        try:
+            yield
+        finally:
+            self.stats[stage] = self.stats.get(stage, 0.0) + time.perf_counter() - start
+
+
+def _evidence(flow: Flow, shown: Shown, lower: int, upper: int, closure: LieClosure, degree: int) -> Evidence:
+    """The two bounds in words, as theory has them: proved, or closed with an error."""
+    rank, depth, exhibited = closure.rank, len(closure.dims) - 1, len(shown.laws)
+    above = (
+        f"proved: brackets of depth {depth} or less have rank {rank} mod {closure.prime} at a point, "
+        f"so at most {flow.dimension} - {rank} = {upper}{flow.qualification}"
+    )
+    if lower == exhibited:
+        below = (
+            f"proved: {exhibited} polynomial law{'s' * (exhibited != 1)} of degree at most {degree}, exact identities, "
+            f"with gradients of rank {exhibited} mod {shown.prime} at a point"
+        )
+        return Evidence(below, above)
+    why, kind = "a single field is closed under brackets", "proved"
+    if closure.error:
+        why, kind = "the brackets are closed at random points", f"closed with error <= 2^-{error_bits(closure.error)}"
+    below = (
+        f"{kind}: {why}, so there are {flow.dimension} - {rank} = {upper} independent laws{flow.qualification} "
+        f"(Frobenius), {exhibited} of them polynomials of degree at most {degree}"
+    )
+    return Evidence(below, above)

@@ -1,0 +1,314 @@
+r"""The orbit dimension at a special start: the dimension of the set that the flow can reach from it, over all data.
+
+The fields are analytic, so the reachable set is an immersed manifold of dimension $\dim W_\infty(\theta_0)$ (Nagano,
+Sussmann), which can be smaller than at a generic start: then there are more laws. Ranks of brackets bound it from
+below; from above: an algebra that is finite over Q, the gradients of laws at the start, the generic dimension, and all
+of these on the subspace of coordinates that stay zero.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from clexact.algebra.draws import Draws
+from clexact.algebra.field_span import finite_algebra
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.parse import read_text
+from clexact.algebra.polynomial import Number, check_point, rational
+from clexact.algebra.terms import Ints, Terms
+from clexact.counting.certify import LawCount, certify
+from clexact.flows.flow import FieldsFlow, Flow, as_flow
+from clexact.flows.gradient import GradientFlow
+from clexact.flows.lifted import LiftedFlow
+from clexact.laws.polynomial_laws import polynomial_laws, proposed_laws
+from clexact.lie.closure import ClosureStatus, lie_closure
+from clexact.support.bounds import check_bounds
+from clexact.support.display import facts
+from clexact.support.errors import error_bits
+
+MAX_TERMS = 10**5  # of fields that are expanded for a better upper bound
+ORBIT_DEPTH = 5
+LAWS_THERE = "the gradients of the laws at the start"
+STARTS = ("zero", "identity", "balanced", "rank-deficient", "dead-unit")
+
+
+@dataclass(frozen=True, eq=False)
+class Orbit:
+    """The orbit dimension at a start: exact if ``closed``, else a proved lower bound.
+
+    ``extra_laws``: how many more independent quantities are conserved on the orbit than near a generic start (at most
+    so many if not ``closed``); None where the generic number is not known exactly.
+    """
+
+    dimension: int
+    orbit_dimension: int
+    upper: int  # what the dimension is at most
+    error: Fraction  # with which ``upper`` might not hold, at most; 0 where it is proved
+    evidence: str
+    generic: LawCount
+    point: tuple[Number, ...]
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_bounds(self.orbit_dimension, self.upper, f"the orbit dimension of {self.generic.description}")
+
+    @property
+    def qualification(self) -> str:
+        """ " with free gates" where the gates are not those at the start."""
+        return self.generic.flow.qualification
+
+    @property
+    def scope(self) -> str:
+        """Of which data and gates the dimension speaks."""
+        return f"all data, from this start{',' * bool(self.qualification)}{self.qualification.removeprefix(' with')}"
+
+    @property
+    def closed(self) -> bool:
+        """Whether the bounds meet."""
+        return self.orbit_dimension == self.upper
+
+    @property
+    def extra_laws(self) -> int | None:
+        """Generic dimension of the orbits minus this one's."""
+        return self.dimension - self.generic.lower - self.orbit_dimension if self.generic.exact else None
+
+    def __str__(self) -> str:
+        least = "" if self.closed else "at least "
+        most = "" if self.closed else "at most "
+        plural = "s" * (self.extra_laws != 1)
+        extra = "" if self.extra_laws is None else f", {most}{self.extra_laws} law{plural} more than generic"
+        return f"orbit dimension {least}{self.orbit_dimension} of {self.dimension}{self.qualification}{extra}"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        evidence = {"exact" if self.closed else "lower bound": self.evidence, "generic": str(self.generic)}
+        return facts(str(self), {"flow": self.generic.description, "scope": self.scope, **evidence})
+
+    def to_json(self) -> str:
+        """One JSON object with the keys of ``clexact orbit --json``."""
+        generic = [self.dimension - self.generic.upper, self.dimension - self.generic.lower]
+        data = {
+            "model": self.generic.description, "scope": self.scope, "dimension": self.dimension,
+            "orbit_dimension": self.orbit_dimension, "closed": self.closed,
+            "extra_laws": self.extra_laws, "generic_orbit_dimension": generic,
+            "evidence": self.evidence, "point": [str(c) for c in self.point], "seed": self.seed,
+        }  # fmt: skip
+        return json.dumps(data)
+
+
+def orbit_dimension(
+    flow: Flow | VectorFields, point: str | Sequence[Number], *, seed: int = 0, max_depth: int = ORBIT_DEPTH
+) -> Orbit:
+    r"""The dimension of the set reachable from a start, $\dim W_\infty(\theta_0)$, at a rational point.
+
+    ``point``: D rationals, or the name of a start (``named_start``), or the path of a file of rationals. The value is
+    exact (``closed``) when a bound from above meets it, else a lower bound from brackets of depth at most
+    ``max_depth``: a chain that stalls at a special point may grow later.
+
+    Raises ValueError for an unknown start or a wrong number of coordinates, TypeError for floats.
+
+    >>> import clexact
+    >>> flow = clexact.gradient_flow(clexact.models.linear([2, 2, 2]))
+    >>> orbit_dimension(flow, "dead-unit")
+    orbit dimension 3 of 8, 2 laws more than generic
+    """
+    flow = as_flow(flow)
+    start = named_start(flow, point, seed) if isinstance(point, str) else check_point(point, flow.dimension)
+    generic = certify(flow, seed=seed)
+    small = not flow.truncated and flow.expanded_size <= MAX_TERMS
+    algebra = finite_algebra(flow.fields) if small else None
+    if algebra is not None:
+        rank, known = algebra.rank_at(start), "the fields generate an algebra of finite dimension, closed over Q"
+        return Orbit(flow.dimension, rank, rank, Fraction(0), known, generic, start, seed)
+    below = lie_closure(flow, start, seed=seed, max_depth=max_depth)
+    if below.status is ClosureStatus.PROVED:
+        known = "the rank of brackets meets the gradients of the laws at the start"
+        known = known if below.rank else "all fields vanish at the start"
+        return Orbit(flow.dimension, below.rank, below.rank, Fraction(0), known, generic, start, seed)
+    above = _upper(flow, start, generic, small)
+    found = f"brackets of depth at most {max_depth} have rank {below.rank} mod {below.prime}"
+    meets = below.rank == above.value
+    known = f"{found}, which meets {above.why}" if meets else f"{found}; at most {above.value}: {above.why}"
+    return Orbit(flow.dimension, below.rank, above.value, above.error, known, generic, start, seed)
+
+
+class Bound(NamedTuple):
+    """A bound from above, the error with which it might not hold, and what gives it."""
+
+    value: int
+    error: Fraction
+    why: str
+
+
+def _upper(flow: Flow, start: tuple[Number, ...], generic: LawCount, small: bool) -> Bound:
+    """The best bound from above."""
+    bounds = [_generic_bound(generic, ""), Bound(flow.dimension - _law_rank(flow, start), Fraction(0), LAWS_THERE)]
+    if small:
+        bounds += _on_invariant_subspace(flow.fields, start, generic.seed)
+    return min(bounds, key=lambda bound: (bound.value, bound.error))
+
+
+def _generic_bound(count: LawCount, where: str) -> Bound:
+    """The generic dimension."""
+    said = f", which is exact with error <= 2^-{error_bits(count.error)}" if count.error else ""
+    return Bound(count.dimension - count.lower, count.error, f"the generic dimension{where}{said}")
+
+
+def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
+    """Rank over Q, at the start, of the gradients of the polynomial laws of degree 2."""
+    listed_only = flow.truncated or isinstance(flow, GradientFlow)
+    laws = proposed_laws(flow, 2) if listed_only else polynomial_laws(flow, 2)
+    partial, variable = laws.terms.partials()
+    gradients = partial.owned_by(partial.owner * flow.dimension + variable).canonical()
+    listed = VectorFields._from_checked(flow.variables, gradients, [1] * len(laws))
+    return listed.rank_at(start)
+
+
+def _on_invariant_subspace(fields: VectorFields, start: tuple[Number, ...], seed: int) -> list[Bound]:
+    """Bounds from the coordinates that stay zero: the generic dimension and the laws of the fields on the others."""
+    kept = moving_coordinates(fields, start)
+    if len(kept) == fields.dimension:
+        return []
+    inside, where = restricted(fields, kept), f" on the {len(kept)} coordinates that do not stay zero"
+    flow, place = FieldsFlow(inside), tuple(start[j] for j in kept)
+    by_laws = Bound(flow.dimension - _law_rank(flow, place), Fraction(0), f"the gradients of the laws{where}")
+    return [_generic_bound(certify(flow, seed=seed), where), by_laws]
+
+
+def moving_coordinates(fields: VectorFields, start: tuple[Number, ...]) -> list[int]:
+    """The least set of coordinates, those nonzero at the start included, outside which all fields vanish with them."""
+    terms, D = fields.terms, fields.dimension
+    row = np.repeat(np.arange(len(terms)), np.diff(terms.start))
+    moving = np.array([c != 0 for c in start])
+    while True:
+        alive = np.bincount(row[~moving[terms.var]], minlength=len(terms)) == 0
+        grown = moving.copy()
+        grown[terms.owner[alive] % D] = True
+        if (grown == moving).all():
+            return np.flatnonzero(moving).tolist()
+        moving = grown
+
+
+def restricted(fields: VectorFields, kept: list[int]) -> VectorFields:
+    """The fields on the invariant subspace where all coordinates but ``kept`` are zero."""
+    terms, D = fields.terms, fields.dimension
+    place = np.full(D, -1, dtype=np.int64)
+    place[kept] = np.arange(len(kept))
+    row = np.repeat(np.arange(len(terms)), np.diff(terms.start))
+    alive = np.bincount(row[place[terms.var] < 0], minlength=len(terms)) == 0
+    chosen = terms.take(np.flatnonzero(alive))
+    owner = chosen.owner // D * len(kept) + place[chosen.owner % D]
+    moved = Terms(owner, chosen.coef, chosen.start, place[chosen.var].astype(np.int32), chosen.power)
+    names = tuple(fields.variables[j] for j in kept)
+    return VectorFields._from_checked(names, moved.canonical(), fields.denominators)
+
+
+# --- named starts ----------------------------------------------------------------------------------------------------
+
+
+def named_start(flow: Flow, name: str, seed: int = 0) -> tuple[Number, ...]:
+    """A start by its name, or from the file of this name: rationals separated by blanks, commas or lines.
+
+    ``zero``; ``identity``: ones where the first two indices are equal, in arrays with two axes or more, else 0;
+    ``balanced``: such a point with distinct numbers in place of ones, at which all quadratic laws known vanish;
+    ``rank-deficient``: random integer matrices of less than full rank; ``dead-unit``: all weights into and out of one
+    hidden unit are zero, the others random integers. In a phase space the velocities are zero, and t = 0 (s and
+    Nesterov's t: 1).
+    """
+    if name not in STARTS:
+        return _from_file(name, flow.dimension)
+    base = flow.base if isinstance(flow, LiftedFlow) else flow
+    if not isinstance(base, GradientFlow):
+        if name == "zero":
+            return (0,) * flow.dimension
+        raise ValueError(f"the start {name!r} needs a model; for explicit fields give zero or a file of rationals.")
+    start = _starts(base, name, Draws(seed))
+    if not isinstance(flow, LiftedFlow):
+        return start
+    phase = flow.phase
+    clock = [] if phase.clock is None else [phase.start]
+    return (*clock, *start, *([0] * (flow.dimension - len(clock) - len(start))))
+
+
+def _starts(flow: GradientFlow, name: str, draws: Draws) -> tuple[Number, ...]:
+    shapes = flow.model.parameters.values()
+    match name:
+        case "zero":
+            return (0,) * flow.dimension
+        case "identity":
+            return _flat([_diagonal(shape, [1] * min(shape, default=0)) for shape in shapes])
+        case "balanced":
+            return _balanced(flow)
+        case "rank-deficient":
+            return _flat([_deficient(shape, draws) for shape in shapes])
+        case _:
+            return _dead_unit(flow, draws)
+
+
+def _flat(arrays: Sequence[Ints]) -> tuple[Number, ...]:
+    return tuple(int(c) for array in arrays for c in array.ravel().tolist())
+
+
+def _diagonal(shape: tuple[int, ...], numbers: Sequence[int]) -> Ints:
+    out = np.zeros(shape, dtype=np.int64)
+    if len(shape) > 1:
+        for k, c in zip(range(min(shape[:2])), numbers, strict=False):
+            out[(k, k, *([0] * (len(shape) - 2)))] = c
+    return out
+
+
+def _balanced(flow: GradientFlow) -> tuple[Number, ...]:
+    matrices = [shape for shape in flow.model.parameters.values() if len(shape) > 1]
+    width = min((min(shape[:2]) for shape in matrices), default=0)
+    start = _flat([_diagonal(shape, range(1, width + 1)) for shape in flow.model.parameters.values()])
+    laws = proposed_laws(flow, 2)
+    if not width or any(h(*start) for h in laws):
+        raise ValueError(f"no balanced start is known for {flow.model.name}; give a file of rationals.")
+    return start
+
+
+def _deficient(shape: tuple[int, ...], draws: Draws) -> Ints:
+    """Random integers; a matrix is a product through one dimension less than its smaller side (at least 1)."""
+    if len(shape) < 2:
+        return np.array(draws.integers(-9, 9, int(np.prod(shape)))).reshape(shape)
+    rows, columns = shape[0], int(np.prod(shape[1:]))
+    inner = max(1, min(rows, columns) - 1)
+    left, right = (np.array(draws.integers(-3, 3, n)) for n in (rows * inner, inner * columns))
+    return np.asarray(left.reshape(rows, inner) @ right.reshape(inner, columns)).reshape(shape)
+
+
+def _dead_unit(flow: GradientFlow, draws: Draws) -> tuple[Number, ...]:
+    units = [scaling for scaling in flow.symmetries.scalings if len(set(scaling.values())) > 1]
+    if not units:
+        raise ValueError(f"no hidden unit is known in {flow.model.name}; give a file of rationals.")
+    dead = min(units, key=lambda scaling: (len(scaling), min(scaling)))
+    numbers = draws.integers(1, 9, flow.dimension)
+    return tuple(0 if j in dead else c for j, c in enumerate(numbers))
+
+
+def _from_file(path: str, dimension: int) -> tuple[Number, ...]:
+    numbers = read_start(path)
+    if len(numbers) != dimension:
+        raise ValueError(f"{path}: expected {dimension} rationals, not {len(numbers)}.")
+    return numbers
+
+
+def read_start(path: str | Path) -> tuple[Number, ...]:
+    """The rationals of a file, separated by blanks, commas or lines; ValueError for all else."""
+    try:
+        words = read_text(path).replace(",", " ").split()
+    except (OSError, ValueError):
+        known = ", ".join(STARTS)
+        raise ValueError(f"the start must be one of {known} or a file of rationals, not {str(path)!r}.") from None
+    try:
+        return tuple(map(rational, words))
+    except ValueError:
+        raise ValueError(f"{path}: expected rationals such as 3 or -1/2.") from None

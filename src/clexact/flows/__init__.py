@@ -1,0 +1,1 @@
+"""From a model to a family of vector fields: gradient, mirror and momentum flows."""

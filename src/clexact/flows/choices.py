@@ -1,0 +1,244 @@
+"""A model and a flow on it, chosen in words: what the command line and the cases of a sweep have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.util import decode_source
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.parse import read_text, split_system
+from clexact.algebra.polynomial import rational
+from clexact.flows.dynamics import DAMPINGS, Damping, HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
+from clexact.flows.flow import Flow, as_flow
+from clexact.flows.gradient import LOSSES
+from clexact.models import FAMILIES
+from clexact.models.dimension import parameter_count
+from clexact.programs.model import Model
+
+FLOWS = ("gradient", "mirror", "momentum")
+Found = Model | Flow | VectorFields
+Value = bool | int | str | tuple[int, ...]  # of an option of a family
+
+
+@dataclass(frozen=True)
+class FamilyModel:
+    """A family of the library with its sizes, and those of its options that differ from their defaults."""
+
+    family: str
+    sizes: tuple[int, ...]
+    options: tuple[tuple[str, Value], ...] = ()  # in the order of their names
+
+    @classmethod
+    def of(cls, family: str, sizes: list[int], options: dict[str, Any]) -> FamilyModel:
+        """ValueError or TypeError as ``Family.check``."""
+        read, defaults = FAMILIES[family].check(family, sizes, options), FAMILIES[family].defaults
+        said = {
+            key: _plain(value) for key, value in sorted(read.items()) if defaults[key] not in (value, _plain(value))
+        }
+        return cls(family, tuple(sizes), tuple(said.items()))
+
+    @property
+    def name(self) -> str:
+        """The word by which messages name it."""
+        return self.family
+
+    @property
+    def positive(self) -> tuple[str, ...]:
+        """The parameters that are positive by themselves."""
+        return FAMILIES[self.family].positive
+
+    @property
+    def dimension(self) -> int:
+        """Number of parameters, without building the model."""
+        return parameter_count(self.family, self.sizes, dict(self.options))
+
+    @property
+    def truncated(self) -> bool:
+        """Whether analytic functions stand in it, which enter by Taylor coefficients."""
+        return "order" in FAMILIES[self.family].options and (
+            self.family != "attention" or "tokens" in dict(self.options)
+        )
+
+    def find(self) -> Model:
+        """The model."""
+        options = {key: list(value) if isinstance(value, tuple) else value for key, value in self.options}
+        return FAMILIES[self.family].model(self.family, self.sizes, options)
+
+
+def _plain(value: Any) -> Value:
+    """An option as plain data: a rational as text, a list as a tuple."""
+    if isinstance(value, Fraction):
+        return str(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class SystemModel:
+    """Polynomial vector fields: the text of an ``.ode`` file."""
+
+    text: str
+    file: str
+    name = "a system"
+    positive = ()
+
+    @classmethod
+    def load(cls, path: str | Path) -> SystemModel:
+        """ValueError for a file that is no text, OSError for one that cannot be read."""
+        return cls(read_text(path), str(path))
+
+    @property
+    def dimension(self) -> int:
+        """Number of variables; ValueError for what cannot be read."""
+        return len({equation.variable for field in split_system(self.text) for equation in field})
+
+    def find(self) -> VectorFields:
+        """The fields; ValueError naming the line and column of what cannot be read."""
+        return VectorFields.from_ode(self.text, self.file)
+
+
+@dataclass(frozen=True)
+class PythonModel:
+    """The object ``symbol`` of the user's Python file, given by its text; a function is called with the arguments."""
+
+    text: str
+    file: str
+    symbol: str
+    arguments: tuple[int, ...] = ()
+    positive = ()
+    dimension = None  # nobody runs the file to ask
+
+    @classmethod
+    def load(cls, target: str, arguments: tuple[int, ...] = ()) -> PythonModel:
+        """From FILE.py:NAME. ValueError if that is not its form or there is no such file."""
+        path, _, symbol = target.rpartition(":")
+        if not path or not symbol:
+            raise ValueError(f"expected FILE.py:NAME, not {target!r}.")
+        if not Path(path).is_file():
+            raise ValueError(f"no file {path!r}.")
+        text = _guarded(lambda: decode_source(Path(path).read_bytes()), path)
+        return cls(text, path, symbol, arguments)
+
+    @property
+    def name(self) -> str:
+        """The words by which messages name it."""
+        return f"{self.file}:{self.symbol}"
+
+    def find(self) -> Found:
+        """The object. ValueError for whatever the user's code raises, TypeError if it makes no model."""
+        module = ModuleType("clexact_user_model")
+        module.__file__ = self.file
+        _guarded(lambda: exec(compile(self.text, self.file, "exec"), module.__dict__), self.file)
+        if not hasattr(module, self.symbol):
+            raise ValueError(f"{self.file} defines no {self.symbol!r}.")
+        found = getattr(module, self.symbol)
+        if callable(found) and not isinstance(found, Found):
+            given = ", ".join(map(str, self.arguments))
+            found = _guarded(lambda: found(*self.arguments), f"{self.symbol}({given}) of {self.file}")
+        elif self.arguments:
+            raise ValueError(f"{self.symbol!r} of {self.file} is no function, and takes no sizes.")
+        if not isinstance(found, Found):
+            given = type(found).__name__
+            raise TypeError(f"{self.symbol!r} of {self.file} must be a Model, a Flow or VectorFields, not {given}.")
+        return found
+
+
+def _guarded(call: Callable[[], Any], what: str) -> Any:
+    """Run the user's code; whatever it raises becomes one sentence, but for want of memory."""
+    try:
+        return call()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{what} failed: {type(error).__name__}: {error}") from error
+
+
+ChosenModel = FamilyModel | SystemModel | PythonModel
+
+
+@dataclass(frozen=True)
+class FlowChoice:
+    """Which flow of a model. Rationals are given as text or exact numbers, and kept as text.
+
+    ValueError or TypeError for options that do not go together.
+    """
+
+    kind: str = "gradient"
+    damping: str | None = None
+    tau: str | None = None
+    positive: tuple[str, ...] | None = None
+    weight_decay: str = "0"
+    loss: str = "full"
+
+    def __post_init__(self) -> None:
+        _check_word("--flow", self.kind, FLOWS)
+        _check_word("--loss", self.loss, LOSSES)
+        if self.damping is not None:
+            _check_word("--damping", self.damping, DAMPINGS)
+        elif self.kind == "momentum":
+            object.__setattr__(self, "damping", "none")
+        if self.damping is not None and self.kind != "momentum":
+            raise ValueError(f"--damping belongs to --flow momentum, not to --flow {self.kind}.")
+        if self.tau is not None and self.damping != "heavy-ball":
+            raise ValueError("--tau belongs to --flow momentum --damping heavy-ball.")
+        if self.positive is not None and self.kind == "gradient":
+            raise ValueError("--positive belongs to --flow mirror and --flow momentum.")
+        if self.damping == "heavy-ball":
+            object.__setattr__(self, "tau", _rational("1" if self.tau is None else self.tau, "--tau"))
+            HeavyBall(rational(str(self.tau)))
+        if self.weight_decay != "0":
+            object.__setattr__(self, "weight_decay", _rational(self.weight_decay, "--weight-decay"))
+
+    @property
+    def _damping(self) -> Damping:
+        match self.damping:
+            case "heavy-ball":
+                return HeavyBall(rational(str(self.tau)))
+            case "nesterov":
+                return Nesterov()
+            case _:
+                return None
+
+    def on(self, model: ChosenModel) -> Flow:
+        """The flow on the model; ValueError or TypeError saying what was expected."""
+        found, decay = model.find(), rational(self.weight_decay)
+        if isinstance(found, Model):
+            return self._on_model(found, decay, model)
+        if self.loss != "full":
+            raise ValueError(f"--loss belongs to models; {model.name} has no loss.")
+        if self.kind == "momentum":
+            return momentum_flow(found, self._damping, positive=self.positive or (), weight_decay=decay)
+        if self.kind != "gradient" or decay:
+            given = type(found).__name__
+            raise ValueError(f"--flow {self.kind} and --weight-decay belong to models, but {model.name} is a {given}.")
+        return as_flow(found)
+
+    def _on_model(self, found: Model, decay: Fraction, model: ChosenModel) -> Flow:
+        if self.kind == "momentum":
+            return momentum_flow(found, self._damping, self.loss, positive=self.positive or (), weight_decay=decay)
+        if self.kind == "mirror":
+            names = model.positive if self.positive is None else self.positive
+            if not names:
+                raise ValueError(
+                    f"--flow mirror needs --positive NAMES: {model.name} has none that are positive by themselves."
+                )
+            return mirror_flow(found, names, loss=self.loss, weight_decay=decay)
+        return gradient_flow(found, self.loss, weight_decay=decay)
+
+
+def _check_word(what: str, word: object, words: tuple[str, ...]) -> None:
+    if word not in words:
+        raise ValueError(f"{what} must be one of {', '.join(words)}, not {word!r}.")
+
+
+def _rational(value: object, what: str) -> str:
+    if isinstance(value, float):
+        raise TypeError(f"{what} must be a rational such as 3 or 1/2, not the float {value!r}.")
+    try:
+        return str(rational(str(value)))
+    except ValueError:
+        raise ValueError(f"{what} must be a rational such as 3 or 1/2, not {value!r}.") from None

@@ -1,0 +1,482 @@
+r"""Gradient, mirror and momentum flows of a model, with damping, weight decay and time.
+
+Each is made of the gradients of the model, a diagonal polynomial metric, a drift on the phase space (``lifted.py``), and
+the rule by which symmetries of the model's program become laws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from itertools import chain, count
+from math import gcd, lcm, prod
+from typing import Any
+
+import numpy as np
+
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.polynomial import Number, exact, rational
+from clexact.algebra.terms import Ints, Monomial, Terms
+from clexact.flows.flow import Flow, as_flow
+from clexact.flows.gradient import GradientFlow, Loss
+from clexact.flows.lifted import LiftedFlow, Phase
+from clexact.programs.expand import PolynomialArray, Polynomials
+from clexact.programs.model import Model
+from clexact.programs.program import Array, record
+from clexact.programs.program import concatenate as join
+from clexact.support.listed import listed
+from clexact.symmetry.groups import Law, Symmetries, add_to
+
+Metric = Callable[..., Mapping[str, Array]]
+Part = tuple[int, Monomial, int]  # (owner, monomial, coefficient)
+
+
+@dataclass(frozen=True)
+class HeavyBall:
+    r"""Constant damping $\theta'' + \tau\theta' = -\nabla E$; tau a rational >= 0. Laws use $s = e^{\tau t}$."""
+
+    tau: Number = 1
+
+    def __post_init__(self) -> None:
+        if self.rate < 0:
+            raise ValueError(f"tau must be at least 0, not {self.tau}.")
+
+    @property
+    def rate(self) -> Fraction:
+        """tau as a fraction."""
+        return Fraction(exact(self.tau, "tau"))
+
+
+@dataclass(frozen=True)
+class Nesterov:
+    r"""Nesterov's damping $\theta'' + \frac{3}{t}\theta' = -\nabla E$."""
+
+
+Damping = HeavyBall | Nesterov | None
+DAMPINGS = ("none", "heavy-ball", "nesterov")
+
+
+# --- the three flows -------------------------------------------------------------------------------------------------
+
+
+def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0) -> Flow:
+    r"""The gradient flow $\theta' = -\nabla E(\theta) - \lambda\theta$ of a model, over all data sets.
+
+    Its laws h are $\nabla h(\theta) \perp W(\theta)$, where W is spanned by the $\nabla_\theta\langle C, g(\theta,
+    \xi)\rangle$ (arXiv 2307.00144, propositions 2.3 to 2.5). ``loss="full"``: C is any covector (squared loss);
+    ``loss="cross_entropy"``: the entries of C along the last axis, the classes, sum to zero (arXiv 2506.06194, 3.11);
+    a matrix: C, along the last axis, is any combination of its rows.
+
+    ``weight_decay`` $\lambda$, a rational: with $\lambda \ne 0$ the phase space is $(s, \theta)$, $s = e^{\lambda t}$,
+    with the drift $(\lambda s, -\lambda\theta)$; a quadratic law h of the flow without it becomes $s^2 h$ (arXiv
+    2506.06194, theorem 2.1).
+
+    Raises TypeError if ``model`` is no Model or ``weight_decay`` not exact, ValueError for another loss.
+    """
+    base = _gradients(model, loss, "gradient_flow")
+    decay = _decay(weight_decay)
+    return _decaying(base, None, 1, decay, base.description, {"flow": "gradient"}) if decay else base
+
+
+def mirror_flow(
+    model: Model,
+    positive: Iterable[str] | None = None,
+    metric: Metric | None = None,
+    loss: Loss = "full",
+    *,
+    weight_decay: Number = 0,
+) -> Flow:
+    r"""The mirror flow $\theta' = -M(\theta)\,(\nabla E(\theta) + \lambda\theta)$, M diagonal (arXiv 2405.12888).
+
+    ``positive``: names of parameters with $M = \mathrm{diag}(\theta)$ on them, the identity on the others. ``metric``,
+    instead: a function of the parameters that returns {name: array of the shape of that parameter}, polynomial, the
+    diagonal of M; absent names stand for ones. Laws of scalings are linear in positive parameters.
+
+    Raises ValueError unless exactly one of the two is given, for unknown names and for wrong shapes.
+    """
+    base = _gradients(model, loss, "mirror_flow")
+    if (positive is None) == (metric is None):
+        raise ValueError("mirror_flow takes either positive, names of parameters, or metric, a function of them.")
+    if metric is not None:
+        (terms, scale), recipe, what = _given_metric(model, metric), None, "a metric given"
+        rule: Callable[[Symmetries], list[Law]] = _no_laws
+    else:
+        names = _positive(model, positive or ())
+        chosen = _entries(model, names)
+        rule, recipe = partial(mirror_laws, chosen), {"flow": "mirror", "positive": names}
+        terms, scale, what = _positive_metric(model.dimension, set(chosen.tolist())), 1, _named(names)
+    description = f"{base.description.replace('gradient', 'mirror', 1)}, {what}"
+    if decay := _decay(weight_decay):
+        return _decaying(base, terms, scale, decay, description, recipe)
+    return LiftedFlow(base, Phase(base.variables, base.dimension), terms, description, recipe, rule, cleared=(scale, 0))
+
+
+def momentum_flow(
+    model: Model | Flow | VectorFields,
+    damping: Damping = None,
+    loss: Loss = "full",
+    *,
+    positive: Iterable[str] = (),
+    weight_decay: Number = 0,
+) -> LiftedFlow:
+    r"""The momentum flow $\theta'' + \tau(t)\,\theta' = -\nabla E(\theta) - \lambda\theta$.
+
+    The phase space is $(t, \theta, \theta')$, with the drift and the fields $(0, 0, \nabla_\theta\langle C, g\rangle)$
+    (arXiv 2405.12888, section 3). ``damping``: None, $\tau = 0$, drift $(1, \theta', -\lambda\theta)$;
+    ``HeavyBall(tau)``, with $s = e^{\tau t}$ in place of t, drift $(\tau s, \theta', -\tau\theta' - \lambda\theta)$;
+    ``Nesterov()``, $\tau = 3/t$, drift $(t, t\theta', -3\theta' - \lambda t\theta)$, t times the true one.
+    ``positive``: names of parameters on which the gradients are multiplied by $\tau\theta + \theta'$ (mirror
+    momentum). Velocities are named with a prime, ``U'[0,1]``.
+
+    A flow or VectorFields in place of a model gives its fields in place of the gradients. The degree of laws counts
+    positions and velocities, not powers of the clock. Raises TypeError or ValueError for wrong arguments.
+    """
+    if not isinstance(model, Model) and loss != "full":
+        raise ValueError("loss belongs to a model; a flow or fields given have theirs.")
+    base = _gradients(model, loss, "momentum_flow") if isinstance(model, Model) else as_flow(model)
+    if isinstance(base, LiftedFlow):
+        raise ValueError("momentum_flow takes a model or a gradient flow; for mirror momentum give positive=[names].")
+    if damping is not None and not isinstance(damping, (HeavyBall, Nesterov)):
+        raise TypeError(f"damping must be None, HeavyBall(tau) or Nesterov(), not {damping!r}.")
+    names, chosen = list[str](), np.empty(0, dtype=np.int64)
+    if isinstance(base, GradientFlow):
+        names = _positive(base.model, positive)
+        chosen = _entries(base.model, names)
+    elif listed([positive] if isinstance(positive, str) else positive, "positive must be a list of names"):
+        raise ValueError("positive names parameters of a model; explicit fields have none.")
+    if isinstance(damping, HeavyBall) and damping.rate == 0:
+        damping = None
+    decay, D = _decay(weight_decay), base.dimension
+    clock = _free_name("s" if isinstance(damping, HeavyBall) else "t", base.variables)
+    variables = (clock, *base.variables, *_velocities(base.variables))
+    phase = Phase(variables, D, 0, D + 1, _momentum_drift(variables, D, damping, decay), start=int(damping is not None))
+    rule = _no_laws if names else partial(momentum_laws, D, damping, decay)
+    description = f"momentum flow of {base.description.removeprefix('gradient flow of ')}, {_damped(damping)}"
+    description += (f", {_named(names)}" if names else "") + (f", weight decay {decay}" if decay else "")
+    recipe = {
+        "flow": "momentum",
+        "damping": _DAMPING_NAMES[type(damping)],
+        "positive": names,
+        "weight_decay": str(decay),
+    }
+    rates = {}
+    if isinstance(damping, HeavyBall):
+        rates = {clock: damping.rate}
+        recipe["tau"] = str(rates[clock])
+    metric = _momentum_metric(D, set(chosen.tolist()), damping) if names else None
+    powers = partial(_momentum_powers, damping, decay != 0)
+    # under a heavy ball, decay > 0 keeps both rates between 0 and tau, so no power exceeds the degree
+    some = (isinstance(damping, HeavyBall) and decay < 0) or (isinstance(damping, Nesterov) and decay != 0)
+    cleared = (_rate(damping).denominator, int(isinstance(damping, Nesterov))) if names else (1, 0)
+    return LiftedFlow(base, phase, metric, description, recipe, rule, powers, rates, some, cleared)
+
+
+def velocity(name: str) -> str:
+    """The name of the time derivative of a variable: U'[0,1] for U[0,1]."""
+    head, bracket, index = name.partition("[")
+    return f"{head}'{bracket}{index}"
+
+
+FLOW_KEYS = ("loss", "flow", "damping", "tau", "positive", "weight_decay")
+
+
+def rebuild_flow(model: Model, recipe: Mapping[str, Any]) -> Flow:
+    """The flow of a model that a recipe describes by ``FLOW_KEYS``; ValueError or TypeError if it cannot be."""
+    loss, decay = recipe.get("loss"), rational(recipe.get("weight_decay", "0"))
+    if isinstance(loss, list):
+        loss = [[rational(c) for c in row] for row in loss]
+    if loss is None:
+        raise ValueError("it names no loss.")
+    match recipe.get("flow", "gradient"):
+        case "gradient":
+            return gradient_flow(model, loss, weight_decay=decay)
+        case "mirror":
+            return mirror_flow(model, recipe.get("positive", []), loss=loss, weight_decay=decay)
+        case "momentum":
+            tau = rational(recipe.get("tau", "0"))
+            dampings: dict[str, Damping] = {"none": None, "heavy-ball": HeavyBall(tau), "nesterov": Nesterov()}
+            if recipe.get("damping") not in dampings:
+                raise ValueError(f"no damping is called {recipe.get('damping')!r}.")
+            return momentum_flow(
+                model, dampings[recipe["damping"]], loss, positive=recipe.get("positive", []), weight_decay=decay
+            )
+        case other:
+            raise ValueError(f"no flow is called {other!r}.")
+
+
+def _gradients(model: Model, loss: Loss, name: str) -> GradientFlow:
+    if not isinstance(model, Model):
+        raise TypeError(f"{name} takes a clexact.Model, not {model!r}.")
+    return GradientFlow(model, loss)
+
+
+def _velocities(names: tuple[str, ...]) -> list[str]:
+    """The names of all velocities, with more primes where a variable has one already."""
+    found, taken = list[str](), set(names)
+    for name in names:
+        new = velocity(name)
+        while new in taken:
+            new = velocity(new)
+        found.append(new)
+        taken.add(new)
+    return found
+
+
+def _decay(weight_decay: Number) -> Fraction:
+    return Fraction(exact(weight_decay, "weight_decay"))
+
+
+def _free_name(wanted: str, taken: tuple[str, ...]) -> str:
+    """A name for the clock that no variable has."""
+    numbered = (f"{wanted}{k}" for k in count())
+    return next(name for name in chain([wanted], numbered) if name not in taken)
+
+
+_DAMPING_NAMES = dict(zip((type(None), HeavyBall, Nesterov), DAMPINGS, strict=True))
+
+
+def _damped(damping: Damping) -> str:
+    match damping:
+        case HeavyBall(tau):
+            return f"heavy ball with tau = {tau}"
+        case Nesterov():
+            return "Nesterov's damping 3/t"
+        case _:
+            return "no damping"
+
+
+def _named(names: list[str]) -> str:
+    return f"{', '.join(names) or 'nothing'} positive"
+
+
+# --- drifts ----------------------------------------------------------------------------------------------------------
+
+
+def _packed(parts: Iterable[Part]) -> Terms:
+    """Terms with integer coefficients from a list; zeros are left out."""
+    listed = [part for part in parts if part[2]]
+    return Terms.from_monomials([j for j, _, _ in listed], [c for *_, c in listed], [m for _, m, _ in listed])
+
+
+def _field(variables: tuple[str, ...], parts: Iterable[Part]) -> VectorFields:
+    """One field from its terms, owned by the components."""
+    return VectorFields._from_checked(variables, _packed(parts), [1])
+
+
+def _decaying(
+    base: GradientFlow,
+    metric: Terms | None,
+    scale: int,
+    decay: Fraction,
+    description: str,
+    recipe: Mapping[str, object] | None,
+) -> LiftedFlow:
+    r"""The phase space $(s, \theta)$, $s = e^{\lambda t}$, with the drift over lambda: $(s, -M(\theta)\theta)$.
+
+    ``metric`` is ``scale`` times M.
+    """
+    D, clock = base.dimension, _free_name("s", base.variables)
+    variables, moved = (clock, *base.variables), None if metric is None else metric.shifted(1)
+    pull: list[Part] = [(0, ((0, 1),), scale)]
+    for j, monomial, c in [(j, (), 1) for j in range(D)] if moved is None else _listed(moved):
+        pull.append((j + 1, _product(monomial, ((j + 1, 1),)), -c))
+    phase = Phase(variables, D, 0, None, _field(variables, pull), start=1)
+    powers, some = (_same_power, False) if metric is None else (_powers_up_to, True)
+    rule = _no_laws if metric is not None else _decayed_laws
+    full = None if recipe is None else {**recipe, "weight_decay": str(decay)}
+    text = f"{description}, weight decay {decay}"
+    return LiftedFlow(base, phase, moved, text, full, rule, powers, {clock: decay}, some, (scale, 0))
+
+
+def _same_power(velocities: int, positions: int) -> Iterable[int]:
+    """Without a metric the drift multiplies s^a theta^c by a - c, which must vanish."""
+    return (positions,)
+
+
+def _powers_up_to(velocities: int, positions: int) -> Iterable[int]:
+    return range(positions + 1)
+
+
+def _momentum_drift(variables: tuple[str, ...], D: int, damping: Damping, decay: Fraction) -> VectorFields:
+    """The drift on (clock, positions, velocities), integer coefficients."""
+    tau = damping.rate if isinstance(damping, HeavyBall) else Fraction(0)
+    scale = lcm(tau.denominator, decay.denominator)
+    clock: Monomial = ((0, 1),) if damping is not None else ()
+    time: Monomial = ((0, 1),) if isinstance(damping, Nesterov) else ()  # the factor that clears 3/t
+    rate, brake = (1, 3) if isinstance(damping, Nesterov) else (tau if damping else Fraction(1), tau)
+    parts: list[Part] = [(0, clock, int(rate * scale))]
+    for j in range(1, D + 1):
+        parts.append((j, _product(time, ((D + j, 1),)), scale))
+        parts.append((D + j, ((D + j, 1),), -int(brake * scale)))
+        parts.append((D + j, _product(time, ((j, 1),)), -int(decay * scale)))
+    return _field(variables, parts)
+
+
+def _momentum_powers(damping: Damping, decaying: bool, b: int, c: int) -> Iterable[int]:
+    r"""Powers of the clock beside b velocities and c positions in a law.
+
+    The drift is N + R, N diagonal on monomials and R ($\theta'\partial_\theta$, for Nesterov times t) shifting N's
+    eigenvalue by a constant. So every law is a sum of chains $R^k h_0$ with $N h_0 = 0$: N is $\tau(a - b)$ for the
+    heavy ball, a - 3b for Nesterov, and each step of R adds one velocity. Without damping a law is a polynomial in
+    $\theta - t\theta'$ and $\theta'$. Weight decay mixes both kinds of coordinates: then all powers up to a bound.
+    """
+    if isinstance(damping, Nesterov):
+        return range(3 * (b + c) + 1) if decaying else range(b, 3 * b + 1, 2)
+    return range((b + c if decaying else b) + 1)
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------------
+
+
+def _positive(model: Model, names: Iterable[str]) -> list[str]:
+    given = [names] if isinstance(names, str) else listed(names, "positive must be a list of names of parameters")
+    found = list(dict.fromkeys(given))
+    for name in found:
+        if name not in model.parameters:
+            raise ValueError(f"positive names {name!r}, which is none of the parameters {', '.join(model.parameters)}.")
+    return found
+
+
+def _entries(model: Model, names: Iterable[str]) -> Ints:
+    """Numbers of all entries of the parameters named."""
+    found = [np.arange(prod(model.parameters[name])) + model.offsets()[name] for name in names]
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+
+def _positive_metric(D: int, positive: set[int]) -> Terms:
+    r"""$\theta$ on positive entries, 1 on the others."""
+    return _packed((j, ((j, 1),) if j in positive else (), 1) for j in range(D))
+
+
+def _momentum_metric(D: int, positive: set[int], damping: Damping) -> Terms:
+    r"""$\tau\theta + \theta'$ on positive entries, 1 on the others, times what clears denominators (t for Nesterov)."""
+    tau = _rate(damping)
+    clearing: Monomial = ((0, 1),) if isinstance(damping, Nesterov) else ()
+    parts: list[Part] = []
+    for j in range(D):
+        velocity = ((D + j + 1, 1),) if j in positive else ()
+        parts.append((j, _product(clearing, velocity), tau.denominator))
+        parts.append((j, ((j + 1, 1),), tau.numerator if j in positive else 0))
+    return _packed(parts)
+
+
+def _rate(damping: Damping) -> Fraction:
+    """tau, of Nesterov's damping without the 1/t."""
+    return damping.rate if isinstance(damping, HeavyBall) else Fraction(3 if isinstance(damping, Nesterov) else 0)
+
+
+def _product(a: Monomial, b: Monomial) -> Monomial:
+    powers = dict(a)
+    for v, k in b:
+        powers[v] = powers.get(v, 0) + k
+    return tuple(sorted(powers.items()))
+
+
+def _listed(terms: Terms, scale: int = 1) -> list[Part]:
+    """The terms times a number that makes their coefficients integers."""
+    return [(int(terms.owner[t]), terms.monomial(t), int(terms.coef[t] * scale)) for t in range(len(terms))]
+
+
+def _given_metric(model: Model, metric: Metric) -> tuple[Terms, int]:
+    """The diagonal that a user's function gives, times the one common factor that clears its denominators."""
+    offsets = model.offsets()
+    program = record(_flat_metric(metric), model.parameters, {})
+    if program.functions or program.gates:
+        raise ValueError("metric must be polynomial in the parameters.")
+    leaves = {
+        name: PolynomialArray(shape, Terms.variables(offsets[name], prod(shape)))
+        for name, shape in model.parameters.items()
+    }
+    terms = program.run(Polynomials(), leaves)[program.output].terms
+    scale = lcm(*(Fraction(c).denominator for c in terms.coef.tolist()))
+    return _packed(_listed(terms, scale)), scale
+
+
+def _flat_metric(metric: Metric) -> Callable[..., Array]:
+    """The function that gives the diagonal of the metric as one vector."""
+
+    def output(**parameters: Array) -> Array:
+        given = metric(**parameters)
+        if not isinstance(given, Mapping):
+            raise TypeError(f"metric must return a mapping of names to arrays, not {given!r}")
+        if unknown := sorted(given.keys() - parameters.keys()):
+            raise ValueError(f"metric names {unknown[0]!r}, which is no parameter")
+        pieces = []
+        for name, array in parameters.items():
+            entry = given.get(name, 1)
+            entry = entry if isinstance(entry, Array) and entry.shape else array * 0 + entry
+            if entry.shape != array.shape:
+                raise ValueError(f"metric of {name!r} has shape {entry.shape}, not {array.shape}")
+            pieces.append(entry.reshape(-1))
+        return join(pieces)
+
+    output.__name__ = "metric"
+    return output
+
+
+# --- laws ------------------------------------------------------------------------------------------------------------
+
+
+def _no_laws(found: Symmetries) -> list[Law]:
+    return []
+
+
+def _decayed_laws(found: Symmetries) -> list[Law]:
+    """s^k times each law of the flow without decay that is homogeneous of degree k; variable 0 is s."""
+    plain = found.euclidean_laws()
+    return [{(0,) * len(key) + tuple(j + 1 for j in key): c for key, c in law.items()} for law in plain]
+
+
+def mirror_laws(positive: Ints, found: Symmetries) -> list[Law]:
+    r"""$\sum_j a_j\theta_j$ over positive entries plus $\sum_j a_j\theta_j^2 / 2$ over the others, for every scaling a.
+
+    With $\nabla h = (a_j\theta_j / M_j)_j$, $\langle \nabla h, M\nabla\varphi\rangle = \langle a\theta,
+    \nabla\varphi\rangle = 0$. Groups of factors and translations give laws as in the Euclidean case where they move no
+    positive entry.
+    """
+    chosen = set(positive.tolist())
+    laws: list[Law] = []
+    for scaling in found.scalings:
+        law = {(j,) if j in chosen else (j, j): 2 * a if j in chosen else a for j, a in scaling.items()}
+        divisor = gcd(*law.values())
+        laws.append({key: c // divisor for key, c in law.items()})
+    laws += [{(j,): a for j, a in c.items()} for c in found.translations if not chosen & c.keys()]
+    flat = tuple(factor for factor in found.factors if not chosen & set(factor.entries.tolist()))
+    return laws + replace(found, factors=flat).gram_laws()
+
+
+def momentum_laws(D: int, damping: Damping, decay: Fraction, found: Symmetries) -> list[Law]:
+    r"""Noether's laws on (clock, positions, velocities), numbered from 0, 1 and D + 1.
+
+    A rotation $\theta' = A\theta$ of the plane of two indices of a class of factors: $e^{\int\tau} \langle \theta', A
+    \theta\rangle$, with $e^{\int\tau}$ = 1, s or $t^3$; a translation c: $e^{\int\tau}\langle c, \theta'\rangle$ and
+    $\langle c, \theta - t\theta'\rangle$, $\langle c, \tau\theta + \theta'\rangle$ or $\langle c, 2\theta +
+    t\theta'\rangle$ (arXiv 2405.12888, section 3). Weight decay keeps the rotations only.
+    """
+    clock = (0,) * {type(None): 0, HeavyBall: 1, Nesterov: 3}[type(damping)]
+    laws: list[Law] = []
+    for factor in found.factors:
+        for k, m in factor.planes():
+            law: Law = {}
+            for i, j in factor.rotation(k, m):
+                add_to(law, (*clock, j + 1, D + i + 1), 1)
+                add_to(law, (*clock, i + 1, D + j + 1), -1)
+            laws.append({key: c for key, c in law.items() if c})
+    for direction in () if decay else found.translations:
+        laws.append({(*clock, D + j + 1): c for j, c in direction.items()})
+        laws.append(_centre(D, damping, direction))
+    return [law for law in laws if law]
+
+
+def _centre(D: int, damping: Damping, direction: Mapping[int, int]) -> Law:
+    """The law of the position along a translation."""
+    position, factor = 1, -1
+    clock: tuple[int, ...] = (0,)
+    if isinstance(damping, HeavyBall):
+        position, factor, clock = damping.rate.numerator, damping.rate.denominator, ()
+    elif isinstance(damping, Nesterov):
+        position, factor = 2, 1
+    law: Law = {(j + 1,): position * c for j, c in direction.items()}
+    return law | {(*clock, D + j + 1): factor * c for j, c in direction.items()}

@@ -1,0 +1,195 @@
+"""Flows: a family of vector fields on a phase space, named by integers and read in two ways.
+
+``values`` evaluates random members modulo a prime on jets, without expanding anything; ``fields`` is the exact finite
+family that spans them. A member is named by a row of integers, its ``seeds``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from math import comb
+from types import MappingProxyType
+
+import numpy as np
+
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import Words, residues
+from clexact.algebra.terms import Ints, Terms, concatenate, monomials_of_degree, starts
+from clexact.programs import gates
+from clexact.programs.jets import Jet, Jets
+from clexact.programs.model import Model
+from clexact.programs.opaque import OpaqueJets
+from clexact.support.digest import digest
+from clexact.support.display import facts, lines
+from clexact.symmetry.groups import Law
+
+SHOWN = 8  # variables where a flow shows itself
+
+
+class Flow(ABC):
+    """A family of polynomial vector fields; see the module's text. Subclasses fill in the attributes."""
+
+    variables: tuple[str, ...]
+    description: str
+    assumptions: tuple[str, ...]
+    scope: str  # of which data and starts, and of which gates, the answers speak
+    recipe: dict[str, object]  # by which the flow can be rebuilt; empty for fields given as such
+    seed_size: int  # integers that name one member of the family
+    work: int  # numbers stored to evaluate one member
+    degree: int  # of a component, in the variables and the seeds together, at most
+    denominator: int = 1  # of the constants of its program, together: primes that divide it are avoided
+    magnitude: int  # sum of the absolute integer coefficients of a component, denominators cleared, at most
+    truncated: bool = False  # whether the family is only a part of the fields: laws of it need not be laws of the flow
+    some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
+    exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
+    clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.description}, D = {self.dimension})"
+
+    def _repr_html_(self) -> str:
+        pairs = {
+            "D": f"{self.dimension}: {', '.join(self.variables[:SHOWN])}{', ...' * (self.dimension > SHOWN)}",
+            "assuming": lines(self.assumptions),
+            "note": "a part of the fields: Taylor coefficients up to an order" if self.truncated else None,
+        }
+        return facts(self.description, pairs)
+
+    @property
+    def dimension(self) -> int:
+        """D, the dimension of the phase space."""
+        return len(self.variables)
+
+    @property
+    def qualification(self) -> str:
+        """What a headline must say: " with free gates", or nothing."""
+        return gates.qualification(self.scope)
+
+    @abstractmethod
+    def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
+        """Members named by ``seeds`` (N, seed_size), evaluated at theta (1 or N, D): a jet of shape (N, D)."""
+
+    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
+        """Members of the flow before any Taylor expansion, functions being opaque; the same as ``values`` without."""
+        return self.values(theta, seeds, ring.prime)
+
+    @property
+    @abstractmethod
+    def digest(self) -> bytes:
+        """Of everything that the fields depend on."""
+
+    def draws(self, seed: int) -> Draws:
+        """Random choices that whoever chose the fields could not know."""
+        return Draws(seed, self.digest)
+
+    @property
+    @abstractmethod
+    def fields(self) -> VectorFields:
+        """The exact finite family that spans all members over Q."""
+
+    @property
+    @abstractmethod
+    def expanded_size(self) -> int:
+        """Number of packed terms of ``fields``, at most."""
+
+    @property
+    @abstractmethod
+    def field_count(self) -> int | None:
+        """Number of fields in ``fields``, None where that would take an expansion that is too large."""
+
+    @property
+    def left_out(self) -> str:
+        """Which laws of the program's shape were not looked for, in words; empty if all were."""
+        return ""
+
+    def proposed_laws(self) -> list[Law]:
+        """Laws proved by the shape of the flow's program; none without a program."""
+        return self._laws_of_shape
+
+    @cached_property
+    def _laws_of_shape(self) -> list[Law]:
+        return []
+
+    def proposed_terms(self) -> Terms:
+        """``proposed_laws`` as packed terms owned by their numbers, canonical."""
+        return pack_laws(self.proposed_laws())
+
+    def law_degrees(self, terms: Terms) -> Ints:
+        """Degree of each term as laws count it: without the clock's power."""
+        return terms.degrees()
+
+    def monomials(self, degrees: Sequence[int]) -> Terms:
+        """All monomials that can stand in a law homogeneous of one of these degrees, in their order, owned by 0."""
+        return concatenate([monomials_of_degree(self.dimension, k) for k in degrees])
+
+    def monomial_count(self, degrees: Sequence[int]) -> int:
+        """How many they are."""
+        return sum(comb(self.dimension + k - 1, k) for k in degrees)
+
+
+def explicit_fields(count: int, dimension: int) -> str:
+    """How a flow of explicit fields is described."""
+    return f"{count} explicit field{'s' * (count != 1)} on Q^{dimension}"
+
+
+class FieldsFlow(Flow):
+    r"""The flow of explicit fields: members $\sum_i s_i X_i$, named by the integers s."""
+
+    def __init__(self, fields: VectorFields) -> None:
+        self.variables, self._fields = fields.variables, fields
+        self.description = explicit_fields(len(fields), fields.dimension)
+        self.recipe = {}
+        self.assumptions = ("a quantity is conserved when every field given conserves it", "generic start")
+        self.scope = "the fields given, generic start"
+        terms = fields.terms
+        self.seed_size, self.work = len(fields), 3 * len(terms) + fields.dimension
+        self.degree = 1 + int(terms.degrees().max(initial=0))
+        self.magnitude = max(1, sum(abs(c) for c in terms.coef.tolist()))
+        self._field = terms.owner // max(1, fields.dimension)
+        component = terms.owner % max(1, fields.dimension)
+        self._by_component = np.argsort(component, kind="stable")
+        self._component_start = starts(component[self._by_component], fields.dimension)
+
+    @property
+    def fields(self) -> VectorFields:
+        return self._fields
+
+    @cached_property
+    def digest(self) -> bytes:
+        return digest(self._fields.dimension, self._fields.denominators, *self._fields.terms.arrays)
+
+    @property
+    def expanded_size(self) -> int:
+        return len(self._fields.terms)
+
+    @property
+    def field_count(self) -> int:
+        return len(self._fields)
+
+    def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
+        jets = Jets(prime)
+        weights = jets.multiply({0: residues(self._fields.terms.coef, prime)[None]}, {0: seeds[:, self._field]})
+        each = jets.multiply(jets.monomials(self._fields.terms, theta), weights)
+        return jets.segment_sums(jets.take(each, self._by_component), self._component_start)
+
+
+def pack_laws(laws: Sequence[Law]) -> Terms:
+    """Laws {variables of a monomial, with repetition: coefficient} as packed terms owned by their numbers."""
+    owner = [n for n, law in enumerate(laws) for _ in law]
+    monomials = [tuple(sorted(Counter(key).items())) for law in laws for key in law]
+    return Terms.from_monomials(owner, [c for law in laws for c in law.values()], monomials)
+
+
+def as_flow(flow: Flow | VectorFields) -> Flow:
+    """A flow as it is, explicit fields as their flow; TypeError for anything else."""
+    if isinstance(flow, VectorFields):
+        return FieldsFlow(flow)
+    if isinstance(flow, Flow):
+        return flow
+    hint = "; take clexact.gradient_flow(model)" if isinstance(flow, Model) else ""
+    raise TypeError(f"expected a flow or VectorFields, not {flow!r}{hint}.")

@@ -1,0 +1,290 @@
+"""The gradient flow of a model: members named by probes and covectors, read modulo a prime or expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cached_property
+from math import lcm, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact.algebra.draws import Draws
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import Words, rational_nullspace
+from clexact.algebra.polynomial import Number, exact
+from clexact.algebra.terms import Ints, Terms, concatenate, starts
+from clexact.flows.flow import Flow, pack_laws
+from clexact.programs import gates
+from clexact.programs.expand import PolynomialArray, Polynomials
+from clexact.programs.jets import Jet, Jets
+from clexact.programs.model import Model
+from clexact.programs.opaque import OpaqueJets
+from clexact.programs.paths import Walks
+from clexact.programs.program import Array, Degrees, Magnitudes, Program, Shape, TermCounts
+from clexact.programs.reverse import gradients
+from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, piece
+from clexact.support.digest import digest
+from clexact.symmetry.groups import MAX_EQUATIONS, Law, Symmetries, symmetries
+
+LOSSES = ("full", "cross_entropy")
+
+
+SPAN = {
+    "full": "the loss spans all output covectors (squared loss does)",
+    "cross_entropy": "the loss spans the output covectors of sum zero (softmax cross-entropy does)",
+    "given": "the loss spans the output covectors given, along the last axis of the output",
+}
+
+
+Loss = str | Sequence[Sequence[Number]]
+
+
+class GradientFlow(Flow):
+    r"""The gradient flow of a model: members $\nabla_\theta\langle C, g(\theta, \xi)\rangle$, named by $(\xi, C)$."""
+
+    def __init__(self, model: Model, loss: Loss = "full") -> None:
+        self.model, self.loss, self.variables = model, loss, model.variables
+        kind, self._matrix, self.unseen = _covectors(loss, model.program.shape)  # unseen: a basis, along the last axis
+        self.program = self._seen(model.polynomial)
+        self.truncated = model.truncated
+        written = kind if self._matrix is None else [[str(c) for c in row] for row in self._matrix]
+        self.recipe = {**model.recipe, "loss": written} if model.recipe else {}
+        named = {"full": "", "cross_entropy": ", cross-entropy loss", "given": ", covectors given"}
+        self.description = f"gradient flow of {model.name}{named[kind]}"
+        self.assumptions = (SPAN[kind], _reparametrization(model), "generic start")
+        self.scope = "all data, generic start" + (", free gates" if model.program.gates else "")
+        self._probe_size = sum(map(prod, model.probes.values()))
+        self.seed_size = self._probe_size + prod(self.program.shape)
+        self.work = 2 * sum(prod(node.shape) for node in self.program.nodes)
+        self.degree = max(1, self._run_degrees(Degrees()))
+        constants = [c for node in self.program.nodes if node.op == "constant" for c in node.data.ravel().tolist()]
+        self.denominator = lcm(*(Fraction(c).denominator for c in constants))
+
+    @cached_property
+    def source(self) -> Program:
+        """What the loss sees, before any Taylor expansion."""
+        return self._seen(self.model.program) if self.truncated else self.program
+
+    def _seen(self, program: Program) -> Program:
+        """The program of what the loss sees: the outputs, their differences, or the covectors given times them."""
+        if self.loss == "full":
+            return program
+        extended = Program(list(program.nodes), program.output, program.gates)
+        logits = Array(extended, program.output)
+        seen = logits[..., :-1] - logits[..., -1:] if self._matrix is None else logits @ self._matrix.T
+        extended.output = seen._node
+        return extended
+
+    def _run_degrees(self, algebra: Degrees) -> int:
+        leaves = dict.fromkeys(self.model.parameters | self.model.probes, 1)
+        return int(self.program.run(algebra, leaves)[self.program.output])
+
+    def _ones(self, dtype: type) -> dict[str, NDArray[Any]]:
+        shapes = self.model.parameters | self.model.probes
+        return {name: np.ones(shape, dtype=dtype) for name, shape in shapes.items()}
+
+    @cached_property
+    def magnitude(self) -> int:  # type: ignore[override]
+        """Degree times the coefficients of the output, times what clears the denominators of its constants."""
+        clearing = self.denominator ** self._run_degrees(Degrees(of_constant=1))
+        total = sum(self.program.run(Magnitudes(), self._ones(object))[self.program.output].ravel().tolist())
+        return max(1, int(self.degree * clearing * total))
+
+    @cached_property
+    def digest(self) -> bytes:
+        leaves = [(name, shape) for name, shape in (self.model.parameters | self.model.probes).items()]
+        return digest(leaves, self.source.digest, self.program.digest)
+
+    def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
+        return self._members(Jets(prime), self.program, theta, seeds)
+
+    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
+        return self._members(ring, self.source, theta, seeds)
+
+    def _members(self, ring: Jets, program: Program, theta: Jet, seeds: Words) -> Jet:
+        """Gradients of what a program puts out, for the probes and covectors that the seeds begin with."""
+        leaves: dict[str, Jet] = {}
+        for name, first in self.model.offsets().items():
+            shape = self.model.parameters[name]
+            leaves[name] = _piece(theta, first, shape)
+        first = 0
+        for name, shape in self.model.probes.items():
+            leaves[name] = _piece({0: seeds}, first, shape)
+            first += prod(shape)
+        gradient = ring.gradient(program, leaves, _piece({0: seeds}, first, program.shape))
+        out: Jet = {}
+        for mask in {0}.union(*gradient.values()):
+            out[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
+            for name, start in self.model.offsets().items():
+                if mask in gradient.get(name, {}):
+                    part = gradient[name][mask]
+                    out[mask][:, start : start + prod(part.shape[1:])] = part.reshape(len(part), -1)
+        return out
+
+    def sparse_values(self, theta: SparseJet, seeds: Part, ring: SparseJets) -> SparseJet:
+        """As ``values``, for a sparse point (shape (D,)) and sparse seeds (shape (seed_size,))."""
+        ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
+        leaves = {
+            name: {mask: piece(part, first, self.model.parameters[name]) for mask, part in theta.items()}
+            for name, first in self.model.offsets().items()
+        }
+        leaves |= {
+            name: {0: piece(seeds, first, shape)}
+            for first, (name, shape) in zip(ends, self.model.probes.items(), strict=False)
+        }
+        covector = {0: piece(seeds, self._probe_size, self.program.shape)}
+        found = gradients(ring, self.program, self.program.run(ring, leaves), self.program.output, covector)
+        out: SparseJet = {}
+        for name, first in self.model.offsets().items():
+            for mask, part in found.get(name, {}).items():
+                placed = {mask: part.moved((self.dimension,), part.place + first)}
+                out = ring.add(out, placed) if out else placed
+        return out
+
+    def walks(self, support: NDArray[np.bool_], draws: Draws) -> Walks:
+        """Random monomials of the program at a point with the given support (D,)."""
+        ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
+        probes = dict(zip(self.model.probes, ends, strict=False))
+        return Walks(self.program, self.model.offsets(), probes, self._probe_size, support, draws)
+
+    @cached_property
+    def expanded_size(self) -> int:
+        with np.errstate(over="ignore"):  # infinitely many is too many
+            counts = self.program.run(TermCounts(), self._ones(float))[self.program.output].sum()
+        return int(min(counts, 1e18)) * self.degree
+
+    @cached_property
+    def fields(self) -> VectorFields:
+        phi = self._coefficients()
+        partial, variable = phi.partials()
+        count = int(phi.owner.max(initial=-1)) + 1
+        gradients = partial.owned_by(partial.owner * self.dimension + variable).canonical()
+        return _distinct(self.variables, gradients, count)
+
+    def _coefficients(self) -> Terms:
+        r"""$\varphi$: the coefficients, polynomials in theta, of the monomials of the probes in each output."""
+        return _probe_coefficients(self._expanded(self._symbols()), self.dimension)
+
+    def _symbols(self) -> dict[str, PolynomialArray]:
+        """Every parameter and probe as an array of variables, parameters first."""
+        leaves, first = {}, 0
+        for name, shape in (self.model.parameters | self.model.probes).items():
+            leaves[name] = PolynomialArray(shape, Terms.variables(first, prod(shape)))
+            first += prod(shape)
+        return leaves
+
+    def _expanded(self, leaves: dict[str, PolynomialArray]) -> Terms:
+        return self.program.run(Polynomials(), leaves)[self.program.output].terms
+
+    @property
+    def field_count(self) -> int | None:
+        return len(self.fields) if self.expanded_size <= 10**5 else None
+
+    @cached_property
+    def symmetries(self) -> Symmetries:
+        """Groups that leave unchanged what the loss sees, found on the program before any Taylor expansion."""
+        return symmetries(self.source, self.model.program, self.model.offsets(), self.dimension, self.unseen)
+
+    @property
+    def left_out(self) -> str:
+        if self.symmetries.all_scalings:
+            return ""
+        return (
+            f"the scalings of {self.model.name} were not inferred, for its size (over {MAX_EQUATIONS} products of "
+            "entries): laws such as |u|^2 - |v|^2 of single units may be missing"
+        )
+
+    @cached_property
+    def _laws_of_shape(self) -> list[Law]:
+        return self.symmetries.euclidean_laws()
+
+    def proposed_terms(self) -> Terms:
+        parts = [pack_laws(self.symmetries.diagonal_laws())]
+        count = int(parts[0].owner.max(initial=-1)) + 1
+        for factor in self.symmetries.free_factors:
+            terms = factor.gram_terms()
+            parts.append(terms.owned_by(terms.owner + count))
+            count += factor.size * (factor.size - 1) // 2
+        return concatenate(parts).canonical()
+
+
+def _covectors(loss: Loss, shape: Shape) -> tuple[str, NDArray[Any] | None, list[list[int]]]:
+    """Kind of a loss, the matrix of its covectors if given, and a basis of the directions of logits it does not see."""
+    if isinstance(loss, str) or not isinstance(loss, (Sequence, np.ndarray)):
+        if loss not in LOSSES:
+            raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))} or a matrix, not {loss!r}.")
+        if loss == "cross_entropy" and not shape:
+            raise ValueError("cross_entropy needs an output with a last axis of classes, not a scalar.")
+        return loss, None, [[1] * shape[-1]] if loss == "cross_entropy" else []
+    if not shape:
+        raise ValueError("covectors need an output with at least one axis, not a scalar.")
+    if not all(isinstance(row, (Sequence, np.ndarray)) for row in loss):
+        raise TypeError(f"covectors must be a list of rows, not {loss!r}.")
+    rows = [[exact(c, "an entry of the loss's covectors") for c in row] for row in loss]
+    if not rows or any(len(row) != shape[-1] for row in rows):
+        raise ValueError(f"covectors must be one row or more of {shape[-1]} numbers, the last axis of the output.")
+    matrix = np.array([Fraction(c) for row in rows for c in row], dtype=object).reshape(len(rows), shape[-1])
+    return "given", matrix, rational_nullspace(rows, shape[-1])
+
+
+def _reparametrization(model: Model) -> str:
+    gated = gates.assumption(model.program, model.probes) if model.program.gates else ""
+    if not model.truncated:
+        return gated or "the coefficients of the model's output in its probes are a minimal re-parametrization"
+    names, free = ", ".join(model.program.functions), f"; {gated}" if gated else ""
+    return (
+        f"{names} by Taylor coefficients of the output up to order {model.order} in {', '.join(model.expand)}: part of "
+        "the fields, so the upper bound holds for the functions themselves; so do the laws shown, which symmetries of "
+        f"the program before expansion prove{free}"
+    )
+
+
+def _piece(jet: Jet, first: int, shape: Shape) -> Jet:
+    """Entries first, first + 1, ... as an array of this shape."""
+    return {mask: part[:, first : first + prod(shape)].reshape(len(part), *shape) for mask, part in jet.items()}
+
+
+def _probe_coefficients(terms: Terms, dimension: int) -> Terms:
+    """Split each monomial into variables below ``dimension`` and probes; one owner for each (owner, probes)."""
+    is_parameter = terms.var < dimension
+    row = np.repeat(np.arange(len(terms)), np.diff(terms.start))
+    pieces = [_selected(terms, row, is_parameter), _selected(terms, row, ~is_parameter)]
+    skeleton = Terms(terms.owner, np.ones(len(terms), dtype=np.int64), *pieces[1].rows)
+    groups: dict[tuple[int, bytes, bytes], int] = {}
+    owner = np.empty(len(terms), dtype=np.int64)
+    for t in range(len(terms)):
+        place = slice(skeleton.start[t], skeleton.start[t + 1])
+        key = (int(terms.owner[t]), skeleton.var[place].tobytes(), skeleton.power[place].tobytes())
+        owner[t] = groups.setdefault(key, len(groups))
+    return pieces[0].owned_by(owner).canonical()
+
+
+def _selected(terms: Terms, row: Ints, chosen: NDArray[np.bool_]) -> Terms:
+    """The terms with only the chosen variables."""
+    start = np.zeros(len(terms) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(row[chosen], minlength=len(terms)), out=start[1:])
+    return Terms(terms.owner, terms.coef, start, terms.var[chosen], terms.power[chosen])
+
+
+def _distinct(variables: tuple[str, ...], gradients: Terms, count: int) -> VectorFields:
+    """Fields with integer coefficients, the zero ones and repetitions left out; scaling a field changes no span."""
+    D = len(variables)
+    first = starts(gradients.owner // max(1, D), count)
+    kept: dict[tuple[bytes, ...], Terms] = {}
+    for i in range(count):
+        terms = gradients.take(np.arange(first[i], first[i + 1]))
+        if len(terms) == 0:
+            continue
+        scale = lcm(*(Fraction(c).denominator for c in terms.coef.tolist())) if terms.coef.dtype == object else 1
+        if scale > 1:
+            terms = Terms(terms.owner, terms.coef * scale, *terms.rows)
+        if terms.coef.dtype == object:
+            terms = Terms(terms.owner, np.array([int(c) for c in terms.coef], dtype=object), *terms.rows)
+        terms = terms.owned_by(terms.owner - i * D)
+        key = (terms.owner.tobytes(), str(terms.coef.tolist()).encode(), terms.var.tobytes(), terms.power.tobytes())
+        kept.setdefault(key, terms)
+    parts = [terms.owned_by(terms.owner + n * D) for n, terms in enumerate(kept.values())]
+    return VectorFields._from_checked(variables, concatenate(parts).canonical(), [1] * len(parts))

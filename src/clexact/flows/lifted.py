@@ -1,0 +1,203 @@
+"""Phase spaces: gradients times a diagonal metric, lifted into some of the coordinates, beside a drift no data change.
+
+Multiplying a field by a function without zeros changes neither its laws nor the trace of the Lie algebra, so
+denominators are cleared. Nothing is expanded to evaluate a member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import comb
+
+import numpy as np
+
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import Words
+from clexact.algebra.terms import Ints, Terms, concatenate, monomials_of_degree, sum_of_products
+from clexact.flows.flow import FieldsFlow, Flow
+from clexact.flows.gradient import GradientFlow
+from clexact.programs.jets import Jet, Jets
+from clexact.programs.opaque import OpaqueJets
+from clexact.support.digest import digest
+from clexact.symmetry.groups import Law, Symmetries
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The coordinates of a phase space: a clock or none, D positions, D velocities or none; and the drift on them."""
+
+    variables: tuple[str, ...]
+    count: int  # D
+    clock: int | None = None
+    velocities: int | None = None  # number of the first one
+    drift: VectorFields | None = None
+    start: int = 0  # of the clock: 1 where it must not vanish
+
+    @property
+    def positions(self) -> int:
+        """Number of the first position."""
+        return 0 if self.clock is None else 1
+
+    @property
+    def kicked(self) -> int:
+        """Number of the first coordinate into which gradients are written."""
+        return self.positions if self.velocities is None else self.velocities
+
+
+def no_powers(velocities: int, positions: int) -> Iterable[int]:
+    """The power 0 of the clock alone."""
+    return (0,)
+
+
+class LiftedFlow(Flow):
+    """Gradients of ``base`` times a diagonal metric, lifted to a phase space, and its drift; see the module's text.
+
+    A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``powers`` says which powers of the
+    clock can stand beside b velocities and c positions in a law; ``some_powers``, that others could too. ``recipe`` is
+    None for what cannot be rebuilt from a description. ``cleared`` is (c, k) where the metric is c clock^k times the
+    true one.
+    """
+
+    def __init__(
+        self,
+        base: Flow,
+        phase: Phase,
+        metric: Terms | None,
+        description: str,
+        recipe: Mapping[str, object] | None,
+        laws: Callable[[Symmetries], list[Law]],
+        powers: Callable[[int, int], Iterable[int]] = no_powers,
+        exponentials: Mapping[str, Fraction] | None = None,
+        some_powers: bool = False,
+        cleared: tuple[int, int] = (1, 0),
+    ) -> None:
+        self.base, self.phase, self.metric, self._rule, self._powers = base, phase, metric, laws, powers
+        self.cleared = cleared
+        self.variables, self.exponentials, self.truncated = phase.variables, dict(exponentials or {}), base.truncated
+        self.some_powers = some_powers
+        self.clocks = () if phase.clock is None else (phase.variables[phase.clock],)
+        self.description, self.assumptions, self.scope = description, base.assumptions, base.scope
+        self.recipe = {**base.recipe, **recipe} if base.recipe and recipe is not None else {}
+        self._drift = None if phase.drift is None else FieldsFlow(phase.drift)
+        metric_size = 0 if metric is None else len(metric)
+        self.seed_size = base.seed_size + (self._drift is not None)
+        self.work = base.work + 3 * metric_size + (self._drift.work if self._drift else 0)
+        self.denominator = base.denominator
+        self.degree = base.degree + (0 if metric is None else int(metric.degrees().max(initial=0)))
+        if self._drift:
+            self.degree = max(self.degree, self._drift.degree)
+
+    @cached_property
+    def magnitude(self) -> int:  # type: ignore[override]
+        """That of the gradients times the metric, and of the drift."""
+        factor = 1 if self.metric is None else max(1, sum(abs(c) for c in self.metric.coef.tolist()))
+        return self.base.magnitude * factor + (self._drift.magnitude if self._drift else 0)
+
+    @cached_property
+    def digest(self) -> bytes:
+        phase, metric = self.phase, [] if self.metric is None else self.metric.arrays
+        drift = b"" if self._drift is None else self._drift.digest
+        return digest(self.base.digest, phase.count, phase.clock, phase.velocities, drift, *metric)
+
+    def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
+        kick = self.base.values(self._positions(theta), self._of_base(seeds), prime)
+        return self._lifted(kick, theta, seeds, Jets(prime))
+
+    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
+        kick = self.base.opaque_values(self._positions(theta), self._of_base(seeds), ring)
+        return self._lifted(kick, theta, seeds, ring)
+
+    def _positions(self, theta: Jet) -> Jet:
+        first = self.phase.positions
+        return {mask: part[:, first : first + self.phase.count] for mask, part in theta.items()}
+
+    def _of_base(self, seeds: Words) -> Words:
+        """The seeds of the gradients: all but the drift's."""
+        return seeds[:, int(self._drift is not None) :]
+
+    def _lifted(self, kick: Jet, theta: Jet, seeds: Words, ring: Jets) -> Jet:
+        """Gradients times the metric, in their place of the phase space, and the drift."""
+        phase = self.phase
+        if self.metric is not None:
+            kick = ring.multiply(kick, ring.polynomials(self.metric, theta, phase.count))
+        lifted: Jet = {}
+        for mask, part in kick.items():
+            lifted[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
+            lifted[mask][:, phase.kicked : phase.kicked + phase.count] = part
+        return ring.add(lifted, self._drift.values(theta, seeds[:, :1], ring.prime)) if self._drift else lifted
+
+    @cached_property
+    def fields(self) -> VectorFields:
+        """The drift, if there is one, and the lifted gradients."""
+        base, phase, D = self.base.fields, self.phase, self.dimension
+        field, component = np.divmod(base.terms.owner, max(1, phase.count))
+        moved = base.terms.shifted(phase.positions)
+        if self.metric is None:
+            lifted = moved.owned_by(field * D + phase.kicked + component).canonical()
+        else:
+            entries = np.unique(moved.owner)
+            field, component = np.divmod(entries, max(1, phase.count))
+            out = field * D + phase.kicked + component
+            size = len(base) * phase.count
+            lifted = sum_of_products(moved.canonical(), self.metric, size, phase.count, entries, component, out)
+        parts, denominators = [lifted], list(base.denominators)
+        if phase.drift is not None:
+            parts = [phase.drift.terms, lifted.owned_by(lifted.owner + D)]
+            denominators = [1, *denominators]
+        return VectorFields._from_checked(self.variables, concatenate(parts).canonical(), denominators)
+
+    @property
+    def expanded_size(self) -> int:
+        """Terms of the gradients times the most terms of an entry of the metric, and those of the drift."""
+        most = 1 if self.metric is None else int(np.bincount(self.metric.owner).max(initial=0))
+        return self.base.expanded_size * most + (len(self.phase.drift.terms) if self.phase.drift else 0)
+
+    @property
+    def field_count(self) -> int | None:
+        count = self.base.field_count
+        return None if count is None else count + (self._drift is not None)
+
+    @property
+    def left_out(self) -> str:
+        return self.base.left_out
+
+    @cached_property
+    def _laws_of_shape(self) -> list[Law]:
+        return self._rule(self.base.symmetries) if isinstance(self.base, GradientFlow) else []
+
+    def law_degrees(self, terms: Terms) -> Ints:
+        if self.phase.clock is None:
+            return terms.degrees()
+        power = np.where(terms.var == self.phase.clock, 0, terms.power)
+        total = np.concatenate([[0], np.cumsum(power, dtype=np.int64)])
+        return np.asarray(total[terms.start[1:]] - total[terms.start[:-1]])
+
+    def monomials(self, degrees: Sequence[int]) -> Terms:
+        blocks = [block for n in degrees for block in self._blocks(n)]
+        return concatenate([self._block(*block) for block in blocks]).owned_by(0)
+
+    def monomial_count(self, degrees: Sequence[int]) -> int:
+        D = self.phase.count
+        return sum(_choices(D, b) * _choices(D, c) for n in degrees for _, b, c in self._blocks(n))
+
+    def _blocks(self, degree: int) -> Iterable[tuple[int, int, int]]:
+        """(power of the clock, number of velocities, number of positions) of the monomials of a degree."""
+        most = 0 if self.phase.velocities is None else degree
+        return [(a, b, degree - b) for b in range(most + 1) for a in sorted(set(self._powers(b, degree - b)))]
+
+    def _block(self, a: int, b: int, c: int) -> Terms:
+        """clock^a times all products of b velocities and c positions."""
+        factors = [(self.phase.positions, c), (self.phase.velocities or 0, b)]
+        total = monomials_of_degree(1, 0) if self.phase.clock is None else monomials_of_degree(1, a)
+        for first, k in factors:
+            other = monomials_of_degree(self.phase.count, k).shifted(first)
+            pairs = np.indices((len(total), len(other))).reshape(2, -1)
+            total = total.times(other, pairs[0], pairs[1])
+        return total
+
+
+def _choices(variables: int, degree: int) -> int:
+    return comb(variables + degree - 1, degree)

@@ -1,0 +1,1 @@
+"""Formulas for counts on grids of sizes, and the conditions under which statements hold."""

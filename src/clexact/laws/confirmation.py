@@ -1,0 +1,64 @@
+r"""A second way to the laws that a rule proposes: $\langle\nabla h, X\rangle = 0$ at random residues.
+
+It shares nothing with the rules: a random member of the flow, before any Taylor expansion, functions opaque, is
+evaluated at a random point modulo a random prime of 61 bits. A law is never lost, and a polynomial that is none passes
+with the probability that a polynomial of the degree of $\langle\nabla h, X\rangle$ vanishes there (Schwartz-Zippel).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from clexact.algebra.draws import Draws
+from clexact.algebra.terms import Ints, Terms, starts
+from clexact.flows.flow import Flow
+from clexact.programs.opaque import OpaqueJets
+
+BITS = 61
+BLOCK = 10**6  # terms at a time
+
+
+class RefutedLawWarning(RuntimeWarning):
+    """A rule of this package proposed a law that is none: it is left out."""
+
+
+def confirmed(flow: Flow, terms: Terms, draws: Draws) -> Terms:
+    """The laws, packed and canonical, that a random member leaves unmoved; ``RefutedLawWarning`` for any other."""
+    refuted = moved(flow, terms, draws)
+    if not len(refuted):
+        return terms
+    warnings.warn(
+        f"{len(refuted)} of the laws proposed for {flow.description} are moved at random residues and are left out: "
+        "a fault of clexact, please report it with the model.",
+        RefutedLawWarning,
+        stacklevel=2,
+    )
+    return terms.take(np.flatnonzero(~np.isin(terms.owner, refuted)))
+
+
+def moved(flow: Flow, terms: Terms, draws: Draws) -> Ints:
+    """Numbers of the polynomials, packed and canonical, that change along a random member at a random point."""
+    prime = draws.prime(BITS, avoiding=flow.denominator)
+    ring, theta = OpaqueJets(prime, draws), draws.residues((1, flow.dimension), prime)
+    field = flow.opaque_values({0: theta}, draws.residues((1, flow.seed_size), prime), ring).get(0)
+    if field is None or not len(terms):
+        return np.empty(0, dtype=np.int64)
+    found = [
+        first + np.flatnonzero(ring.polynomials(block, {0: theta, 1: field}, count).get(1, np.zeros((1, 0)))[0])
+        for first, count, block in _blocks(terms)
+    ]
+    return np.concatenate(found)
+
+
+def _blocks(terms: Terms) -> Iterator[tuple[int, int, Terms]]:
+    """(first polynomial, how many, their terms): about ``BLOCK`` terms at a time."""
+    count = int(terms.owner.max()) + 1
+    start = starts(terms.owner, count)
+    bounds = np.unique([*np.searchsorted(start, np.arange(0, len(terms), BLOCK)), count]).tolist()
+    for first, last in pairwise(bounds):
+        block = terms.take(np.arange(start[first], start[last]))
+        yield first, last - first, block.owned_by(block.owner - first)

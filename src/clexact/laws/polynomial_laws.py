@@ -1,0 +1,124 @@
+"""``polynomial_laws``: every polynomial conservation law up to a degree, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clexact._kernels.sparse import SparseForm
+from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import residues
+from clexact.algebra.terms import Terms
+from clexact.flows.flow import Flow, as_flow, pack_laws
+from clexact.flows.gradient import GradientFlow
+from clexact.laws.confirmation import confirmed
+from clexact.laws.monomial_system import as_vectors, law_vectors, pack_vectors
+from clexact.laws.quadratic import all_quadratic_laws
+from clexact.laws.result import MOST_ENTRIES, Completeness, ConservationLaws, arranged, positive, without
+from clexact.programs.sparse_jets import Part, compressed
+from clexact.symmetry.groups import Law
+
+if TYPE_CHECKING:
+    pass
+
+MAX_FIELD_TERMS = 5 * 10**6  # of expanded fields; beyond it only laws of the program's shape are given
+SAMPLED_FROM = 400  # dimension from which samples are tried before the monomial system of degree 2
+MAX_MONOMIALS = 2 * 10**7
+
+
+def polynomial_laws(
+    flow: Flow | VectorFields, degree: int, homogeneous: bool = False, *, seed: int = 0
+) -> ConservationLaws:
+    r"""A basis of all polynomial laws of degree at most ``degree``, constants left out.
+
+    h is a law when $X_i h = \sum_j X_{ij}\,\partial_j h = 0$ for every field: the nullspace of a linear system with one
+    unknown for each monomial, one equation for each field and monomial. With ``homogeneous``, only h homogeneous of
+    degree exactly ``degree``. Rows are primitive integers, as sparse as pairwise differences make them.
+
+    Proved: each law, by an exact identity; that there is no other, since the nullity mod p is never smaller than the
+    nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list; then the
+    laws are those that the shape of the program proves (``symmetry/``). That a large network has no other quadratic
+    laws is proved by samples, without expansion (``quadratic.py``). In a phase space the degree counts positions and
+    velocities, not the clock t or $s = e^{rt}$: every power of it that a law can have is searched, or those up to a
+    bound (POWERS, for weight decay with a metric, with Nesterov's damping, or negative).
+
+    Raises TypeError for a flow or degree of another type, ValueError for degree < 1.
+
+    >>> fields = VectorFields.from_strings(["x", "y"], [["y", "x"]])
+    >>> polynomial_laws(fields, degree=2)
+    ConservationLaws([x^2 - y^2])
+    """
+    flow = as_flow(flow)
+    check_degree(degree)
+    degrees = [degree] if homogeneous else list(range(degree, 0, -1))
+    if degree == 2 and isinstance(flow, GradientFlow) and not flow.truncated and flow.dimension >= SAMPLED_FROM:
+        laws = _quadratic_laws_of_shape(flow, homogeneous, seed)
+        if laws.complete:
+            return laws
+    if flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
+        terms = _confirmed_terms(flow, seed)
+        foreign = ~np.isin(flow.law_degrees(terms), degrees)
+        return replace(_proposed(flow, without(terms, terms.owner[foreign]), degree, seed), homogeneous=homogeneous)
+    monomials = flow.monomials(degrees)
+    preferred = as_vectors(positive(flow.proposed_terms()), monomials)
+    vectors = law_vectors(flow.fields, monomials, preferred, flow.draws(seed))
+    terms, known = pack_vectors(vectors, monomials), _completeness(flow)
+    return ConservationLaws(
+        flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope
+    )
+
+
+def _quadratic_laws_of_shape(flow: GradientFlow, homogeneous: bool, seed: int) -> ConservationLaws:
+    """The linearly independent laws of degree 2 that the shape of the program proves, complete if samples show it."""
+    terms = _confirmed_terms(flow, seed)
+    foreign = terms.degrees() != 2 if homogeneous else terms.degrees() > 2
+    terms = arranged(positive(without(terms, terms.owner[foreign])))
+    monomials, column = np.unique(terms.hashes(), return_inverse=True)
+    count, draws = int(terms.owner.max(initial=-1)) + 1, flow.draws(seed)
+    prime = draws.prime(61)
+    rows = Part((len(monomials),), terms.owner, column.astype(np.int64), residues(terms.coef, prime))
+    fresh = SparseForm(len(monomials), prime).add(*compressed(rows, count), MOST_ENTRIES)
+    terms = arranged(without(terms, np.flatnonzero(~fresh)))
+    known = Completeness.PROVED if all_quadratic_laws(flow, terms, homogeneous, draws) else Completeness.OPEN
+    return ConservationLaws(flow.variables, 2, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope)
+
+
+def _completeness(flow: Flow) -> Completeness:
+    """What a search of all monomials of the flow shows."""
+    if flow.truncated:
+        return Completeness.TRUNCATED
+    return Completeness.POWERS if flow.some_powers else Completeness.PROVED
+
+
+def check_degree(degree: int) -> None:
+    """TypeError or ValueError unless the degree is an integer >= 1."""
+    if isinstance(degree, bool) or not isinstance(degree, int):
+        raise TypeError(f"degree must be an integer, not {degree!r}.")
+    if degree < 1:
+        raise ValueError(f"degree must be at least 1, not {degree}.")
+
+
+def proposed_laws(flow: Flow, degree: int, *, seed: int = 0) -> ConservationLaws:
+    """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size; confirmed."""
+    terms = _confirmed_terms(flow, seed)
+    return _proposed(flow, without(terms, terms.owner[flow.law_degrees(terms) > degree]), degree, seed)
+
+
+def _confirmed_terms(flow: Flow, seed: int) -> Terms:
+    """The laws of the flow's shape that evaluation confirms, as packed terms."""
+    return confirmed(flow, flow.proposed_terms(), flow.draws(seed))
+
+
+def laws_from_dicts(flow: Flow, laws: list[Law], degree: int, seed: int) -> ConservationLaws:
+    """Laws given as {variables of a monomial: coefficient}; that they are laws is the caller's word."""
+    return _proposed(flow, pack_laws(laws), degree, seed)
+
+
+def _proposed(flow: Flow, terms: Terms, degree: int, seed: int) -> ConservationLaws:
+    """Laws of the flow's shape, in display order."""
+    shown = arranged(positive(terms))
+    return ConservationLaws(
+        flow.variables, degree, False, Completeness.OPEN, seed, shown, dict(flow.exponentials), flow.scope
+    )

@@ -1,0 +1,1 @@
+"""The Lie algebra of a flow at a point: dimensions, witnesses, closure."""

@@ -1,0 +1,128 @@
+r"""Sparse witnesses: brackets of sparse members at a sparse point, whose rank sparse elimination finds at any size.
+
+Any integer point and any members prove a lower bound of $\dim W_\infty$. Two points are tried: one on which every
+matrix is diagonal, wrapped around if it is not square, and one without zeros, where sparse seeds alone keep the rows
+sparse (a unit of a ReLU network moves only its own weights). Members are drawn so that each coordinate is moved by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from clexact._kernels.sparse import SparseForm
+from clexact.algebra.draws import Draws
+from clexact.algebra.linalg import Words
+from clexact.algebra.terms import Ints
+from clexact.flows.gradient import GradientFlow
+from clexact.lie.closure import MAX_DEPTH, Grown, Progress, SparseWitness, nested_bracket
+from clexact.programs.paths import Mask
+from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, compressed
+
+SPARSE_FROM = 500  # dimension from which sparse witnesses are tried first
+EXTRA = 1  # entries beside the diagonal in each row of the second point, about
+MOST_FILL = 128  # entries of the echelon form for each coordinate, on the average
+CHUNK = 2**14  # rows evaluated at a time, at most
+PER_RANK = 16  # rows evaluated at a time for each unit of the rank that the laws leave
+MISSES = 3  # rounds of members that do not raise the rank before a level counts as exhausted
+
+
+def supports(flow: GradientFlow, draws: Draws) -> Iterator[Mask]:
+    """Where the points that are tried do not vanish."""
+    shapes = flow.model.parameters.values()
+    diagonal = np.concatenate([wrapped_diagonal(shape).ravel() for shape in shapes])
+    yield diagonal
+    longest = np.concatenate([np.full(prod(shape), max(shape, default=1)) for shape in shapes])
+    yield diagonal | (draws.residues((flow.dimension,), 2**32).astype(np.int64) % longest < EXTRA)
+    yield np.ones(flow.dimension, dtype=bool)
+
+
+def wrapped_diagonal(shape: tuple[int, ...]) -> Mask:
+    """True where the places along the two longest axes are equal modulo the shorter one; vectors have no zeros."""
+    long = sorted(sorted(range(len(shape)), key=lambda axis: -shape[axis])[:2])
+    if len(long) < 2 or min(shape[axis] for axis in long) == 1:
+        return np.ones(shape, dtype=bool)
+    i, k = (np.expand_dims(np.arange(shape[axis]), [t for t in range(len(shape)) if t != axis]) for axis in long)
+    return np.broadcast_to((i - k) % min(shape[axis] for axis in long) == 0, shape)
+
+
+class SparseGrowth(Grown[SparseForm, SparseWitness]):
+    """Sparse members at a sparse point."""
+
+    def __init__(self, flow: GradientFlow, support: Mask, prime: int, draws: Draws) -> None:
+        point = np.where(support, 1 + draws.residues((flow.dimension,), prime - 1), np.uint64(0))
+        super().__init__(point, prime, SparseForm(flow.dimension, prime))
+        self._flow, self._walks = flow, flow.walks(support, draws)
+
+    def run(self, limit: int, max_depth: int | None, progress: Progress | None) -> None:
+        """Draw members level by level until the rank is ``limit`` or the depth is exhausted; MemoryError on fill-in."""
+        for depth in range((MAX_DEPTH if max_depth is None else max_depth) + 1):
+            self._run_level(depth, limit, progress)
+            self._finished.append(self.form.rank)
+            stalled = depth > 0 and self._finished[-1] == self._finished[-2]
+            if self.form.rank >= limit or stalled:
+                break
+
+    def _run_level(self, depth: int, limit: int, progress: Progress | None) -> None:
+        missed, sought = 0, np.arange(self._flow.dimension)
+        step = min(CHUNK, PER_RANK * max(1, limit))
+        while self.form.rank < limit and missed < MISSES:
+            before = self.form.rank
+            for first in range(0, len(sought), step):
+                self._add(depth, sought[first : first + step])
+                if progress:
+                    progress(f"sparse brackets of depth {depth}", self.form.rank, limit)
+                if self.form.rank >= limit:
+                    break
+            missed = 0 if self.form.rank > before else missed + 1
+            everywhere = np.arange(self._flow.dimension)  # again where the coordinates still free did not help
+            sought = everywhere if missed else np.setdiff1d(everywhere, self.form.pivots)
+
+    def values(self, witness: SparseWitness) -> Words:
+        """Values (members, D) of a witness at the point, dense."""
+        rows = int(witness.seeds[0].rows.max(initial=-1)) + 1
+        found, out = self._values(list(witness.seeds), rows), np.zeros((rows, self._flow.dimension), dtype=np.uint64)
+        out[found.rows, found.place] = found.value
+        return out
+
+    def _add(self, depth: int, coordinates: Ints) -> None:
+        """Members that move these coordinates."""
+        reached, seeds = self._drawn(coordinates, depth)
+        rows = len(reached)
+        if not rows:
+            return
+        fresh = self.form.add(*compressed(self._values(seeds, rows), rows), MOST_FILL * self._flow.dimension)
+        if fresh.any():
+            self.witnesses.append(SparseWitness(depth, tuple(_selected(part, fresh) for part in seeds)))
+
+    def _drawn(self, coordinates: Ints, depth: int) -> tuple[Ints, list[Part]]:
+        """(which coordinates were reached, seeds of brackets that move them)."""
+        found = self._walks.touching(coordinates, loose=depth > 0)
+        if depth == 0:
+            return found.walk, [found.seeds]
+        paired = found.partner >= 0
+        outer, partner = _selected(found.seeds, paired), found.partner[paired]
+        reached, inner = self._drawn(partner, depth - 1)
+        return found.walk[paired][reached], [_reordered(outer, reached, len(partner)), *inner]
+
+    def _values(self, seeds: list[Part], rows: int) -> Part:
+        ring, place = SparseJets(self.prime, rows), np.flatnonzero(self.point)
+        theta: SparseJet = {0: Part((self._flow.dimension,), None, place, self.point[place])}
+        found = nested_bracket(ring, lambda at, row: self._flow.sparse_values(at, row, ring), seeds, theta)
+        none = np.empty(0, dtype=np.int64)
+        return found.get(0, Part((self._flow.dimension,), none, none, np.empty(0, dtype=np.uint64)))
+
+
+def _reordered(part: Part, order: Ints, rows: int) -> Part:
+    """The rows ``order``, all different, of ``rows``, in this order."""
+    number = np.full(rows, -1)
+    number[order] = np.arange(len(order))
+    kept = number[part.rows] >= 0
+    return Part(part.shape, number[part.rows[kept]], part.place[kept], part.value[kept])
+
+
+def _selected(part: Part, which: Mask) -> Part:
+    """Some rows, numbered anew."""
+    return _reordered(part, np.flatnonzero(which), len(which))

@@ -1,0 +1,146 @@
+"""``Model``: a network as a function of its parameters and its probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from clexact.programs.program import Program, Shape, record
+from clexact.programs.taylor import MAX_ORDER, expanded
+from clexact.support.display import facts, table
+from clexact.support.listed import listed, shown
+
+MAX_DIMENSION = 10**7  # of the parameters, and of the probes
+
+
+def check_size(value: object, what: str) -> int:
+    """Return a size as int; TypeError unless it is an integer, ValueError unless it is at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{what} must be an integer, not {value!r}.")
+    if value < 1:
+        raise ValueError(f"{what} must be at least 1, not {value}.")
+    return int(value)
+
+
+def entry_names(name: str, shape: Shape) -> list[str]:
+    """Names of the entries of an array, row by row: U[0,1]; the bare name for a scalar."""
+    return [f"{name}[{','.join(map(str, index))}]" if shape else name for index in np.ndindex(shape)]
+
+
+class Model:
+    r"""A model $g(\theta, \xi)$: its output as a function of parameters $\theta$ and probes $\xi$.
+
+    ``parameters`` and ``probes`` map names to shapes. Probes are what varies freely: the input x, the angle of a
+    rotation. ``output`` is called once, with one array for each name, and may use
+    ``@ + - * ** /``, ``T``, ``transpose``, ``reshape``, indexing, ``sum``, ``clexact.concatenate``, exact constants and
+    the functions of ``clexact.functions``: ``relu`` and ``maximum``, whose gates and choices become probes by
+    themselves, and analytic ones (``tanh``, ``softmax``, ...), which enter by their Taylor coefficients in the probes
+    ``expand`` (default: all those given) up to the total degree ``order`` (default 3).
+
+    The fields of its gradient flow are $\nabla_\theta \langle C, g(\theta, \xi)\rangle$ over all $\xi$ and covectors C:
+    the coefficients of the monomials in $\xi$ are the re-parametrization $\varphi$ of arXiv 2307.00144, section 2.
+
+    >>> net = Model(
+    ...     parameters={"U": (2, 3), "V": (4, 3)},
+    ...     probes={"x": (4,), "gate": (3,)},
+    ...     output=lambda U, V, x, gate: U @ (gate * (V.T @ x)),
+    ... )
+    >>> net.dimension, net.variables[:2]
+    (18, ('U[0,0]', 'U[0,1]'))
+
+    Raises TypeError or ValueError for wrong names or shapes, and for an output that fails or is no array.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, int | Sequence[int]],
+        probes: Mapping[str, int | Sequence[int]] | None = None,
+        output: Callable[..., object] | None = None,
+        name: str = "model",
+        recipe: Mapping[str, object] | None = None,
+        order: int = 3,
+        expand: Sequence[str] | None = None,
+    ) -> None:
+        if output is None or not callable(output):
+            raise TypeError(f"output must be a function of the parameters and probes, not {output!r}.")
+        self.name = name
+        self.recipe = dict(recipe or {})  # family and options, by which ``models.rebuild`` makes the same model again
+        self.parameters: dict[str, Shape] = _check_shapes(parameters, "parameter")
+        self.probes: dict[str, Shape] = _check_shapes(probes or {}, "probe")
+        if both := self.parameters.keys() & self.probes.keys():
+            raise ValueError(f"{sorted(both)[0]!r} is both a parameter and a probe.")
+        if not self.parameters:
+            raise ValueError("a model needs at least one parameter.")
+        if (count := sum(map(prod, self.parameters.values()))) > MAX_DIMENSION:
+            raise ValueError(f"a model may have at most {MAX_DIMENSION} parameters, not {count}.")
+        if (count := sum(map(prod, self.probes.values()))) > MAX_DIMENSION:
+            raise ValueError(f"a model may have at most {MAX_DIMENSION} probes, not {count}.")
+        given = tuple(self.probes)
+        self.program: Program = record(output, self.parameters, self.probes)
+        self.probes |= {gate.probe: self.program.nodes[gate.source].shape for gate in self.program.gates}
+        self.expand = _check_expand(expand, given)
+        self.order = order
+        if self.program.functions and check_size(order, "order") > MAX_ORDER:
+            raise ValueError(f"order must be at most {MAX_ORDER}, not {order}.")
+        self.variables: tuple[str, ...] = tuple(
+            entry for key, shape in self.parameters.items() for entry in entry_names(key, shape)
+        )
+
+    @property
+    def truncated(self) -> bool:
+        """Whether analytic functions stand in the program, of which only finitely many Taylor coefficients are used."""
+        return bool(self.program.functions)
+
+    @cached_property
+    def polynomial(self) -> Program:
+        """The program of polynomial operations whose coefficients in the probes span the fields."""
+        return expanded(self.program, self.order, self.expand) if self.truncated else self.program
+
+    @property
+    def dimension(self) -> int:
+        """D, the number of parameters."""
+        return len(self.variables)
+
+    def offsets(self) -> dict[str, int]:
+        """Position in theta of the first entry of each parameter."""
+        ends = np.cumsum([0] + [prod(shape) for shape in self.parameters.values()])
+        return {name: int(first) for name, first in zip(self.parameters, ends, strict=False)}
+
+    def _repr_html_(self) -> str:
+        named = [("parameter", self.parameters), ("probe", self.probes)]
+        rows = [(kind, name, _shown(shape), prod(shape)) for kind, shapes in named for name, shape in shapes.items()]
+        headline = f"{self.name}: D = {self.dimension}, output of shape {_shown(self.program.shape)}"
+        note = f"analytic functions enter by Taylor coefficients up to order {self.order}" if self.truncated else None
+        return facts(headline, {"": table(rows, ("", "name", "shape", "entries")), "note": note})
+
+    def __repr__(self) -> str:
+        return f"Model({self.name}, D = {self.dimension}, output of shape {self.program.shape})"
+
+
+def _shown(shape: Shape) -> str:
+    return " x ".join(map(str, shape)) or "a number"
+
+
+def _check_expand(expand: Sequence[str] | None, probes: tuple[str, ...]) -> tuple[str, ...]:
+    if expand is None:
+        return probes
+    expected = f"expand must be a list of some of the probes {list(probes)}"
+    names = tuple(listed(expand, expected))
+    if not all(name in probes for name in names):
+        raise ValueError(f"{expected}, not {shown(list(names))}.")
+    return names
+
+
+def _check_shapes(given: Mapping[str, int | Sequence[int]], what: str) -> dict[str, Shape]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what}s must map names to shapes, not be {given!r}.")
+    shapes: dict[str, Shape] = {}
+    for name, shape in given.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"{what} {name!r} is not a Python name.")
+        sizes = shape if isinstance(shape, Sequence) else (shape,)
+        shapes[name] = tuple(check_size(size, f"a size of {what} {name!r}") for size in sizes)
+    return shapes

@@ -1,0 +1,1 @@
+"""Certificates: documents that prove a count, and the verifiers, which use nothing of the package."""

@@ -1,0 +1,378 @@
+"""Program-level certificates: the proof of a count with the program instead of expanded fields (gradient flows).
+
+``document`` builds one from plain data, sparse or dense; ``program_verifier.py`` checks it without the engine.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import gcd, prod
+from typing import Any
+
+import flint
+import numpy as np
+
+from clexact.algebra.echelon import Echelon
+from clexact.algebra.polynomial import written
+from clexact.counting.certify import LawCount
+from clexact.flows.gradient import GradientFlow
+from clexact.lie.brackets import ExplicitWitness
+from clexact.lie.closure import SparseWitness, Witness
+from clexact.programs.program import Program
+from clexact.proofs import program_verifier as verifier
+from clexact.support.version import __version__
+from clexact.symmetry.groups import FactorClass, Law
+
+SOLVED = 300  # rows of the core from which on solutions are included
+MAX_SOLVED = 10**8  # entries of a core that is solved
+
+Sparse = dict[int, int]  # {place: integer}
+Family = dict[str, Any]  # {"gram": {"parts": ...}} or {"polynomials": [text, ...]}
+
+
+@dataclass(frozen=True)
+class Place:
+    """An integer point (absent coordinates are 0) and a prime."""
+
+    point: Sparse
+    prime: int
+
+    def written(self) -> dict[str, Any]:
+        return {"prime": str(self.prime), "point": flat(self.point)}
+
+
+@dataclass(frozen=True)
+class Members:
+    """Independent members of the Lie algebra at a place: for each, the seeds of X_0, ... in [X_0, [X_1, ...]]."""
+
+    place: Place
+    seeds: Sequence[Sequence[Sparse]] = field(repr=False)
+
+    def written(self) -> dict[str, Any]:
+        """The keys of ``lie``; members in the order of their depths, equal seeds once."""
+        numbers: dict[tuple[int, ...], int] = {}
+        members = [
+            [numbers.setdefault(tuple(flat(seed)), len(numbers)) for seed in seeds]
+            for seeds in sorted(self.seeds, key=len)
+        ]
+        depths = max(map(len, members), default=1)
+        ranks = [sum(len(member) <= depth for member in members) for depth in range(1, depths + 1)]
+        return {**self.place.written(), "seeds": [list(seed) for seed in numbers], "members": members, "ranks": ranks}
+
+
+def flat(part: Sparse) -> list[int]:
+    """[place, integer, place, integer, ...] of what is not zero."""
+    return [x for i in sorted(part) if part[i] for x in (int(i), int(part[i]))]
+
+
+def document(
+    flow: GradientFlow,
+    families: Sequence[Family],
+    numbers: Sequence[int],
+    shown: Place,
+    members: Members,
+    *,
+    solve: bool = True,
+) -> dict[str, Any]:
+    """The certificate: laws, the numbers of those that are independent at ``shown``, and independent members.
+
+    With ``solve``, the members are evaluated and solutions of challenges are included if what peeling leaves of their
+    matrix is large; ValueError if they turn out to be dependent. Whether the whole is true, ``verify_bytes`` of
+    ``program_verifier`` says.
+    """
+    D = flow.dimension
+    data: dict[str, Any] = {
+        "format": verifier.FORMAT,
+        "version": __version__,
+        "sha256": "",
+        "model": {"description": flow.description, **flow.recipe},
+        "assumptions": list(flow.assumptions),
+        "dimension": D,
+        **written_model(flow),
+        "laws": list(families),
+        "independence": {**shown.written(), "laws": ranges(numbers), "rank": len(numbers)},
+        "lie": members.written(),
+        "claim": {
+            "lower": len(numbers),
+            "lower_evidence": "proved",
+            "upper": D - len(members.seeds),
+            "upper_evidence": "proved",
+        },
+    }
+    data["sha256"] = verifier.program_hash(data)
+    return with_solutions(data) if solve else data
+
+
+def of_count(count: LawCount) -> dict[str, Any]:
+    """The certificate of a count of a gradient flow, with the seeds and the point of its closure.
+
+    ValueError for another flow, and where the lower bound is more than the laws shown: closure is not certified here.
+    """
+    flow, closure = count.flow, count.closure
+    if not isinstance(flow, GradientFlow):
+        raise ValueError(f"{flow.description} has no program-level certificate: it is no gradient flow of a model.")
+    if count.lower != count.exhibited:
+        raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
+    shown = _place(count.shown.point, count.shown.prime)
+    families = law_families(flow)
+    numbers = independent_laws(flow, families, shown)
+    if len(numbers) != count.lower:
+        families, numbers = [{"polynomials": [str(h) for h in count.laws]}], list(count.shown.laws)
+    drawn = [witness for witness in closure.witnesses if not isinstance(witness, ExplicitWitness)]
+    if len(drawn) < len(closure.witnesses):
+        raise ValueError("a program-level certificate holds brackets of members drawn, not of fields by their numbers.")
+    seeds = [member for witness in drawn for member in seeds_of(witness)]
+    return document(flow, families, numbers, shown, Members(_place(closure.point, closure.prime), seeds))
+
+
+def seeds_of(witness: Witness | SparseWitness) -> list[list[Sparse]]:
+    """For each member of a witness, the sparse seeds of X_0, X_1, ..."""
+    if isinstance(witness, Witness):
+        return [[_sparse(seed) for seed in seeds] for seeds in witness.seeds.swapaxes(0, 1).tolist()]
+    count = int(witness.seeds[0].rows.max(initial=-1)) + 1
+    members: list[list[Sparse]] = [[{} for _ in witness.seeds] for _ in range(count)]
+    for level, part in enumerate(witness.seeds):
+        for row, place, value in zip(part.rows.tolist(), part.place.tolist(), part.value.tolist(), strict=True):
+            members[row][level][place] = value
+    return members
+
+
+def _place(point: Iterable[Any], prime: int) -> Place:
+    return Place(_sparse(point), prime)
+
+
+def _sparse(values: Iterable[Any]) -> Sparse:
+    return {j: int(x) for j, x in enumerate(values) if x}
+
+
+def written_model(flow: GradientFlow) -> dict[str, Any]:
+    """Parameters, probes and program; where that is one of Taylor coefficients, also the program with its functions."""
+    model = flow.model
+    written = {
+        "parameters": {name: list(shape) for name, shape in model.parameters.items()},
+        "probes": {name: list(shape) for name, shape in model.probes.items()},
+        "program": written_program(flow.program),
+    }
+    return written | ({"source": written_program(flow.source)} if flow.truncated else {})
+
+
+def written_program(program: Program) -> dict[str, Any]:
+    """The nodes of a program as far as they matter."""
+    nodes, number, out = program.nodes, dict[int, int](), list[Any]()
+    needed = {program.output}
+    for n in range(program.output, -1, -1):
+        needed |= set(nodes[n].inputs) if n in needed else set()
+    for n in sorted(needed):
+        node = nodes[n]
+        match node.op:
+            case "constant":
+                entries = enumerate(node.data.ravel().tolist())
+                data: Any = [x for i, c in entries if c for x in (i, str(c))]
+            case "take":
+                data = node.data.ravel().tolist()
+            case "transpose":
+                data = list(node.data)
+            case "reshape":
+                data = None
+            case _:
+                data = node.data
+        number[n] = len(out)
+        out.append([node.op, [number[i] for i in node.inputs], list(node.shape), data])
+    return {"nodes": out, "output": number[program.output]}
+
+
+def ranges(numbers: Iterable[int]) -> list[list[int]]:
+    """[[first, last], ...] of increasing numbers."""
+    out: list[list[int]] = []
+    for n in sorted(numbers):
+        if out and out[-1][1] == n - 1:
+            out[-1][1] = n
+        else:
+            out.append([n, n])
+    return out
+
+
+# --- laws ------------------------------------------------------------------------------------------------------------
+
+
+def law_families(flow: GradientFlow) -> list[Family]:
+    """The laws that the shape of a program proves: as families that the verifier proves likewise, or as text."""
+    found, families, held = flow.symmetries, list[Family](), set[Key]()
+    laws: list[Law] = [{(j,): a for j, a in c.items()} for c in found.translations]
+    for factor in found.factors:
+        gram = {"gram": {"parts": _parts(flow, factor)}}
+        if not factor.orthogonal and _shown(flow, gram):
+            families.append(gram)
+            held |= {_key(factor.gram(k, k)) for k in range(factor.size)}
+        elif not factor.orthogonal:
+            laws += [factor.gram(k, m) for k, m in factor.planes()]
+    squares: list[Law] = [{(j, j): a for j, a in scaling.items()} for scaling in found.scalings]
+    diagonal, rest = _diagonal(flow, [h for h in squares if _key(h) not in held])
+    texts = [polynomial_text(flow, h) for h in laws + rest]
+    return families + diagonal + ([{"polynomials": texts}] if texts else [])
+
+
+Key = tuple[tuple[tuple[int, ...], int], ...]
+
+
+def _key(law: Law) -> Key:
+    """A law up to a factor."""
+    terms = sorted(law.items())
+    scale = gcd(*law.values()) * (1 if terms[0][1] > 0 else -1)
+    return tuple((monomial, c // scale) for monomial, c in terms)
+
+
+def _parts(flow: GradientFlow, factor: FactorClass) -> list[list[Any]]:
+    """[[parameter, axis, sign], ...] of a factor."""
+    return [[*_slice(flow, entries[0].tolist())[0][:2], sign] for entries, sign in factor.parts]
+
+
+def _slice(flow: GradientFlow, entries: Sequence[int]) -> list[tuple[str, int, int]]:
+    """(parameter, axis, index) of the slices that these variables, increasing, are: none, one, or several."""
+    name = next(n for n in reversed(flow.model.parameters) if flow.model.offsets()[n] <= entries[0])
+    shape, first = flow.model.parameters[name], flow.model.offsets()[name]
+    places = np.arange(first, first + prod(shape)).reshape(shape)
+    found = []
+    for axis, size in enumerate(shape):
+        index = (entries[0] - first) // verifier.strides(shape)[axis] % size
+        if np.array_equal(places.take(index, axis=axis).ravel(), entries):
+            found.append((name, axis, index))
+    return found
+
+
+def _diagonal(flow: GradientFlow, laws: Sequence[Law]) -> tuple[list[Family], list[Law]]:
+    """Sums of weighted squares as families of squared norms of slices, as far as they are; and the others."""
+    groups: dict[tuple[tuple[str, int, int], ...], dict[int, Law]] = {}
+    for law in laws:
+        parts, indices = _weighted_slices(flow, law)
+        if len(indices) == 1:
+            groups.setdefault(parts, {})[indices.pop()] = law
+    families, shown = list[Family](), set[int]()
+    for parts, members in groups.items():
+        size = flow.model.parameters[parts[0][0]][parts[0][1]]
+        family = {"diagonal": {"parts": [list(part) for part in parts]}}
+        if len(members) == size and _shown(flow, family):
+            families.append(family)
+            shown |= {id(law) for law in members.values()}
+    return families, [law for law in laws if id(law) not in shown]
+
+
+def _weighted_slices(flow: GradientFlow, law: Law) -> tuple[tuple[tuple[str, int, int], ...], set[int]]:
+    """((parameter, axis, weight), ...) and the indices of the slices of which a law is the sum of squares."""
+    entries: dict[tuple[str, int], list[int]] = {}
+    offsets = flow.model.offsets()
+    for (j, *_), c in sorted(law.items()):
+        entries.setdefault((next(n for n in reversed(offsets) if offsets[n] <= j), c), []).append(j)
+    slices = [(c, _slice(flow, found)) for (_, c), found in entries.items()]
+    if not all(found for _, found in slices):
+        return (), set()
+    return tuple((found[0][0], found[0][1], c) for c, found in slices), {found[0][2] for _, found in slices}
+
+
+def _shown(flow: GradientFlow, family: Family) -> bool:
+    """Whether the verifier's rule of shapes proves a family."""
+    budget = verifier.Budget(verifier.MAX_WORK)
+    try:
+        read = verifier.laws_of(family, _source(flow), "laws", budget)
+        if isinstance(read, verifier.Gram):
+            read.check(budget)
+    except (verifier.Untrue, verifier.NotACertificate):
+        return False
+    return True
+
+
+def _program(flow: GradientFlow) -> verifier.Program:
+    """The program whose fields are the members, as the verifier reads it."""
+    return verifier.Program(written_model(flow))
+
+
+def _source(flow: GradientFlow) -> verifier.Program:
+    """The program of which laws are laws, likewise."""
+    return verifier.Program(written_model(flow), "source") if flow.truncated else _program(flow)
+
+
+def polynomial_text(flow: GradientFlow, law: Law) -> str:
+    """A law as text."""
+    terms: dict[tuple[tuple[int, int], ...], Fraction] = {}
+    for variables, c in law.items():
+        terms[tuple((v, variables.count(v)) for v in sorted(set(variables)))] = Fraction(c)
+    return written(terms, flow.variables)
+
+
+def independent_laws(flow: GradientFlow, families: Sequence[Family], place: Place) -> list[int]:
+    """Numbers of laws whose gradients at a place are independent: all of them if they are, else the first ones."""
+    program, budget, rows = _source(flow), verifier.Budget(verifier.MAX_WORK), list[Sparse]()
+    for family in families:
+        read = verifier.laws_of(family, program, "laws", budget)
+        rows += read.gradients(dict(place.point), place.prime, budget)
+    try:
+        verifier.check_full_rank(verifier.core(rows, budget), place.prime, None)
+        return list(range(len(rows)))
+    except verifier.Untrue:
+        form = Echelon(flow.dimension, place.prime)
+        return np.flatnonzero(form.add(dense(rows, flow.dimension))).tolist()
+
+
+def dense(rows: Sequence[Sparse], columns: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Sparse rows as a matrix."""
+    out = np.zeros((len(rows), columns), dtype=np.uint64)
+    for n, row in enumerate(rows):
+        for j, x in row.items():
+            out[n, j] = x
+    return out
+
+
+# --- solutions -------------------------------------------------------------------------------------------------------
+
+
+def with_solutions(data: dict[str, Any]) -> dict[str, Any]:
+    """The document, with solutions of the challenges that it gives rise to if the core of its members is large."""
+    try:
+        rows, p = verifier.Checker(data).members()
+        left = verifier.core(rows, verifier.Budget(verifier.MAX_WORK))
+    except (verifier.NotACertificate, verifier.Untrue) as error:
+        raise ValueError(f"the members have no certificate: {error}.") from None
+    if len(left) <= SOLVED or len(left) * len({c for row in left for c in row}) > MAX_SOLVED:
+        return data
+    found = solutions(left, verifier.challenges(data, len(left), p), p)
+    return {**data, "lie": {**data["lie"], "solutions": [flat(y) for y in found]}}
+
+
+def solutions(rows: Sequence[Sparse], wanted: Sequence[Sequence[int]], prime: int) -> list[dict[int, int]]:
+    """Sparse solutions y of M y = b mod p for each b. ValueError if the rows of M are not independent.
+
+    M is reduced to the columns where it is invertible, so y is zero on the others.
+    """
+    columns = sorted({c for row in rows for c in row})
+    places = {c: n for n, c in enumerate(columns)}
+    matrix = dense([{places[c]: x for c, x in row.items()} for row in rows], len(columns))
+    form = Echelon(len(columns), prime)
+    if not form.add(matrix).all():
+        raise ValueError("the rows are not independent, so there is no solution for every right-hand side.")
+    pivots = np.sort(form.pivots)
+    square = flint.nmod_mat(matrix[:, pivots].tolist(), prime)
+    right = flint.nmod_mat([list(column) for column in zip(*wanted, strict=True)], prime)
+    solved = square.solve(right)
+    chosen = [columns[j] for j in pivots.tolist()]
+    return [{c: int(solved[i, j]) for i, c in enumerate(chosen)} for j in range(len(wanted))]
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def to_bytes(data: Mapping[str, Any], compressed: bool = True) -> bytes:
+    """The document as bytes: the same certificate gives the same bytes."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+    return gzip.compress(text, mtime=0) if compressed else text
+
+
+def same_program(data: Mapping[str, Any], flow: GradientFlow) -> bool:
+    """Whether a document is about the program, the description and the assumptions of a flow."""
+    wanted = written_model(flow)
+    same = all(list(data[key].items()) == list(wanted[key].items()) for key in ("parameters", "probes"))
+    words = [data["model"].get("description"), data["assumptions"]] == [flow.description, list(flow.assumptions)]
+    return same and words and all(data.get(key) == wanted.get(key) for key in ("program", "source"))

@@ -1,0 +1,38 @@
+"""The rooms of the package: imports go downward, and the picture of them is that of this source."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import clexact
+
+ROOT = Path(__file__).parent.parent
+
+
+def rooms():
+    """docs/make_rooms.py as a module."""
+    spec = importlib.util.spec_from_file_location("make_rooms", ROOT / "docs" / "make_rooms.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["make_rooms"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_is_current():
+    made = rooms()
+    assert made.PICTURE.read_text(encoding="utf-8") == made.svg([made.read(name) for name in made.floors()])
+
+
+def test_every_room_is_on_a_floor_and_imports_from_below():
+    """A twin of the contract that import-linter checks."""
+    made = rooms()
+    order = made.floors()
+    found = {path.stem for path in made.SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert found - {"__init__", "__main__"} == set(order)
+    for n, name in enumerate(order):
+        assert made.read(name).imports <= set(order[n + 1 :]), name
+
+
+def test_dir_shows_public_names_alone():
+    assert set(dir(clexact)) == {*clexact.__all__, "plot", "torch", "training"}
+    assert all(hasattr(clexact, name) for name in dir(clexact))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from clexact import functions
 from clexact.algebra.fields import VectorFields
@@ -12,6 +13,7 @@ from clexact.claims.claim import Check
 from clexact.counting.certify import certify
 from clexact.counting.minimality import MinimalityStatus, data_fields, minimality
 from clexact.flows.dynamics import gradient_flow
+from clexact.programs.gates import FREE
 from clexact.programs.model import Model
 from clexact.programs.network import Gates, Input
 from clexact.programs.program import Array
@@ -60,7 +62,8 @@ def local_count(
         count = certify(free, 2, seed)
         if seen.rank != count.filtration[0]:
             raise ArithmeticError(f"the point {seen.point} is not generic.")
-        return compared(count, stated)
+        check = compared(count, stated)
+        return replace(check, evidence=f"{check.evidence.replace(f' {FREE}', '')}; {seen.status.value}")
     if not seen.exhaustive:
         return Check(None, str(stated), repr(seen), "exact ranks of gradients at inputs", free.dimension)
     return counted(piece_fields(network, pieces(network, activation, seen.inputs, seen.point)), stated, seed)

@@ -26,7 +26,6 @@ from clexact.algebra.terms import Ints, Terms
 from clexact.counting.certify import LawCount, certify
 from clexact.flows.flow import FieldsFlow, Flow, as_flow
 from clexact.flows.gradient import GradientFlow
-from clexact.flows.lifted import LiftedFlow
 from clexact.laws.polynomial_laws import polynomial_laws, proposed_laws
 from clexact.lie.closure import ClosureStatus, lie_closure
 from clexact.support.bounds import check_bounds
@@ -225,15 +224,11 @@ def named_start(flow: Flow, name: str, seed: int = 0) -> tuple[Number, ...]:
     """
     if name not in STARTS:
         return _from_file(name, flow.dimension)
-    base = flow.base if isinstance(flow, LiftedFlow) else flow
-    if not isinstance(base, GradientFlow):
+    if flow.gradients is None:
         if name == "zero":
             return (0,) * flow.dimension
         raise ValueError(f"the start {name!r} needs a model; for explicit fields give zero or a file of rationals.")
-    start = _starts(base, name, Draws(seed))
-    if not isinstance(flow, LiftedFlow):
-        return start
-    phase = flow.phase
+    start, phase = _starts(flow.gradients, name, Draws(seed)), flow.phase
     clock = [] if phase.clock is None else [phase.start]
     return (*clock, *start, *([0] * (flow.dimension - len(clock) - len(start))))
 

@@ -21,7 +21,8 @@ from clexact.algebra.polynomial import Number, exact, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
 from clexact.flows.flow import Flow, as_flow
 from clexact.flows.gradient import GradientFlow, Loss
-from clexact.flows.lifted import LiftedFlow, Phase
+from clexact.flows.lifted import LiftedFlow
+from clexact.flows.phase import Phase
 from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.model import Model
 from clexact.programs.program import Array, record
@@ -141,9 +142,9 @@ def momentum_flow(
     if damping is not None and not isinstance(damping, (HeavyBall, Nesterov)):
         raise TypeError(f"damping must be None, HeavyBall(tau) or Nesterov(), not {damping!r}.")
     names, chosen = list[str](), np.empty(0, dtype=np.int64)
-    if isinstance(base, GradientFlow):
-        names = _positive(base.model, positive)
-        chosen = _entries(base.model, names)
+    if base.gradients is not None:
+        names = _positive(base.gradients.model, positive)
+        chosen = _entries(base.gradients.model, names)
     elif listed([positive] if isinstance(positive, str) else positive, "positive must be a list of names"):
         raise ValueError("positive names parameters of a model; explicit fields have none.")
     if isinstance(damping, HeavyBall) and damping.rate == 0:

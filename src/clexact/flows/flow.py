@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 from math import comb
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,13 +21,17 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, residues
 from clexact.algebra.terms import Ints, Terms, concatenate, monomials_of_degree, starts
+from clexact.flows.phase import Phase
 from clexact.programs import gates
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
 from clexact.programs.opaque import OpaqueJets
 from clexact.support.digest import digest
 from clexact.support.display import facts, lines
-from clexact.symmetry.groups import Law
+from clexact.symmetry.groups import Law, Symmetries
+
+if TYPE_CHECKING:
+    from clexact.flows.gradient import GradientFlow
 
 SHOWN = 8  # variables where a flow shows itself
 
@@ -48,6 +53,9 @@ class Flow(ABC):
     some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
     clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
+    metric: Terms | None = None  # the diagonal by which gradients are multiplied, ``cleared`` times the true one
+    cleared: tuple[int, int] = (1, 0)  # (c, k): c times the clock to the k
+    symmetries: Symmetries = Symmetries((), (), ())  # groups that leave unchanged what the loss sees
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.description}, D = {self.dimension})"
@@ -64,6 +72,16 @@ class Flow(ABC):
     def dimension(self) -> int:
         """D, the dimension of the phase space."""
         return len(self.variables)
+
+    @cached_property
+    def phase(self) -> Phase:
+        """The coordinates: positions alone, unless the flow is lifted to a phase space."""
+        return Phase(self.variables, self.dimension)
+
+    @property
+    def gradients(self) -> GradientFlow | None:
+        """The gradient flow of a model of which it is made; None for explicit fields."""
+        return None
 
     @property
     def qualification(self) -> str:

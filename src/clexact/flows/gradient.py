@@ -183,8 +183,12 @@ class GradientFlow(Flow):
     def field_count(self) -> int | None:
         return len(self.fields) if self.expanded_size <= 10**5 else None
 
+    @property
+    def gradients(self) -> GradientFlow:
+        return self
+
     @cached_property
-    def symmetries(self) -> Symmetries:
+    def symmetries(self) -> Symmetries:  # type: ignore[override]
         """Groups that leave unchanged what the loss sees, found on the program before any Taylor expansion."""
         return symmetries(self.source, self.model.program, self.model.offsets(), self.dimension, self.unseen)
 

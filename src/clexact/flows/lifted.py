@@ -7,10 +7,10 @@ denominators are cleared. Nothing is expanded to evaluate a member.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import comb
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,33 +18,14 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints, Terms, concatenate, monomials_of_degree, sum_of_products
 from clexact.flows.flow import FieldsFlow, Flow
-from clexact.flows.gradient import GradientFlow
+from clexact.flows.phase import Phase
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.opaque import OpaqueJets
 from clexact.support.digest import digest
 from clexact.symmetry.groups import Law, Symmetries
 
-
-@dataclass(frozen=True)
-class Phase:
-    """The coordinates of a phase space: a clock or none, D positions, D velocities or none; and the drift on them."""
-
-    variables: tuple[str, ...]
-    count: int  # D
-    clock: int | None = None
-    velocities: int | None = None  # number of the first one
-    drift: VectorFields | None = None
-    start: int = 0  # of the clock: 1 where it must not vanish
-
-    @property
-    def positions(self) -> int:
-        """Number of the first position."""
-        return 0 if self.clock is None else 1
-
-    @property
-    def kicked(self) -> int:
-        """Number of the first coordinate into which gradients are written."""
-        return self.positions if self.velocities is None else self.velocities
+if TYPE_CHECKING:
+    from clexact.flows.gradient import GradientFlow
 
 
 def no_powers(velocities: int, positions: int) -> Iterable[int]:
@@ -74,7 +55,8 @@ class LiftedFlow(Flow):
         some_powers: bool = False,
         cleared: tuple[int, int] = (1, 0),
     ) -> None:
-        self.base, self.phase, self.metric, self._rule, self._powers = base, phase, metric, laws, powers
+        self.base, self.metric, self._rule, self._powers = base, metric, laws, powers
+        self.phase = phase
         self.cleared = cleared
         self.variables, self.exponentials, self.truncated = phase.variables, dict(exponentials or {}), base.truncated
         self.some_powers = some_powers
@@ -166,7 +148,11 @@ class LiftedFlow(Flow):
 
     @cached_property
     def _laws_of_shape(self) -> list[Law]:
-        return self._rule(self.base.symmetries) if isinstance(self.base, GradientFlow) else []
+        return self._rule(self.base.symmetries)
+
+    @property
+    def gradients(self) -> GradientFlow | None:
+        return self.base.gradients
 
     def law_degrees(self, terms: Terms) -> Ints:
         if self.phase.clock is None:

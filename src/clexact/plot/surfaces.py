@@ -18,8 +18,6 @@ from clexact.algebra.evaluation import PolynomialMap
 from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import Terms
 from clexact.flows.flow import Flow
-from clexact.flows.gradient import GradientFlow
-from clexact.flows.lifted import LiftedFlow
 from clexact.laws.logarithmic import Form, Law
 
 Floats = NDArray[np.float64]
@@ -234,8 +232,8 @@ def velocity(flow: Flow, start: Floats, box: Box, seed: int) -> Function:
     Of explicit fields: a combination with random weights of norm 1; the field itself where there is only one.
     """
     draws = np.random.default_rng(seed)
-    base = flow.base if isinstance(flow, LiftedFlow) else flow
-    if not isinstance(base, GradientFlow):
+    base = flow.gradients
+    if base is None:
         fields = [together(PolynomialMap.of(flow.fields.components(i), len(box))) for i in range(len(flow.fields))]
         weights = draws.normal(size=len(fields)) if len(fields) > 1 else np.ones(1)
         weights = weights / np.linalg.norm(weights)
@@ -246,8 +244,7 @@ def velocity(flow: Flow, start: Floats, box: Box, seed: int) -> Function:
     low, high = np.array(box).T
     targets = phi(low + (high - low) * draws.random((TARGETS, len(box))))
     y = targets[np.linalg.norm(targets - phi(start), axis=1).argmax()]
-    metric = flow.metric if isinstance(flow, LiftedFlow) else None
-    M = None if metric is None else together(PolynomialMap.of(_polynomials(metric, flow.variables), len(box)))
+    M = None if flow.metric is None else together(PolynomialMap.of(_polynomials(flow.metric, flow.variables), len(box)))
 
     def descent(point: Floats) -> Floats:
         slope = (phi(point) - y) @ evaluate.jacobian(point)

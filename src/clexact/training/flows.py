@@ -13,7 +13,6 @@ from clexact.algebra.evaluation import PolynomialMap, Values
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
-from clexact.flows.lifted import LiftedFlow, Phase
 from clexact.programs.model import Model, check_size
 from clexact.training.data import numbers
 from clexact.training.loss import Loss, as_loss
@@ -33,15 +32,13 @@ class Motion:
     in floats; $\mu$ gives the clock its true speed, which clearing denominators has changed.
     """
 
-    def __init__(self, flow: GradientFlow | LiftedFlow, risk: Risk) -> None:
-        self._flow, self._risk, self.phase = flow, risk, Phase(flow.variables, flow.dimension)
+    def __init__(self, flow: Flow, risk: Risk) -> None:
+        self._flow, self._risk, self.phase, D = flow, risk, flow.phase, flow.dimension
         self._drift = self._metric = None
-        if isinstance(flow, LiftedFlow):
-            self.phase, D = flow.phase, flow.dimension
-            if flow.phase.drift is not None:
-                self._drift = PolynomialMap(flow.phase.drift.terms, D, [flow.phase.drift.denominators[0]] * D)
-            if flow.metric is not None:
-                self._metric = PolynomialMap(flow.metric, D, [flow.cleared[0]] * self.phase.count)
+        if flow.phase.drift is not None:
+            self._drift = PolynomialMap(flow.phase.drift.terms, D, [flow.phase.drift.denominators[0]] * D)
+        if flow.metric is not None:
+            self._metric = PolynomialMap(flow.metric, D, [flow.cleared[0]] * self.phase.count)
 
     @property
     def rate(self) -> float | None:
@@ -75,7 +72,6 @@ class Motion:
             speed = drift * ((1.0 if self.rate is None else self.rate * x[0]) / drift[0])
         kick = self._risk.gradient(x[first : first + D])
         if self._metric is not None:
-            assert isinstance(self._flow, LiftedFlow)
             kick = kick * self._metric(x[None])[0] / x[0] ** self._flow.cleared[1]
         speed[self.phase.kicked : self.phase.kicked + D] -= kick
         return np.asarray(speed[first:])
@@ -153,19 +149,18 @@ def simulate(
     )
 
 
-def _flow_of(flow: Flow | Model, loss: Loss) -> GradientFlow | LiftedFlow:
+def _flow_of(flow: Flow | Model, loss: Loss) -> Flow:
     """The gradient flow of a model, or the flow given."""
     given = gradient_flow(flow, loss.span) if isinstance(flow, Model) else flow
-    if not isinstance(given, (GradientFlow, LiftedFlow)):
+    if not isinstance(given, Flow):
         raise TypeError(f"simulate takes a model, or a flow of one, not {flow!r}.")
     return given
 
 
-def _gradients_of(flow: GradientFlow | LiftedFlow) -> GradientFlow:
-    base = flow.base if isinstance(flow, LiftedFlow) else flow
-    if not isinstance(base, GradientFlow):
+def _gradients_of(flow: Flow) -> GradientFlow:
+    if flow.gradients is None:
         raise TypeError(f"simulate needs the flow of a model, not {flow.description}: explicit fields have no loss.")
-    return base
+    return flow.gradients
 
 
 def _check_covectors(base: GradientFlow, risk: Risk, theta: Values) -> None:

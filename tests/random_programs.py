@@ -428,14 +428,31 @@ def two_gates(d):
     a = layer(d, d.probe())
     if a is None:
         return None
-    rectified(d, a)
-    return rectified(d, a) if d.rng.random() < 0.5 else repeated(d)
+    first = rectified(d, a)
+    how = d.rng.choice(["again", "equal", "multiple", "multiple"])
+    if how == "multiple":
+        factor = d.rng.choice(["-1", "2", "F(-1, 2)"])
+        scaled = d.emit(f"{factor} * {a.name}", a.degree, a.state, "constant")
+        second = rectified(d, scaled)
+        if first and second:
+            d.emit(f"{d.parameter().name} * {first.name} + {second.name}", a.degree + 1, first.state, "+")
+        return second
+    return rectified(d, a) if how == "again" else repeated(d)
+
+
+def mirrored(d):
+    """f(z) and f(-z) together: for odd functions, and for some others, little is left."""
+    a = d.pick(lambda v: v.state == ZERO)
+    name, sign = d.rng.choice([*ODD, *EVEN]), d.rng.choice("+-*")
+    state = POSITIVE if name in EVEN and sign != "-" else ZERO if name in ODD else CONSTANT
+    text = f"{name}({a.name}) {sign} {name}(-{a.name})" if a else ""
+    return a and d.emit(text, a.degree * (1 + (sign == "*")), state, name)
 
 
 PLAIN = [(binary, 7), (matmul, 5), (with_constant, 3), (power, 1), (divided, 1), (transposed, 2), (reshaped, 2),
          (indexed, 6), (summed, 2), (joined, 3), (rectified, 3), (maximal, 2), (repeated, 2), (layer, 6), (pair, 3),
          (two_gates, 3), (one_plus, 1)]  # fmt: skip
-ANALYTIC = [(analytic, 6), (softmax, 5), (reciprocal, 2), (shifted_logits, 8), (one_plus, 1)]
+ANALYTIC = [(analytic, 6), (softmax, 5), (mirrored, 4), (reciprocal, 2), (shifted_logits, 8), (one_plus, 1)]
 NETWORK = [(layer, 12), (rectified, 4), (maximal, 1), (indexed, 2), (transposed, 1), (matmul, 3), (summed, 1),
            (joined, 2), (repeated, 2), (two_gates, 2), (pair, 2), (with_constant, 1)]  # fmt: skip
 SOFTMAX = [(shifted_logits, 6), (softmax, 2), (binary, 2), (indexed, 2), (joined, 1), (summed, 1), (layer, 2),
@@ -446,7 +463,7 @@ LENGTHS = {"free": [1, 1, 2, 2, 3, 4, 5, 6], "network": [1, 2, 2, 3, 4], "softma
 def program(rng):
     """A draft with a result. Three kinds: any operations; a network, layer on layer; logits that a softmax sees."""
     d = Draft(rng, rng.choice(["free", "network", "softmax"]))
-    listed = {"free": PLAIN + ANALYTIC * d.analytic, "network": NETWORK + ANALYTIC[:2] * d.analytic, "softmax": SOFTMAX}
+    listed = {"free": PLAIN + ANALYTIC * d.analytic, "network": NETWORK + ANALYTIC[:3] * d.analytic, "softmax": SOFTMAX}
     operations, weights = zip(*listed[d.kind], strict=True)
     first = shifted_logits if d.kind == "softmax" else rng.choice([layer, pair, layer])
     first(d)

@@ -182,8 +182,9 @@ def test_verify_knows_before_that_a_file_is_missing(tmp_path, capsys):
 
 def test_a_full_disk_behind_the_output_is_said_in_one_sentence():
     words = [sys.executable, "-m", "clexact", "certify", "linear", "1", "1"]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with open("/dev/full", "w") as full:
-        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(words, env=buffered, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2 and done.stderr == "clexact certify: error: No space left on device.\n"
 
 

@@ -83,10 +83,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         arguments.command(arguments)
         sys.stdout.flush()
     except (ValueError, TypeError, OverflowError, OSError, ArithmeticError) as error:
-        if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: end quietly
-            return 0
-        return _failed(arguments, _said(error))
+        _drop_unwritten()
+        return 0 if isinstance(error, BrokenPipeError) else _failed(arguments, _said(error))  # nobody reads on
     except ImportError as error:  # an optional package is missing
         return _failed(arguments, str(error))
     except MemoryLimitError as error:
@@ -98,6 +96,14 @@ def run(argv: Sequence[str] | None = None) -> int:
         print("clexact: interrupted.", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _drop_unwritten() -> None:
+    """What standard output does not take is not tried again at exit, where it would be another error."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _said(error: Exception) -> str:

@@ -24,6 +24,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
 from clexact.programs.sparse_jets import Part, collected, compressed
+from clexact.support.bounds import check_bounds
 from clexact.torch.law import ModuleLaw, Term, View
 
 PRIME = 2**61 - 1
@@ -45,6 +46,9 @@ class Independent:
 
     count: int
     most: int
+
+    def __post_init__(self) -> None:
+        check_bounds(self.count, self.most, "the independent numbers of a module")
 
 
 NOTHING = Independent(0, 0)

@@ -19,12 +19,12 @@ import numpy as np
 from clexact import gradient_flow, models
 from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import rank
-from clexact.lie.sparse_witnesses import SparseGrowth, supports
+from clexact.lie.sparse_witnesses import SparseSpanBuilder, supports
 n, which, known, dense, seed = map(int, sys.argv[1:])
 flow, draws = gradient_flow(models.linear([n, n, n])), Draws(seed)
 support = [mask for mask in supports(flow, draws)][which]
 start = time.perf_counter()
-growth = SparseGrowth(flow, support, draws.prime(22), draws)
+growth = SparseSpanBuilder(flow, support, draws.prime(22), draws)
 growth.run(known, 2, None)
 seconds, peak = time.perf_counter() - start, memory("VmHWM") / 2**20
 found = {{"seconds": seconds, "peak": peak, "rank": growth.form.rank, "entries": growth.form.entries}}

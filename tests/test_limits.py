@@ -232,7 +232,7 @@ def test_an_interruption_before_any_bound_says_so(monkeypatch, capsys, tmp_path)
 
 def test_an_interruption_after_laws_names_the_stage(monkeypatch):
     """The dimensions so far are lower bounds."""
-    stopped_at(monkeypatch, "settle")
+    stopped_at(monkeypatch, "closure_status")
     flow = clexact.gradient_flow(clexact.models.linear([4, 3, 5]))
     count = clexact.certify(flow, keep_partial=True)
     assert count.interrupted and not count.nothing_yet and count.stage == "closure"

@@ -160,7 +160,7 @@ def test_the_bounds_are_those_of_the_engine_or_larger(name):
     flow = flow_of(name)
     degree, bits = pc._program(flow).bounds()
     clearing = flow.denominator ** flow._run_degrees(Degrees(of_constant=1))  # more than the verifier's
-    assert degree == flow.degree and 2**bits >= flow.magnitude // clearing
+    assert degree == flow.degree and 2**bits >= flow.norm_bound // clearing
     coefs, owners = np.abs(flow.fields.terms.coef.astype(object)), flow.fields.terms.owner
     assert flow.truncated or 2**bits >= max(coefs[owners == owner].sum() for owner in np.unique(owners))
 

@@ -20,7 +20,7 @@ from clexact.flows.flow import pack_laws
 from clexact.laws.polynomial_laws import laws_from_dicts, proposed_laws
 from clexact.laws.result import independent, sparse_independent
 from clexact.lie.closure import nested_bracket, values_at
-from clexact.lie.sparse_witnesses import SparseGrowth, supports, wrapped_diagonal
+from clexact.lie.sparse_witnesses import SparseSpanBuilder, supports, wrapped_diagonal
 from clexact.programs.sparse_jets import Part, SparseJets
 from clexact.symmetry.groups import _size_and_step
 
@@ -145,10 +145,10 @@ def test_walks_reach_what_matters_and_say_the_same_again(name):
     flow = clexact.gradient_flow(MODELS[name])
     everywhere = np.ones(flow.dimension, dtype=bool)
     coordinates = np.tile(np.arange(flow.dimension), 16)  # some cancel: a selection 1 - s at s = 1
-    first, again = (flow.walks(everywhere, Draws(5)).touching(coordinates, False) for _ in range(2))
+    first, again = (flow.monomial_paths(everywhere, Draws(5)).touching(coordinates, False) for _ in range(2))
     assert first.walk.tolist() == again.walk.tolist() and first.seeds.place.tolist() == again.seeds.place.tolist()
     assert (first.seeds.value == 1).all() and (first.seeds.place < flow.seed_size).all()
-    growth = SparseGrowth(flow, everywhere, P, Draws(6))
+    growth = SparseSpanBuilder(flow, everywhere, P, Draws(6))
     moved = np.zeros((len(first.walk), flow.dimension), dtype=np.uint64)
     values = growth._values([first.seeds], len(first.walk))
     moved[values.rows, values.place] = values.value
@@ -162,7 +162,7 @@ def test_walks_reach_what_matters_and_say_the_same_again(name):
 def test_a_parameter_that_does_not_enter_is_not_reached():
     model = clexact.Model({"a": (2,), "b": (2,)}, {"x": (2,)}, lambda a, b, x: a * x + 0 * b)
     flow = clexact.gradient_flow(model)
-    found = flow.walks(np.ones(4, dtype=bool), Draws(0)).touching(np.arange(4), False)
+    found = flow.monomial_paths(np.ones(4, dtype=bool), Draws(0)).touching(np.arange(4), False)
     assert set(found.walk.tolist()) == {0, 1}
 
 
@@ -300,9 +300,9 @@ def test_linear_convolutions_show_all_laws_of_their_channels():
 def test_no_more_members_are_evaluated_than_the_rank_needs(monkeypatch):
     """x_1 ... x_D has one field: its 600 coordinates are not all tried."""
     evaluated = []
-    add = SparseGrowth._add
+    add = SparseSpanBuilder._add
     monkeypatch.setattr(
-        SparseGrowth, "_add", lambda self, depth, some: (evaluated.append(len(some)), add(self, depth, some))
+        SparseSpanBuilder, "_add", lambda self, depth, some: (evaluated.append(len(some)), add(self, depth, some))
     )
     count = clexact.certify(clexact.gradient_flow(clexact.models.product(600)))
     assert (count.lower, count.upper, count.error) == (599, 599, 0) and sum(evaluated) <= 16

@@ -26,15 +26,15 @@ from clexact.lie.closure import (
     ATTEMPTS,
     RANK_BITS,
     ClosureStatus,
-    Grown,
-    Growth,
+    DenseSpanBuilder,
     LieClosure,
     Progress,
+    SpanBuilder,
     check_depth,
     closure_of,
-    settle,
+    closure_status,
 )
-from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseGrowth, supports
+from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseSpanBuilder, supports
 from clexact.support.bounds import check_bounds
 from clexact.support.display import facts, lines
 from clexact.support.errors import error_bits
@@ -54,7 +54,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Shown:
+class IndependenceWitness:
     """Laws (their numbers) whose gradients at the point have full rank modulo the prime: independent, proved."""
 
     laws: tuple[int, ...]
@@ -75,7 +75,7 @@ class LawCount:
     lower: int
     upper: int
     laws: ConservationLaws
-    shown: Shown  # which of the laws are independent, and where
+    shown: IndependenceWitness  # which of the laws are independent, and where
     filtration: tuple[int, ...]  # dimensions of W_0, W_1, ... at the point, each a proved lower bound
     closure: LieClosure
     evidence: Evidence
@@ -288,15 +288,15 @@ class _Certification:
         self.draws, self.stats, self.stage, self.interrupted = flow.draws(seed), dict[str, float](), "", False
         self.laws = laws_from_dicts(flow, [], degree, seed)
         self.status, self.error = ClosureStatus.OPEN, Fraction(0)
-        self.growths: list[Grown[Any, Any]] = []
-        self.settled: Grown[Any, Any] | None = None  # the one that meets the laws, or is closed
+        self.growths: list[SpanBuilder[Any, Any]] = []
+        self.settled: SpanBuilder[Any, Any] | None = None  # the one that meets the laws, or is closed
         self.new_point()
         self.shown = self._shown([])
 
     def new_point(self) -> None:
         """Draw another prime and point for the brackets; what was found at the old one stays valid."""
         prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
-        self.growth = Growth(self.flow, self.draws.residues((self.flow.dimension,), prime), prime)
+        self.growth = DenseSpanBuilder(self.flow, self.draws.residues((self.flow.dimension,), prime), prime)
         self.growths.append(self.growth)
 
     @property
@@ -304,9 +304,9 @@ class _Certification:
         """The largest rank that the laws shown leave for the brackets."""
         return self.flow.dimension - len(self.shown.laws)
 
-    def _shown(self, laws: list[int], growth: Grown[Any, Any] | None = None) -> Shown:
+    def _shown(self, laws: list[int], growth: SpanBuilder[Any, Any] | None = None) -> IndependenceWitness:
         place = growth or self.growth
-        return Shown(tuple(laws), tuple(place.point.tolist()), place.prime)
+        return IndependenceWitness(tuple(laws), tuple(place.point.tolist()), place.prime)
 
     def run(self) -> None:
         """Cheapest first: laws of the program's shape, sparse brackets, then any brackets."""
@@ -330,7 +330,7 @@ class _Certification:
         assert isinstance(self.flow, GradientFlow)
         for support in supports(self.flow, self.draws):
             prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
-            growth = SparseGrowth(self.flow, support, prime, self.draws)
+            growth = SparseSpanBuilder(self.flow, support, prime, self.draws)
             self.growths.append(growth)
             try:
                 with self._timed("independence of the laws"):
@@ -361,7 +361,9 @@ class _Certification:
             if self.growth.form.rank < self.limit and not self.laws.complete and not self.flow.truncated:
                 self._search_laws()
             with self._timed("closure"):
-                self.status, self.error = settle(self.flow, self.growth, self.limit, self.draws, progress=self.progress)
+                self.status, self.error = closure_status(
+                    self.flow, self.growth, self.limit, self.draws, progress=self.progress
+                )
             if self.status is not ClosureStatus.OPEN:
                 self.settled = self.growth
                 break
@@ -386,7 +388,7 @@ class _Certification:
         """The bounds as they stand."""
         flow, exhibited = self.flow, len(self.shown.laws)
         growth = self.settled or max(self.growths, key=lambda g: g.form.rank)
-        dense = isinstance(growth, Growth)
+        dense = isinstance(growth, DenseSpanBuilder)
         closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=dense)
         upper = flow.dimension - closure.rank
         lower = exhibited if closure.status is ClosureStatus.OPEN else upper
@@ -425,7 +427,9 @@ class _Certification:
             self.stats[stage] = self.stats.get(stage, 0.0) + time.perf_counter() - start
 
 
-def _evidence(flow: Flow, shown: Shown, lower: int, upper: int, closure: LieClosure, degree: int) -> Evidence:
+def _evidence(
+    flow: Flow, shown: IndependenceWitness, lower: int, upper: int, closure: LieClosure, degree: int
+) -> Evidence:
     """The two bounds in words, as theory has them: proved, or closed with an error."""
     rank, depth, exhibited = closure.rank, len(closure.dims) - 1, len(shown.laws)
     above = (

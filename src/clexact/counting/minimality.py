@@ -23,7 +23,7 @@ from clexact.algebra.polynomial import Number, check_point, exact
 from clexact.flows.gradient import GradientFlow
 from clexact.laws.polynomial_laws import proposed_laws
 from clexact.laws.result import independent
-from clexact.lie.closure import ATTEMPTS, RANK_BITS, Growth, point_residues
+from clexact.lie.closure import ATTEMPTS, RANK_BITS, DenseSpanBuilder, point_residues
 from clexact.programs.model import Model, check_size
 from clexact.programs.network import Gates, Input, Network, TieError, line_inputs, spanning_inputs
 from clexact.programs.reverse import Exact
@@ -287,7 +287,7 @@ def phi_bounds(model: Model, point: Sequence[Number], draws: Draws) -> tuple[int
     prime = draws.prime(RANK_BITS, avoiding=denominator)
     place = point_residues(point, prime)
     upper = flow.dimension - len(independent(proposed_laws(flow, 2), place, prime))
-    growth = Growth(flow, place, prime)
+    growth = DenseSpanBuilder(flow, place, prime)
     growth.run(flow, upper, 0, draws, stop_at_stall=True, progress=None)
     lower = growth.form.rank
     if lower < upper and flow.expanded_size <= MODEST:

@@ -48,7 +48,7 @@ class Flow(ABC):
     work: int  # numbers stored to evaluate one member
     degree: int  # of a component, in the variables and the seeds together, at most
     denominator: int = 1  # of the constants of its program, together: primes that divide it are avoided
-    magnitude: int  # sum of the absolute integer coefficients of a component, denominators cleared, at most
+    norm_bound: int  # sum of the absolute integer coefficients of a component, denominators cleared, at most
     truncated: bool = False  # whether the family is only a part of the fields: laws of it need not be laws of the flow
     some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
@@ -167,7 +167,7 @@ class FieldsFlow(Flow):
         terms = fields.terms
         self.seed_size, self.work = len(fields), 3 * len(terms) + fields.dimension
         self.degree = 1 + int(terms.degrees().max(initial=0))
-        self.magnitude = max(1, sum(abs(c) for c in terms.coef.tolist()))
+        self.norm_bound = max(1, sum(abs(c) for c in terms.coef.tolist()))
         self._field = terms.owner // max(1, fields.dimension)
         component = terms.owner % max(1, fields.dimension)
         self._by_component = np.argsort(component, kind="stable")

@@ -22,7 +22,7 @@ from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
 from clexact.programs.opaque import OpaqueJets
-from clexact.programs.paths import Walks
+from clexact.programs.paths import MonomialPaths
 from clexact.programs.program import Array, Degrees, Magnitudes, Program, Shape, TermCounts
 from clexact.programs.reverse import gradients
 from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, piece
@@ -87,7 +87,7 @@ class GradientFlow(Flow):
         return {name: np.ones(shape, dtype=dtype) for name, shape in shapes.items()}
 
     @cached_property
-    def magnitude(self) -> int:  # type: ignore[override]
+    def norm_bound(self) -> int:  # type: ignore[override]
         """Degree times the coefficients of the output, times what clears the denominators of its constants."""
         clearing = self.denominator ** self._run_degrees(Degrees(of_constant=1))
         total = sum(self.program.run(Magnitudes(), self._ones(object))[self.program.output].ravel().tolist())
@@ -144,11 +144,11 @@ class GradientFlow(Flow):
                 out = ring.add(out, placed) if out else placed
         return out
 
-    def walks(self, support: NDArray[np.bool_], draws: Draws) -> Walks:
+    def monomial_paths(self, support: NDArray[np.bool_], draws: Draws) -> MonomialPaths:
         """Random monomials of the program at a point with the given support (D,)."""
         ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
         probes = dict(zip(self.model.probes, ends, strict=False))
-        return Walks(self.program, self.model.offsets(), probes, self._probe_size, support, draws)
+        return MonomialPaths(self.program, self.model.offsets(), probes, self._probe_size, support, draws)
 
     @cached_property
     def expanded_size(self) -> int:

@@ -73,10 +73,10 @@ class LiftedFlow(Flow):
             self.degree = max(self.degree, self._drift.degree)
 
     @cached_property
-    def magnitude(self) -> int:  # type: ignore[override]
+    def norm_bound(self) -> int:  # type: ignore[override]
         """That of the gradients times the metric, and of the drift."""
         factor = 1 if self.metric is None else max(1, sum(abs(c) for c in self.metric.coef.tolist()))
-        return self.base.magnitude * factor + (self._drift.magnitude if self._drift else 0)
+        return self.base.norm_bound * factor + (self._drift.norm_bound if self._drift else 0)
 
     @cached_property
     def digest(self) -> bytes:
@@ -108,7 +108,7 @@ class LiftedFlow(Flow):
         lifted: Jet = {}
         for mask, part in kick.items():
             lifted[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
-            lifted[mask][:, phase.kicked : phase.kicked + phase.count] = part
+            lifted[mask][:, phase.gradient_offset : phase.gradient_offset + phase.count] = part
         return ring.add(lifted, self._drift.values(theta, seeds[:, :1], ring.prime)) if self._drift else lifted
 
     @cached_property
@@ -118,11 +118,11 @@ class LiftedFlow(Flow):
         field, component = np.divmod(base.terms.owner, max(1, phase.count))
         moved = base.terms.shifted(phase.positions)
         if self.metric is None:
-            lifted = moved.owned_by(field * D + phase.kicked + component).canonical()
+            lifted = moved.owned_by(field * D + phase.gradient_offset + component).canonical()
         else:
             entries = np.unique(moved.owner)
             field, component = np.divmod(entries, max(1, phase.count))
-            out = field * D + phase.kicked + component
+            out = field * D + phase.gradient_offset + component
             size = len(base) * phase.count
             lifted = sum_of_products(moved.canonical(), self.metric, size, phase.count, entries, component, out)
         parts, denominators = [lifted], list(base.denominators)

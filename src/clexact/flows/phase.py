@@ -24,6 +24,6 @@ class Phase:
         return 0 if self.clock is None else 1
 
     @property
-    def kicked(self) -> int:
+    def gradient_offset(self) -> int:
         """Number of the first coordinate into which gradients are written."""
         return self.positions if self.velocities is None else self.velocities

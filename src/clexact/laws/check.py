@@ -98,5 +98,5 @@ def _error(flow: Flow, h: Polynomial) -> Fraction:
     As a polynomial in the point and the seeds it has degree deg h - 1 + d and norm deg h |h| D |X|.
     """
     degree = max(1, h.degree) - 1 + flow.degree
-    norm = max(1, h.degree) * flow.dimension * flow.magnitude * max(1, sum(abs(int(c)) for c in h.terms.coef.tolist()))
+    norm = max(1, h.degree) * flow.dimension * flow.norm_bound * max(1, sum(abs(int(c)) for c in h.terms.coef.tolist()))
     return unlucky_primes(norm.bit_length()) + Fraction(degree, 2 ** (CLOSURE_BITS - 1)) ** ROWS

@@ -178,7 +178,7 @@ F = TypeVar("F", bound=Ranked)
 W = TypeVar("W", Witness | ExplicitWitness, SparseWitness)
 
 
-class Grown(Generic[F, W]):
+class SpanBuilder(Generic[F, W]):
     """The rank of members of W_0, W_1, ... at one point, as far as it has been driven: valid at any moment."""
 
     def __init__(self, point: Words, prime: int, form: F) -> None:
@@ -193,7 +193,7 @@ class Grown(Generic[F, W]):
         return (*self._finished, *([self.form.rank] if under_way else []))
 
 
-class Growth(Grown[Echelon, Witness | ExplicitWitness]):
+class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
     """Members at a dense point: random ones from jets; deep brackets as explicit polynomials, while they are small."""
 
     def __init__(self, flow: Flow, point: Words, prime: int) -> None:
@@ -305,7 +305,7 @@ def closure_error(flow: Flow, depths: Sequence[int], extra: int, bits: int = CLO
     degree, norm_bits = 0, factorial(len(depths) + 1).bit_length()
     for depth in [*depths, max(depths, default=0) + 1]:
         degree += (depth + 1) * flow.degree
-        norm_bits += (depth + 1) * flow.magnitude.bit_length()
+        norm_bits += (depth + 1) * flow.norm_bound.bit_length()
         norm_bits += sum(((k + 1) * flow.degree).bit_length() for k in range(1, depth + 1))
     return extra * (Fraction(degree, 2 ** (bits - 1)) + unlucky_primes(norm_bits, bits))
 
@@ -420,16 +420,16 @@ def lie_closure(
     place = draws.residues((flow.dimension,), prime) if given is None else point_residues(given, prime)
     laws = proposed_laws(flow, 2, seed=seed)
     limit = flow.dimension - len(independent(laws, place, prime))
-    growth = Growth(flow, place, prime)
+    growth = DenseSpanBuilder(flow, place, prime)
     trivial = given is not None and (flow.field_count == 1 or vanishes(flow, given))
     growth.run(flow, limit, max_depth, draws, stop_at_stall=given is None or trivial, progress=None)
-    status, error = settle(flow, growth, limit, draws, given=given)
+    status, error = closure_status(flow, growth, limit, draws, given=given)
     found = closure_of(flow, growth, status, error, seed, generic=given is None)
     return found if given is None else replace(found, point=given)
 
 
 def closure_of(
-    flow: Flow, growth: Grown[Any, Any], status: ClosureStatus, error: Fraction, seed: int, *, generic: bool
+    flow: Flow, growth: SpanBuilder[Any, Any], status: ClosureStatus, error: Fraction, seed: int, *, generic: bool
 ) -> LieClosure:
     """The result as plain data."""
     point = tuple(int(c) for c in growth.point)
@@ -437,9 +437,9 @@ def closure_of(
     return LieClosure(flow.dimension, growth.dims, status, error, point, growth.prime, seed, generic, witnesses)
 
 
-def settle(
+def closure_status(
     flow: Flow,
-    growth: Growth,
+    growth: DenseSpanBuilder,
     limit: int,
     draws: Draws,
     *,
@@ -449,7 +449,7 @@ def settle(
     """What is known of the last dimension, at the point given or a generic one: exact, closed, or a lower bound."""
     dims = growth.dims
     check_bounds(dims[-1], limit, f"the dimension of W of {flow.description}")
-    if dims[-1] == limit or (not flow.truncated and (spanned_by_few(flow, dims[-1], given) or growth.proved_at(given))):
+    if dims[-1] == limit or (not flow.truncated and _exact(flow, growth, given)):
         return ClosureStatus.PROVED, Fraction(0)
     if flow.truncated:  # that a part of the fields is closed says nothing of the whole
         return ClosureStatus.OPEN, Fraction(0)
@@ -458,7 +458,12 @@ def settle(
     return (ClosureStatus.OPEN, Fraction(0)) if error is None else (ClosureStatus.CLOSED, error)
 
 
-def spanned_by_few(flow: Flow, rank: int, point: Sequence[Number] | None) -> bool:
+def _exact(flow: Flow, growth: DenseSpanBuilder, given: Sequence[Number] | None) -> bool:
+    """Whether the last dimension is known without a closure."""
+    return trivially_exact(flow, growth.dims[-1], given) or growth.proved_at(given)
+
+
+def trivially_exact(flow: Flow, rank: int, point: Sequence[Number] | None) -> bool:
     """Whether ``rank`` is exact for a trivial reason: no field, one field only, or all fields vanish at the point.
 
     The brackets of one field with itself vanish, and so do all brackets, at a point, of fields that vanish there.

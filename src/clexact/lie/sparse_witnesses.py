@@ -17,7 +17,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
 from clexact.flows.gradient import GradientFlow
-from clexact.lie.closure import MAX_DEPTH, Grown, Progress, SparseWitness, nested_bracket
+from clexact.lie.closure import MAX_DEPTH, Progress, SpanBuilder, SparseWitness, nested_bracket
 from clexact.programs.paths import Mask
 from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, compressed
 
@@ -48,13 +48,13 @@ def wrapped_diagonal(shape: tuple[int, ...]) -> Mask:
     return np.broadcast_to((i - k) % min(shape[axis] for axis in long) == 0, shape)
 
 
-class SparseGrowth(Grown[SparseForm, SparseWitness]):
+class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     """Sparse members at a sparse point."""
 
     def __init__(self, flow: GradientFlow, support: Mask, prime: int, draws: Draws) -> None:
         point = np.where(support, 1 + draws.residues((flow.dimension,), prime - 1), np.uint64(0))
         super().__init__(point, prime, SparseForm(flow.dimension, prime))
-        self._flow, self._walks = flow, flow.walks(support, draws)
+        self._flow, self._walks = flow, flow.monomial_paths(support, draws)
 
     def run(self, limit: int, max_depth: int | None, progress: Progress | None) -> None:
         """Draw members level by level until the rank is ``limit`` or the depth is exhausted; MemoryError on fill-in."""

@@ -51,7 +51,7 @@ class Touching:
     partner: Ints  # -1 where the monomial has no other factor
 
 
-class Walks:
+class MonomialPaths:
     """Random monomials of a program at a point with the given support (D,).
 
     ``offsets`` says where each parameter begins in theta, ``probes`` where each probe begins in a row of seeds, and
@@ -131,7 +131,7 @@ def _together(parts: list[Touching]) -> Touching:
 class _Walk:
     """The state of all walks: where each is, which factors it has met, and which leaves."""
 
-    def __init__(self, walks: Walks, coordinates: Ints, loose: bool) -> None:
+    def __init__(self, walks: MonomialPaths, coordinates: Ints, loose: bool) -> None:
         self.of, self.nodes = walks, walks._program.nodes
         self.coordinates, n = coordinates, len(coordinates)
         self.ok: Mask = np.ones(n, dtype=bool)
@@ -143,7 +143,7 @@ class _Walk:
         self.seeds: list[tuple[Ints, Ints]] = []  # (walks, places in the seeds)
 
     def _go_on(self, node: int, which: Ints, place: Ints) -> None:
-        """Walks that have come to a place of a node choose where to go from there."""
+        """MonomialPaths that have come to a place of a node choose where to go from there."""
         self.place[which] = place
         leads = self.of._leads[self.loose][node]
         self.next[which] = -1

@@ -28,7 +28,7 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, flint_rank
 from clexact.algebra.polynomial import written
 from clexact.algebra.terms import Terms, largest
-from clexact.counting.certify import LawCount, Shown
+from clexact.counting.certify import IndependenceWitness, LawCount
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
 from clexact.flows.gradient import GradientFlow
@@ -351,7 +351,7 @@ def _of_truncated(count: LawCount) -> dict[str, Any]:
     return program_certificate.of_count(count)
 
 
-def _place(found: Shown | LieClosure) -> dict[str, Any]:
+def _place(found: IndependenceWitness | LieClosure) -> dict[str, Any]:
     return {"prime": str(found.prime), "point": [str(c) for c in found.point]}
 
 

@@ -73,7 +73,7 @@ class Motion:
         kick = self._risk.gradient(x[first : first + D])
         if self._metric is not None:
             kick = kick * self._metric(x[None])[0] / x[0] ** self._flow.cleared[1]
-        speed[self.phase.kicked : self.phase.kicked + D] -= kick
+        speed[self.phase.gradient_offset : self.phase.gradient_offset + D] -= kick
         return np.asarray(speed[first:])
 
 

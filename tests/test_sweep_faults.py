@@ -128,3 +128,16 @@ def test_the_disk_is_full(field, expected, tmp_path):
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
     assert field.no_process_is_left()
+
+
+def test_workers_ignore_ctrl_c_however_they_were_started():
+    """loky starts workers anew from threads of its own, in which nothing is blocked."""
+    code = (
+        "import os, signal\n"
+        "from clexact.sweeps.execute import _follow\n"
+        "_follow(os.getppid())\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "print('on')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "on\n", "")

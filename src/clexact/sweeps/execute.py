@@ -119,7 +119,11 @@ def _no_interrupts() -> Iterator[None]:
 
 
 def _follow(driver: int) -> None:
-    """Have this worker end when its driver is gone: loky's own would wait for five minutes."""
+    """Have this worker end when its driver is gone: loky's own would wait for five minutes.
+
+    It ignores SIGINT, also where loky has started it anew, from a thread in which the signal is not blocked.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == driver:

@@ -10,6 +10,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields, lie_derivatives
 from clexact.algebra.polynomial import Polynomial
 from clexact.flows.flow import Flow, as_flow
+from clexact.laws.confirmation import changes
 from clexact.laws.polynomial_laws import MAX_FIELD_TERMS
 from clexact.programs.jets import Jets
 from clexact.support.digest import digest
@@ -87,9 +88,7 @@ def _moves(flow: Flow, h: Polynomial, draws: Draws) -> bool:
     field = flow.values({0: theta}, draws.residues((ROWS, flow.seed_size), prime), prime).get(0)
     if field is None:
         return False
-    partial, variable = h.terms.partials()
-    gradient = ring.polynomials(partial.owned_by(variable), {0: theta}, D)
-    return bool(ring.sum(ring.multiply(gradient, {0: field}), 0)[0].any())
+    return bool(changes(ring, h.terms, 1, theta, field).any())
 
 
 def _error(flow: Flow, h: Polynomial) -> Fraction:

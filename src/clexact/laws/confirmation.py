@@ -14,11 +14,13 @@ from itertools import pairwise
 import numpy as np
 
 from clexact.algebra.draws import Draws
+from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints, Terms, starts
 from clexact.flows.flow import Flow
+from clexact.programs.jets import Jets
 from clexact.programs.opaque import OpaqueJets
+from clexact.support.errors import CLOSURE_BITS
 
-BITS = 61
 BLOCK = 10**6  # terms at a time
 
 
@@ -42,16 +44,21 @@ def confirmed(flow: Flow, terms: Terms, draws: Draws) -> Terms:
 
 def moved(flow: Flow, terms: Terms, draws: Draws) -> Ints:
     """Numbers of the polynomials, packed and canonical, that change along a random member at a random point."""
-    prime = draws.prime(BITS, avoiding=flow.denominator)
+    prime = draws.prime(CLOSURE_BITS, avoiding=flow.denominator)
     ring, theta = OpaqueJets(prime, draws), draws.residues((1, flow.dimension), prime)
     field = flow.opaque_values({0: theta}, draws.residues((1, flow.seed_size), prime), ring).get(0)
     if field is None or not len(terms):
         return np.empty(0, dtype=np.int64)
     found = [
-        first + np.flatnonzero(ring.polynomials(block, {0: theta, 1: field}, count).get(1, np.zeros((1, 0)))[0])
-        for first, count, block in _blocks(terms)
+        first + np.flatnonzero(changes(ring, block, count, theta, field)[0]) for first, count, block in _blocks(terms)
     ]
     return np.concatenate(found)
+
+
+def changes(ring: Jets, terms: Terms, count: int, theta: Words, field: Words) -> Words:
+    r"""$\langle\nabla h, X\rangle$ at points and for values of X (rows, D), of the polynomials that own the terms."""
+    found = ring.polynomials(terms, {0: theta, 1: field}, count)
+    return found.get(1, np.zeros((len(theta), count), dtype=np.uint64))
 
 
 def _blocks(terms: Terms) -> Iterator[tuple[int, int, Terms]]:

@@ -11,7 +11,8 @@ from math import prod
 
 import numpy as np
 
-from clexact.programs.program import LEAVES, Degrees, Program, Shape
+from clexact.algebra.terms import Ints
+from clexact.programs.program import LEAVES, Program, Shape
 
 FREE = "with free gates"
 
@@ -32,10 +33,11 @@ def doubtful(program: Program, probes: Mapping[str, Shape]) -> Iterator[str]:
     """The cases in which true inputs may span less than free gates: for ``probes`` of the model, gates included."""
     inputs = [name for name in probes if all(name != gate.probe for gate in program.gates)]
     entries = sum(prod(probes[name]) for name in inputs)
-    for gate in program.gates:
-        if _degree(program, [gate.probe], program.output) > 1:
+    degrees = _degrees(program, inputs)
+    for n, gate in enumerate(program.gates):
+        if degrees[program.output][n] > 1:
             yield f"{gate.probe} multiplies itself"
-        if not _depends(program, gate.source, inputs):
+        if not degrees[gate.source][-1]:
             yield f"no input decides {gate.probe}"
         if gate.axis is not None and program.nodes[gate.source].shape[gate.axis] > entries + 1:
             yield f"{gate.probe} chooses among more entries than the {entries} of the input and one more"
@@ -44,18 +46,28 @@ def doubtful(program: Program, probes: Mapping[str, Shape]) -> Iterator[str]:
         yield "the input is one number, and units without bias see its sign only"
 
 
-def _degree(program: Program, names: list[str], node: int) -> int:
-    """Degree of a node in the leaves named, at most; analytic functions pass it on."""
-    leaves = {each.data: int(each.data in names) for each in program.nodes if each.op in LEAVES}
-    return int(program.run(_DegreesThrough(), leaves)[node])
+def _degrees(program: Program, inputs: list[str]) -> list[Ints]:
+    """Degrees of every node in each gate and, last, in all inputs together, at most; functions pass them on."""
+    numbers = {gate.probe: n for n, gate in enumerate(program.gates)} | dict.fromkeys(inputs, len(program.gates))
+    units, none = np.eye(len(program.gates) + 1, dtype=np.int64), np.zeros(len(program.gates) + 1, dtype=np.int64)
+    leaves = {
+        node.data: units[numbers[node.data]] if node.data in numbers else none
+        for node in program.nodes
+        if node.op in LEAVES
+    }
+    return program.run(_DegreesOfMany(none), leaves)
 
 
-class _DegreesThrough(Degrees):
-    function = softmax = staticmethod(lambda a, _: a)
+class _DegreesOfMany:
+    """As ``Degrees``, in several leaves at once: a value is an array."""
 
+    def __init__(self, none: Ints) -> None:
+        self.constant = lambda value: none
 
-def _depends(program: Program, node: int, names: list[str]) -> bool:
-    return _degree(program, names, node) > 0
+    add = staticmethod(np.maximum)
+    multiply = matmul = staticmethod(np.add)
+    transpose = reshape = take = sum = function = softmax = staticmethod(lambda a, _: a)
+    concatenate = staticmethod(lambda parts, _: np.maximum.reduce(parts))
 
 
 def _vanishing(program: Program, names: list[str]) -> list[bool]:

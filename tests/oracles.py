@@ -21,7 +21,7 @@ from sympy import QQ
 from sympy.polys.rings import PolyElement, PolyRing
 
 import clexact
-from clexact.programs.program import Array
+from clexact.programs.array import Array
 
 Field = list[PolyElement]
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from oracles import filled, join, random_net
 
 import clexact
-from clexact.programs.program import Numbers, record
+from clexact.programs.algebras import Numbers
+from clexact.programs.array import record
 
 SHAPES = {"s": (), "v": (3,), "w": (2,), "A": (2, 3), "B": (3, 2), "T": (2, 3, 2), "R": (2, 2, 3), "N": (1, 3)}
 ROWS = np.array([[1, -2], [0, 3]])

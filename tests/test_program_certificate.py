@@ -30,7 +30,7 @@ from clexact.algebra.linalg import flint_rank
 from clexact.algebra.polynomial import Polynomial
 from clexact.cli import main as cli
 from clexact.lie.closure import values_at
-from clexact.programs.program import Degrees
+from clexact.programs.algebras import Degrees
 from clexact.proofs import program_certificate as pc
 from clexact.proofs import program_verifier as pv
 from clexact.proofs.certificate import Certificate

@@ -18,7 +18,7 @@ from random_programs import Case, case
 from smaller_programs import minimal
 
 import clexact
-from clexact.programs.program import Numbers
+from clexact.programs.algebras import Numbers
 
 # PyTorch says so of itself, where forward derivatives are first taken
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")

@@ -29,9 +29,9 @@ from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import GeneralLaws, general_laws
 from clexact.laws.result import Completeness, ConservationLaws
 from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
+from clexact.programs.array import concatenate
 from clexact.programs.model import Model
 from clexact.programs.network import TieError
-from clexact.programs.program import concatenate
 from clexact.proofs.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.support.threads import set_threads
 from clexact.support.version import __version__

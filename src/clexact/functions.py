@@ -12,7 +12,8 @@ from itertools import count
 import numpy as np
 
 from clexact.algebra.polynomial import Number, exact
-from clexact.programs.program import LEAVES, Array, Gate
+from clexact.programs.array import Array
+from clexact.programs.program import LEAVES, Gate
 
 
 def relu(z: Array, slope: Number = 0) -> Array:
@@ -48,12 +49,12 @@ def _gate(z: Array, slope: Number) -> Array:
     """The gates of z: those of an earlier ReLU of a multiple of z, if there is one, rescaled; else new ones."""
     _check_array(z)
     source, factor = _unscaled(z)
-    for gate in z._program.gates:
-        earlier, scale = _unscaled(Array(z._program, gate.source))
+    for gate in z.program.gates:
+        earlier, scale = _unscaled(Array(z.program, gate.source))
         if (earlier, gate.axis) == (source, None):
-            probe = z._program.append("probe", (), z.shape, gate.probe)
+            probe = z.leaf("probe", z.shape, gate.probe)
             return _rescaled(probe, gate.slope, slope, factor * scale > 0)
-    return _choice(z, Gate(_free_name(z, "gate"), z._node, slope))
+    return _choice(z, Gate(_free_name(z, "gate"), z.number, slope))
 
 
 def _rescaled(gates: Array, slope: Number, wanted: Number, same: bool) -> Array:
@@ -68,16 +69,16 @@ def _rescaled(gates: Array, slope: Number, wanted: Number, same: bool) -> Array:
 def _selection(z: Array, axis: int) -> Array:
     """The selection of the largest entry along an axis: that of an earlier maximum of z times c > 0, or a new one."""
     source, factor = _unscaled(z)
-    for gate in z._program.gates:
-        earlier, scale = _unscaled(Array(z._program, gate.source))
+    for gate in z.program.gates:
+        earlier, scale = _unscaled(Array(z.program, gate.source))
         if (earlier, gate.axis) == (source, axis) and factor * scale > 0:
-            return z._program.append("probe", (), z.shape, gate.probe)
-    return _choice(z, Gate(_free_name(z, "choice"), z._node, axis=axis))
+            return z.leaf("probe", z.shape, gate.probe)
+    return _choice(z, Gate(_free_name(z, "choice"), z.number, axis=axis))
 
 
 def _unscaled(z: Array) -> tuple[int, Fraction]:
     """A node and a number: z is that number times the node, as far as it is written so."""
-    factor, number, nodes = Fraction(1), z._node, z._program.nodes
+    factor, number, nodes = Fraction(1), z.number, z.program.nodes
     while nodes[number].op == "multiply":
         constants = [i for i in nodes[number].inputs if nodes[i].op == "constant" and len(set(nodes[i].data.flat)) == 1]
         rest = [i for i in nodes[number].inputs if i not in constants and nodes[i].shape == nodes[number].shape]
@@ -89,12 +90,12 @@ def _unscaled(z: Array) -> tuple[int, Fraction]:
 
 def _choice(z: Array, gate: Gate) -> Array:
     """A new probe of the shape of z."""
-    z._program.gates.append(gate)
-    return z._program.append("probe", (), z.shape, gate.probe)
+    z.program.gates.append(gate)
+    return z.leaf("probe", z.shape, gate.probe)
 
 
 def _free_name(z: Array, kind: str) -> str:
-    used = {node.data for node in z._program.nodes if node.op in LEAVES}
+    used = {node.data for node in z.program.nodes if node.op in LEAVES}
     return next(f"{kind}{n}" for n in count(1) if f"{kind}{n}" not in used)
 
 
@@ -142,11 +143,11 @@ def softmax(z: Array, axis: int = -1) -> Array:
     if not isinstance(z, Array) or not z.ndim:
         raise TypeError(f"softmax takes an array of a model with at least one axis, not {z!r}.")
     if z.shape[axis] == 1:  # constant: it does not depend on z
-        return z._symbol(np.ones(z.shape, dtype=int))
-    return z._program.append("softmax", (z._node,), z.shape, range(z.ndim)[axis])
+        return z.symbol(np.ones(z.shape, dtype=int))
+    return z.then("softmax", z.shape, range(z.ndim)[axis])
 
 
 def _function(z: Array, name: str) -> Array:
     if not isinstance(z, Array):
         raise TypeError(f"{name} takes an array of a model, not {z!r}.")
-    return z._program.append("function", (z._node,), z.shape, name)
+    return z.then("function", z.shape, name)

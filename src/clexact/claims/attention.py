@@ -14,8 +14,8 @@ from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.flows.dynamics import HeavyBall, gradient_flow, momentum_flow
 from clexact.flows.flow import Flow
+from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model
-from clexact.programs.program import Array, concatenate
 
 ORDERS = (3, 5, 7, 9)  # of Taylor coefficients, until the bounds meet
 ROTATIONS = ((3, 4, 5), (5, 12, 13), (8, 15, 17), (20, 21, 29))  # (a, b, c): the plane turns by (a + ib)/c

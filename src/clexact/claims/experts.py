@@ -12,8 +12,8 @@ from clexact.claims.grid import Grid, Size
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow
 from clexact.functions import relu, softmax
+from clexact.programs.array import Array
 from clexact.programs.model import Model
-from clexact.programs.program import Array
 
 ORDERS = (3, 4, 5, 6, 8, 10)  # of Taylor coefficients, until the bounds meet
 

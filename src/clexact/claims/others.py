@@ -17,8 +17,8 @@ from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases, factored
 from clexact.counting.certify import certify
 from clexact.flows.dynamics import gradient_flow
+from clexact.programs.array import Array
 from clexact.programs.model import Model, entry_names
-from clexact.programs.program import Array
 
 Table = list[list[Number]]
 

@@ -13,10 +13,10 @@ from clexact.claims.claim import Check
 from clexact.counting.certify import certify
 from clexact.counting.minimality import MinimalityStatus, data_fields, minimality
 from clexact.flows.dynamics import gradient_flow
+from clexact.programs.array import Array
 from clexact.programs.gates import FREE
 from clexact.programs.model import Model
 from clexact.programs.network import Gates, Input
-from clexact.programs.program import Array
 from clexact.programs.reverse import Exact
 
 Activation = Callable[[Array], Array]

@@ -16,8 +16,8 @@ from clexact.counting.certify import certify
 from clexact.counting.minimality import data_fields, minimality
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow
+from clexact.programs.array import Array
 from clexact.programs.model import Model
-from clexact.programs.program import Array
 
 ACTIVATIONS: tuple[Activation, ...] = (lambda z: z, relu, functions.tanh)  # number 1, 2, 3 of a size
 

@@ -23,10 +23,10 @@ from clexact.flows.flow import Flow, as_flow
 from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.lifted import LiftedFlow
 from clexact.flows.phase import Phase
+from clexact.programs.array import Array, record
+from clexact.programs.array import concatenate as join
 from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.model import Model
-from clexact.programs.program import Array, record
-from clexact.programs.program import concatenate as join
 from clexact.support.listed import listed
 from clexact.symmetry.groups import Law, Symmetries, add_to
 

@@ -18,12 +18,14 @@ from clexact.algebra.polynomial import Number, exact
 from clexact.algebra.terms import Ints, Terms, concatenate, starts
 from clexact.flows.flow import Flow, pack_laws
 from clexact.programs import gates
+from clexact.programs.algebras import Degrees, Magnitudes, Shape, TermCounts
+from clexact.programs.array import Array
 from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
 from clexact.programs.opaque import OpaqueJets
 from clexact.programs.paths import MonomialPaths
-from clexact.programs.program import Array, Degrees, Magnitudes, Program, Shape, TermCounts
+from clexact.programs.program import Program
 from clexact.programs.reverse import gradients
 from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, piece
 from clexact.support.digest import digest
@@ -75,7 +77,7 @@ class GradientFlow(Flow):
         extended = Program(list(program.nodes), program.output, program.gates)
         logits = Array(extended, program.output)
         seen = logits[..., :-1] - logits[..., -1:] if self._matrix is None else logits @ self._matrix.T
-        extended.output = seen._node
+        extended.output = seen.number
         return extended
 
     def _run_degrees(self, algebra: Degrees) -> int:

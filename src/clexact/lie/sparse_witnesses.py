@@ -18,7 +18,7 @@ from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
 from clexact.flows.gradient import GradientFlow
 from clexact.lie.closure import MAX_DEPTH, Progress, SpanBuilder, SparseWitness, nested_bracket
-from clexact.programs.paths import Mask
+from clexact.programs.places import Mask
 from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, compressed
 
 SPARSE_FROM = 500  # dimension from which sparse witnesses are tried first

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clexact.functions import gelu, softmax
+from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model, check_size
-from clexact.programs.program import Array, concatenate
 
 
 def attention(

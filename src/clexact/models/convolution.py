@@ -10,8 +10,8 @@ import numpy as np
 
 from clexact.functions import relu as rectified
 from clexact.models.layers import check_dims
+from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model, check_size
-from clexact.programs.program import Array, concatenate
 
 
 def convolve(W: Array, x: Array, stride: int = 1, padding: int = 0) -> Array:

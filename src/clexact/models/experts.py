@@ -6,8 +6,8 @@ from itertools import combinations
 from math import comb
 
 from clexact.functions import reciprocal, sigmoid, softmax
+from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model, check_size
-from clexact.programs.program import Array, concatenate
 
 GATES = ("softmax", "topk", "sigmoid")
 MAX_SETS = 10**5  # of experts that top-k gates may select, each with outputs of its own

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clexact import functions
+from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
-from clexact.programs.program import Array
 
 
 def _two_layer(family: str, activation: Callable[[Array], Array], m: int, r: int, n: int, order: int) -> Model:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clexact.models.layers import check_dims, weights
+from clexact.programs.array import Array
 from clexact.programs.model import Model
-from clexact.programs.program import Array
 
 
 def linear(dims: Sequence[int]) -> Model:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
-from clexact.programs.program import Array
 
 
 def neuron(inputs: int, outputs: int = 1, powers: Sequence[int] = (1,)) -> Model:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
-from clexact.programs.program import Array
 
 
 def product(d: int) -> Model:

@@ -8,8 +8,8 @@ from fractions import Fraction
 from clexact import functions
 from clexact.algebra.polynomial import Number, exact
 from clexact.models.layers import check_dims, weights
+from clexact.programs.array import Array
 from clexact.programs.model import Model
-from clexact.programs.program import Array
 
 
 def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:

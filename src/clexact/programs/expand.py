@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.terms import Ints, Terms, concatenate, ranges, starts, sum_of_products
-from clexact.programs.program import Shape
+from clexact.programs.algebras import Algebra, Shape
+from clexact.programs.places import places
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ class PolynomialArray:
 
     def positions(self) -> Ints:
         """Flat positions in the array's shape."""
-        return np.arange(prod(self.shape)).reshape(self.shape)
+        return places(self.shape)
 
 
-class Polynomials:
+class Polynomials(Algebra[PolynomialArray]):
     """The algebra of arrays of polynomials. Coefficients may be Python fractions, from rational constants."""
 
     def constant(self, value: NDArray[Any]) -> PolynomialArray:

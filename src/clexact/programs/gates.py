@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clexact.algebra.terms import Ints
-from clexact.programs.program import LEAVES, Program, Shape
+from clexact.programs.algebras import Shape, Uniform
+from clexact.programs.operations import OPERATIONS
+from clexact.programs.program import LEAVES, Program
 
 FREE = "with free gates"
 
@@ -58,34 +62,33 @@ def _degrees(program: Program, inputs: list[str]) -> list[Ints]:
     return program.run(_DegreesOfMany(none), leaves)
 
 
-class _DegreesOfMany:
-    """As ``Degrees``, in several leaves at once: a value is an array."""
+class _DegreesOfMany(Uniform[Ints]):
+    """As ``Degrees``, in several leaves at once: a value is an array. Functions pass degrees on."""
 
     def __init__(self, none: Ints) -> None:
-        self.constant = lambda value: none
+        self._none = none
 
-    add = staticmethod(np.maximum)
-    multiply = matmul = staticmethod(np.add)
-    transpose = reshape = take = sum = function = softmax = staticmethod(lambda a, _: a)
-    concatenate = staticmethod(lambda parts, _: np.maximum.reduce(parts))
+    def constant(self, value: NDArray[Any]) -> Ints:
+        return self._none
+
+    def add(self, a: Ints, b: Ints) -> Ints:
+        return np.maximum(a, b)
+
+    def multiply(self, a: Ints, b: Ints) -> Ints:
+        return a + b
+
+    def function(self, a: Ints, name: str) -> Ints:
+        return a
+
+    def softmax(self, a: Ints, axis: int) -> Ints:
+        return a
 
 
 def _vanishing(program: Program, names: list[str]) -> list[bool]:
     """Which nodes are zero where the leaves named are, as far as the operations show."""
     zero: list[bool] = []
     for node in program.nodes:
-        inputs = [zero[i] for i in node.inputs]
-        match node.op:
-            case "parameter" | "probe":
-                zero.append(node.data in names)
-            case "constant":
-                zero.append(not np.any(node.data != 0))
-            case "multiply" | "matmul":
-                zero.append(any(inputs))
-            case "softmax":
-                zero.append(False)
-            case "function":
-                zero.append(inputs[0] and node.data in ("tanh", "silu", "gelu"))
-            case _:
-                zero.append(all(inputs))
+        operands = [zero[i] for i in node.inputs]
+        named = node.op in LEAVES and node.data in names
+        zero.append(named or OPERATIONS[node.op].vanishes(node, operands))
     return zero

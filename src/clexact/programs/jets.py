@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from clexact.algebra import linalg
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Terms, starts
-from clexact.programs.program import Program, Shape
+from clexact.programs.algebras import Reversible, Shape
+from clexact.programs.program import Program
 from clexact.programs.reverse import gradients
 
 Jet = dict[int, Words]
 
 
-class Jets:
+class Jets(Reversible[Jet]):
     """The ring of jets modulo ``prime``, as an algebra for programs."""
 
     def __init__(self, prime: int) -> None:

@@ -8,7 +8,9 @@ from math import prod
 
 import numpy as np
 
-from clexact.programs.program import Program, Shape, record
+from clexact.programs.algebras import Shape
+from clexact.programs.array import record
+from clexact.programs.program import Program
 from clexact.programs.taylor import MAX_ORDER, expanded
 from clexact.support.display import facts, table
 from clexact.support.listed import listed, shown

@@ -10,8 +10,9 @@ from math import ceil, floor, inf, prod
 import numpy as np
 
 from clexact.algebra.polynomial import Number, check_point
+from clexact.programs.algebras import Numbers, Shape, Uniform
 from clexact.programs.model import Model, entry_names
-from clexact.programs.program import LEAVES, Gate, Numbers, Program, Shape, apply
+from clexact.programs.program import LEAVES, Gate, Program
 from clexact.programs.reverse import Exact, ExactRows, gradients
 
 MAX_STEPS = 200  # halvings, of which finitely many land on a boundary, before a region is given up
@@ -57,7 +58,7 @@ class Network:
         found = dict(gates or {})
         for node in self.program.nodes:
             if node.op not in LEAVES:
-                values.append(apply(Numbers(), node, [values[i] for i in node.inputs]))
+                values.append(self.program.value(Numbers(), node, values))
             elif node.op == "parameter":
                 values.append(self._parameters[node.data])
             elif node.data in self.gates:
@@ -133,20 +134,17 @@ def _pieces(numbers: Sequence[Number], shapes: Mapping[str, Shape]) -> dict[str,
 # --- all linear regions ----------------------------------------------------------------------------------------------
 
 
-class InputDegrees:
-    """The degrees in the input that occur in an array, as an algebra for programs; a value is a frozenset."""
-
-    add = staticmethod(frozenset.union)
-    transpose = reshape = take = sum = staticmethod(lambda a, _: a)
-    concatenate = staticmethod(lambda parts, _: frozenset().union(*parts))
+class InputDegrees(Uniform[frozenset[int]]):
+    """The degrees in the input that occur in an array."""
 
     def constant(self, value: Exact) -> frozenset[int]:
         return frozenset({0})
 
+    def add(self, a: frozenset[int], b: frozenset[int]) -> frozenset[int]:
+        return a | b
+
     def multiply(self, a: frozenset[int], b: frozenset[int]) -> frozenset[int]:
         return frozenset(i + j for i, j in product(a, b))
-
-    matmul = multiply
 
 
 def input_degrees(program: Program, inputs: Mapping[str, Shape]) -> list[frozenset[int]]:

@@ -12,7 +12,6 @@ from clexact.algebra import linalg
 from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import Words
 from clexact.programs.jets import Jet, Jets
-from clexact.programs.program import Node
 from clexact.support.digest import digest
 
 
@@ -31,18 +30,18 @@ class OpaqueJets(Jets):
         total = np.expand_dims(self.sum_axis(powers, axis + 1), axis + 1)
         return {0: linalg.multiply(powers, self._inverse(total), self.prime)}
 
-    def pull_back_function(self, node: Node, k: int, operands: list[Jet], value: Jet, g: Jet) -> Jet:
-        return self.multiply(g, self._slope(node.data, operands[0], value))
+    def pull_back_function(self, name: str, a: Jet, value: Jet, g: Jet) -> Jet:
+        return self.multiply(g, self._slope(name, a, value))
 
     def _slope(self, name: str, a: Jet, value: Jet) -> Jet:
         if name == "reciprocal":
             return self.subtract({}, self.multiply(value, value))
         return value if name == "exp" else {0: self._any(f"{name}'", a[0])}
 
-    def pull_back_softmax(self, node: Node, k: int, operands: list[Jet], value: Jet, g: Jet) -> Jet:
+    def pull_back_softmax(self, axis: int, value: Jet, g: Jet) -> Jet:
         r"""$s_i (g_i - \sum_j s_j g_j)$."""
         weighted = self.multiply(g, value)
-        total = np.expand_dims(self.sum_axis(weighted[0], node.data + 1), node.data + 1)
+        total = np.expand_dims(self.sum_axis(weighted[0], axis + 1), axis + 1)
         return self.subtract(weighted, self.multiply(value, {0: total}))
 
     def _any(self, name: str, z: Words) -> Words:

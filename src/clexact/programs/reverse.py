@@ -5,29 +5,17 @@ Values and cotangents have one more axis in front, one row for each covector (1 
 
 from __future__ import annotations
 
-from math import prod
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.programs.program import Numbers, Program, Shape
+from clexact.programs.algebras import Numbers, Reversible, Shape
+from clexact.programs.operations import OPERATIONS
+from clexact.programs.program import Program
 
 Exact = NDArray[Any]  # of Python integers and Fractions
 V = TypeVar("V")
-
-
-class Reversible(Protocol[V]):
-    """The operations of a program that a reverse sweep needs, and their transposes."""
-
-    def add(self, a: V, b: V) -> V: ...
-    def multiply(self, a: V, b: V) -> V: ...
-    def matmul(self, a: V, b: V) -> V: ...
-    def transpose(self, a: V, axes: tuple[int, ...]) -> V: ...
-    def reshape(self, a: V, shape: Shape) -> V: ...
-    def unbroadcast(self, a: V, shape: Shape) -> V: ...
-    def scatter(self, a: V, index: NDArray[np.int64], shape: Shape) -> V: ...
-    def take(self, a: V, index: NDArray[np.int64]) -> V: ...
 
 
 def gradients(algebra: Reversible[V], program: Program, values: list[V], node: int, covectors: V) -> dict[str, V]:
@@ -48,58 +36,15 @@ def gradients(algebra: Reversible[V], program: Program, values: list[V], node: i
         cotangent, each = cotangents.pop(i), program.nodes[i]
         if each.op == "parameter":
             found[each.data] = cotangent
+        shapes, operands = program.shapes(each), [values[j] for j in each.inputs]
         for k, j in enumerate(each.inputs):
             if active[j]:
-                pulled = _pull_back(algebra, program, i, k, values, cotangent)
+                pulled = OPERATIONS[each.op].pull_back(algebra, each, k, shapes, operands, values[i], cotangent)
                 cotangents[j] = algebra.add(cotangents[j], pulled) if j in cotangents else pulled
     return found
 
 
-def _pull_back(algebra: Reversible[V], program: Program, i: int, k: int, values: list[V], g: V) -> V:
-    """The cotangent that operand k of node i receives from the node's cotangent g.
-
-    An algebra that is no ring, or has a faster way, says so by a method ``pull_back_OP(node, k, operands, value, g)``.
-    """
-    node = program.nodes[i]
-    shape = program.nodes[node.inputs[k]].shape
-    if own := getattr(algebra, f"pull_back_{node.op}", None):
-        return own(node, k, [values[j] for j in node.inputs], values[i], g)  # type: ignore[no-any-return]
-    match node.op:
-        case "add":
-            return algebra.unbroadcast(g, shape)
-        case "multiply":
-            return algebra.unbroadcast(algebra.multiply(g, values[node.inputs[1 - k]]), shape)
-        case "matmul":
-            return pull_back_matmul(algebra, shape, k, values[node.inputs[1 - k]], g)
-        case "transpose":
-            return algebra.transpose(g, tuple(int(axis) for axis in np.argsort(node.data)))
-        case "reshape":
-            return algebra.reshape(g, shape)
-        case "take":
-            return algebra.scatter(g, node.data, shape)
-        case "concatenate":
-            first = sum(program.nodes[j].shape[node.data] for j in node.inputs[:k])
-            piece = (slice(None),) * node.data + (slice(first, first + shape[node.data]),)
-            return algebra.take(g, _places(node.shape)[piece])
-        case "sum":
-            return algebra.take(g, np.broadcast_to(np.expand_dims(_places(node.shape), node.data), shape))
-        case _:
-            raise ValueError(f"{node.op} is no operation of a ring.")
-
-
-def pull_back_matmul(algebra: Reversible[V], shape: Shape, k: int, other: V, g: V) -> V:
-    """The cotangent of operand k, of this shape, of a product with the other operand."""
-    axes = len(shape)
-    turned = algebra.transpose(other, (*range(axes - 2), axes - 1, axes - 2))
-    return algebra.unbroadcast(algebra.matmul(g, turned) if k == 0 else algebra.matmul(turned, g), shape)
-
-
-def _places(shape: Shape) -> NDArray[np.int64]:
-    """The array of this shape that holds the flat place of each entry."""
-    return np.arange(prod(shape)).reshape(shape)
-
-
-class ExactRows(Numbers):
+class ExactRows(Numbers, Reversible[Exact]):
     """Arrays of exact numbers with one more axis in front."""
 
     def take(self, a: Exact, index: NDArray[np.int64]) -> Exact:

@@ -7,7 +7,6 @@ that follows the number of nonzero entries. Products are joins, as of tables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 from clexact.algebra import linalg
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
-from clexact.programs.program import Shape
+from clexact.programs.algebras import Reversible, Shape
+from clexact.programs.places import places, raveled, unraveled
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Part:
         """The same entries at other places."""
         return Part(shape, self.row, place, self.value)
 
-    def coordinates(self) -> tuple[Ints, ...]:
+    def coordinates(self) -> list[Ints]:
         """One array for each axis."""
-        return tuple(np.unravel_index(self.place, self.shape)) if self.shape else ()
+        return unraveled(self.place, self.shape)
 
     def chosen(self, which: NDArray[Any], shape: Shape, place: Ints) -> Part:
         """Some of the entries, at other places."""
@@ -58,13 +58,6 @@ def piece(part: Part, first: int, shape: Shape) -> Part:
     return part.chosen(inside, shape, part.place[inside] - first)
 
 
-def raveled(coordinates: Sequence[Ints], shape: Shape, count: int) -> Ints:
-    """Flat places of ``count`` entries."""
-    if not shape:
-        return np.zeros(count, dtype=np.int64)
-    return np.asarray(np.ravel_multi_index(tuple(coordinates), shape), dtype=np.int64)
-
-
 def repeated(first: Ints, count: Ints) -> tuple[Ints, Ints]:
     """(number of its range, member) for all members of the ranges first[i], ..., first[i] + count[i] - 1."""
     owner = np.repeat(np.arange(len(first)), count)
@@ -72,7 +65,7 @@ def repeated(first: Ints, count: Ints) -> tuple[Ints, Ints]:
     return owner, np.arange(len(owner)) - np.repeat(ends - count, count) + np.repeat(first, count)
 
 
-class SparseJets:
+class SparseJets(Reversible[SparseJet]):
     """The ring of sparse jets of ``rows`` rows modulo ``prime`` < 2^32, as an algebra for programs."""
 
     def __init__(self, prime: int, rows: int) -> None:
@@ -174,7 +167,7 @@ class SparseJets:
         for part, own in zip(parts, shapes, strict=True):
             moved = {}
             for mask, piece in part.items():
-                coordinates = list(piece.coordinates())
+                coordinates = piece.coordinates()
                 coordinates[axis] = coordinates[axis] + first
                 moved[mask] = piece.moved(tuple(whole), raveled(coordinates, tuple(whole), len(piece.place)))
             out = self.add(out, moved) if out else moved
@@ -204,7 +197,7 @@ class SparseJets:
         if not a or next(iter(a.values())).shape == shape:
             return a
         own = next(iter(a.values())).shape
-        return self.take(a, np.broadcast_to(np.arange(prod(own)).reshape(own), shape))
+        return self.take(a, np.broadcast_to(places(own), shape))
 
     def _spread(self, part: Part) -> Part:
         """A part that all rows share, written out for each of them."""

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.programs.program import Array, Node, Program, concatenate
+from clexact.programs.array import Array, concatenate
+from clexact.programs.operations import Node
+from clexact.programs.program import Program
 
 MAX_ORDER = 12
 MAX_NODES = 10**6
@@ -77,7 +79,7 @@ def expanded(program: Program, order: int, probes: Sequence[str]) -> Program:
     parts = [c.reshape((1, *program.shape)) for _, c in sorted(values[program.output].items()) if isinstance(c, Array)]
     if not parts:
         raise ValueError(f"no Taylor coefficient of the output up to order {order} depends on the parameters.")
-    target.output = concatenate(parts)._node
+    target.output = concatenate(parts).number
     return target
 
 
@@ -85,7 +87,7 @@ def _step(target: Program, node: Node, inputs: list[Series], order: int, probes:
     """The series of one node."""
     match node.op:
         case "parameter" | "probe":
-            leaf = target.append(node.op, (), node.shape, node.data)
+            leaf = Array(target, target.append(node.op, (), node.shape, node.data))
             return {int(node.data in probes): leaf} if order or node.data not in probes else {}
         case "constant":
             return {0: node.data}

@@ -22,6 +22,7 @@ from clexact.counting.certify import LawCount
 from clexact.flows.gradient import GradientFlow
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import SparseWitness, Witness
+from clexact.programs.operations import OPERATIONS
 from clexact.programs.program import Program
 from clexact.proofs import program_verifier as verifier
 from clexact.support.version import __version__
@@ -168,20 +169,9 @@ def written_program(program: Program) -> dict[str, Any]:
         needed |= set(nodes[n].inputs) if n in needed else set()
     for n in sorted(needed):
         node = nodes[n]
-        match node.op:
-            case "constant":
-                entries = enumerate(node.data.ravel().tolist())
-                data: Any = [x for i, c in entries if c for x in (i, str(c))]
-            case "take":
-                data = node.data.ravel().tolist()
-            case "transpose":
-                data = list(node.data)
-            case "reshape":
-                data = None
-            case _:
-                data = node.data
         number[n] = len(out)
-        out.append([node.op, [number[i] for i in node.inputs], list(node.shape), data])
+        written = OPERATIONS[node.op].written(node)
+        out.append([node.op, [number[i] for i in node.inputs], list(node.shape), written])
     return {"nodes": out, "output": number[program.output]}
 
 

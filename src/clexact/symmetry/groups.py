@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 
 from clexact.algebra.linalg import SparseRows, primitive, reconstruct
 from clexact.algebra.terms import Ints, Terms, concatenate
-from clexact.programs.program import Node, Numbers, Program
+from clexact.programs.algebras import Numbers
+from clexact.programs.operations import Node
+from clexact.programs.program import Program
 
 PRIME = 2**61 - 1
 MAX_EQUATIONS = 5 * 10**6  # of the scaling rule; beyond it the diagonal laws of the factor pairs are used

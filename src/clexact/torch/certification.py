@@ -14,8 +14,8 @@ from functools import lru_cache
 from clexact.counting.certify import certify
 from clexact.flows.dynamics import gradient_flow
 from clexact.models import conv1d
+from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model
-from clexact.programs.program import Array, concatenate
 
 TRUE_SIZE = 1500  # parameters of a block that is certified as it is
 BUDGET = 6000  # parameters of all blocks of a module that are

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr, softmax
 
 from clexact.algebra.evaluation import Values
+from clexact.programs.algebras import Shape
 from clexact.programs.model import Model
-from clexact.programs.program import LEAVES, Gate, Node, Program, Shape, apply
-from clexact.programs.reverse import ExactRows, gradients, pull_back_matmul
+from clexact.programs.program import LEAVES, Gate, Program
+from clexact.programs.reverse import ExactRows, gradients
 from clexact.training.data import Data, numbers
 from clexact.training.loss import SQUARED, Loss, as_loss
 
@@ -73,22 +74,22 @@ class Cotangents(Samples):
             a, b = a.sum(axis=0, keepdims=True), b.sum(axis=0, keepdims=True)
         return a + b
 
-    def pull_back_matmul(self, node: Node, k: int, operands: list[Values], y: Values, g: Values) -> Values:
+    def pull_back_matmul(self, shape: Shape, k: int, operands: list[Values], g: Values) -> Values:
         """Summed over samples at once where they share the operand: the outer products are not made."""
         operand, other = operands[k], operands[1 - k]
         if operand.ndim == 3 and len(operand) == 1:
             pairs = ((0, 2), (0, 2)) if k == 0 else ((0, 1), (0, 1))
             other = np.broadcast_to(other, (len(g), *other.shape[1:]))
             return np.asarray(np.tensordot(*((g, other) if k == 0 else (other, g)), axes=pairs))[None]
-        return pull_back_matmul(self, operand.shape[1:], k, other, g)
+        return super().pull_back_matmul(shape, k, operands, g)
 
-    def pull_back_function(self, node: Node, k: int, operands: list[Values], y: Values, g: Values) -> Values:
+    def pull_back_function(self, name: str, a: Values, value: Values, g: Values) -> Values:
         """f'(z) g."""
-        return FUNCTIONS[node.data][1](operands[0], y) * g
+        return FUNCTIONS[name][1](a, value) * g
 
-    def pull_back_softmax(self, node: Node, k: int, operands: list[Values], y: Values, g: Values) -> Values:
+    def pull_back_softmax(self, axis: int, value: Values, g: Values) -> Values:
         r"""$y\,(g - \langle g, y\rangle)$."""
-        return np.asarray(y * (g - (g * y).sum(axis=node.data + 1, keepdims=True)))
+        return np.asarray(value * (g - (g * value).sum(axis=axis + 1, keepdims=True)))
 
 
 class Risk:
@@ -157,7 +158,7 @@ class Risk:
         parameters = pieces(theta, self.model.parameters)
         for node in self._program.nodes:
             if node.op not in LEAVES:
-                values.append(apply(Samples(), node, [values[i] for i in node.inputs]))
+                values.append(self._program.value(Samples(), node, values))
             elif node.op == "parameter":
                 values.append(parameters[node.data][None])
             elif node.data in self._gates:

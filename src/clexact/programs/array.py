@@ -1,0 +1,198 @@
+"""Symbols that record what a function does with them: the arrays of a model's output function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact.algebra.polynomial import exact
+from clexact.programs.algebras import Shape
+from clexact.programs.operations import Node
+from clexact.programs.program import Program
+from clexact.support.listed import listed
+
+
+class Array:
+    """A symbol: an array of a recorded program. Supports the operations of NumPy arrays that are polynomial."""
+
+    __array_ufunc__ = None  # NumPy arrays on the left defer to the reflected operators
+
+    def __init__(self, program: Program, number: int) -> None:
+        self.program, self.number = program, number
+
+    @property
+    def node(self) -> Node:
+        """The node of the program that it stands for."""
+        return self.program.nodes[self.number]
+
+    @property
+    def shape(self) -> Shape:
+        """Shape, a tuple of integers."""
+        return self.node.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(np.prod(self.shape))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("an array without axes has no length.")
+        return self.shape[0]
+
+    def then(self, op: str, shape: Shape, data: Any = None, *others: Array) -> Array:
+        """Record an operation on this array (and others) and return its symbol, of this shape."""
+        inputs = (self.number, *(other.number for other in others))
+        return Array(self.program, self.program.append(op, inputs, shape, data))
+
+    def leaf(self, op: str, shape: Shape, data: Any) -> Array:
+        """A constant or a probe of the same program."""
+        return Array(self.program, self.program.append(op, (), shape, data))
+
+    def symbol(self, value: object) -> Array:
+        """A constant (number, nested lists or NumPy array of exact numbers) as a symbol of the same program."""
+        if isinstance(value, Array):
+            if value.program is not self.program:
+                raise ValueError("the output mixes arrays of two models.")
+            return value
+        array = np.asarray(value, dtype=object) if not isinstance(value, np.ndarray) else value
+        numbers = [exact(v, "a constant of a model") for v in array.ravel().tolist()]
+        constant = np.empty(array.shape, dtype=object)
+        constant.ravel()[:] = numbers
+        return self.leaf("constant", array.shape, constant)
+
+    def _binary(self, op: str, other: object, reflected: bool = False) -> Array:
+        a, b = (self.symbol(other), self) if reflected else (self, self.symbol(other))
+        ndim = max(a.ndim, b.ndim)
+        a, b = (x.reshape((1,) * (ndim - x.ndim) + x.shape) for x in (a, b))
+        return a.then(op, np.broadcast_shapes(a.shape, b.shape), None, b)
+
+    def __add__(self, other: object) -> Array:
+        return self._binary("add", other)
+
+    def __mul__(self, other: object) -> Array:
+        return self._binary("multiply", other)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Array:
+        return self * -1
+
+    def __sub__(self, other: object) -> Array:
+        return self + self.symbol(other) * -1
+
+    def __rsub__(self, other: object) -> Array:
+        return -self + other
+
+    def __truediv__(self, other: object) -> Array:
+        return self * (1 / Fraction(exact(other, "a divisor")))
+
+    def __pow__(self, power: object) -> Array:
+        if isinstance(power, bool) or not isinstance(power, (int, np.integer)) or power < 0:
+            raise TypeError(f"a power must be an integer >= 0, not {power!r}.")
+        if power == 0:
+            return self.symbol(np.ones(self.shape, dtype=int))
+        result = self
+        for bit in bin(int(power))[3:]:
+            result = result * result * self if bit == "1" else result * result
+        return result
+
+    def __matmul__(self, other: object) -> Array:
+        return _matmul(self, self.symbol(other))
+
+    def __rmatmul__(self, other: object) -> Array:
+        return _matmul(self.symbol(other), self)
+
+    def transpose(self, *axes: Any) -> Array:
+        """Permute the axes, as ``numpy.transpose``; reverse them if none are given."""
+        order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Iterable) else axes
+        order = order or tuple(range(self.ndim))[::-1]
+        shape = np.empty(self.shape, dtype=bool).transpose(order).shape
+        return self.then("transpose", shape, tuple(range(self.ndim)[axis] for axis in order))
+
+    @property
+    def T(self) -> Array:  # noqa: N802
+        """The array with its axes reversed."""
+        return self.transpose()
+
+    def reshape(self, *shape: Any) -> Array:
+        """The same entries in another shape, as ``numpy.reshape``."""
+        given = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Iterable) else shape
+        target = np.empty(self.shape, dtype=bool).reshape(given).shape
+        if self.node.op == "constant":
+            return self.leaf("constant", target, self.node.data.reshape(target))
+        return self if target == self.shape else self.then("reshape", target, target)
+
+    def __getitem__(self, key: Any) -> Array:
+        index = np.arange(self.size).reshape(self.shape)[key]
+        return self.then("take", np.shape(index), np.asarray(index, dtype=np.int64))
+
+    def sum(self, axis: int | None = None) -> Array:
+        """Sum over one axis, or over all entries."""
+        if axis is None:
+            return self.reshape((self.size,)).sum(0)
+        axis = range(self.ndim)[axis]
+        return self.then("sum", self.shape[:axis] + self.shape[axis + 1 :], axis)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a model may not branch on the values of its parameters or probes.")
+
+
+def _matmul(a: Array, b: Array) -> Array:
+    """NumPy's matmul: vectors become matrices and back; stacks of equally many axes."""
+    if not a.ndim or not b.ndim:
+        raise ValueError("matmul needs arrays of one axis or more; multiply by numbers with *.")
+    row, column = a.ndim == 1, b.ndim == 1
+    a = a.reshape((1, *a.shape)) if row else a
+    b = b.reshape((*b.shape, 1)) if column else b
+    ndim = max(a.ndim, b.ndim)
+    a, b = (x.reshape((1,) * (ndim - x.ndim) + x.shape) for x in (a, b))
+    if a.shape[-1] != b.shape[-2]:
+        raise ValueError(f"matmul of shapes {a.shape} and {b.shape}: {a.shape[-1]} columns meet {b.shape[-2]} rows.")
+    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+    out = a.then("matmul", shape, None, b)
+    kept = shape[:-2] + shape[-2:-1] * (not row) + shape[-1:] * (not column)
+    return out.reshape(kept)
+
+
+def concatenate(arrays: Sequence[Array | NDArray[Any]], axis: int = 0) -> Array:
+    """Join arrays of a model along an axis, as ``numpy.concatenate``."""
+    arrays = listed(arrays, "concatenate takes a list of arrays")
+    symbols = [a for a in arrays if isinstance(a, Array)]
+    if not symbols:
+        raise TypeError("concatenate takes at least one array of a model.")
+    parts = [symbols[0].symbol(a) for a in arrays]
+    shape = np.concatenate([np.empty(p.shape, dtype=bool) for p in parts], axis=axis).shape
+    return parts[0].then("concatenate", shape, range(len(shape))[axis], *parts[1:])
+
+
+def record(output: Callable[..., object], parameters: Mapping[str, Shape], probes: Mapping[str, Shape]) -> Program:
+    """Call ``output`` on symbols and return the program; ValueError or TypeError if it fails, saying why."""
+    program = Program()
+    kinds = {"parameter": parameters, "probe": probes}
+    arguments = {
+        name: Array(program, program.append(op, (), shape, name))
+        for op, shapes in kinds.items()
+        for name, shape in shapes.items()
+    }
+    try:
+        result = output(**arguments)
+    except Exception as error:
+        name = getattr(output, "__name__", "output")
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        said = str(error).rstrip(".")
+        raise kind(f"the model's output function {name!r} failed: {type(error).__name__}: {said}.") from error
+    if not isinstance(result, Array) or result.program is not program:
+        raise TypeError(f"the model's output must be an array made of its parameters, not {result!r}.")
+    program.output = result.number
+    return program.pruned()

@@ -18,13 +18,14 @@ from clexact.algebra.polynomial import Number, exact
 from clexact.algebra.terms import Ints, Terms, concatenate, starts
 from clexact.flows.flow import Flow, pack_laws
 from clexact.programs import gates
-from clexact.programs.algebras import Degrees, Magnitudes, Shape, TermCounts
+from clexact.programs.algebras import Degrees, Magnitudes, TermCounts
 from clexact.programs.array import Array
 from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
 from clexact.programs.opaque import OpaqueJets
 from clexact.programs.paths import MonomialPaths
+from clexact.programs.places import Shape
 from clexact.programs.program import Program
 from clexact.programs.reverse import gradients
 from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, piece

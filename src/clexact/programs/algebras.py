@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Shape = tuple[int, ...]
+from clexact.programs.places import Selection, Shape
+
 V = TypeVar("V")
 
 
@@ -27,6 +28,10 @@ class Algebra(Protocol[V]):
     def take(self, a: V, index: NDArray[np.int64]) -> V: ...
     def concatenate(self, parts: list[V], axis: int) -> V: ...
     def sum(self, a: V, axis: int) -> V: ...
+
+    def select(self, a: V, places: Selection) -> V:
+        """Entries at places along each axis: a table of them is taken, unless the algebra has a shorter way."""
+        return self.take(a, places.table)
 
     def function(self, a: V, name: str) -> V:
         """An analytic function of each entry: no operation of most algebras (``taylor.py`` replaces it first)."""
@@ -48,6 +53,10 @@ class Reversible(Algebra[V], Protocol[V]):
 
     def scatter(self, a: V, index: NDArray[np.int64], shape: Shape) -> V:
         """The transpose of ``take``: add the entries of a at the places ``index`` of zeros."""
+
+    def pull_back_select(self, g: V, places: Selection) -> V:
+        """The transpose of ``select``."""
+        return self.scatter(g, places.table, places.source)
 
     def pull_back_matmul(self, shape: Shape, k: int, operands: list[V], g: V) -> V:
         """The cotangent of operand k, of this shape, of a matrix product with cotangent g."""
@@ -142,6 +151,9 @@ class Uniform(Algebra[V]):
         return a
 
     def take(self, a: V, index: NDArray[np.int64]) -> V:
+        return a
+
+    def select(self, a: V, places: Selection) -> V:
         return a
 
     def concatenate(self, parts: list[V], axis: int) -> V:

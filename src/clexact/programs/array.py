@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.polynomial import exact
-from clexact.programs.algebras import Shape
+from clexact.algebra.terms import Ints
 from clexact.programs.operations import Node
+from clexact.programs.places import Selection, Shape, places
 from clexact.programs.program import Program
 from clexact.support.listed import listed
 
@@ -134,8 +135,18 @@ class Array:
         return self if target == self.shape else self.then("reshape", target, target)
 
     def __getitem__(self, key: Any) -> Array:
-        index = np.arange(self.size).reshape(self.shape)[key]
-        return self.then("take", np.shape(index), np.asarray(index, dtype=np.int64))
+        along = _along_axes(key, self.shape)
+        if along is None:
+            index = places(self.shape)[key]
+            return self.then("take", np.shape(index), np.asarray(index, dtype=np.int64))
+        return self.select(along).reshape(np.empty(self.shape, dtype=bool)[key].shape)
+
+    def select(self, along: Sequence[Ints]) -> Array:
+        """The entries at places along each axis: x[i, j, ...] for all i in the first array, all j in the second, ..."""
+        chosen = Selection(self.shape, tuple(along))
+        if all(map(chosen.whole, range(self.ndim))):
+            return self
+        return self.then("select", chosen.shape, chosen)
 
     def sum(self, axis: int | None = None) -> Array:
         """Sum over one axis, or over all entries."""
@@ -146,6 +157,28 @@ class Array:
 
     def __bool__(self) -> bool:
         raise TypeError("a model may not branch on the values of its parameters or probes.")
+
+
+def _along_axes(key: Any, shape: Shape) -> list[Ints] | None:
+    """Places along each axis, for a key of slices and integers, or slices and one list of them; None for another."""
+    given = [part for part in (key if isinstance(key, tuple) else (key,)) if part is not None]
+    dots = [n for n, part in enumerate(given) if part is Ellipsis]
+    integers = [part for part in given if isinstance(part, (int, np.integer)) and not isinstance(part, bool)]
+    listed = [part for part in given if _is_places(part)]
+    slices = sum(isinstance(part, slice) for part in given)
+    left = len(shape) - (len(given) - len(dots))
+    if slices + len(dots) + len(integers) + len(listed) < len(given) or len(dots) > 1 or left < 0:
+        return None
+    if len(listed) > 1 or (listed and integers):
+        return None
+    before = dots[0] if dots else len(given)
+    given[before : before + len(dots)] = [slice(None)] * left
+    return [np.asarray(np.arange(size)[part], dtype=np.int64) for size, part in zip(shape, given, strict=True)]
+
+
+def _is_places(part: object) -> bool:
+    """Whether a part of a key lists integers along one axis."""
+    return isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype.kind in "iu" and np.ndim(part) > 0
 
 
 def _matmul(a: Array, b: Array) -> Array:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.terms import Ints, Terms, concatenate, ranges, starts, sum_of_products
-from clexact.programs.algebras import Algebra, Shape
-from clexact.programs.places import places
+from clexact.programs.algebras import Algebra
+from clexact.programs.places import Shape, places
 
 
 @dataclass(frozen=True)

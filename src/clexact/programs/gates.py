@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.terms import Ints
-from clexact.programs.algebras import Shape, Uniform
+from clexact.programs.algebras import Uniform
 from clexact.programs.operations import OPERATIONS
+from clexact.programs.places import Shape
 from clexact.programs.program import LEAVES, Program
 
 FREE = "with free gates"

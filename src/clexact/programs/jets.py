@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from clexact.algebra import linalg
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Terms, starts
-from clexact.programs.algebras import Reversible, Shape
+from clexact.programs.algebras import Reversible
+from clexact.programs.places import Shape
 from clexact.programs.program import Program
 from clexact.programs.reverse import gradients
 

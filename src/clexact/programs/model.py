@@ -8,8 +8,8 @@ from math import prod
 
 import numpy as np
 
-from clexact.programs.algebras import Shape
 from clexact.programs.array import record
+from clexact.programs.places import Shape
 from clexact.programs.program import Program
 from clexact.programs.taylor import MAX_ORDER, expanded
 from clexact.support.display import facts, table

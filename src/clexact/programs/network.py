@@ -10,8 +10,9 @@ from math import ceil, floor, inf, prod
 import numpy as np
 
 from clexact.algebra.polynomial import Number, check_point
-from clexact.programs.algebras import Numbers, Shape, Uniform
+from clexact.programs.algebras import Numbers, Uniform
 from clexact.programs.model import Model, entry_names
+from clexact.programs.places import Shape
 from clexact.programs.program import LEAVES, Gate, Program
 from clexact.programs.reverse import Exact, ExactRows, gradients
 

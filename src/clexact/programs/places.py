@@ -3,20 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.terms import Ints
-from clexact.programs.algebras import Shape
 
+Shape = tuple[int, ...]
 Mask = NDArray[np.bool_]
 
 
 def places(shape: Shape) -> Ints:
     """The array of this shape that holds the flat place of each entry."""
     return np.arange(prod(shape)).reshape(shape)
+
+
+class Selection(NamedTuple):
+    """Places along each axis, an array of them: x[i, j, ...] for all i in the first, all j in the second, and so on.
+
+    The axes of the result are those of all the arrays: none where one place is selected, two for windows.
+    """
+
+    source: Shape
+    along: tuple[Ints, ...]
+
+    @property
+    def shape(self) -> Shape:
+        """Of the result."""
+        return tuple(size for index in self.along for size in index.shape)
+
+    @property
+    def sizes(self) -> Shape:
+        """How many places are selected along each axis."""
+        return tuple(index.size for index in self.along)
+
+    @property
+    def firsts(self) -> list[int]:
+        """For each axis of the source, the first of the axes of the result that come from it."""
+        return [0, *accumulate(index.ndim for index in self.along)][:-1]
+
+    def whole(self, axis: int) -> bool:
+        """Whether an axis is passed on as it is."""
+        index = self.along[axis]
+        return index.ndim == 1 and np.array_equal(index, np.arange(self.source[axis]))
+
+    @property
+    def table(self) -> Ints:
+        """Flat places in the source, in the shape of the result."""
+        out, step = np.zeros(self.shape, dtype=np.int64), prod(self.source)
+        for index, size, first in zip(self.along, self.source, self.firsts, strict=True):
+            step //= max(1, size)
+            later = out.ndim - first - index.ndim
+            out += step * index.reshape(index.shape + (1,) * later)
+        return out
 
 
 def raveled(coordinates: Sequence[Ints], shape: Shape, count: int) -> Ints:

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from clexact.algebra.polynomial import Number
-from clexact.programs.algebras import Algebra, Shape
+from clexact.programs.algebras import Algebra
 from clexact.programs.operations import OPERATIONS, Node
+from clexact.programs.places import Selection, Shape
 from clexact.support.digest import digest
 
 V = TypeVar("V")
@@ -105,4 +106,4 @@ class Program:
 
 def _key(data: Any) -> Hashable:
     """Equal for equal data of nodes."""
-    return digest(data) if isinstance(data, np.ndarray) else data
+    return digest(data) if isinstance(data, (np.ndarray, Selection)) else data

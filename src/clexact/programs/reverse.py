@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.programs.algebras import Numbers, Reversible, Shape
+from clexact.programs.algebras import Numbers, Reversible
 from clexact.programs.operations import OPERATIONS
+from clexact.programs.places import Shape
 from clexact.programs.program import Program
 
 Exact = NDArray[Any]  # of Python integers and Fractions

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from clexact.algebra import linalg
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
-from clexact.programs.algebras import Reversible, Shape
-from clexact.programs.places import places, raveled, unraveled
+from clexact.programs.algebras import Reversible
+from clexact.programs.places import Selection, Shape, places, raveled, unraveled
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,19 @@ class SparseJets(Reversible[SparseJet]):
             out[mask] = part.chosen(which, index.shape, order[member])
         return out
 
+    def select(self, a: SparseJet, places: Selection) -> SparseJet:
+        """Axis by axis: what is selected several times is repeated."""
+        return {mask: _selected(part, places) for mask, part in a.items()}
+
+    def pull_back_select(self, g: SparseJet, places: Selection) -> SparseJet:
+        out = {}
+        for mask, part in g.items():
+            at = unraveled(part.place, places.sizes)
+            back = [index.ravel()[c] for c, index in zip(at, places.along, strict=True)]
+            moved = part.moved(places.source, raveled(back, places.source, len(part.place)))
+            out[mask] = collected(moved, self.prime)
+        return out
+
     def scatter(self, a: SparseJet, index: NDArray[np.int64], shape: Shape) -> SparseJet:
         """The transpose of ``take``: add the entries of a at the places ``index`` of zeros."""
         flat = index.ravel()
@@ -227,6 +240,21 @@ def compressed(part: Part, rows: int) -> tuple[Ints, Ints, Words, Ints]:
     order = np.argsort(part.rows * prod(part.shape) + part.place, kind="stable")
     start = np.searchsorted(part.rows[order], np.arange(rows + 1))
     return start, part.place[order], part.value[order], np.argsort(np.diff(start), kind="stable")
+
+
+def _selected(part: Part, places: Selection) -> Part:
+    """The entries of a part that are selected, as often as they are."""
+    which, chosen = np.arange(len(part.place)), list[Ints]()
+    for axis, (c, index) in enumerate(zip(part.coordinates(), places.along, strict=True)):
+        c = c[which]
+        if not places.whole(axis):
+            order = np.argsort(index, axis=None, kind="stable")
+            ordered = index.ravel()[order]
+            first = np.searchsorted(ordered, c)
+            copy, member = repeated(first, np.searchsorted(ordered, c, "right") - first)
+            which, chosen, c = which[copy], [each[copy] for each in chosen], order[member]
+        chosen.append(c)
+    return part.chosen(which, places.shape, raveled(chosen, places.sizes, len(which)))
 
 
 def _joined(left: Ints, right: Ints) -> tuple[Ints, Ints]:

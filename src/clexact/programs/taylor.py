@@ -116,6 +116,8 @@ def _linear(node: Node, c: Array | Constant) -> Array | Constant:
             return c.reshape(node.shape)
         case "sum":
             return c.sum(node.data) if isinstance(c, Array) else _array(np.sum(c, axis=node.data))
+        case "select":
+            return c.select(node.data.along) if isinstance(c, Array) else _array(c.ravel()[node.data.table])
         case _:  # take
             return c.reshape(-1)[node.data] if isinstance(c, Array) else _array(c.ravel()[node.data])
 

@@ -170,8 +170,8 @@ def written_program(program: Program) -> dict[str, Any]:
     for n in sorted(needed):
         node = nodes[n]
         number[n] = len(out)
-        written = OPERATIONS[node.op].written(node)
-        out.append([node.op, [number[i] for i in node.inputs], list(node.shape), written])
+        op, data = OPERATIONS[node.op].written(node)
+        out.append([op, [number[i] for i in node.inputs], list(node.shape), data])
     return {"nodes": out, "output": number[program.output]}
 
 

@@ -97,7 +97,7 @@ def axis_classes(program: Program, passing: Collection[int] = ()) -> AxisClasses
                 for axis in range(len(node.shape)):
                     if n not in passing or axis != node.data:
                         classes.fix((node.inputs[0], axis))
-            case "take" if n in passing:
+            case "take" | "select" if n in passing:
                 pass
             case "add" | "multiply":
                 _type_elementwise(classes, program, n)
@@ -166,6 +166,8 @@ def _kept_axes(program: Program, node: Node, j: int) -> list[tuple[int, int]]:
         case "reshape":
             mine, theirs = _size_and_step(node.shape), _size_and_step(shape)
             return [(theirs[axis], mine[axis]) for axis in mine if axis in theirs]
+        case "select":
+            return [(axis, first) for axis, first in enumerate(node.data.firsts) if node.data.whole(axis)]
         case _:  # take
             return _taken_whole(np.asarray(node.data), shape)
 
@@ -287,7 +289,7 @@ def softmax_logits(program: Program) -> list[Logits]:
             j = node.inputs[0]
             if j in alone:
                 source = program.nodes[j]
-                seen.setdefault((source.inputs[0], 0), []).append(((n, j), np.asarray(source.data).ravel()))
+                seen.setdefault((source.inputs[0], 0), []).append(((n, j), _taken_places(source).ravel()))
             else:
                 seen.setdefault((j, node.data), []).append(((n,), np.arange(node.shape[node.data])))
     found = []
@@ -300,13 +302,17 @@ def softmax_logits(program: Program) -> list[Logits]:
     return found
 
 
+def _taken_places(node: Node) -> Ints:
+    return node.data.table if node.op == "select" else np.asarray(node.data)
+
+
 def _seen_by_softmax_alone(program: Program) -> set[int]:
     """Picks from a vector that only softmaxes use."""
     seen = {j for node in program.nodes if node.op != "softmax" for j in node.inputs} | {program.output}
     return {
         n
         for n, node in enumerate(program.nodes)
-        if node.op == "take" and len(program.nodes[node.inputs[0]].shape) == 1 and n not in seen
+        if node.op in ("take", "select") and len(program.nodes[node.inputs[0]].shape) == 1 and n not in seen
     }
 
 

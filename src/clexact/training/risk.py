@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr, softmax
 
 from clexact.algebra.evaluation import Values
-from clexact.programs.algebras import Shape
 from clexact.programs.model import Model
+from clexact.programs.places import Shape
 from clexact.programs.program import LEAVES, Gate, Program
 from clexact.programs.reverse import ExactRows, gradients
 from clexact.training.data import Data, numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clexact.programs.operations.analytic import Function, Softmax
 from clexact.programs.operations.arithmetic import Add, Matmul, Multiply
 from clexact.programs.operations.operation import Constant, Leaf, Node, Operation
-from clexact.programs.operations.rearrangement import Concatenate, Reshape, Sum, Take, Transpose
+from clexact.programs.operations.rearrangement import Concatenate, Reshape, Select, Sum, Take, Transpose
 
 __all__ = ["OPERATIONS", "Node", "Operation"]
 
@@ -19,6 +19,7 @@ OPERATIONS: dict[str, Operation] = {
     "transpose": Transpose(),
     "reshape": Reshape(),
     "take": Take(),
+    "select": Select(),
     "concatenate": Concatenate(),
     "sum": Sum(),
     "function": Function(),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from clexact.programs.algebras import Algebra, Reversible, Shape
+from clexact.programs.algebras import Algebra, Reversible
 from clexact.programs.operations.operation import Node, Operation
+from clexact.programs.places import Shape
 
 V = TypeVar("V")
 ODD = ("tanh", "silu", "gelu")  # that are zero at zero

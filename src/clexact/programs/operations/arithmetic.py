@@ -8,9 +8,9 @@ from typing import TypeVar
 import numpy as np
 
 from clexact.algebra.terms import Ints
-from clexact.programs.algebras import Algebra, Reversible, Shape
+from clexact.programs.algebras import Algebra, Reversible
 from clexact.programs.operations.operation import Node, Operation, Walk
-from clexact.programs.places import Mask, any_repeated, projected, raveled, table, unraveled
+from clexact.programs.places import Mask, Shape, any_repeated, projected, raveled, table, unraveled
 
 V = TypeVar("V")
 PAIRS = 2**24  # entries of a table of contracted places, at most

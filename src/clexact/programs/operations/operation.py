@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from clexact.algebra.terms import Ints
-from clexact.programs.algebras import Algebra, Reversible, Shape
-from clexact.programs.places import Mask
+from clexact.programs.algebras import Algebra, Reversible
+from clexact.programs.places import Mask, Shape
 
 V = TypeVar("V")
 
@@ -90,9 +90,9 @@ class Operation(ABC):
         """Whether the node is sure to be zero, where these operands are."""
         return all(inputs)
 
-    def written(self, node: Node) -> Any:
-        """Its data in a document."""
-        return node.data
+    def written(self, node: Node) -> tuple[str, Any]:
+        """Its name and data in a document."""
+        return node.op, node.data
 
     def leads(self, node: Node, k: int, shapes: list[Shape], factors: list[Mask], here: Mask) -> Mask:
         """The entries of operand k from which entries ``here`` are reached, where the operands have such entries."""
@@ -131,8 +131,8 @@ class Constant(Operation):
     def vanishes(self, node: Node, inputs: Sequence[bool]) -> bool:
         return not (node.data != 0).any()
 
-    def written(self, node: Node) -> list[Any]:
-        return [x for i, c in enumerate(node.data.ravel().tolist()) if c for x in (i, str(c))]
+    def written(self, node: Node) -> tuple[str, Any]:
+        return node.op, [x for i, c in enumerate(node.data.ravel().tolist()) if c for x in (i, str(c))]
 
     def descend(self, walk: Walk, node: Node, shapes: list[Shape], which: Ints, place: Ints) -> None:
         pass

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from clexact.algebra.terms import Ints
-from clexact.programs.algebras import Algebra, Reversible, Shape
+from clexact.programs.algebras import Algebra, Reversible
 from clexact.programs.operations.operation import Node, Operation, Walk
-from clexact.programs.places import Mask, places, raveled, rows_of, unraveled
+from clexact.programs.places import Mask, Shape, places, raveled, rows_of, unraveled
 
 V = TypeVar("V")
 
@@ -25,8 +25,8 @@ class Transpose(Operation):
     ) -> V:
         return algebra.transpose(g, self._back(node))
 
-    def written(self, node: Node) -> list[int]:
-        return list(node.data)
+    def written(self, node: Node) -> tuple[str, Any]:
+        return node.op, list(node.data)
 
     def leads(self, node: Node, k: int, shapes: list[Shape], factors: list[Mask], here: Mask) -> Mask:
         return here.transpose(self._back(node))
@@ -58,8 +58,8 @@ class Reshape(Operation):
     ) -> V:
         return algebra.reshape(g, shapes[0])
 
-    def written(self, node: Node) -> None:
-        return None
+    def written(self, node: Node) -> tuple[str, Any]:
+        return node.op, None
 
     def leads(self, node: Node, k: int, shapes: list[Shape], factors: list[Mask], here: Mask) -> Mask:
         return here.reshape(shapes[0])
@@ -84,8 +84,8 @@ class Take(Operation):
     ) -> V:
         return algebra.scatter(g, node.data, shapes[0])
 
-    def written(self, node: Node) -> Any:
-        return node.data.ravel().tolist()
+    def written(self, node: Node) -> tuple[str, Any]:
+        return node.op, node.data.ravel().tolist()
 
     def leads(self, node: Node, k: int, shapes: list[Shape], factors: list[Mask], here: Mask) -> Mask:
         out = np.zeros(shapes[0], dtype=bool)
@@ -100,6 +100,43 @@ class Take(Operation):
 
     def descend(self, walk: Walk, node: Node, shapes: list[Shape], which: Ints, place: Ints) -> None:
         walk.meet(node.inputs[0], which, node.data.ravel()[place])
+
+
+class Select(Operation):
+    """The entries at places along each axis that the data, a ``Selection``, holds: slices, windows, repetitions."""
+
+    def value(self, algebra: Algebra[V], node: Node, inputs: list[V]) -> V:
+        return algebra.select(inputs[0], node.data)
+
+    def pull_back(
+        self, algebra: Reversible[V], node: Node, k: int, shapes: list[Shape], operands: list[V], value: V, g: V
+    ) -> V:
+        return algebra.pull_back_select(g, node.data)
+
+    def written(self, node: Node) -> tuple[str, Any]:
+        return "take", node.data.table.ravel().tolist()
+
+    def leads(self, node: Node, k: int, shapes: list[Shape], factors: list[Mask], here: Mask) -> Mask:
+        out = np.zeros(shapes[0], dtype=bool)
+        out.ravel()[node.data.table[here]] = True
+        return out
+
+    def ascend(
+        self, walk: Walk, i: int, node: Node, k: int, shapes: list[Shape], which: Ints, place: Ints
+    ) -> tuple[Ints, Mask]:
+        """Any copy along each axis, where there is one; walks that so come to no way on are given up."""
+        good, chosen = np.ones(len(which), dtype=bool), list[Ints]()
+        for c, index, size in zip(unraveled(place, shapes[0]), node.data.along, shapes[0], strict=True):
+            copies = rows_of(index.ravel(), np.ones(index.size, dtype=bool), size)
+            copy, some = walk.pick_in_rows(copies, c)
+            chosen.append(copy)
+            good &= some
+        moved = raveled(chosen, node.data.sizes, len(place))
+        return moved, good & walk.leading(i).ravel()[moved]
+
+    def descend(self, walk: Walk, node: Node, shapes: list[Shape], which: Ints, place: Ints) -> None:
+        at = [index.ravel()[c] for c, index in zip(unraveled(place, node.data.sizes), node.data.along, strict=True)]
+        walk.meet(node.inputs[0], which, raveled(at, shapes[0], len(place)))
 
 
 class Concatenate(Operation):

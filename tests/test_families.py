@@ -358,9 +358,15 @@ OPTIONS = [
 ]  # fmt: skip
 
 
+def plain(data):
+    """Data of nodes that compares by ==."""
+    if isinstance(data, tuple):
+        return tuple(map(plain, data))
+    return (data.shape, data.dtype.kind, data.tolist()) if isinstance(data, np.ndarray) else data
+
+
 def described(model):
     """All that a model is, as plain data."""
-    plain = lambda x: (x.shape, x.dtype.kind, x.tolist()) if isinstance(x, np.ndarray) else x  # noqa: E731
     nodes = [(n.op, n.inputs, n.shape, plain(n.data)) for n in model.program.nodes]
     kept = (model.parameters, model.probes, model.expand, model.order, model.variables, model.recipe)
     return model.name, nodes, model.program.output, model.program.gates, *kept

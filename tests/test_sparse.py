@@ -22,7 +22,7 @@ from clexact.laws.result import independent, sparse_independent
 from clexact.lie.closure import nested_bracket, values_at
 from clexact.lie.sparse_witnesses import SparseSpanBuilder, supports, wrapped_diagonal
 from clexact.programs.sparse_jets import Part, SparseJets
-from clexact.symmetry.groups import _size_and_step
+from clexact.symmetry.axis_classes import _size_and_step
 
 P = 4194301
 

@@ -33,9 +33,9 @@ from torch_modules import (
 
 import clexact
 from clexact import models
+from clexact.symmetry.grading import matching
 from clexact.torch import ModuleLaw, Status, Term, View, check, counting, laws, rules, shifts
 from clexact.torch.failures import RuleFailedWarning
-from clexact.torch.grading import matching
 
 EXACT = 1e-12  # relative, in float64
 

@@ -298,12 +298,19 @@ def _core_nullspace(unknowns: list[int], equations: list[dict[int, int]], prime:
     equations, peeled = _peel(equations)
     solved = {x for x, _ in peeled}
     basis = _dense_core(sorted(set(unknowns) - solved), equations, prime)
+    values: dict[int, dict[int, int]] = {}  # {unknown: {number of a vector: its entry there}}
+    for n, vector in enumerate(basis):
+        for x, c in vector.items():
+            values.setdefault(x, {})[n] = c
     for x, equation in reversed(peeled):
+        total: dict[int, int] = {}
+        for y, v in equation.items():
+            for n, c in values.get(y, {}).items():
+                total[n] = total.get(n, 0) + v * c
         scale = pow(-equation[x], -1, prime)
-        for vector in basis:
-            total = sum(v * vector[y] for y, v in equation.items() if y in vector)
-            if total % prime:
-                vector[x] = total * scale % prime
+        for n, c in total.items():
+            if c % prime:
+                values.setdefault(x, {})[n] = basis[n][x] = c * scale % prime
     return basis
 
 

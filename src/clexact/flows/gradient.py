@@ -30,7 +30,8 @@ from clexact.programs.program import Program
 from clexact.programs.reverse import gradients
 from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, piece
 from clexact.support.digest import digest
-from clexact.symmetry.groups import MAX_EQUATIONS, Law, Symmetries, symmetries
+from clexact.symmetry.grading import MAX_EQUATIONS
+from clexact.symmetry.groups import Law, Symmetries, symmetries
 
 LOSSES = ("full", "cross_entropy")
 
@@ -200,8 +201,8 @@ class GradientFlow(Flow):
         if self.symmetries.all_scalings:
             return ""
         return (
-            f"the scalings of {self.model.name} were not inferred, for its size (over {MAX_EQUATIONS} products of "
-            "entries): laws such as |u|^2 - |v|^2 of single units may be missing"
+            f"some scalings of {self.model.name} were not inferred, for its size (over {MAX_EQUATIONS} equations of "
+            "one operation): laws such as |u|^2 - |v|^2 of single units may be missing"
         )
 
     @cached_property

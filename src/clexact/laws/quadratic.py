@@ -14,7 +14,6 @@ the program: each entry, of probes and outputs too, has an unknown degree modulo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
 
 import numpy as np
 
@@ -24,7 +23,10 @@ from clexact.algebra.echelon import rank
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints, Terms
 from clexact.flows.gradient import GradientFlow
-from clexact.symmetry.groups import DegreeInference
+from clexact.programs.program import LEAVES
+from clexact.symmetry.axes import AxisDegrees, graded
+from clexact.symmetry.grading import Graded
+from clexact.symmetry.solutions import equations
 
 PRIME_BITS = 22  # any prime proves that there are no more laws
 MAX_CLASS = 8000  # monomials of a class that is solved
@@ -38,13 +40,10 @@ MOST_ENTRIES = 10**8
 def all_quadratic_laws(flow: GradientFlow, laws: Terms, homogeneous: bool, draws: Draws) -> bool:
     """Whether there are no more laws of degree 2 (or at most 2) than these, which are linearly independent.
 
-    False also where that is not decided: a class is too large, or the program has too many products to infer signs.
+    False also where that is not decided: a class is too large.
     """
     found = int(laws.owner.max(initial=-1)) + 1
-    try:
-        labels = sign_labels(flow, draws)
-    except OverflowError:
-        return False
+    labels = sign_labels(flow, draws)
     if not homogeneous:  # degree 1 is the product with a coordinate that is 1 everywhere
         labels = np.append(labels, np.uint64(0))
     samples = _Samples(flow, homogeneous, draws)
@@ -59,27 +58,29 @@ def all_quadratic_laws(flow: GradientFlow, laws: Terms, homogeneous: bool, draws
 
 
 def sign_labels(flow: GradientFlow, draws: Draws) -> Words:
-    """(D,) random 64-bit masks: bit b says which coordinates the b-th of 64 random choices of signs turns.
-
-    OverflowError if the program has too many products of entries.
-    """
-    offsets, D, count = flow.model.offsets(), flow.dimension, flow.dimension
-    leaves: dict[str, Ints] = {}
-    for node in flow.program.nodes:
-        if node.op == "parameter":
-            leaves[node.data] = np.arange(prod(node.shape)).reshape(node.shape) + offsets[node.data]
-        elif node.op == "probe":
-            leaves[node.data] = np.arange(prod(node.shape)).reshape(node.shape) + count
-            count += prod(node.shape)
-    algebra = DegreeInference(count)
-    flow.program.run(algebra, leaves)
-    equation, unknown, _ = algebra.entries()
+    """(D,) random 64-bit masks: bit b says which coordinates the b-th of 64 random choices of signs turns."""
+    degrees = AxisDegrees()
+    leaves = graded(flow.program, degrees.units, LEAVES)
+    flow.program.run(degrees, leaves)
+    equation, unit, coefficient = equations(degrees.units)
+    odd = coefficient % 2 == 1
+    equation, unit = equation[odd], unit[odd]
     rows = int(equation.max(initial=-1)) + 1
     start = np.searchsorted(equation, np.arange(rows + 1))
     order = np.argsort(np.diff(start), kind="stable")
-    form = SparseForm(algebra.unknowns, 2)
-    form.add(start, unknown, np.ones(len(unknown), dtype=np.uint64), order, MOST_ENTRIES)
-    return _random_solution(form, algebra.unknowns, draws)[:D]
+    form = SparseForm(degrees.units.count, 2)
+    form.add(start, unit, np.ones(len(unit), dtype=np.uint64), order, MOST_ENTRIES)
+    words = _random_solution(form, degrees.units.count, draws)
+    labels = [_signs(words, leaves[name]).ravel() for name in flow.model.parameters]
+    return np.concatenate(labels)
+
+
+def _signs(words: Words, tensor: Graded) -> Words:
+    """Those of the entries of a parameter: the sums of those of its units, modulo 2."""
+    total = np.zeros(tensor.shape, dtype=np.uint64)
+    for factor in tensor.factors:
+        total ^= words[factor.units]
+    return total
 
 
 def _random_solution(form: SparseForm, unknowns: int, draws: Draws) -> Words:

@@ -194,8 +194,8 @@ def law_families(flow: GradientFlow) -> list[Family]:
     found, families, held = flow.symmetries, list[Family](), set[Key]()
     laws: list[Law] = [{(j,): a for j, a in c.items()} for c in found.translations]
     for factor in found.factors:
-        gram = {"gram": {"parts": _parts(flow, factor)}}
-        if not factor.orthogonal and _shown(flow, gram):
+        parts = [] if factor.orthogonal else _parts(flow, factor)
+        if parts and _shown(flow, gram := {"gram": {"parts": parts}}):
             families.append(gram)
             held |= {_key(factor.gram(k, k)) for k in range(factor.size)}
         elif not factor.orthogonal:
@@ -217,8 +217,18 @@ def _key(law: Law) -> Key:
 
 
 def _parts(flow: GradientFlow, factor: FactorClass) -> list[list[Any]]:
-    """[[parameter, axis, sign], ...] of a factor."""
-    return [[*_slice(flow, entries[0].tolist())[0][:2], sign] for entries, sign in factor.parts]
+    """[[parameter, axis, sign], ...] of a factor that acts on whole axes; nothing for another."""
+    parts = list[list[Any]]()
+    for entries, sign in factor.parts:
+        axes = [
+            {(name, axis) for name, axis, index in _slice(flow, np.sort(row).tolist()) if index == k}
+            for k, row in enumerate(entries)
+        ]
+        name, axis = min(set.intersection(*axes), default=("", 0))
+        if not name or flow.model.parameters[name][axis] != factor.size:
+            return []
+        parts.append([name, axis, sign])
+    return parts
 
 
 def _slice(flow: GradientFlow, entries: Sequence[int]) -> list[tuple[str, int, int]]:

@@ -10,13 +10,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.algebra.linalg import SparseRows, primitive, reconstruct
-from clexact.torch.grading import FIXED, Graded, Ints, Units
+from clexact.symmetry.grading import Graded, Ints
+from clexact.symmetry.mixing import Matching
+from clexact.symmetry.solutions import solutions
 from clexact.torch.law import Kind, Term, View
-from clexact.torch.mixing import Matching
 from clexact.torch.rules import Degrees
 
-PRIME = 2**61 - 1
 Shape = tuple[tuple[tuple[int, int], int], ...]  # of a solution: ((frame, degree), how many units)
 
 
@@ -42,56 +41,6 @@ class Found:
     gated: bool = False  # whether its hidden units go through gates
 
 
-def solutions(units: Units) -> list[dict[int, int]]:
-    """A basis of the integer solutions {unit: degree}, the primitive multiples of those of a reduced form mod p."""
-    rows, unknowns, values, first = list[Ints](), list[Ints](), list[Ints](), 0
-    for coefficients, members in units.equations:
-        count, width = members.shape
-        rows.append(np.repeat(np.arange(first, first + count), width))
-        unknowns.append(members.ravel())
-        values.append(np.tile(np.array(coefficients), count))
-        first += count
-    rows.append(np.array([first]))
-    unknowns.append(np.array([FIXED]))
-    values.append(np.array([1]))
-    column = np.concatenate(unknowns)
-    place = np.concatenate(rows) * units.count + units.order()[column]
-    entry, where = np.unique(place, return_inverse=True)
-    value = np.bincount(where.ravel(), weights=np.concatenate(values), minlength=len(entry)).astype(np.int64)
-    entry, value = entry[value != 0], value[value != 0]
-    equation, unknown = entry // units.count, entry % units.count
-    system = SparseRows(equation, unknown, (value % PRIME).astype(np.uint64), units.count, PRIME)
-    exact = [found for vector in system.nullspace() if (found := _primitive(vector))]
-    holds = _satisfy(equation, unknown, value, exact)
-    back = np.argsort(units.order())
-    return [dict(zip(back[list(v)].tolist(), v.values(), strict=True)) for n, v in enumerate(exact) if holds[n]]
-
-
-def _primitive(vector: dict[int, int]) -> dict[int, int]:
-    """The primitive integer multiple of a rational vector given mod p; nothing if it has none that is small."""
-    if all(c in (1, PRIME - 1) for c in vector.values()):
-        return {x: 1 if c == 1 else -1 for x, c in vector.items()}
-    found = {x: reconstruct(c, PRIME) for x, c in vector.items()}
-    return primitive({x: c for x, c in found.items() if c is not None}) if None not in found.values() else {}
-
-
-def _satisfy(equation: Ints, unknown: Ints, value: Ints, vectors: list[dict[int, int]]) -> NDArray[np.bool_]:
-    """Whether each vector satisfies all equations, over the integers."""
-    owner = np.repeat(np.arange(len(vectors)), [len(vector) for vector in vectors])
-    member = np.array([x for vector in vectors for x in vector], dtype=np.int64)
-    degree = np.array([c for vector in vectors for c in vector.values()], dtype=object)
-    order = np.argsort(unknown, kind="stable")
-    first, last = (np.searchsorted(unknown[order], member, side=side) for side in ("left", "right"))
-    times = last - first
-    place = order[np.repeat(first - np.cumsum(times) + times, times) + np.arange(times.sum())]
-    key = np.repeat(owner, times) * (int(equation.max(initial=0)) + 1) + equation[place]
-    sums = dict.fromkeys(key.tolist(), 0)
-    for at, product in zip(key.tolist(), (np.repeat(degree, times) * value[place]).tolist(), strict=True):
-        sums[at] += product
-    broken = {at // (int(equation.max(initial=0)) + 1) for at, total in sums.items() if total}
-    return np.array([n not in broken for n in range(len(vectors))], dtype=bool)
-
-
 def frames(parameters: dict[str, Graded]) -> list[Frame]:
     """All axes of all parameters, by their first unit."""
     found = []
@@ -111,13 +60,15 @@ def frames(parameters: dict[str, Graded]) -> list[Frame]:
 def gathered(degrees: Degrees) -> list[Found]:
     """The laws of all solutions, as few stacks of matrices as the shapes of parameters allow."""
     every, matching = frames(degrees.parameters), Matching(degrees.units)
-    blocks: dict[Shape, dict[tuple[int, ...], list[Solution]]] = {}
+    blocks: dict[Shape, dict[tuple[tuple[int, int, int], ...], list[Solution]]] = {}
     for solution in _on_parameters(solutions(degrees.units), every, degrees.units.gated):
         if not _trivial(degrees, every, solution):
             shape = tuple(
                 (key, len(list(same))) for key, same in groupby(zip(solution.frame, solution.degree, strict=True))
             )
-            blocks.setdefault(shape, {}).setdefault(_block(solution, matching.labels), []).append(solution)
+            mixable = all(abs(c) == 1 for c in solution.degree)  # what those share that may be mixed by a matrix
+            block = matching.key(solution.vector) if mixable else ()
+            blocks.setdefault(shape, {}).setdefault(block, []).append(solution)
     stacks: dict[tuple[Shape, int], list[list[Solution]]] = {}
     for shape, parts in blocks.items():
         for block, members in parts.items():
@@ -162,12 +113,6 @@ def _on_parameters(
     for part, number in zip(parts, owner[starts].tolist(), strict=True):
         frames_, degrees_, places, units_ = (tuple(row) for row in part.tolist())
         yield Solution(frames_, degrees_, places, units_, bool(gates[number]), vectors[number])
-
-
-def _block(solution: Solution, labels: Ints) -> tuple[int, ...]:
-    """What solutions share that may be mixed by a matrix: equally many units in the same parts; else nothing."""
-    names = zip(labels[list(solution.unit)].tolist(), solution.degree, strict=True)
-    return tuple(number for name in names for number in name) if all(abs(c) == 1 for c in solution.degree) else ()
 
 
 def _single(shape: Shape) -> bool:

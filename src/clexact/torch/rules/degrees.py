@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from torch.fx import Node
 
+from clexact.symmetry.grading import Factor, Graded, Ints, Shape, TooManyError, Units, regrouped
 from clexact.torch.failures import Failures
-from clexact.torch.grading import Factor, Graded, Ints, Shape, TooManyError, Units, regrouped
 from clexact.torch.trace import Trace, constant, operation
 
 Value = Any  # Graded, a tuple of them, or a Python constant

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clexact.torch.grading import Graded, Shape, regrouped
+from clexact.symmetry.grading import Graded, Shape, regrouped
 from clexact.torch.rules.degrees import CONVOLUTIONS, TRANSPOSED, Degrees, Value, argument, number, rule
 from clexact.torch.rules.shapes import permute, view
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clexact.torch.grading import Graded, Shape
+from clexact.symmetry.grading import Graded, Shape
 from clexact.torch.rules.degrees import Degrees, Value, argument, rule
 from clexact.torch.rules.shapes import reduced, view
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from clexact.torch.grading import FIXED, Factor, Graded, Shape, aligned, regrouped, repeats
+from clexact.symmetry.grading import FIXED, Factor, Graded, Shape, aligned, regrouped, repeats
 from clexact.torch.rules.degrees import RULES, Degrees, Rule, Value, argument, rule
 
 

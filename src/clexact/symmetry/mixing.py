@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from clexact.torch.grading import Ints, Units
+from clexact.symmetry.grading import Ints, Units
 
 
 class Matching:
@@ -29,6 +29,10 @@ class Matching:
             for unit in np.unique(members).tolist():
                 found.setdefault(unit, []).append(number)
         return found
+
+    def key(self, vector: dict[int, int]) -> tuple[tuple[int, int, int], ...]:
+        """The axis, degree and label of each unit of a solution: equal for those that may be mixed."""
+        return tuple(sorted((int(self.origins[u]), degree, int(self.labels[u])) for u, degree in vector.items()))
 
     def holds(self, vectors: Sequence[dict[int, int]]) -> bool:
         """Whether exchanging two solutions, and rotating all, takes every set of equations to itself."""

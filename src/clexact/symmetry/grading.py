@@ -63,6 +63,7 @@ class Graded:
     factors: tuple[Factor, ...] = ()
     zero: bool = False  # all entries are the number 0, of any degree
     constant: bool = False  # the same for all inputs
+    alive: NDArray[np.bool_] | None = None  # which entries are not the number 0; broadcasts to the shape; None: all
 
     def over(self, shape: Shape) -> Graded:
         """The tensor with axes of size 1 in front, as broadcasting to ``shape`` adds them."""
@@ -96,8 +97,12 @@ class Units:
         return units
 
     def order(self) -> Ints:
-        """The place of each unit among the unknowns: inner ones first, so that solutions belong to hidden units."""
-        return np.argsort(np.argsort(~np.concatenate(self._inner), kind="stable"))
+        """The place of each unit among the unknowns: inner ones first, so that solutions belong to hidden units.
+
+        Before them those that stand alone, a number for a whole array: else they would enter solutions of others.
+        """
+        alone = np.concatenate([np.full(len(part), len(part) == 1) for part in self._inner])
+        return np.argsort(np.lexsort((~np.concatenate(self._inner), ~alone)))
 
     def sum_of(self, factors: Sequence[Factor]) -> tuple[Factor, ...]:
         """One factor in place of several, if one of them varies wherever any does; else the factors."""
@@ -105,8 +110,12 @@ class Units:
         if len(factors) < 2 or widest is None or any(set(f.axes) - set(widest.axes) for f in factors):
             return tuple(factors)
         total = Factor(1, self.fresh(np.broadcast_shapes(*(f.units.shape for f in factors)), inner=True))
-        self.equate((*factors, total.times(-1)))
-        self.isolate(factors)
+        try:
+            self.equate((*factors, total.times(-1)))
+        except TooManyError:
+            return tuple(factors)
+        if sum(bool(f.axes) for f in factors) > 1:  # a number for all leaves units alike
+            self.isolate(factors)
         return (total,)
 
     def equate(self, factors: Iterable[Factor]) -> None:
@@ -202,7 +211,8 @@ def _separated(factors: tuple[Factor, ...]) -> list[tuple[Factor, ...]]:
     zero = [[f.seen(f.units[tuple(slice(0, 1) for _ in f.units.shape)]) for f in members] for _, members in groups]
     return [
         tuple(f for m, others in enumerate(zero) for f in (members if m == n else others))
-        for n, (_, members) in enumerate(groups)
+        for n, (axes, members) in enumerate(groups)
+        if axes or not any(along for along, _ in groups)
     ]
 
 

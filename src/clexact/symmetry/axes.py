@@ -1,0 +1,388 @@
+"""The degrees of every array of a program under rescalings of its parameters, axis by axis (see ``grading``).
+
+An algebra for programs: each operation says what the degrees of its result are, and which equations it demands. A
+matrix product demands that the degrees of each operand are those of a row plus those of a column, so the parameters of
+matrix products have units for their rows and columns only; other parameters have a unit for each entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact.programs.algebras import Algebra, Numbers, Support
+from clexact.programs.operations import OPERATIONS
+from clexact.programs.places import Mask, Selection, Shape, places
+from clexact.programs.program import LEAVES, Program
+from clexact.symmetry.grading import (
+    FIXED,
+    MAX_EQUATIONS,
+    Factor,
+    Graded,
+    Ints,
+    TooManyError,
+    Units,
+    aligned,
+    regrouped,
+    repeats,
+)
+
+MOVES = ("transpose", "reshape", "select", "take")  # operations that only move entries
+
+
+class AxisDegrees(Algebra[Graded]):
+    """The algebra of degrees; ``units`` collects the equations.
+
+    ``complete`` is False once equations were too many, and more was demanded than is needed.
+    """
+
+    def __init__(self) -> None:
+        self.units, self.complete = Units(), True
+
+    def _demand(self, factors: Sequence[Factor]) -> None:
+        """Demand that degrees add up to 0 at every entry; that each is 0, where that would be too many equations."""
+        try:
+            self.units.equate(factors)
+        except TooManyError:
+            self.complete = False
+            for factor in factors:
+                self.units.equate((factor,))
+
+    def fix(self, a: Graded) -> None:
+        """Demand degree 0 of every entry that does not vanish."""
+        if not a.zero:
+            self._demand_where(a.factors, a.alive)
+        self.units.isolate(a.factors)
+
+    def constant(self, value: NDArray[Any]) -> Graded:
+        alive = np.asarray(value != 0, dtype=bool)
+        return Graded(value.shape, zero=not alive.any(), alive=None if alive.all() else alive)
+
+    def add(self, a: Graded, b: Graded) -> Graded:
+        """What is added has one degree, wherever both do not vanish."""
+        shape = np.broadcast_shapes(a.shape, b.shape)
+        if a.zero or b.zero:
+            kept = b if a.zero else a
+            return Graded(shape, kept.factors, kept.zero, alive=kept.alive)
+        if b.alive is None and (a.alive is not None or _width(b) > _width(a)):
+            a, b = b, a
+        if a.alive is not None:
+            return self._sum_of_parts(shape, a, b)
+        if b.alive is None and (pairs := _paired(a.factors, b.factors)):
+            self._equate_pairs(pairs)
+        else:
+            self._demand_where((*a.factors, *(f.times(-1) for f in b.factors)), b.alive)
+            if len(b.factors) > 1 or not b.factors or not a.factors:
+                self.units.isolate((*a.factors, *b.factors))
+        return Graded(shape, a.factors)
+
+    def _equate_pairs(self, pairs: Sequence[tuple[Factor, Factor]]) -> None:
+        """f(i) + g(j) + ... = F(i) + G(j) + ...: each pair is equal up to a number, and these add up to 0."""
+        shifts = [Factor(1, self.units.fresh((1,) * f.units.ndim, inner=True)) for f, _ in pairs]
+        for (f, g), shift in zip(pairs, shifts, strict=True):
+            self._demand((f, g.times(-1), shift.times(-1)))
+        self._demand(shifts)
+
+    def _sum_of_parts(self, shape: Shape, a: Graded, b: Graded) -> Graded:
+        """The sum of two arrays each of which vanishes somewhere: an own unit for each entry."""
+        total = Factor(-1, self.units.fresh(shape, inner=True))
+        for part in (a, b):
+            self._demand_where((*part.factors, total), np.broadcast_to(np.asarray(part.alive), shape))
+        self.units.isolate((*a.factors, *b.factors, total))
+        return Graded(shape, (total.times(-1),), alive=np.asarray(a.alive | b.alive))  # type: ignore[operator]
+
+    def _demand_where(self, factors: Sequence[Factor], alive: Mask | None) -> None:
+        """Demand that degrees add up to 0 where entries do not vanish."""
+        if alive is None or not factors:
+            self._demand(factors)
+            return
+        shape = np.broadcast_shapes(alive.shape, *(f.units.shape for f in factors))
+        if prod(shape) > MAX_EQUATIONS:  # more demands than are needed
+            self._demand(factors)
+            return
+        chosen = np.broadcast_to(alive, shape)
+        self._demand([f.seen(np.broadcast_to(f.units, shape)[chosen]) for f in factors])
+
+    def multiply(self, a: Graded, b: Graded) -> Graded:
+        """Degrees add up; entries that are multiplied by different ones cannot be mixed."""
+        shape = np.broadcast_shapes(a.shape, b.shape)
+        for one, other in ((a, b), (b, a)):
+            self.units.isolate(one.factors, [axis for axis, size in enumerate(other.shape) if size > 1])
+        alive = _both(a.alive, b.alive)
+        return Graded(shape, self.units.sum_of((*a.factors, *b.factors)), a.zero or b.zero, alive=alive)
+
+    def matmul(self, a: Graded, b: Graded) -> Graded:
+        """Along the contracted axis, degrees of both add up to one number."""
+        shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+        if a.zero or b.zero:
+            return Graded(shape, zero=True)
+        if prod(shape) * a.shape[-1] <= MAX_EQUATIONS and (a.alive is not None or b.alive is not None):
+            return self._masked_product(shape, a, b)
+        a, b = self._separated(a, -2, -1), self._separated(b, -1, -2)
+        factors = [f.seen(f.units[..., :, None, :]) for f in a.factors]  # in the axes (*stack, row, column, contracted)
+        factors += [f.seen(np.swapaxes(f.units, -1, -2)[..., None, :, :]) for f in b.factors]
+        kept = [f for f in factors if not f.varies(len(shape))]
+        varying = [f for f in factors if f.varies(len(shape))]
+        stack = range(len(shape) - 2)
+        if varying:
+            wide = np.broadcast_shapes(*(f.units.shape for f in varying))
+            total = Factor(1, self.units.fresh((*wide[:-3], 1, 1, 1), inner=True))
+            self._demand((*varying, total.times(-1)))
+            kept.append(total)
+        if len(varying) > 2:
+            self.units.isolate(varying)
+        for factor in varying:
+            self.units.isolate([factor], range(len(shape)))
+        self.units.isolate(kept, stack)
+        return Graded(shape, self.units.sum_of([f.seen(f.units[..., 0]) for f in kept]))
+
+    def _separated(self, a: Graded, free: int, summed: int) -> Graded:
+        """With degrees of rows and of columns in place of such of entries: a matrix product demands that."""
+        out = list[Factor]()
+        for factor in a.factors:
+            if factor.varies(free % len(a.shape)) and factor.varies(summed % len(a.shape)):
+                sizes = list(factor.units.shape), list(factor.units.shape)
+                sizes[0][summed] = sizes[1][free] = 1
+                parts = [Factor(1, self.units.fresh(tuple(size), inner=True)) for size in sizes]
+                self._demand((factor, *(part.times(-factor.coefficient) for part in parts)))
+                out += [part.times(factor.coefficient) for part in parts]
+            else:
+                out.append(factor)
+        return Graded(a.shape, tuple(out), a.zero, alive=a.alive)
+
+    def _masked_product(self, shape: Shape, a: Graded, b: Graded) -> Graded:
+        """A product of arrays that vanish somewhere, entry by entry."""
+        alive = [np.ones(x.shape, dtype=bool) if x.alive is None else np.broadcast_to(x.alive, x.shape) for x in (a, b)]
+        both = alive[0][..., :, None, :] & np.swapaxes(alive[1], -1, -2)[..., None, :, :]
+        total = Factor(-1, self.units.fresh((*shape, 1), inner=True))
+        factors = [f.seen(f.units[..., :, None, :]) for f in a.factors]
+        factors += [f.seen(np.swapaxes(f.units, -1, -2)[..., None, :, :]) for f in b.factors]
+        self._demand_where((*factors, total), both)
+        self.units.isolate((*factors, total))
+        out = np.asarray(both.any(axis=-1))
+        return Graded(shape, (Factor(1, total.units[..., 0]),), not out.any(), alive=None if out.all() else out)
+
+    def transpose(self, a: Graded, axes: tuple[int, ...]) -> Graded:
+        return self._moved(a, tuple(a.shape[axis] for axis in axes), lambda x: x.transpose(axes))
+
+    def reshape(self, a: Graded, shape: Shape) -> Graded:
+        return self._moved(a, shape, lambda x: regrouped(x, a.shape, shape))
+
+    def select(self, a: Graded, chosen: Selection) -> Graded:
+        for axis in range(len(a.shape)):
+            if not chosen.whole(axis):
+                self._leave(a, axis, chosen.along[axis])
+        return self._moved(a, chosen.shape, lambda x: _selected(x, chosen))
+
+    def take(self, a: Graded, index: Ints) -> Graded:
+        self.units.isolate(a.factors)
+        return self._moved(a, index.shape, lambda x: compressed(np.broadcast_to(x, a.shape).ravel()[index]))
+
+    def _leave(self, a: Graded, axis: int, index: Ints) -> None:
+        """Units of an axis in and out of a selection, or selected often, are not mixed."""
+        inside = np.isin(np.arange(a.shape[axis]), index)
+        for factor in a.factors:
+            if factor.varies(axis):
+                self.units.part(factor, inside.reshape([-1 if n == axis else 1 for n in range(len(a.shape))]))
+                if index.ndim > 1 or len(np.unique(index)) < index.size or repeats(factor.units):
+                    self.units.isolate([factor])
+
+    def _moved(self, a: Graded, shape: Shape, move: Any) -> Graded:
+        """The entries at other places."""
+        factors = tuple(f.seen(move(f.units)) for f in a.factors)
+        self.units.isolate(f for f in factors if repeats(f.units) and not aligned(f.units))
+        return Graded(shape, factors, a.zero, alive=None if a.alive is None else move(a.alive))
+
+    def concatenate(self, parts: list[Graded], axis: int) -> Graded:
+        """Arrays side by side; those that vanish have any degree."""
+        shape = (*parts[0].shape[:axis], sum(part.shape[axis] for part in parts), *parts[0].shape[axis + 1 :])
+        alive = _joined_masks(parts, axis)
+        present = [part for part in parts if not part.zero]
+        if not present:
+            return Graded(shape, zero=True)
+        if all(_same_along(part, present[0], axis) for part in present):
+            return Graded(shape, present[0].factors, alive=alive)
+        single = [self._single(part) for part in parts]
+        common = [max(f.units.shape[n] for f in single) for n in range(len(shape))]
+        sized = [
+            np.broadcast_to(f.units, [part.shape[n] if n == axis else size for n, size in enumerate(common)])
+            for f, part in zip(single, parts, strict=True)
+        ]
+        factor = Factor(1, np.concatenate(sized, axis=axis))
+        self.units.isolate([factor])
+        return Graded(shape, (factor,), alive=alive)
+
+    def _single(self, a: Graded) -> Factor:
+        """The degrees of an array as those of one factor with coefficient 1."""
+        if not a.factors:
+            return Factor(1, np.full((1,) * len(a.shape), FIXED, dtype=np.int64))
+        if len(a.factors) == 1 and a.factors[0].coefficient == 1:
+            return a.factors[0]
+        total = Factor(1, self.units.fresh(np.broadcast_shapes(*(f.units.shape for f in a.factors)), inner=True))
+        self._demand((*a.factors, total.times(-1)))
+        self.units.isolate((*a.factors, total))
+        return total
+
+    def sum(self, a: Graded, axis: int) -> Graded:
+        """What is added has one degree."""
+        if a.alive is not None:
+            ones = np.ones((a.shape[axis], 1), dtype=np.int64)
+            last = [*(n for n in range(len(a.shape)) if n != axis), axis]
+            turned = self.transpose(a, tuple(last))
+            turned = turned if len(a.shape) > 1 else self.reshape(turned, (1, a.shape[0]))
+            column = self.constant(ones.reshape((1,) * (len(turned.shape) - 2) + ones.shape))
+            return self.reshape(self.matmul(turned, column), tuple(a.shape[n] for n in last[:-1]))
+        first = (slice(None),) * axis + (slice(0, 1),)
+        varying = [factor for factor in a.factors if factor.varies(axis)]
+        self._demand((*varying, *(factor.seen(factor.units[first]).times(-1) for factor in varying)))
+        for factor in varying:
+            self.units.isolate([factor], [axis])
+        shape = a.shape[:axis] + a.shape[axis + 1 :]
+        return Graded(shape, tuple(f.seen(np.squeeze(f.units[first], axis)) for f in a.factors), a.zero)
+
+    def function(self, a: Graded, name: str) -> Graded:
+        """Functions are opaque: what enters has degree 0. A reciprocal turns degrees round."""
+        if name == "reciprocal":
+            self.units.isolate(a.factors)
+            return Graded(a.shape, tuple(f.times(-1) for f in a.factors))
+        self.fix(a)
+        return Graded(a.shape)
+
+    def softmax(self, a: Graded, axis: int) -> Graded:
+        self.fix(a)
+        return Graded(a.shape)
+
+
+def _paired(first: Sequence[Factor], second: Sequence[Factor]) -> list[tuple[Factor, Factor]]:
+    """Several factors that vary along axes of their own, each with one that varies along the same; else nothing."""
+    pairs = [(f, g) for f in first for g in second if f.axes == g.axes]
+    axes = [axis for f in first for axis in f.axes]
+    alone = len(set(axes)) == len(axes) and all(f.axes for f in first)
+    return pairs if alone and 1 < len(pairs) == len(first) == len(second) else []
+
+
+def _width(a: Graded) -> int:
+    return max((f.units.size for f in a.factors), default=0)
+
+
+def _both(a: Mask | None, b: Mask | None) -> Mask | None:
+    return a if b is None else b if a is None else np.asarray(a & b)
+
+
+def _joined_masks(parts: Sequence[Graded], axis: int) -> Mask | None:
+    """Where a concatenation does not vanish; None if nowhere."""
+    if all(part.alive is None and not part.zero for part in parts):
+        return None
+    masks = [np.asarray(not part.zero if part.alive is None else part.alive) for part in parts]
+    common = [max(mask.shape[n] if mask.ndim else 1 for mask in masks) for n in range(len(parts[0].shape))]
+    sized = [
+        np.broadcast_to(mask, [part.shape[n] if n == axis else size for n, size in enumerate(common)])
+        for mask, part in zip(masks, parts, strict=True)
+    ]
+    return np.concatenate(sized, axis=axis)
+
+
+def _same_along(a: Graded, b: Graded, axis: int) -> bool:
+    """Whether two arrays have the same degrees, alike along an axis."""
+    return len(a.factors) == len(b.factors) and all(
+        f.coefficient == g.coefficient
+        and not f.varies(axis)
+        and not g.varies(axis)
+        and np.array_equal(f.units, g.units)
+        for f, g in zip(a.factors, b.factors, strict=True)
+    )
+
+
+def _selected(x: NDArray[Any], chosen: Selection) -> NDArray[Any]:
+    """Entries of an array that broadcasts to the source, which broadcast to the result."""
+    for axis, index in reversed(list(enumerate(chosen.along))):
+        if x.shape[axis] == 1:
+            x = x.reshape(x.shape[:axis] + (1,) * index.ndim + x.shape[axis + 1 :])
+        elif not chosen.whole(axis):
+            x = x.take(index, axis=axis)
+    return x
+
+
+def compressed(x: NDArray[Any]) -> NDArray[Any]:
+    """The smallest array that broadcasts to x."""
+    for axis in range(x.ndim):
+        first = x.take([0], axis=axis)
+        x = first if x.shape[axis] > 1 and np.array_equal(np.broadcast_to(first, x.shape), x) else x
+    return x
+
+
+def graded(program: Program, units: Units, kinds: Collection[str] = ("parameter",)) -> dict[str, Graded]:
+    """Every parameter with its units: for rows and columns where a matrix product takes all of it, else for entries.
+
+    With ``kinds``, the same of probes, which otherwise are of degree 0.
+    """
+    numbers = {node.data: n for n, node in enumerate(program.nodes) if node.op in kinds}
+    matrices = _whole_matrices(program, kinds)
+    found = {node.data: Graded(node.shape) for node in program.nodes if node.op in LEAVES}
+    for name, n in numbers.items():
+        shape = program.nodes[n].shape
+        if n in matrices:
+            table, contracted = matrices[n]
+            factors = [Factor(1, part) for part in _rows_and_columns(shape, table, contracted, units)]
+        else:
+            factors = [Factor(1, units.fresh(shape))]
+        found[name] = Graded(shape, tuple(factors))
+    return found
+
+
+def _whole_matrices(program: Program, kinds: Collection[str]) -> dict[int, tuple[Ints, int]]:
+    """{parameter: (its flat places as a matrix product takes them, the contracted axis)}, of those taken whole."""
+    vanishing = _vanishing_somewhere(program)
+    moved: dict[int, tuple[int, Ints]] = {}  # {node: (parameter, places)} of what only moves all entries of one
+    found: dict[int, tuple[Ints, int]] = {}
+    for n, node in enumerate(program.nodes):
+        if node.op in kinds:
+            moved[n] = n, places(node.shape)
+        elif node.op in MOVES and node.inputs[0] in moved:
+            source, table = moved[node.inputs[0]]
+            table = OPERATIONS[node.op].value(Numbers(), node, [table])
+            if table.size == prod(program.nodes[source].shape) and (
+                node.op in ("transpose", "reshape") or len(np.unique(table)) == table.size
+            ):
+                moved[n] = source, table
+        elif node.op == "matmul":
+            for k, j in enumerate(node.inputs):
+                if j in moved and node.inputs[1 - k] not in vanishing:
+                    found.setdefault(moved[j][0], (moved[j][1], -1 if k == 0 else -2))
+    return found
+
+
+def _vanishing_somewhere(program: Program) -> set[int]:
+    """Nodes some entries of which vanish for all parameters and probes, where that is quickly seen."""
+    zeros = any(node.op == "constant" and not np.all(node.data != 0) for node in program.nodes)
+    if not zeros or sum(prod(node.shape) for node in program.nodes) > MAX_EQUATIONS:
+        return set()
+    ones = {node.data: np.ones(node.shape, dtype=np.float32) for node in program.nodes if node.op in LEAVES}
+    return {n for n, value in enumerate(program.run(_Support(), ones)) if not np.all(value > 0)}
+
+
+class _Support(Support):
+    """Functions of anything need not vanish."""
+
+    def function(self, a: NDArray[Any], name: str) -> NDArray[Any]:
+        return np.ones_like(a)
+
+    def softmax(self, a: NDArray[Any], axis: int) -> NDArray[Any]:
+        return np.ones_like(a)
+
+
+def _rows_and_columns(shape: Shape, table: Ints, contracted: int, units: Units) -> list[Ints]:
+    """Units for the rows and columns of the matrices ``table``, as arrays that broadcast to the parameter's shape."""
+    free, out = -3 - contracted, list[Ints]()
+    for kept, dropped in ((free, contracted), (contracted, free)):
+        if table.shape[kept] > 1 or (kept == free and table.shape[contracted] == 1):  # one row: its columns say all
+            size = list(table.shape)
+            size[dropped] = 1
+            whole = np.empty(table.size, dtype=np.int64)
+            whole[table.ravel()] = np.broadcast_to(units.fresh(tuple(size)), table.shape).ravel()
+            out.append(compressed(whole.reshape(shape)))
+    return out

@@ -1,0 +1,66 @@
+"""The rescalings that solve all equations between degrees of units, modulo a prime and then exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact.algebra.linalg import SparseRows, primitive, reconstruct
+from clexact.symmetry.grading import FIXED, Ints, Units
+
+PRIME = 2**61 - 1
+
+
+def equations(units: Units) -> tuple[Ints, Ints, Ints]:
+    """All equations as triples (equation, unit, coefficient), a unit once in each, and that ``FIXED`` is 0."""
+    rows, unknowns, values, first = list[Ints](), list[Ints](), list[Ints](), 0
+    for coefficients, members in units.equations:
+        count, width = members.shape
+        rows.append(np.repeat(np.arange(first, first + count), width))
+        unknowns.append(members.ravel())
+        values.append(np.tile(np.array(coefficients), count))
+        first += count
+    rows.append(np.array([first]))
+    unknowns.append(np.array([FIXED]))
+    values.append(np.array([1]))
+    place = np.concatenate(rows) * units.count + np.concatenate(unknowns)
+    entry, where = np.unique(place, return_inverse=True)
+    value = np.bincount(where.ravel(), weights=np.concatenate(values), minlength=len(entry)).astype(np.int64)
+    entry, value = entry[value != 0], value[value != 0]
+    return entry // units.count, entry % units.count, value
+
+
+def solutions(units: Units) -> list[dict[int, int]]:
+    """A basis of the integer solutions {unit: degree}, the primitive multiples of those of a reduced form mod p."""
+    equation, unit, value = equations(units)
+    unknown = units.order()[unit]
+    system = SparseRows(equation, unknown, (value % PRIME).astype(np.uint64), units.count, PRIME)
+    exact = [found for vector in system.nullspace() if (found := _primitive(vector))]
+    holds = _satisfy(equation, unknown, value, exact)
+    back = np.argsort(units.order())
+    return [dict(zip(back[list(v)].tolist(), v.values(), strict=True)) for n, v in enumerate(exact) if holds[n]]
+
+
+def _primitive(vector: dict[int, int]) -> dict[int, int]:
+    """The primitive integer multiple of a rational vector given mod p; nothing if it has none that is small."""
+    if all(c in (1, PRIME - 1) for c in vector.values()):
+        return {x: 1 if c == 1 else -1 for x, c in vector.items()}
+    found = {x: reconstruct(c, PRIME) for x, c in vector.items()}
+    return primitive({x: c for x, c in found.items() if c is not None}) if None not in found.values() else {}
+
+
+def _satisfy(equation: Ints, unknown: Ints, value: Ints, vectors: list[dict[int, int]]) -> NDArray[np.bool_]:
+    """Whether each vector satisfies all equations, over the integers."""
+    owner = np.repeat(np.arange(len(vectors)), [len(vector) for vector in vectors])
+    member = np.array([x for vector in vectors for x in vector], dtype=np.int64)
+    degree = np.array([c for vector in vectors for c in vector.values()], dtype=object)
+    order = np.argsort(unknown, kind="stable")
+    first, last = (np.searchsorted(unknown[order], member, side=side) for side in ("left", "right"))
+    times = last - first
+    place = order[np.repeat(first - np.cumsum(times) + times, times) + np.arange(times.sum())]
+    key = np.repeat(owner, times) * (int(equation.max(initial=0)) + 1) + equation[place]
+    sums = dict.fromkeys(key.tolist(), 0)
+    for at, product in zip(key.tolist(), (np.repeat(degree, times) * value[place]).tolist(), strict=True):
+        sums[at] += product
+    broken = {at // (int(equation.max(initial=0)) + 1) for at, total in sums.items() if total}
+    return np.array([n not in broken for n in range(len(vectors))], dtype=bool)

@@ -335,7 +335,7 @@ def softmax(z: Array, axis: int = -1) -> Array:
     Parameters
     ----------
     z : Array
-        An array of at least one axis.
+        An array of at least one axis; it must be 0 where the expanded probes vanish.
     axis : int
         The axis along which the values sum to 1.
 

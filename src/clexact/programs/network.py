@@ -25,7 +25,15 @@ Line = Callable[[Number], Input]  # an affine function of t
 
 
 class TieError(ValueError):
-    """The network has no gradient in the parameters at an input: two of its pieces meet there."""
+    """The network has no gradient in the parameters at an input: two of its pieces meet there.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.models.relu([1, 1, 1])
+    >>> clexact.data_fields(net, [[0]], [1, 1])  # the unit receives exactly 0
+    DataFields(1 rows on Q^2, 1 inputs)
+    """
 
 
 class Network:

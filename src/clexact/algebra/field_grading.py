@@ -89,9 +89,10 @@ def _places(terms: Terms) -> list[Ints]:
 
 
 def grading(fields: VectorFields, seed: int = 0) -> Grading:
-    r"""A grading of $\mathbb{Q}[x]$ that makes every field homogeneous, so that laws split into those of one class each.
+    r"""A grading of $\mathbb{Q}[x]$ that makes every field homogeneous.
 
-    The free part of the finest such grading, and its 2-torsion; odd torsion is not separated.
+    Laws then split into those of one class each. The free part of the finest such grading, and its 2-torsion; odd
+    torsion is not separated.
 
     Parameters
     ----------

@@ -30,9 +30,11 @@ class TieError(ValueError):
     Examples
     --------
     >>> import clexact
-    >>> net = clexact.models.relu([1, 1, 1])
-    >>> clexact.data_fields(net, [[0]], [1, 1])  # the unit receives exactly 0
-    DataFields(1 rows on Q^2, 1 inputs)
+    >>> net = clexact.models.relu([1, 1, 2])
+    >>> clexact.data_fields(net, [[1, 1]], [1, 1, -1])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    clexact.programs.network.TieError: ...
     """
 
 

@@ -126,8 +126,8 @@ class Case:
         Parameters
         ----------
         data : mapping
-            One of ``family``, ``system`` and ``python``, and what goes with it. Of a file without its ``text``, the text
-            is read.
+            One of ``family``, ``system`` and ``python``, and what goes with it. Of a file without its ``text``, the
+            text is read.
         folder : str or Path
             Where files are.
 

@@ -59,8 +59,10 @@ class Grading:
 
         Returns
         -------
-        free, sign : numpy.ndarray
-            The two words of each term, of shape (N,) both.
+        free : numpy.ndarray
+            The word of the free part, of shape (N,).
+        sign : numpy.ndarray
+            That of the sign flips, likewise.
 
         Examples
         --------

@@ -152,6 +152,14 @@ class Flow(ABC):
         -------
         Jet
             The values, of shape (N, D).
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> point, seeds = np.array([[2, 3]], dtype=np.uint64), np.array([[5]], dtype=np.uint64)
+        >>> flow.values({0: point}, seeds, 101)[0].tolist()  # 5 times the gradient (3, 2)
+        [[15, 10]]
         """
 
     def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
@@ -164,12 +172,20 @@ class Flow(ABC):
         seeds : numpy.ndarray
             Integers that name the members, of shape (N, seed_size).
         ring : OpaqueJets
-            The jets, with the values chosen for the functions.
+            The jets, with the values drawn for the functions.
 
         Returns
         -------
         Jet
             The values, of shape (N, D).
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> point, seeds = np.array([[2, 3]], dtype=np.uint64), np.array([[5]], dtype=np.uint64)
+        >>> flow.opaque_values({0: point}, seeds, OpaqueJets(101, Draws(0)))[0].tolist()
+        [[15, 10]]
         """
         return self.values(theta, seeds, ring.prime)
 

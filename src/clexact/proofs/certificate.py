@@ -444,7 +444,26 @@ def _check_readable(fields: Mapping[str, Any], laws: Sequence[str]) -> None:
 def certificate_of(count: LawCount) -> Certificate:
     """The certificate of a count: by its program where its witnesses are sparse or its fields too many to be listed.
 
-    ValueError if neither does: a lower bound by closure needs the fields, and short recipes of the brackets.
+    Parameters
+    ----------
+    count : LawCount
+        What is to be proved.
+
+    Returns
+    -------
+    Certificate
+        As ``count.certificate`` keeps it.
+
+    Raises
+    ------
+    ValueError
+        If neither does: a lower bound by closure needs the fields, and short recipes of the brackets.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> certificate_of(clexact.certify(clexact.gradient_flow(clexact.models.product(2))))
+    Certificate(gradient flow of product 2, exactly 1 law)
     """
     check_listable(count.flow)
     if count.flow.truncated:

@@ -167,7 +167,20 @@ class LawMonitor:
         return monitor
 
     def close(self) -> None:
-        """Write what is left to TensorBoard and remove all hooks."""
+        """Write what is left to TensorBoard and remove all hooks.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Linear(2, 2)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> options = {"example_input": torch.ones(4, 2), "loss": "cross_entropy"}
+        >>> monitor = LawMonitor.attach(net, optimizer, **options)
+        >>> monitor.close()
+        >>> optimizer.step()
+        >>> monitor.count
+        0
+        """
         self.write()
         while self._handles:
             self._handles.pop().remove()
@@ -189,6 +202,18 @@ class LawMonitor:
         ------
         ValueError
             If the monitor is attached to its optimizer, which calls it.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1), torch.ones(4, 2)
+        >>> monitor = LawMonitor(net, optimizer, example_input=x)
+        >>> net(x).sum().backward()
+        >>> optimizer.step()
+        >>> monitor.step()
+        >>> monitor.count
+        1
         """
         if self._attached:
             raise ValueError("this monitor is attached to its optimizer, which calls it: leave out step().")
@@ -522,7 +547,26 @@ class LawMonitor:
         return f"<div>{said}<table><tr>{head}</tr>{rows}</table>{more}</div>"
 
     def write(self) -> None:
-        """Drift, predicted drift and their difference of each law to TensorBoard, for the steps not yet written."""
+        """Drift, predicted drift and their difference of each law to TensorBoard, for the steps not yet written.
+
+        Examples
+        --------
+        >>> import torch
+        >>> class Printer:
+        ...     def add_scalar(self, tag, value, step):
+        ...         print(tag, value, step)
+        ...
+        ...     def flush(self):
+        ...         pass
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.0), torch.ones(4, 2)
+        >>> monitor = LawMonitor.attach(net, optimizer, example_input=x, writer=Printer())
+        >>> net(x).sum().backward()
+        >>> optimizer.step()
+        >>> monitor.write()
+        laws/0 -> 2/drift 0.0 1
+        laws/0 -> 2/predicted 0.0 1
+        """
         if self._writer is None or not self._ledger.records:
             return
         history = self.history()

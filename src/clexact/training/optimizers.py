@@ -113,10 +113,10 @@ class Optimizer(ABC):
         size : int
             Number of samples.
 
-        Yields
-        ------
-        numpy.ndarray or None
-            None for all.
+        Returns
+        -------
+        iterator of (numpy.ndarray or None)
+            Without end; None for all samples.
 
         Raises
         ------

@@ -614,7 +614,7 @@ class Store:
         Raises
         ------
         ImportError
-            Without pandas and pyarrow.
+            Without pyarrow.
         OSError
             If the file cannot be written.
 

@@ -42,7 +42,7 @@ def check(
     laws : iterable of ModuleLaw
         Those to be checked.
     loss : {"mse", "cross_entropy"}, optional
-        "cross_entropy", or any loss.
+        "cross_entropy"; "mse" or None: any loss.
     class_axis : int, optional
         The axis of the classes; default: that of an output of two axes.
     dtype : torch.dtype

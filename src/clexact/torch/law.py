@@ -353,7 +353,7 @@ class ModuleLaw:
     Attributes
     ----------
     name : str
-        Of the law, after the layers it ties.
+        By which the law is listed.
     block : str
         Of the block it belongs to.
     kind : {"gram", "diagonal", "scale", "translation"}

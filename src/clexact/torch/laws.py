@@ -62,7 +62,7 @@ class Uncovered:
     Attributes
     ----------
     name : str
-        Of the parameter or layer.
+        Of the parameter, layer or operation.
     reason : str
         In one sentence.
 

@@ -46,7 +46,7 @@ class Trajectory:
         For discrete steps, (L, T): the change $h(\theta_k) - h(\theta_0)$ that plain gradient steps make of each law,
         $\sum \eta^2 g^\top A g$ (see ``clexact.training.train``); NaN (None in exact runs) if h has a degree over 2.
     evaluations : int
-        Of the gradient.
+        How often the gradient was evaluated.
 
     Examples
     --------

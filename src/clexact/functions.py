@@ -17,11 +17,39 @@ from clexact.programs.program import LEAVES, Gate
 
 
 def relu(z: Array, slope: Number = 0) -> Array:
-    r"""$\max(z, 0)$, entry by entry; with ``slope`` s, the leaky $\max(z, 0) + s\min(z, 0)$, s rational, not 1.
+    r"""$\max(z, 0)$, entry by entry; with ``slope`` s, the leaky $\max(z, 0) + s\min(z, 0)$.
 
     Locally $z \mapsto g z$ with gates g that are probes, one for each z however often it is rectified. Where the
     network is affine in each gate, free gates span the same fields as gates in {s, 1} (arXiv 2307.00144, section 2);
     that inputs open all of them is an assumption, which every result states ("with free gates").
+
+    Parameters
+    ----------
+    z : Array
+        What is rectified, of any shape.
+    slope : int or Fraction
+        The factor s of negative entries, rational, not 1.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model, or the slope not exact.
+    ValueError
+        If the slope is 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": (2,)}, {"x": (2,)}, lambda u, v, x: u * relu(v @ x))
+    >>> net.probes  # the gate is one of them
+    {'x': (2,), 'gate1': ()}
+    >>> clexact.certify(clexact.gradient_flow(net)).laws
+    ConservationLaws([u^2 - v[0]^2 - v[1]^2])
     """
     slope = exact(slope, "the slope of relu")
     if slope == 1:
@@ -34,6 +62,32 @@ def maximum(z: Array, axis: int = -1) -> Array:
 
     A selection has $\sum_i c_i = 1$: written so that its last entry does not count, the others are free. Several maxima
     select jointly, and the products of their selections span the functions affine in each, not all with free $c_p$.
+
+    Parameters
+    ----------
+    z : Array
+        An array of at least one axis.
+    axis : int
+        The axis of the p entries that compete.
+
+    Returns
+    -------
+    Array
+        Of the shape of z without that axis.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model, or has no axis.
+    IndexError
+        If it has no such axis.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "V": (2, 3)}, {"x": (3,)}, lambda u, V, x: u * maximum(V @ x))
+    >>> clexact.certify(clexact.gradient_flow(net)).laws
+    ConservationLaws([u^2 - V[0,0]^2 - V[0,1]^2 - V[0,2]^2 - V[1,0]^2 - V[1,1]^2 - V[1,2]^2])
     """
     if not isinstance(z, Array) or not z.ndim:
         raise TypeError(f"maximum takes an array of a model with at least one axis, not {z!r}.")
@@ -105,22 +159,114 @@ def _check_array(z: object) -> None:
 
 
 def exp(z: Array) -> Array:
-    """The exponential function, entry by entry."""
+    """The exponential function, entry by entry.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape; it must be 0 where the expanded probes vanish.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * exp(v * x), order=2)
+    >>> clexact.certify(clexact.gradient_flow(net))  # the coefficients u, u v and u v^2 / 2 leave none
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
+    """
     return _function(z, "exp")
 
 
 def tanh(z: Array) -> Array:
-    """The hyperbolic tangent, entry by entry: odd powers only."""
+    """The hyperbolic tangent, entry by entry: odd powers only.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape; it must be 0 where the expanded probes vanish.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * tanh(v * x))
+    >>> clexact.gradient_flow(net).fields  # the gradients of u v and of u v^3, up to a factor
+    VectorFields(2 fields on Q^2: [v, u]; [-v^3, -3*u*v^2])
+    """
     return _function(z, "tanh")
 
 
 def sigmoid(z: Array) -> Array:
-    r"""$1 / (1 + e^{-z})$, entry by entry."""
+    """$1 / (1 + e^{-z})$, entry by entry.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape; it must be 0 where the expanded probes vanish.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * sigmoid(v * x), order=1)
+    >>> clexact.gradient_flow(net).fields  # of u (1/2 + v x / 4 - ...)
+    VectorFields(2 fields on Q^2: [1, 0]; [v, u])
+    """
     return _function(z, "sigmoid")
 
 
 def silu(z: Array) -> Array:
-    r"""$z / (1 + e^{-z})$, entry by entry: powers 1, 2, 4, 6, ..."""
+    """$z / (1 + e^{-z})$, entry by entry: powers 1, 2, 4, 6, ...
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape; it must be 0 where the expanded probes vanish.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * silu(v * x), order=2)
+    >>> clexact.gradient_flow(net).fields  # of u (v x / 2 + v^2 x^2 / 4 - ...)
+    VectorFields(2 fields on Q^2: [v, u]; [v^2, 2*u*v])
+    """
     return _function(z, "silu")
 
 
@@ -129,17 +275,89 @@ def gelu(z: Array) -> Array:
 
     The transcendental a is set to 1: over $\mathbb{Q}(a)$ a specialization can only lower a rank, so upper bounds on
     the number of laws stay proofs.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape; it must be 0 where the expanded probes vanish.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * gelu(v * x), order=2)
+    >>> clexact.gradient_flow(net).fields  # of u (v x / 2 + a v^2 x^2 - ...), a = 1
+    VectorFields(2 fields on Q^2: [v, u]; [v^2, 2*u*v])
     """
     return _function(z, "gelu")
 
 
 def reciprocal(z: Array) -> Array:
-    """1 / z, entry by entry; z must be a nonzero constant where the expanded probes vanish."""
+    """1 / z, entry by entry.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape; a nonzero constant where the expanded probes vanish.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * reciprocal(2 + v * x), order=1)
+    >>> clexact.gradient_flow(net).fields  # of u (1/2 - v x / 4 + ...)
+    VectorFields(2 fields on Q^2: [1, 0]; [-v, -u])
+    """
     return _function(z, "reciprocal")
 
 
 def softmax(z: Array, axis: int = -1) -> Array:
-    r"""$e^{z_i} / \sum_j e^{z_j}$ along an axis."""
+    r"""$e^{z_i} / \sum_j e^{z_j}$ along an axis.
+
+    Parameters
+    ----------
+    z : Array
+        An array of at least one axis; it must be 0 where the expanded probes vanish.
+    axis : int
+        The axis along which the values sum to 1.
+
+    Returns
+    -------
+    Array
+        Of the shape of z; along an axis of size 1, ones.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model, or has no axis.
+    IndexError
+        If it has no such axis.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"W": (2, 2)}, {"x": (2,)}, lambda W, x: softmax(W @ x), order=2)
+    >>> print(*clexact.certify(clexact.gradient_flow(net)).laws)  # the sum over the classes, for each input
+    W[0,0] + W[1,0] W[0,1] + W[1,1]
+    """
     if not isinstance(z, Array) or not z.ndim:
         raise TypeError(f"softmax takes an array of a model with at least one axis, not {z!r}.")
     if z.shape[axis] == 1:  # constant: it does not depend on z

@@ -26,14 +26,52 @@ PRIME = 2**61 - 1
 
 @dataclass(frozen=True)
 class Grading:
-    """``weights`` (D,) residues mod 2^61 - 1 and ``signs`` (D,) 64-bit masks: the images of the unit vectors."""
+    """A grading of the polynomials that every field respects, by the images of the unit vectors.
+
+    Attributes
+    ----------
+    weights : numpy.ndarray
+        Residues mod 2^61 - 1, shape (D,).
+    signs : numpy.ndarray
+        64-bit masks, shape (D,).
+    rank : int
+        Rank of the free part: the number of independent scalings that respect every field.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> X = clexact.VectorFields.from_strings(["x", "y"], [["x", "y^2"]])
+    >>> grading(X).rank  # the degree in x
+    1
+    """
 
     weights: Words
     signs: Words
     rank: int  # rank of the free part: the number of independent scalings that respect every field
 
     def labels(self, terms: Terms) -> tuple[Words, Words]:
-        """The class of each monomial as two words; equal classes have equal words."""
+        """The class of each monomial as two words; equal classes have equal words.
+
+        Parameters
+        ----------
+        terms : Terms
+            N packed terms.
+
+        Returns
+        -------
+        free : numpy.ndarray
+            The word of the free part, of shape (N,).
+        sign : numpy.ndarray
+            That of the sign flips, likewise.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> X = clexact.VectorFields.from_strings(["x", "y"], [["y", "x"]])
+        >>> p = clexact.Polynomial.from_string("x^2 + y^2 + x", ["x", "y"])
+        >>> len(set(grading(X).labels(p.terms)[0].tolist()))  # degrees 2 and 1
+        2
+        """
         weighted = multiply(self.weights[terms.var], terms.power.astype(np.uint64), PRIME)
         row = np.repeat(np.arange(len(terms)), np.diff(terms.start))
         free = np.zeros(len(terms), dtype=np.uint64)
@@ -53,8 +91,30 @@ def _places(terms: Terms) -> list[Ints]:
 
 
 def grading(fields: VectorFields, seed: int = 0) -> Grading:
-    r"""The grading of $\mathbb{Q}[x]$ described above, for a family of fields.
+    r"""A grading of $\mathbb{Q}[x]$ that makes every field homogeneous.
 
+    Laws then split into those of one class each. The free part of the finest such grading, and its 2-torsion; odd
+    torsion is not separated.
+
+    Parameters
+    ----------
+    fields : VectorFields
+        The family.
+    seed : int
+        Of the random homomorphisms that name the classes.
+
+    Returns
+    -------
+    Grading
+        With one weight and one mask a variable.
+
+    Raises
+    ------
+    TypeError
+        For anything but fields.
+
+    Examples
+    --------
     >>> fields = VectorFields.from_strings(["x", "y"], [["y", "x"]])
     >>> grading(fields).rank  # total degree
     1

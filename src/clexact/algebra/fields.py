@@ -35,9 +35,31 @@ Components = Sequence[C] | Mapping[str, C]  # of one field
 class VectorFields:
     r"""Fields $X_i = \sum_j X_{ij}(x)\,\partial_j$, i = 0..d-1, on $\mathbb{Q}^D$ with rational coefficients.
 
-    ``terms`` are packed integer terms; term t belongs to component ``owner % D`` of field ``owner // D``;
-    field i is divided by ``denominators[i]``.
+    A sequence: X[i] is the family of field i alone.
 
+    Parameters
+    ----------
+    variables : sequence of str
+        D distinct names such as x, theta_1 or U[0,1].
+    fields : sequence of (sequence of Polynomial or mapping)
+        For each field its D components, or {variable: polynomial}, the others being 0.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        The names, in order.
+    terms : Terms
+        Packed integer terms; term t belongs to component ``owner % D`` of field ``owner // D``.
+    denominators : tuple of int
+        Field i is divided by ``denominators[i]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a wrong length, variable or ring.
+
+    Examples
+    --------
     >>> X = VectorFields.from_strings(["x", "y"], [["y", "-x"], ["x", "y"]])
     >>> bracket(X[0], X[1])  # a rotation and a scaling commute
     VectorFields(1 field on Q^2: [0, 0])
@@ -70,7 +92,25 @@ class VectorFields:
 
     @classmethod
     def from_sparse(cls, variables: tuple[str, ...], fields: Sequence[Mapping[int, Sparse]]) -> VectorFields:
-        """From the components that are not 0, by their numbers; the variables are trusted to be checked."""
+        """From the components that are not 0, by their numbers.
+
+        Parameters
+        ----------
+        variables : tuple of str
+            D names, trusted to be checked.
+        fields : sequence of mapping
+            For each field {j: {monomial: coefficient}}, as ``Polynomial.from_sparse`` takes them.
+
+        Returns
+        -------
+        VectorFields
+            The family.
+
+        Examples
+        --------
+        >>> VectorFields.from_sparse(("x", "y"), [{0: {((1, 1),): 2}}])
+        VectorFields(1 field on Q^2: [2*y, 0])
+        """
         denominators = [lcm(*(c.denominator for p in field.values() for c in p.values())) for field in fields]
         owners, coefs, monomials = list[int](), list[int](), list[Monomial]()
         for i, (field, common) in enumerate(zip(fields, denominators, strict=True)):
@@ -82,8 +122,27 @@ class VectorFields:
 
     @classmethod
     def from_strings(cls, variables: Sequence[str], fields: Sequence[Components[str]]) -> VectorFields:
-        """Read each component from text such as ``"y*z - 2/3*x^2"``: lists, or {variable: text}, the others being 0.
+        """Read each component from text such as ``"y*z - 2/3*x^2"``.
 
+        Parameters
+        ----------
+        variables : sequence of str
+            The names, in order.
+        fields : sequence of (sequence of str or mapping of str to str)
+            For each field its D components, or {variable: text}, the others being 0.
+
+        Returns
+        -------
+        VectorFields
+            The family.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a wrong number of components, an unknown variable, or text that is no polynomial.
+
+        Examples
+        --------
         >>> VectorFields.from_strings(["x", "y"], [["y", "-x"], {"y": "x^2"}])
         VectorFields(2 fields on Q^2: [y, -x]; [0, x^2])
         """
@@ -93,17 +152,63 @@ class VectorFields:
 
     @classmethod
     def from_sympy(cls, fields: Sequence[Components[sympy.Expr]], variables: Sequence[Any]) -> VectorFields:
-        """Read SymPy expressions: for each field a list or column matrix of them, or {variable: expression}."""
+        """Read SymPy expressions.
+
+        Parameters
+        ----------
+        fields : sequence of (sequence of sympy.Expr, sympy.Matrix or mapping)
+            For each field a list or column matrix of expressions, or {variable: expression}, the others being 0.
+        variables : sequence of sympy.Symbol or str
+            The variables, in order.
+
+        Returns
+        -------
+        VectorFields
+            The family.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no polynomial in the variables with rational coefficients, and for wrong lengths.
+
+        Examples
+        --------
+        >>> import sympy
+        >>> x, y = sympy.symbols("x y")
+        >>> VectorFields.from_sympy([[y, -x * y / 2]], [x, y])
+        VectorFields(1 field on Q^2: [y, -1/2*x*y])
+        """
         symbols = as_symbols(variables)
         names = check_variables([str(v) for v in symbols])
         return cls.from_sparse(names, _each_components(fields, names, "expressions", Walker(symbols).read))
 
     @classmethod
     def from_ode(cls, text: str, file: str = "") -> VectorFields:
-        """Read a system of polynomial ODEs: lines ``x' = y*z - 2/3*x^2``, ``#`` comments, fields split by ``---``.
+        r"""Read a system of polynomial ODEs: lines ``x' = y*z - 2/3*x^2``, ``#`` comments, fields split by ``---``.
 
         The variables are those with an equation in some field; where a field has none for it, its derivative is 0.
-        Errors name the line and column, and the ``file`` that the text is of, if given.
+
+        Parameters
+        ----------
+        text : str
+            The lines.
+        file : str
+            The file that the text is of, for the errors.
+
+        Returns
+        -------
+        VectorFields
+            The family.
+
+        Raises
+        ------
+        ValueError
+            With line and column, and the file if given.
+
+        Examples
+        --------
+        >>> VectorFields.from_ode("x' = y  # a rotation\ny' = -x")
+        VectorFields(1 field on Q^2: [y, -x])
         """
         try:
             names, fields = parse.parse_system(text)
@@ -114,7 +219,35 @@ class VectorFields:
 
     @classmethod
     def load(cls, path: str | Path) -> VectorFields:
-        """Read an ``.ode`` file; errors name the file, line and column."""
+        r"""Read an ``.ode`` file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; ``from_ode`` says what stands in it.
+
+        Returns
+        -------
+        VectorFields
+            The family.
+
+        Raises
+        ------
+        ValueError
+            With the file, line and column.
+        OSError
+            If it cannot be read.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "rotation.ode")
+        ...     with open(path, "w") as file:
+        ...         _ = file.write("x' = y\ny' = -x\n")
+        ...     print(VectorFields.load(path))
+        VectorFields(1 field on Q^2: [y, -x])
+        """
         return cls.from_ode(parse.read_text(path), str(path))
 
     @property
@@ -130,7 +263,24 @@ class VectorFields:
         return self.select([range(len(self))[i]])
 
     def select(self, chosen: Sequence[int]) -> VectorFields:
-        """The fields of these numbers, in that order."""
+        """The fields of these numbers, in that order.
+
+        Parameters
+        ----------
+        chosen : sequence of int
+            Numbers from 0 to d - 1.
+
+        Returns
+        -------
+        VectorFields
+            A family of as many fields.
+
+        Examples
+        --------
+        >>> X = VectorFields.from_strings(["x", "y"], [["1", "0"], ["0", "1"], ["y", "0"]])
+        >>> X.select([2, 0])
+        VectorFields(2 fields on Q^2: [y, 0]; [1, 0])
+        """
         numbers = listed(chosen, "the fields chosen must be a list of their numbers")
         index = np.asarray(numbers, dtype=np.int64).reshape(len(numbers))
         position, term = ranges(self.field_starts, index)
@@ -162,7 +312,20 @@ class VectorFields:
     __hash__ = None  # type: ignore[assignment]
 
     def in_lowest_terms(self) -> VectorFields:
-        """The same fields, the integer coefficients of each coprime to its denominator."""
+        """The same fields, the integer coefficients of each coprime to its denominator.
+
+        Returns
+        -------
+        VectorFields
+            An equal family.
+
+        Examples
+        --------
+        >>> half = VectorFields.from_strings(["x"], [["x/2"]])
+        >>> zero = bracket(half, half)
+        >>> zero.denominators, zero.in_lowest_terms().denominators
+        ((4,), (1,))
+        """
         first = self.field_starts
         common = [gcd(content(self.terms.coef[first[i] : first[i + 1]]), q) for i, q in enumerate(self.denominators)]
         divisors = np.array(common, dtype=object)[self.terms.owner // max(1, self.dimension)]
@@ -176,7 +339,23 @@ class VectorFields:
         return starts(self.terms.owner // max(1, self.dimension), len(self))
 
     def values(self, point: Sequence[Number]) -> dict[int, Number]:
-        """Values at a rational point of the components with terms, by i * D + j, times the denominator of field i."""
+        """Values at a rational point of the components with terms.
+
+        Parameters
+        ----------
+        point : sequence of int or Fraction
+            D coordinates.
+
+        Returns
+        -------
+        dict of int to int or Fraction
+            The value of component j of field i, times the denominator of field i, at i * D + j.
+
+        Examples
+        --------
+        >>> VectorFields.from_strings(["x", "y"], [["y", "0"], ["x", "x*y"]]).values([2, 3])
+        {0: 3, 2: 2, 3: 6}
+        """
         found: dict[int, Number] = {}
         for t, owner in enumerate(self.terms.owner.tolist()):
             value: Number = int(self.terms.coef[t])
@@ -186,7 +365,29 @@ class VectorFields:
         return found
 
     def rank_at(self, point: Sequence[Number]) -> int:
-        """Rank over Q of the values at a rational point; TypeError or ValueError for another."""
+        """Rank over Q of the values at a rational point.
+
+        Parameters
+        ----------
+        point : sequence of int or Fraction
+            D coordinates.
+
+        Returns
+        -------
+        int
+            Exact.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For another length, and for coordinates that are not exact.
+
+        Examples
+        --------
+        >>> X = VectorFields.from_strings(["x", "y"], [["y", "-x"], ["x", "y"]])
+        >>> X.rank_at([1, 0]), X.rank_at([0, 0])
+        (2, 0)
+        """
         point = check_point(point, self.dimension)
         rows: list[list[Number]] = [[0] * self.dimension for _ in range(len(self))]
         for owner, value in self.values(point).items():
@@ -195,13 +396,40 @@ class VectorFields:
         return rational_rank(rows)
 
     def components(self, i: int) -> list[Polynomial]:
-        """The D component polynomials of field i."""
+        """The D component polynomials of field i.
+
+        Parameters
+        ----------
+        i : int
+            The number of the field, from 0.
+
+        Returns
+        -------
+        list of Polynomial
+            In the order of the variables.
+
+        Examples
+        --------
+        >>> VectorFields.from_strings(["x", "y"], [["y", "-x/2"]]).components(0)
+        [Polynomial('y'), Polynomial('-1/2*x')]
+        """
         field = self[i]
         parts = field.terms.split(self.dimension)
         return [Polynomial._from_checked(self.variables, part, field.denominators[0]) for part in parts]
 
     def to_sympy(self) -> list[list[sympy.Expr]]:
-        """The components of every field as SymPy expressions."""
+        """The components of every field as SymPy expressions.
+
+        Returns
+        -------
+        list of list of sympy.Expr
+            For each field, in the order of the variables.
+
+        Examples
+        --------
+        >>> VectorFields.from_strings(["x", "y"], [["y", "-x/2"]]).to_sympy()
+        [[y, -x/2]]
+        """
         return [[p.to_sympy() for p in self.components(i)] for i in range(len(self))]
 
     def _repr_latex_(self) -> str:
@@ -288,8 +516,27 @@ def bracket(X: VectorFields, Y: VectorFields) -> VectorFields:
     r"""Lie brackets $[X_i, Y_i] = \partial X_i\, Y_i - \partial Y_i\, X_i$, field by field, exact over Q.
 
     This sign is the one of Marcotte, Gribonval and Peyré (arXiv 2307.00144). A family of one combines with each
-    field of the other. ValueError if the variables or the numbers of fields differ.
+    field of the other.
 
+    Parameters
+    ----------
+    X : VectorFields
+        A family of d fields, or of one.
+    Y : VectorFields
+        Likewise, in the same variables.
+
+    Returns
+    -------
+    VectorFields
+        The d brackets.
+
+    Raises
+    ------
+    ValueError
+        If the variables or the numbers of fields differ.
+
+    Examples
+    --------
     >>> X = VectorFields.from_strings(["x", "y"], [["y", "0"]])
     >>> Y = VectorFields.from_strings(["x", "y"], [["0", "x"]])
     >>> bracket(X, Y)
@@ -344,6 +591,27 @@ def packed_derivatives(laws: Terms, count: int, X: VectorFields) -> Terms:
 def lie_derivative(h: Polynomial, X: VectorFields) -> list[Polynomial]:
     r"""The polynomials $X_i h = \sum_j X_{ij}\,\partial_j h$, one for each field; h is a law when all are zero.
 
+    Parameters
+    ----------
+    h : Polynomial
+        In the variables of the fields.
+    X : VectorFields
+        A family of d fields.
+
+    Returns
+    -------
+    list of Polynomial
+        The d derivatives.
+
+    Raises
+    ------
+    TypeError
+        For arguments of another type.
+    ValueError
+        If the variables differ.
+
+    Examples
+    --------
     >>> X = VectorFields.from_strings(["x", "y"], [["y", "x"]])
     >>> lie_derivative(Polynomial.from_string("x^2 - y^2", ["x", "y"]), X)
     [Polynomial('0')]

@@ -66,11 +66,36 @@ class Polynomial:
 
     Build one from text, SymPy or exponents; ``+ - * **``, ``diff``, ``gradient``, ``degree``, evaluation by call.
 
+    Parameters
+    ----------
+    variables : sequence of str
+        Distinct names such as x, theta_1 or U[0,1].
+    terms : mapping
+        From exponents, tuples of as many integers >= 0 as there are variables, to integers or rationals.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        The names, in order.
+    terms : Terms
+        Packed integer terms, canonical.
+    denominator : int
+        By which the integer terms are divided, >= 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For names or exponents of another form, and for coefficients that are not exact.
+
+    Examples
+    --------
     >>> p = Polynomial.from_string("x^2 - 1/2*y", ["x", "y"])
     >>> str(p * p), p.degree
     ('x^4 - x^2*y + 1/4*y^2', 2)
     >>> p(x=3, y=2)
     Fraction(8, 1)
+    >>> Polynomial(["x", "y"], {(2, 0): 1, (0, 1): Fraction(-1, 2)}) == p
+    True
     """
 
     def __init__(self, variables: Sequence[str], terms: Mapping[Sequence[int], Any]) -> None:
@@ -104,18 +129,84 @@ class Polynomial:
 
     @classmethod
     def from_sparse(cls, variables: tuple[str, ...], sparse: Mapping[Monomial, Number]) -> Polynomial:
-        """From {((variable index, power), ...): coefficient}; the variables are trusted to be checked."""
+        """From {((variable index, power), ...): coefficient}.
+
+        Parameters
+        ----------
+        variables : tuple of str
+            Names, trusted to be checked.
+        sparse : mapping
+            From monomials, in the order of the variables, to numbers other than 0.
+
+        Returns
+        -------
+        Polynomial
+            Their sum.
+
+        Examples
+        --------
+        >>> Polynomial.from_sparse(("x", "y"), {((0, 2), (1, 1)): 3, (): Fraction(1, 2)})
+        Polynomial('3*x^2*y + 1/2')
+        """
         return cls._from_checked(variables, *_packed(sparse))
 
     @classmethod
     def from_string(cls, text: str, variables: Sequence[str]) -> Polynomial:
-        """Read ``text``, for example ``"2/3*x^2*y - z"``. ValueError with line and column if it is not a polynomial."""
+        """Read a polynomial from text, for example ``"2/3*x^2*y - z"``.
+
+        Parameters
+        ----------
+        text : str
+            Sums, products and integer powers of the variables and of rationals.
+        variables : sequence of str
+            The names, in order.
+
+        Returns
+        -------
+        Polynomial
+            In these variables.
+
+        Raises
+        ------
+        ValueError
+            With line and column, if it is not a polynomial.
+
+        Examples
+        --------
+        >>> Polynomial.from_string("(x + y)^2/2", ["x", "y"])
+        Polynomial('1/2*x^2 + x*y + 1/2*y^2')
+        """
         names = check_variables(variables)
         return cls.from_sparse(names, parse.parse_polynomial(text, names))
 
     @classmethod
     def from_sympy(cls, expression: sympy.Expr, variables: Sequence[Any]) -> Polynomial:
-        """Read a SymPy expression that is polynomial in ``variables`` with rational coefficients."""
+        """Read a SymPy expression that is polynomial in ``variables`` with rational coefficients.
+
+        Parameters
+        ----------
+        expression : sympy.Expr
+            What is read.
+        variables : sequence of sympy.Symbol or str
+            The variables, in order.
+
+        Returns
+        -------
+        Polynomial
+            In variables of these names.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no such expression.
+
+        Examples
+        --------
+        >>> import sympy
+        >>> x, y = sympy.symbols("x y")
+        >>> Polynomial.from_sympy((x + y) ** 2 / 2, [x, y])
+        Polynomial('1/2*x^2 + x*y + 1/2*y^2')
+        """
         symbols = as_symbols(variables)
         names = check_variables([str(s) for s in symbols])
         return cls.from_sparse(names, Walker(symbols).read(expression))
@@ -131,7 +222,20 @@ class Polynomial:
         return int(self.terms.degrees().max()) if len(self.terms) else -1
 
     def items(self) -> Iterator[tuple[Monomial, Fraction]]:
-        """Terms as (((variable index, power), ...), coefficient), graded lexicographic, largest first."""
+        """Terms, graded lexicographic, largest first.
+
+        Yields
+        ------
+        monomial : tuple of (int, int)
+            Pairs (variable index, power).
+        coefficient : Fraction
+            Its coefficient.
+
+        Examples
+        --------
+        >>> list(Polynomial.from_string("y - x^2*y", ["x", "y"]).items())
+        [(((0, 2), (1, 1)), Fraction(-1, 1)), (((1, 1),), Fraction(1, 1))]
+        """
         listed = [(self.terms.monomial(t), c) for t, c in enumerate(self.terms.coef.tolist())]
         for monomial, c in sorted(listed, key=lambda item: display_key(item[0])):
             yield monomial, Fraction(c, self.denominator)
@@ -223,8 +327,20 @@ class Polynomial:
         return Polynomial._from_checked(self.variables, self.terms, common) if common > 0 else (-self).primitive
 
     def factors(self) -> list[Polynomial]:
-        """The irreducible factors over Q, primitive, each once, without constants. ValueError for zero.
+        """The irreducible factors over Q, primitive, each once, without constants.
 
+        Returns
+        -------
+        list of Polynomial
+            By degree, then by number of terms.
+
+        Raises
+        ------
+        ValueError
+            For the zero polynomial.
+
+        Examples
+        --------
         >>> Polynomial.from_string("2*x^3 - 2*x", ["x"]).factors()
         [Polynomial('x'), Polynomial('x + 1'), Polynomial('x - 1')]
         """
@@ -235,7 +351,29 @@ class Polynomial:
         return sorted(found, key=lambda p: (p.degree, len(p), str(p)))
 
     def quotient(self, divisor: Polynomial) -> Polynomial | None:
-        """The polynomial q with self = q * divisor, None if there is none. ZeroDivisionError for the divisor zero."""
+        """The polynomial q with self = q * divisor.
+
+        Parameters
+        ----------
+        divisor : Polynomial
+            In the same variables.
+
+        Returns
+        -------
+        Polynomial or None
+            None if there is none.
+
+        Raises
+        ------
+        ZeroDivisionError
+            For the divisor zero.
+
+        Examples
+        --------
+        >>> p, q = (Polynomial.from_string(text, ["x", "y"]) for text in ("x^2 - y^2", "x - y"))
+        >>> p.quotient(q), q.quotient(p)
+        (Polynomial('x + y'), None)
+        """
         if divisor.is_zero:
             raise ZeroDivisionError("a polynomial is divided by zero.")
         if self.is_zero:
@@ -268,13 +406,55 @@ class Polynomial:
         return Polynomial.from_sparse(self.variables, sparse)
 
     def index(self, variable: str) -> int:
-        """Position of a variable; ValueError if it is not one of this polynomial's ring."""
+        """Position of a variable.
+
+        Parameters
+        ----------
+        variable : str
+            Its name.
+
+        Returns
+        -------
+        int
+            Counted from 0.
+
+        Raises
+        ------
+        ValueError
+            If it is not one of this polynomial's ring.
+
+        Examples
+        --------
+        >>> Polynomial.from_string("x + y", ["x", "y"]).index("y")
+        1
+        """
         if variable not in self.variables:
             raise ValueError(f"{variable!r} is not one of the variables {', '.join(self.variables)}.")
         return self.variables.index(variable)
 
     def diff(self, variable: str) -> Polynomial:
-        r"""Partial derivative $\partial p / \partial x$."""
+        r"""Partial derivative $\partial p / \partial x$.
+
+        Parameters
+        ----------
+        variable : str
+            The name of x.
+
+        Returns
+        -------
+        Polynomial
+            In the same variables.
+
+        Raises
+        ------
+        ValueError
+            If the variable is not one of this polynomial's ring.
+
+        Examples
+        --------
+        >>> Polynomial.from_string("x^2*y", ["x", "y"]).diff("x")
+        Polynomial('2*x*y')
+        """
         return self.gradient[self.index(variable)]
 
     @cached_property
@@ -302,7 +482,18 @@ class Polynomial:
         return total
 
     def to_sympy(self) -> sympy.Expr:
-        """The same polynomial in SymPy, variables as symbols of the same names."""
+        """The same polynomial in SymPy, variables as symbols of the same names.
+
+        Returns
+        -------
+        sympy.Expr
+            A sum of terms.
+
+        Examples
+        --------
+        >>> Polynomial.from_string("x^2 - 1/2*y", ["x", "y"]).to_sympy()
+        x**2 - y/2
+        """
         import sympy
 
         symbols = [sympy.Symbol(v) for v in self.variables]
@@ -317,11 +508,38 @@ class Polynomial:
         return written(dict(self.items()), self.variables)
 
     def to_latex(self) -> str:
-        """LaTeX source; ``U1[0,2]`` becomes ``U_{1;0,2}``."""
+        r"""LaTeX source; ``U1[0,2]`` becomes ``U_{1;0,2}``.
+
+        Returns
+        -------
+        str
+            Without dollar signs.
+
+        Examples
+        --------
+        >>> Polynomial.from_string("U1[0,2]^2 - 1/2*t", ["U1[0,2]", "t"]).to_latex()
+        'U_{1;0,2}^{2} - \\frac{1}{2} t'
+        """
         return _joined(self.items(), self.variables, _latex_number, " ", _latex_power)
 
     def to_html(self, most: int | None = None) -> str:
-        """HTML source: U<sub>1;0,2</sub><sup>2</sup>, letters in italics; the first ``most`` terms, default all."""
+        """HTML source: U<sub>1;0,2</sub><sup>2</sup>, letters in italics.
+
+        Parameters
+        ----------
+        most : int, optional
+            How many terms are written, the first ones; default all.
+
+        Returns
+        -------
+        str
+            Then with the number of terms, where some are left out.
+
+        Examples
+        --------
+        >>> Polynomial.from_string("x^2 + y", ["x", "y"]).to_html(1)
+        '<i>x</i><sup>2</sup> + ... (2 terms)'
+        """
         text = _joined(islice(self.items(), most), self.variables, _number, " ", _html_power)
         return text if most is None or len(self) <= most else f"{text} + ... ({len(self)} terms)"
 

@@ -47,7 +47,22 @@ FEW_LAWS = 6  # listed where a count shows itself
 
 @dataclass(frozen=True)
 class Evidence:
-    """What proves each bound, in words."""
+    """What proves each bound, in words.
+
+    Attributes
+    ----------
+    lower : str
+        Why there are at least so many laws.
+    upper : str
+        Why there are at most so many.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> evidence = certify(clexact.gradient_flow(clexact.models.product(3))).evidence
+    >>> print(evidence.upper.partition(", so ")[2])
+    at most 3 - 1 = 2
+    """
 
     lower: str
     upper: str
@@ -67,8 +82,59 @@ class LawCount:
     """The number of independent conservation laws near a generic start: lower <= number <= upper, each with evidence.
 
     ``exhibited`` of them are polynomial and shown in ``laws``. When ``lower`` exceeds ``exhibited``, the others exist
-    by Frobenius' theorem but are not polynomials of degree at most ``degree``. ``error`` is 0 for proved bounds, else
-    the probability, at most 2^-100, that the closure behind ``lower`` does not hold.
+    by Frobenius' theorem but are not polynomials of degree at most ``degree``.
+
+    Attributes
+    ----------
+    dimension : int
+        D of the phase space.
+    lower : int
+        A bound from below.
+    upper : int
+        A bound from above.
+    laws : ConservationLaws
+        The polynomial laws found.
+    shown : IndependenceWitness
+        Which of the laws are independent, and where.
+    filtration : tuple of int
+        Dimensions of W_0, W_1, ... at the point, each a proved lower bound.
+    closure : LieClosure
+        The brackets behind ``upper``.
+    evidence : Evidence
+        What proves each bound, in words.
+    error : Fraction
+        0 for proved bounds, else the probability, at most 2^-100, that the closure behind ``lower`` does not hold.
+    degree : int
+        Up to which polynomial laws were looked for.
+    seed : int
+        Of all random choices.
+    interrupted : bool
+        Whether Ctrl-C came before the search had ended: the bounds are valid, but might be better.
+    stopped : str
+        What was left out for want of memory, in words; else empty.
+    left_out : str
+        Which laws of the program's shape were not looked for, where some are not shown; else empty.
+    description : str
+        The flow in words.
+    scope : str
+        Of which data and starts, and of which gates, the count speaks.
+    assumptions : tuple of str
+        Under which the count holds.
+    flow : Flow
+        What was counted.
+    stats : dict of str to float
+        Seconds by stage.
+    stage : str
+        During which Ctrl-C came.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> count = certify(clexact.gradient_flow(clexact.models.linear([2, 2, 2])))
+    >>> count.lower, count.upper, count.exhibited, count.filtration
+    (3, 3, 3, (4, 5))
+    >>> count.blocks, count.error
+    ({('U1', 'U2'): 3}, Fraction(0, 1))
     """
 
     dimension: int
@@ -129,15 +195,36 @@ class LawCount:
 
     @cached_property
     def certificate(self) -> Certificate:
-        """The proof as a document to save and to verify. ValueError where the fields are too many to be listed."""
+        """The proof as a document to save and to verify; ValueError where the fields are too many to be listed."""
         return type(self).prover(self)
 
     def further_laws(self, degree: int | None = None) -> tuple[Law, ...]:
         """Where ``lower`` exceeds ``exhibited``: rational and logarithmic laws independent of the laws shown, if found.
 
-        They are made of Darboux polynomials of degree at most ``degree`` (default: that of the search). Each is proved;
-        none is looked for where all laws counted are shown, or where the fields are only Taylor coefficients of
-        the true ones. Errors as ``general_laws``.
+        They are made of Darboux polynomials. Each is proved; none is looked for where all laws counted are shown, or
+        where the fields are only Taylor coefficients of the true ones.
+
+        Parameters
+        ----------
+        degree : int, optional
+            Of the Darboux polynomials, at most; default: that of the search.
+
+        Returns
+        -------
+        tuple of Law
+            Independent of the laws shown and of each other.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``general_laws``.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> count = certify(clexact.VectorFields.from_strings(["x", "y"], [["x", "2*y"]]))
+        >>> count.lower, count.exhibited, [str(law) for law in count.further_laws()]
+        (1, 0, ['y/x^2'])
         """
         degree = self.degree if degree is None else degree
         check_degree(degree)
@@ -194,7 +281,25 @@ class LawCount:
         return facts(str(self), pairs)
 
     def to_dict(self, laws: bool = False) -> dict[str, Any]:
-        """Plain data: the keys of ``clexact certify --json``; with ``laws``, the laws as strings."""
+        """Plain data: the keys of ``clexact certify --json``.
+
+        Parameters
+        ----------
+        laws : bool
+            Whether ``laws`` is among them, the laws as strings.
+
+        Returns
+        -------
+        dict
+            Of types of JSON.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> data = certify(clexact.gradient_flow(clexact.models.product(2))).to_dict(laws=True)
+        >>> data["lower"], data["upper"], data["laws"]
+        (1, 1, ['x[0]^2 - x[1]^2'])
+        """
         data: dict[str, Any] = {
             "model": self.description,
             "scope": self.scope,
@@ -220,7 +325,24 @@ class LawCount:
         return data | ({"laws": self.laws.written()} if laws else {})
 
     def to_json(self, laws: bool = False) -> str:
-        """``to_dict`` as one JSON object."""
+        """The data of ``to_dict`` as one JSON object.
+
+        Parameters
+        ----------
+        laws : bool
+            Whether ``laws`` is among the keys, the laws as strings.
+
+        Returns
+        -------
+        str
+            One line.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> json.loads(certify(clexact.gradient_flow(clexact.models.product(2))).to_json())["exact"]
+        True
+        """
         return json.dumps(self.to_dict(laws))
 
 
@@ -234,7 +356,7 @@ def certify(
     keep_partial: bool = False,
     memory_limit: int | None = None,
 ) -> LawCount:
-    r"""Count the independent conservation laws of a flow near a generic start, with proof.
+    """Count the independent conservation laws of a flow near a generic start, with proof.
 
     Lower: N polynomial laws of degree at most ``degree``, exact identities, with gradients of rank N mod p at a point.
     Upper: brackets of the fields whose values have rank K mod p at a point prove dim W_inf >= K, so at most D - K laws.
@@ -242,18 +364,44 @@ def certify(
     error of at most 2^-100, and then there are D - K laws although not all are polynomial. If that fails too, both
     bounds are given. The count D - dim W_inf is theorem 2.11 of arXiv 2506.06194, after arXiv 2307.00144.
 
-    ``progress`` is called with (stage, done, total). With ``keep_partial``, Ctrl-C returns the best bounds so far (the
-    result says ``interrupted``) instead of raising KeyboardInterrupt.
-
-    ``max_depth`` bounds the depth of brackets. Without it brackets that are small polynomials are made to any depth,
-    others to depth 8, each level of which doubles the cost.
-
     From D = 500 on, sparse brackets at a sparse point are tried first: any point and any brackets prove a bound.
-    ``memory_limit`` is in MiB (default: what the machine has): MemoryLimitError before the start if the laws and the
-    sparse brackets may take more; if only dense brackets would, they are left out, which ``stopped`` then says.
 
-    Raises TypeError for no flow, ValueError for degree < 1, seed < 0 or max_depth < 0.
+    Parameters
+    ----------
+    flow : Flow or VectorFields
+        A flow of a model, or explicit fields.
+    degree : int
+        Of the polynomial laws, at most; at least 1.
+    seed : int
+        Of all random choices, at least 0: the same seed gives the same answer.
+    max_depth : int, optional
+        The largest depth of brackets. Without it brackets that are small polynomials are made to any depth, others to
+        depth 8, each level of which doubles the cost.
+    progress : callable, optional
+        Called with (stage, done, total).
+    keep_partial : bool
+        Whether Ctrl-C returns the best bounds so far (the result says ``interrupted``) instead of raising
+        KeyboardInterrupt.
+    memory_limit : int, optional
+        In MiB; default: what the machine has. If only dense brackets may take more, they are left out, which
+        ``stopped`` then says.
 
+    Returns
+    -------
+    LawCount
+        Both bounds, the laws, and the evidence.
+
+    Raises
+    ------
+    TypeError
+        For no flow.
+    ValueError
+        For degree < 1, seed < 0 or max_depth < 0.
+    MemoryLimitError
+        Before the start, if the laws and the sparse brackets may take more than ``memory_limit``.
+
+    Examples
+    --------
     >>> import clexact
     >>> certify(clexact.gradient_flow(clexact.models.linear([4, 3, 5])))
     exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)

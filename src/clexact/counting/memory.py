@@ -17,7 +17,17 @@ FOR_AN_ENTRY = 4  # bytes of the dense echelon form
 
 
 class MemoryLimitError(MemoryError):
-    """A computation that was not started, since it would take more memory than allowed."""
+    """A computation that was not started, since it would take more memory than allowed.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> flow = clexact.gradient_flow(clexact.models.linear([4, 3, 5]))
+    >>> clexact.certify(flow, memory_limit=1)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    clexact.counting.memory.MemoryLimitError: ... over the memory limit of 1 MiB: not started.
+    """
 
 
 def law_terms(flow: Flow) -> int:

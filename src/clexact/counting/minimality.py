@@ -37,7 +37,25 @@ NUMERATOR, DENOMINATORS = 1000, (1, 10, 100, 1000)  # of the inputs that are dra
 
 @dataclass(frozen=True, eq=False)
 class DataFields:
-    r"""Exact rows of $W_g(\theta)$: $\nabla_\theta g_j(\theta, x_n)$, row n * outputs + j."""
+    r"""Exact rows of $W_g(\theta)$: $\nabla_\theta g_j(\theta, x_n)$, row n * outputs + j.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        Names of the D parameters.
+    point : tuple of int or Fraction
+        $\theta$, of D coordinates.
+    rows : numpy.ndarray
+        Integers and Fractions, of shape (inputs * outputs, D).
+    gates : tuple
+        The gates read, input by input.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> data_fields(clexact.models.relu([1, 1, 1]), [[1], [2]], [1, 3]).rank
+    1
+    """
 
     variables: tuple[str, ...]
     point: tuple[Number, ...]
@@ -56,13 +74,35 @@ class DataFields:
 def data_fields(model: Model, inputs: Sequence[object], point: Sequence[Number]) -> DataFields:
     r"""Evaluate a network of polynomial pieces at rational inputs, with its true gates, and differentiate it exactly.
 
-    ``inputs``: a list of {probe: array}, or of arrays if the model has one probe besides its gates; entries are
-    integers or rationals. ``point``: D integers or rationals. A unit that receives exactly 0 (or a maximum with two
-    largest entries) is a tie: it is refused, unless both pieces have the same gradient, as behind a layer that is off.
+    A unit that receives exactly 0 (or a maximum with two largest entries) is a tie: it is refused, unless both pieces
+    have the same gradient, as behind a layer that is off.
 
-    Raises TypeError or ValueError for analytic functions, for inputs of wrong names or shapes, for floats, and for
-    ties, naming the input and the unit.
+    Parameters
+    ----------
+    model : Model
+        The network, without analytic functions.
+    inputs : sequence
+        {probe: array} for each, or arrays if the model has one probe besides its gates; entries are integers or
+        rationals.
+    point : sequence of int or Fraction
+        $\theta$, of D coordinates.
 
+    Returns
+    -------
+    DataFields
+        The rows and the gates read.
+
+    Raises
+    ------
+    TypeError
+        For floats.
+    ValueError
+        For analytic functions, and for inputs of wrong names or shapes.
+    TieError
+        For ties, naming the input and the unit.
+
+    Examples
+    --------
     >>> from clexact.functions import relu
     >>> net = Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * relu(v * x))
     >>> data_fields(net, [3, -3], [5, 2]).rows.tolist()
@@ -112,7 +152,13 @@ def _check_array(value: object, shape: tuple[int, ...], what: str) -> Exact:
 
 
 class MinimalityStatus(Enum):
-    """How W_g(theta), from data, compares with W_phi(theta); the value is the sentence a user reads."""
+    """How W_g(theta), from data, compares with W_phi(theta); the value is the sentence a user reads.
+
+    Examples
+    --------
+    >>> print(MinimalityStatus.EQUAL.value)
+    W_g = W_phi at the point: proved
+    """
 
     EQUAL = "W_g = W_phi at the point: proved"
     SMALLER = "W_g is strictly smaller than W_phi at the point: proved"
@@ -121,7 +167,32 @@ class MinimalityStatus(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Minimality:
-    r"""$\dim W_g(\theta)$ against $\dim W_\varphi(\theta)$, and the inputs that show it."""
+    r"""$\dim W_g(\theta)$ against $\dim W_\varphi(\theta)$, and the inputs that show it.
+
+    Attributes
+    ----------
+    status : MinimalityStatus
+        How they compare.
+    rank : int
+        Of the rows: a proved lower bound of dim W_g, exact if all regions were visited or status is EQUAL.
+    phi_rank : tuple of int
+        Proved bounds of dim W_phi, lower and upper.
+    exhaustive : bool
+        Whether the inputs were taken from all linear regions: their rows span W_g.
+    point : tuple of int or Fraction
+        $\theta$, as given or drawn.
+    inputs : tuple
+        All that were evaluated, in order: a list for ``data_fields``.
+    seed : int
+        Of all random choices.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> found = minimality(clexact.models.relu([1, 2, 2, 1], bias=True), seed=4)
+    >>> found.status.name, found.rank, found.phi_rank, found.minimal
+    ('SMALLER', 6, (8, 8), False)
+    """
 
     status: MinimalityStatus
     rank: int  # of the rows: a proved lower bound of dim W_g, exact if all regions were visited or status is EQUAL
@@ -167,15 +238,38 @@ def minimality(
     EQUAL is proved: the rank of the rows reaches a proved upper bound of $\dim W_\varphi(\theta)$. SMALLER is proved
     where all linear regions are enumerated: for one scalar input, and for two without biases, what enters a gate
     being affine in the input. Otherwise random inputs of four scales are tried, then inputs of all regions on random
-    lines, each kind until the rank is reached or ``patience`` inputs in a row have not raised it: NOT_REACHED. The
-    ``inputs`` given (as in ``data_fields``) come first.
+    lines, each kind until the rank is reached or ``patience`` inputs in a row have not raised it: NOT_REACHED.
 
-    The point, if not given, has nonzero integer coordinates of both signs, drawn from ``seed``. The talk's theorem is
-    EQUAL for two layers (Peyré 2023; for one scalar input it takes biases, or one hidden unit); its conclusion is that
-    deeper networks are SMALLER on open sets.
+    The talk's theorem is EQUAL for two layers (Peyré 2023; for one scalar input it takes biases, or one hidden unit);
+    its conclusion is that deeper networks are SMALLER on open sets.
 
-    Raises TypeError or ValueError as ``data_fields``, and TieError if a unit is tied on a whole region of inputs.
+    Parameters
+    ----------
+    model : Model
+        The network, without analytic functions.
+    point : sequence of int or Fraction, optional
+        $\theta$, of D coordinates; default: nonzero integers of both signs, drawn from ``seed``.
+    seed : int
+        Of the point and the inputs.
+    inputs : sequence
+        Those to begin with, as in ``data_fields``.
+    patience : int
+        How many inputs in a row may leave the rank as it is, before a kind of them is given up.
 
+    Returns
+    -------
+    Minimality
+        The comparison, and the inputs that show it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``data_fields``.
+    TieError
+        If a unit is tied on a whole region of inputs.
+
+    Examples
+    --------
     >>> from clexact.functions import relu
     >>> net = Model(
     ...     {"U": (2, 3), "V": (3,), "b": (3,)}, {"x": ()}, lambda U, V, b, x: U @ relu(V * x + b)

@@ -44,6 +44,32 @@ class Orbit:
 
     ``extra_laws``: how many more independent quantities are conserved on the orbit than near a generic start (at most
     so many if not ``closed``); None where the generic number is not known exactly.
+
+    Attributes
+    ----------
+    dimension : int
+        D of the phase space.
+    orbit_dimension : int
+        Of the set reachable from the start, at least.
+    upper : int
+        What the dimension is at most.
+    error : Fraction
+        With which ``upper`` might not hold, at most; 0 where it is proved.
+    evidence : str
+        What shows it, in words.
+    generic : LawCount
+        The count near a generic start.
+    point : tuple of int or Fraction
+        The start, of D coordinates.
+    seed : int
+        Of all random choices.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> orbit = orbit_dimension(clexact.gradient_flow(clexact.models.linear([2, 2, 2])), "zero")
+    >>> orbit.orbit_dimension, orbit.closed, orbit.evidence
+    (0, True, 'the fields generate an algebra of finite dimension, closed over Q')
     """
 
     dimension: int
@@ -60,7 +86,7 @@ class Orbit:
 
     @property
     def qualification(self) -> str:
-        """ " with free gates" where the gates are not those at the start."""
+        """Empty, or " with free gates" where the gates are not those at the start."""
         return self.generic.flow.qualification
 
     @property
@@ -92,7 +118,20 @@ class Orbit:
         return facts(str(self), {"flow": self.generic.description, "scope": self.scope, **evidence})
 
     def to_json(self) -> str:
-        """One JSON object with the keys of ``clexact orbit --json``."""
+        """One JSON object with the keys of ``clexact orbit --json``.
+
+        Returns
+        -------
+        str
+            One line.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> orbit = orbit_dimension(clexact.gradient_flow(clexact.models.product(2)), [0, 1])
+        >>> json.loads(orbit.to_json())["orbit_dimension"]
+        1
+        """
         generic = [self.dimension - self.generic.upper, self.dimension - self.generic.lower]
         data = {
             "model": self.generic.description, "scope": self.scope, "dimension": self.dimension,
@@ -108,12 +147,34 @@ def orbit_dimension(
 ) -> Orbit:
     r"""The dimension of the set reachable from a start, $\dim W_\infty(\theta_0)$, at a rational point.
 
-    ``point``: D rationals, or the name of a start (``named_start``), or the path of a file of rationals. The value is
-    exact (``closed``) when a bound from above meets it, else a lower bound from brackets of depth at most
+    The value is exact (``closed``) when a bound from above meets it, else a lower bound from brackets of depth at most
     ``max_depth``: a chain that stalls at a special point may grow later.
 
-    Raises ValueError for an unknown start or a wrong number of coordinates, TypeError for floats.
+    Parameters
+    ----------
+    flow : Flow or VectorFields
+        A flow of a model, or explicit fields.
+    point : str or sequence of int or Fraction
+        D rationals, or the name of a start (``named_start``), or the path of a file of rationals.
+    seed : int
+        Of all random choices.
+    max_depth : int
+        The largest depth of brackets.
 
+    Returns
+    -------
+    Orbit
+        The dimension, its bound from above, and the count near a generic start.
+
+    Raises
+    ------
+    ValueError
+        For an unknown start or a wrong number of coordinates.
+    TypeError
+        For floats.
+
+    Examples
+    --------
     >>> import clexact
     >>> flow = clexact.gradient_flow(clexact.models.linear([2, 2, 2]))
     >>> orbit_dimension(flow, "dead-unit")

@@ -36,7 +36,20 @@ Part = tuple[int, Monomial, int]  # (owner, monomial, coefficient)
 
 @dataclass(frozen=True)
 class HeavyBall:
-    r"""Constant damping $\theta'' + \tau\theta' = -\nabla E$; tau a rational >= 0. Laws use $s = e^{\tau t}$."""
+    r"""Constant damping $\theta'' + \tau\theta' = -\nabla E$. Laws use $s = e^{\tau t}$.
+
+    Parameters
+    ----------
+    tau : int or Fraction
+        A rational >= 0.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> flow = momentum_flow(clexact.models.shared(2, 2), HeavyBall(Fraction(1, 2)))
+    >>> clexact.certify(flow).laws.written()
+    ["e^(1/2*t)*U[0,0]*U'[0,1] - e^(1/2*t)*U[0,1]*U'[0,0] + e^(1/2*t)*U[1,0]*U'[1,1] - e^(1/2*t)*U[1,1]*U'[1,0]"]
+    """
 
     tau: Number = 1
 
@@ -52,7 +65,14 @@ class HeavyBall:
 
 @dataclass(frozen=True)
 class Nesterov:
-    r"""Nesterov's damping $\theta'' + \frac{3}{t}\theta' = -\nabla E$."""
+    r"""Nesterov's damping $\theta'' + \frac{3}{t}\theta' = -\nabla E$.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(momentum_flow(clexact.models.shared(1, 2), Nesterov())).laws
+    ConservationLaws([t^3*U[0,0]*U'[0,1] - t^3*U[0,1]*U'[0,0]])
+    """
 
 
 Damping = HeavyBall | Nesterov | None
@@ -66,15 +86,42 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     r"""The gradient flow $\theta' = -\nabla E(\theta) - \lambda\theta$ of a model, over all data sets.
 
     Its laws h are $\nabla h(\theta) \perp W(\theta)$, where W is spanned by the $\nabla_\theta\langle C, g(\theta,
-    \xi)\rangle$ (arXiv 2307.00144, propositions 2.3 to 2.5). ``loss="full"``: C is any covector (squared loss);
-    ``loss="cross_entropy"``: the entries of C along the last axis, the classes, sum to zero (arXiv 2506.06194, 3.11);
-    a matrix: C, along the last axis, is any combination of its rows.
+    \xi)\rangle$ (arXiv 2307.00144, propositions 2.3 to 2.5). With $\lambda \ne 0$ the phase space is $(s, \theta)$,
+    $s = e^{\lambda t}$, with the drift $(\lambda s, -\lambda\theta)$; a quadratic law h of the flow without it becomes
+    $s^2 h$ (arXiv 2506.06194, theorem 2.1).
 
-    ``weight_decay`` $\lambda$, a rational: with $\lambda \ne 0$ the phase space is $(s, \theta)$, $s = e^{\lambda t}$,
-    with the drift $(\lambda s, -\lambda\theta)$; a quadratic law h of the flow without it becomes $s^2 h$ (arXiv
-    2506.06194, theorem 2.1).
+    Parameters
+    ----------
+    model : Model
+        The network.
+    loss : {"full", "cross_entropy"} or matrix of int or Fraction
+        ``"full"``: C is any covector (squared loss); ``"cross_entropy"``: the entries of C along the last axis, the
+        classes, sum to zero (arXiv 2506.06194, 3.11); a matrix: C, along the last axis, is any combination of its rows.
+    weight_decay : int or Fraction
+        $\lambda$, a rational.
 
-    Raises TypeError if ``model`` is no Model or ``weight_decay`` not exact, ValueError for another loss.
+    Returns
+    -------
+    Flow
+        On $\theta$, or with weight decay on $(s, \theta)$.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is no Model or ``weight_decay`` not exact.
+    ValueError
+        For another loss.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.models.linear([2, 1])
+    >>> clexact.certify(gradient_flow(net)).upper
+    0
+    >>> clexact.certify(gradient_flow(net, "cross_entropy")).laws
+    ConservationLaws([U1[0,0] + U1[1,0]])
+    >>> print(*clexact.certify(gradient_flow(clexact.models.product(2), weight_decay=1)).laws.written())
+    e^(2*t)*x[0]^2 - e^(2*t)*x[1]^2
     """
     base = _gradients(model, loss, "gradient_flow")
     decay = _decay(weight_decay)
@@ -91,11 +138,42 @@ def mirror_flow(
 ) -> Flow:
     r"""The mirror flow $\theta' = -M(\theta)\,(\nabla E(\theta) + \lambda\theta)$, M diagonal (arXiv 2405.12888).
 
-    ``positive``: names of parameters with $M = \mathrm{diag}(\theta)$ on them, the identity on the others. ``metric``,
-    instead: a function of the parameters that returns {name: array of the shape of that parameter}, polynomial, the
-    diagonal of M; absent names stand for ones. Laws of scalings are linear in positive parameters.
+    Laws of scalings are linear in positive parameters.
 
-    Raises ValueError unless exactly one of the two is given, for unknown names and for wrong shapes.
+    Parameters
+    ----------
+    model : Model
+        The network.
+    positive : iterable of str, optional
+        Names of parameters with $M = \mathrm{diag}(\theta)$ on them, the identity on the others.
+    metric : callable, optional
+        Instead: a function of the parameters that returns {name: array of the shape of that parameter}, polynomial, the
+        diagonal of M; absent names stand for ones.
+    loss : {"full", "cross_entropy"} or matrix of int or Fraction
+        As in ``gradient_flow``.
+    weight_decay : int or Fraction
+        $\lambda$, a rational.
+
+    Returns
+    -------
+    Flow
+        On $\theta$, or with weight decay on $(s, \theta)$, $s = e^{\lambda t}$.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is no Model or ``weight_decay`` not exact.
+    ValueError
+        Unless exactly one of ``positive`` and ``metric`` is given, for unknown names and for wrong shapes.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {}, lambda u, v: u * v)
+    >>> clexact.certify(mirror_flow(net, positive=["u", "v"])).laws
+    ConservationLaws([u - v])
+    >>> clexact.certify(mirror_flow(net, metric=lambda u, v: {"u": u**2})).exact
+    True
     """
     base = _gradients(model, loss, "mirror_flow")
     if (positive is None) == (metric is None):
@@ -125,14 +203,42 @@ def momentum_flow(
     r"""The momentum flow $\theta'' + \tau(t)\,\theta' = -\nabla E(\theta) - \lambda\theta$.
 
     The phase space is $(t, \theta, \theta')$, with the drift and the fields $(0, 0, \nabla_\theta\langle C, g\rangle)$
-    (arXiv 2405.12888, section 3). ``damping``: None, $\tau = 0$, drift $(1, \theta', -\lambda\theta)$;
-    ``HeavyBall(tau)``, with $s = e^{\tau t}$ in place of t, drift $(\tau s, \theta', -\tau\theta' - \lambda\theta)$;
-    ``Nesterov()``, $\tau = 3/t$, drift $(t, t\theta', -3\theta' - \lambda t\theta)$, t times the true one.
-    ``positive``: names of parameters on which the gradients are multiplied by $\tau\theta + \theta'$ (mirror
-    momentum). Velocities are named with a prime, ``U'[0,1]``.
+    (arXiv 2405.12888, section 3). Velocities are named with a prime, ``U'[0,1]``. The degree of laws counts positions
+    and velocities, not powers of the clock.
 
-    A flow or VectorFields in place of a model gives its fields in place of the gradients. The degree of laws counts
-    positions and velocities, not powers of the clock. Raises TypeError or ValueError for wrong arguments.
+    Parameters
+    ----------
+    model : Model, Flow or VectorFields
+        The network; a flow or fields in place of it give their fields in place of the gradients.
+    damping : HeavyBall or Nesterov, optional
+        None, $\tau = 0$, drift $(1, \theta', -\lambda\theta)$; ``HeavyBall(tau)``, with $s = e^{\tau t}$ in place of t,
+        drift $(\tau s, \theta', -\tau\theta' - \lambda\theta)$; ``Nesterov()``, $\tau = 3/t$, drift
+        $(t, t\theta', -3\theta' - \lambda t\theta)$, t times the true one.
+    loss : {"full", "cross_entropy"} or matrix of int or Fraction
+        As in ``gradient_flow``, of a model only.
+    positive : iterable of str
+        Names of parameters on which the gradients are multiplied by $\tau\theta + \theta'$ (mirror momentum).
+    weight_decay : int or Fraction
+        $\lambda$, a rational.
+
+    Returns
+    -------
+    LiftedFlow
+        A ``Flow`` on the phase space.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong arguments.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> flow = momentum_flow(clexact.models.linear([1, 2, 1]))
+    >>> flow.dimension
+    9
+    >>> print(clexact.certify(flow).laws[0])
+    U1[0,0]*U1'[0,1] - U1[0,1]*U1'[0,0] + U2[0,0]*U2'[1,0] - U2[1,0]*U2'[0,0]
     """
     if not isinstance(model, Model) and loss != "full":
         raise ValueError("loss belongs to a model; a flow or fields given have theirs.")

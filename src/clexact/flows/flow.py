@@ -37,7 +37,54 @@ SHOWN = 8  # variables where a flow shows itself
 
 
 class Flow(ABC):
-    """A family of polynomial vector fields; see the module's text. Subclasses fill in the attributes."""
+    """A family of polynomial vector fields; see the module's text. Subclasses fill in the attributes.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        Names of the D coordinates of the phase space.
+    description : str
+        The flow in words.
+    assumptions : tuple of str
+        Under which its answers hold.
+    scope : str
+        Of which data and starts, and of which gates, the answers speak.
+    recipe : dict
+        By which the flow can be rebuilt; empty for fields given as such.
+    seed_size : int
+        Number of integers that name one member of the family.
+    work : int
+        Numbers stored to evaluate one member.
+    degree : int
+        Of a component, in the variables and the seeds together, at most.
+    denominator : int
+        Of the constants of its program, together: primes that divide it are avoided.
+    norm_bound : int
+        Sum of the absolute integer coefficients of a component, denominators cleared, at most.
+    truncated : bool
+        Whether the family is only a part of the fields: laws of it need not be laws of the flow.
+    some_powers : bool
+        Whether ``monomials`` has only some of the powers of the clock that a law could have.
+    exponentials : mapping of str to Fraction
+        {variable: r}: it stands for e^(r t).
+    clocks : tuple of str
+        Variables that are functions of the time alone.
+    metric : Terms or None
+        The diagonal by which gradients are multiplied, ``cleared`` times the true one.
+    cleared : tuple of int
+        (c, k): c times the clock to the k.
+    symmetries : Symmetries
+        Groups that leave unchanged what the loss sees.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> flow = clexact.gradient_flow(clexact.models.linear([2, 2, 2]))
+    >>> flow.dimension, flow.scope
+    (8, 'all data, generic start')
+    >>> flow.field_count, flow.fields.rank_at(range(8))
+    (4, 4)
+    """
 
     variables: tuple[str, ...]
     description: str
@@ -90,10 +137,56 @@ class Flow(ABC):
 
     @abstractmethod
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
-        """Members named by ``seeds`` (N, seed_size), evaluated at theta (1 or N, D): a jet of shape (N, D)."""
+        """Members of the family, evaluated on jets modulo a prime.
+
+        Parameters
+        ----------
+        theta : Jet
+            Points, of shape (1, D) or (N, D).
+        seeds : numpy.ndarray
+            Integers that name the members, of shape (N, seed_size).
+        prime : int
+            The modulus.
+
+        Returns
+        -------
+        Jet
+            The values, of shape (N, D).
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> point, seeds = np.array([[2, 3]], dtype=np.uint64), np.array([[5]], dtype=np.uint64)
+        >>> flow.values({0: point}, seeds, 101)[0].tolist()  # 5 times the gradient (3, 2)
+        [[15, 10]]
+        """
 
     def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
-        """Members of the flow before any Taylor expansion, functions being opaque; the same as ``values`` without."""
+        """Members of the flow before any Taylor expansion, functions being opaque; the same as ``values`` without.
+
+        Parameters
+        ----------
+        theta : Jet
+            Points, of shape (1, D) or (N, D).
+        seeds : numpy.ndarray
+            Integers that name the members, of shape (N, seed_size).
+        ring : OpaqueJets
+            The jets, with the values drawn for the functions.
+
+        Returns
+        -------
+        Jet
+            The values, of shape (N, D).
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> point, seeds = np.array([[2, 3]], dtype=np.uint64), np.array([[5]], dtype=np.uint64)
+        >>> flow.opaque_values({0: point}, seeds, OpaqueJets(101, Draws(0)))[0].tolist()
+        [[15, 10]]
+        """
         return self.values(theta, seeds, ring.prime)
 
     @property
@@ -102,7 +195,25 @@ class Flow(ABC):
         """Of everything that the fields depend on."""
 
     def draws(self, seed: int) -> Draws:
-        """Random choices that whoever chose the fields could not know."""
+        """Random choices that whoever chose the fields could not know.
+
+        Parameters
+        ----------
+        seed : int
+            At least 0.
+
+        Returns
+        -------
+        Draws
+            A generator that follows the seed and the flow's ``digest``.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> flow.draws(0).prime(22) == flow.draws(0).prime(22)
+        True
+        """
         return Draws(seed, self.digest)
 
     @property
@@ -126,7 +237,19 @@ class Flow(ABC):
         return ""
 
     def proposed_laws(self) -> list[Law]:
-        """Laws proved by the shape of the flow's program; none without a program."""
+        """Laws proved by the shape of the flow's program; none without a program.
+
+        Returns
+        -------
+        list of dict
+            {variables of a monomial, with repetition: coefficient} for each.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.gradient_flow(clexact.models.product(2)).proposed_laws()
+        [{(0, 0): 1, (1, 1): -1}]
+        """
         return self._laws_of_shape
 
     @cached_property
@@ -134,19 +257,84 @@ class Flow(ABC):
         return []
 
     def proposed_terms(self) -> Terms:
-        """``proposed_laws`` as packed terms owned by their numbers, canonical."""
+        """The laws of ``proposed_laws`` as packed terms, canonical.
+
+        Returns
+        -------
+        Terms
+            Owned by the numbers of the laws.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> len(clexact.gradient_flow(clexact.models.product(2)).proposed_terms())
+        2
+        """
         return pack_laws(self.proposed_laws())
 
     def law_degrees(self, terms: Terms) -> Ints:
-        """Degree of each term as laws count it: without the clock's power."""
+        """Degree of each term as laws count it: without the clock's power.
+
+        Parameters
+        ----------
+        terms : Terms
+            N packed terms in the flow's variables.
+
+        Returns
+        -------
+        numpy.ndarray
+            N integers.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.momentum_flow(clexact.models.shared(1, 2), clexact.Nesterov())
+        >>> law = clexact.certify(flow).laws[0]
+        >>> law.degree, set(flow.law_degrees(law.terms).tolist())
+        (5, {2})
+        """
         return terms.degrees()
 
     def monomials(self, degrees: Sequence[int]) -> Terms:
-        """All monomials that can stand in a law homogeneous of one of these degrees, in their order, owned by 0."""
+        """All monomials that can stand in a law homogeneous of one of these degrees, in their order.
+
+        Parameters
+        ----------
+        degrees : sequence of int
+            The degrees, each >= 1.
+
+        Returns
+        -------
+        Terms
+            One term for each, owned by 0.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> len(clexact.gradient_flow(clexact.models.product(3)).monomials([2, 1]))
+        9
+        """
         return concatenate([monomials_of_degree(self.dimension, k) for k in degrees])
 
     def monomial_count(self, degrees: Sequence[int]) -> int:
-        """How many they are."""
+        """How many monomials can stand in a law homogeneous of one of these degrees.
+
+        Parameters
+        ----------
+        degrees : sequence of int
+            The degrees, each >= 1.
+
+        Returns
+        -------
+        int
+            The length of ``monomials(degrees)``, without making them.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.gradient_flow(clexact.models.product(3)).monomial_count([2, 1])  # 6 + 3
+        9
+        """
         return sum(comb(self.dimension + k - 1, k) for k in degrees)
 
 

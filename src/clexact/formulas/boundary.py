@@ -57,8 +57,21 @@ class Atom:
 class Condition:
     """A union of conjunctions of relations on named sizes.
 
-    ``names`` are the sizes it is called with; None for the widths of a network, which are given in their order:
-    ``condition(4, 3, 5)``. No clause at all is never true, a clause without relations always.
+    No clause at all is never true, a clause without relations always.
+
+    Attributes
+    ----------
+    names : tuple of str or None
+        The sizes it is called with; None for the widths of a network, which are given in their order:
+        ``condition(4, 3, 5)``.
+    clauses : tuple of tuple
+        The conjunctions, each of ``Relation`` and ``Fact``.
+
+    Examples
+    --------
+    >>> found = boundary([(1, 2), (2, 2), (2, 3)], [(2, 1), (3, 1), (3, 2)], ("n", "r"))
+    >>> print(found, found(n=5, r=4), found(n=4, r=5))
+    n > r True False
     """
 
     names: tuple[str, ...] | None
@@ -75,7 +88,23 @@ class Condition:
         return self.at([check_call(sizes, self.names)]) == [True]
 
     def at(self, sizes: Sequence[Sizes]) -> list[bool]:
-        """Where it is true, for many sizes at once."""
+        """Where it is true, for many sizes at once.
+
+        Parameters
+        ----------
+        sizes : sequence of tuple of int
+            As many entries as there are names.
+
+        Returns
+        -------
+        list of bool
+            One for each.
+
+        Examples
+        --------
+        >>> boundary([(1,), (2,)], [(3,), (4,)], ("n",)).at([(2,), (7,)])
+        [False, True]
+        """
         columns = _columns(sizes, self.names)
         true = np.zeros(len(sizes), dtype=bool)
         for clause in self.clauses:
@@ -94,7 +123,18 @@ class Condition:
         return self._written(latex=False)
 
     def to_latex(self) -> str:
-        """As LaTeX."""
+        r"""As LaTeX.
+
+        Returns
+        -------
+        str
+            Without dollar signs.
+
+        Examples
+        --------
+        >>> boundary([(1,), (2,)], [(3,), (4,)], ("n",)).to_latex()
+        'n \\ge 3'
+        """
         return self._written(latex=True)
 
     def _repr_latex_(self) -> str:
@@ -125,8 +165,27 @@ def boundary(holds: Iterable[Sizes], fails: Iterable[Sizes], names: Sequence[str
     a fixed order. Conjunctions of three are made of the simplest atoms only, so "simplest" is meant among what is
     searched. Nothing is said about sizes that are not given.
 
-    Raises TypeError or ValueError for sizes that are not tuples of integers, one for each name, or are in both.
+    Parameters
+    ----------
+    holds : iterable of tuple of int
+        The sizes at which something holds.
+    fails : iterable of tuple of int
+        The sizes at which it fails.
+    names : sequence of str, optional
+        What the entries of a size are called; None for the widths of a network.
 
+    Returns
+    -------
+    Condition or None
+        None if no condition searched tells them apart.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For sizes that are not tuples of integers, one for each name, or are in both.
+
+    Examples
+    --------
     >>> sizes = [(n, m, r) for n in (1, 2, 3) for m in (1, 2, 3) for r in (1, 2, 3, 4)]
     >>> fails = [(1, 1, 2), (1, 1, 3), (1, 1, 4)]
     >>> print(boundary([at for at in sizes if at not in fails], fails, ("n", "m", "r")))

@@ -62,9 +62,31 @@ def fit(
     the most sizes is returned with a condition that describes the others, if that takes at most three relations, or
     lists at most two sizes; at least half of the grid must remain. That region is chosen in view of all counts.
 
-    A formula is a finding about the sizes of the grid: it is proved nowhere else. Raises TypeError or ValueError for
-    counts that are not integers, or sizes that are not tuples of as many integers as there are names.
+    A formula is a finding about the sizes of the grid: it is proved nowhere else.
 
+    Parameters
+    ----------
+    counts : mapping of tuple of int to int
+        For each size of the grid its count.
+    names : sequence of str
+        What the entries of a size are called.
+    seed : int
+        Of the choice of the sizes held out.
+    max_degree : int
+        Largest total degree of a formula, at least 0.
+
+    Returns
+    -------
+    Formula or None
+        None if no formula passes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For counts that are not integers, or sizes that are not tuples of as many integers as there are names.
+
+    Examples
+    --------
     >>> counts = {(n, r): min(n, r) * (r + 1) for n in range(1, 6) for r in range(1, 8)}
     >>> print(fit(counts, ("n", "r")))
     k*(r + 1) with k = min(n, r)

@@ -28,8 +28,37 @@ class Formula:
 
     It was found at the sizes ``fitted`` alone and holds at the sizes ``tested`` too, which the fit did not see; a seed
     chose which. It is a finding, not a theorem: nothing is proved about any other size. Where ``excluding`` is true,
-    nothing is claimed: ``excluded`` lists the sizes of the grid there with their counts. ``refused`` is the number of
-    simpler formulas that fitted too and missed a size held out.
+    nothing is claimed.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The sizes it is called with.
+    quantities : tuple of Quantity
+        Minima, maxima and the like of the sizes.
+    terms : tuple of (tuple of int, Fraction)
+        Exponents of the names, then of the quantities, and the coefficient.
+    fitted : tuple of tuple of int
+        The sizes that determined the coefficients.
+    tested : tuple of tuple of int
+        The sizes held out.
+    excluding : Condition or None
+        Where nothing is claimed.
+    excluded : tuple of (tuple of int, int)
+        The sizes of the grid there, with their counts.
+    refused : int
+        Number of simpler formulas that fitted too and missed a size held out.
+    seed : int
+        Which chose the sizes held out.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> found = clexact.fit({(n, r): r * (r + 1) // 2 for n in range(1, 5) for r in range(1, 9)}, ("n", "r"))
+    >>> print(found, found(n=7, r=100), found.degree)
+    r*(r + 1)/2 5050 2
+    >>> len(found.fitted), len(found.tested)
+    (24, 8)
     """
 
     names: tuple[str, ...]
@@ -61,7 +90,20 @@ class Formula:
         return value.numerator if value.denominator == 1 else value
 
     def to_sympy(self) -> sympy.Expr:
-        """As a SymPy expression in symbols of the same names, with Min, Max and Piecewise."""
+        """As a SymPy expression in symbols of the same names, with Min, Max and Piecewise.
+
+        Returns
+        -------
+        sympy.Expr
+            The polynomial, quantities written out.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> counts = {(n, r): min(n, r) * (r + 1) for n in range(1, 6) for r in range(1, 8)}
+        >>> clexact.fit(counts, ("n", "r")).to_sympy()
+        r*Min(n, r) + Min(n, r)
+        """
         import sympy
 
         symbols = [*map(sympy.Symbol, self.names), *(q.to_sympy() for q in self.quantities)]
@@ -76,7 +118,19 @@ class Formula:
         return self._written(latex=False)
 
     def to_latex(self) -> str:
-        """As LaTeX."""
+        r"""As LaTeX.
+
+        Returns
+        -------
+        str
+            Without dollar signs.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.fit({(r,): r * (r + 1) // 2 for r in range(1, 12)}, ("r",)).to_latex()
+        '\\frac{r (r + 1)}{2}'
+        """
         return self._written(latex=True)
 
     def _repr_latex_(self) -> str:
@@ -135,7 +189,20 @@ class Formula:
         return any(e[i] for e in terms for i in indicators), len(terms), [[-k for k in e] for e in terms]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Plain data.
+
+        Returns
+        -------
+        dict
+            Of types of JSON: text, latex, and what the attributes hold.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> data = clexact.fit({(r,): r**2 for r in range(1, 12)}, ("r",)).to_dict()
+        >>> data["text"], data["degree"], data["region"]
+        ('r^2', 2, None)
+        """
         return {
             "text": str(self),
             "latex": self.to_latex(),

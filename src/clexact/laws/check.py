@@ -21,7 +21,13 @@ MAX_PRIMES = 60
 
 
 class LawStatus(Enum):
-    """What is known; the value is the sentence a user reads."""
+    """What is known; the value is the sentence a user reads.
+
+    Examples
+    --------
+    >>> LawStatus.PROVED.value
+    'a law: an exact identity'
+    """
 
     PROVED = "a law: an exact identity"
     PROBABLE = "a law, with a stated probability of error"
@@ -30,7 +36,28 @@ class LawStatus(Enum):
 
 @dataclass(frozen=True)
 class LawCheck:
-    """The outcome for one polynomial; true unless it is no law."""
+    """The outcome for one polynomial; true unless it is no law.
+
+    Attributes
+    ----------
+    law : Polynomial
+        What was asked about.
+    status : LawStatus
+        What is known.
+    error : Fraction
+        With PROBABLE, the probability that it is no law, at most 2^-100; else 0.
+    truncated : bool
+        Whether the fields were Taylor coefficients up to an order: shown for these alone.
+    seed : int
+        Of the random points.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> found = check_law(clexact.gradient_flow(clexact.models.product(2)), "x[0]^2 - x[1]^2")
+    >>> bool(found), found.status.name, found.error
+    (True, 'PROVED', Fraction(0, 1))
+    """
 
     law: Polynomial
     status: LawStatus
@@ -54,8 +81,27 @@ def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0
     random points mod random 61-bit primes: a value that is not zero proves that h is no law; zeros at all of them leave
     an error of at most 2^-100 (Schwartz-Zippel, and the primes that could divide all coefficients).
 
-    Raises ValueError for text that is no polynomial in the flow's variables.
+    Parameters
+    ----------
+    flow : Flow or VectorFields
+        A flow of a model, or explicit fields.
+    law : Polynomial or str
+        h, in the flow's variables.
+    seed : int
+        Of the random points.
 
+    Returns
+    -------
+    LawCheck
+        What is known of h.
+
+    Raises
+    ------
+    ValueError
+        For text that is no polynomial in the flow's variables.
+
+    Examples
+    --------
     >>> import clexact
     >>> flow = clexact.gradient_flow(clexact.models.product(2))
     >>> print(check_law(flow, "x[0]^2 - x[1]^2"), check_law(flow, "x[0]"), sep="; ")

@@ -33,9 +33,28 @@ MOST_TERMS = 400  # of a component that is factored
 
 @dataclass(frozen=True, eq=False)
 class DarbouxPolynomials(Sequence[Polynomial]):
-    """Irreducible Darboux polynomials of every field of a family, each checked; ``cofactors[j][i]`` is X_i p_j / p_j.
+    """Irreducible Darboux polynomials of every field of a family, each checked.
 
-    ``skipped`` counts the spaces of polynomials that were too large to search.
+    A sequence of ``Polynomial``.
+
+    Attributes
+    ----------
+    polynomials : tuple of Polynomial
+        The p_j.
+    cofactors : tuple of tuple of Polynomial
+        ``cofactors[j][i]`` is X_i p_j / p_j.
+    degree : int
+        Of the p_j, at most.
+    skipped : int
+        Number of spaces of polynomials that were too large to search.
+    seed : int
+        Of all random choices.
+
+    Examples
+    --------
+    >>> found = darboux_polynomials(VectorFields.from_strings(["x", "y"], [["x", "2*y"]]), 1)
+    >>> list(found), found.cofactors[1]
+    ([Polynomial('x'), Polynomial('y')], (Polynomial('2'),))
     """
 
     polynomials: tuple[Polynomial, ...]
@@ -73,8 +92,27 @@ def darboux_polynomials(flow: Flow | VectorFields, degree: int, *, seed: int = 0
     than some 25 bits, or was ``skipped``. Where a rational law f / g exists there are infinitely many, such as the
     factors of f - c g: a few that generate it are given.
 
-    Raises TypeError or ValueError for a wrong flow, degree or seed, ValueError for fields of more than 20,000 terms.
+    Parameters
+    ----------
+    flow : Flow or VectorFields
+        A flow of a model, or explicit fields.
+    degree : int
+        Of the polynomials, at most; at least 1.
+    seed : int
+        Of all random choices.
 
+    Returns
+    -------
+    DarbouxPolynomials
+        The polynomials and their cofactors $\lambda_i$.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a wrong flow, degree or seed; ValueError for fields of more than 20,000 terms.
+
+    Examples
+    --------
     >>> X = VectorFields.from_strings(["x", "y"], [["x - x*y", "x*y - y"]])
     >>> found = darboux_polynomials(X, 2)
     >>> found, found.cofactors

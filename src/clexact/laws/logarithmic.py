@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 
 class Form(Enum):
-    """What a law is made of; the value is the word a user reads."""
+    """What a law is made of; the value is the word a user reads.
+
+    Examples
+    --------
+    >>> [form.value for form in Form]
+    ['polynomial', 'rational', 'logarithmic']
+    """
 
     POLYNOMIAL = "polynomial"
     RATIONAL = "rational"
@@ -35,8 +41,28 @@ class Form(Enum):
 class Law:
     r"""A law: q, or $\prod_j p_j^{c_j}$ with integers c_j, or $\sum_j c_j \log p_j + q$ with polynomial laws c_j.
 
-    ``factors`` are the p_j, ``weights`` the c_j (constants, unless they are laws), ``rest`` is q. A logarithm is that
-    of $|p_j|$; a law holds where no p_j vanishes.
+    A logarithm is that of $|p_j|$; a law holds where no p_j vanishes.
+
+    Attributes
+    ----------
+    form : Form
+        Which of the three it is.
+    factors : tuple of Polynomial
+        The p_j.
+    weights : tuple of Polynomial
+        The c_j: constants, unless they are laws.
+    rest : Polynomial
+        The polynomial q.
+    exponentials : mapping of str to Fraction
+        {variable: r}: it is e^(r t).
+
+    Examples
+    --------
+    >>> import clexact
+    >>> X = VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
+    >>> law = clexact.general_laws(X, 2)[0]
+    >>> print(law, law.form.name, law.check(X))
+    y/x^2 RATIONAL True
     """
 
     form: Form
@@ -49,6 +75,24 @@ class Law:
         r"""Whether it is a law of the flow, by exact identities made anew.
 
         $X_i c_j = 0$, $X_i p_j = \lambda_{ji} p_j$ and $\sum_j c_j \lambda_{ji} + X_i q = 0$ for every field.
+
+        Parameters
+        ----------
+        flow : Flow or VectorFields
+            A flow of a model, or explicit fields.
+
+        Returns
+        -------
+        bool
+            Exact.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> X, Y = (VectorFields.from_strings(["x", "y"], [["x", b]]) for b in ("2*y", "3*y"))
+        >>> law = clexact.general_laws(X, 2)[0]
+        >>> law.check(X), law.check(Y)
+        (True, False)
         """
         fields = as_flow(flow).fields
         if not self._well_formed or any(p.is_zero for p in self.factors):
@@ -84,7 +128,20 @@ class Law:
         return total
 
     def to_sympy(self) -> sympy.Expr:
-        """The law in SymPy, variables as symbols of the same names."""
+        """The law in SymPy, variables as symbols of the same names.
+
+        Returns
+        -------
+        sympy.Expr
+            A product of powers, or a sum.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> X = VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
+        >>> clexact.general_laws(X, 2)[0].to_sympy()
+        y/x**2
+        """
         import sympy
 
         pairs = [(p.to_sympy(), c.to_sympy()) for p, c in zip(self.factors, self.weights, strict=True)]
@@ -93,11 +150,37 @@ class Law:
         return sympy.Add(*(c * sympy.log(p) for p, c in pairs), self.rest.to_sympy())
 
     def written(self) -> str:
-        """The law as text, with e^(r*t) in place of a variable that stands for it."""
+        """The law as text, with e^(r*t) in place of a variable that stands for it.
+
+        Returns
+        -------
+        str
+            One line.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> X = VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
+        >>> clexact.general_laws(X, 2)[0].written()
+        'y/x^2'
+        """
         return with_exponentials(str(self), self.exponentials, r"\^(\d+)", "e^({}*t)")
 
     def to_latex(self) -> str:
-        """LaTeX source, likewise."""
+        r"""LaTeX source, with e^(r t) in place of a variable that stands for it.
+
+        Returns
+        -------
+        str
+            Without dollar signs.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> X = VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
+        >>> clexact.general_laws(X, 2)[0].to_latex()
+        '\\frac{y}{x^{2}}'
+        """
         if self.form is Form.RATIONAL:
             above, below = self._product(latex=True)
             text = rf"\frac{{{above}}}{{{below}}}"

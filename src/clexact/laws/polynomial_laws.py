@@ -34,8 +34,8 @@ def polynomial_laws(
     r"""A basis of all polynomial laws of degree at most ``degree``, constants left out.
 
     h is a law when $X_i h = \sum_j X_{ij}\,\partial_j h = 0$ for every field: the nullspace of a linear system with one
-    unknown for each monomial, one equation for each field and monomial. With ``homogeneous``, only h homogeneous of
-    degree exactly ``degree``. Rows are primitive integers, as sparse as pairwise differences make them.
+    unknown for each monomial, one equation for each field and monomial. Rows are primitive integers, as sparse as
+    pairwise differences make them.
 
     Proved: each law, by an exact identity; that there is no other, since the nullity mod p is never smaller than the
     nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list; then the
@@ -44,11 +44,36 @@ def polynomial_laws(
     velocities, not the clock t or $s = e^{rt}$: every power of it that a law can have is searched, or those up to a
     bound (POWERS, for weight decay with a metric, with Nesterov's damping, or negative).
 
-    Raises TypeError for a flow or degree of another type, ValueError for degree < 1.
+    Parameters
+    ----------
+    flow : Flow or VectorFields
+        A flow of a model, or explicit fields.
+    degree : int
+        At least 1.
+    homogeneous : bool
+        Whether only h homogeneous of degree exactly ``degree`` are wanted.
+    seed : int
+        Of the random primes and points.
 
+    Returns
+    -------
+    ConservationLaws
+        The basis, lowest degree first, and whether it is complete.
+
+    Raises
+    ------
+    TypeError
+        For a flow or degree of another type.
+    ValueError
+        For degree < 1.
+
+    Examples
+    --------
     >>> fields = VectorFields.from_strings(["x", "y"], [["y", "x"]])
     >>> polynomial_laws(fields, degree=2)
     ConservationLaws([x^2 - y^2])
+    >>> polynomial_laws(fields, degree=4, homogeneous=True)
+    ConservationLaws([x^4 - 2*x^2*y^2 + y^4])
     """
     flow = as_flow(flow)
     check_degree(degree)

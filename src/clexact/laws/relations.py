@@ -36,7 +36,31 @@ MOST_EXPONENT = 60  # degree of a product that is multiplied out
 
 @dataclass(frozen=True, eq=False)
 class GeneralLaws(Sequence[Law]):
-    """Polynomial laws of a degree, then others that are independent of them and of each other, each checked exactly."""
+    """Polynomial laws of a degree, then others that are independent of them and of each other, each checked exactly.
+
+    A sequence of ``Law``.
+
+    Attributes
+    ----------
+    polynomial : ConservationLaws
+        The polynomial ones.
+    further : tuple of Law
+        The others.
+    darboux : DarbouxPolynomials
+        Of which the others are made.
+    independent : int
+        Number of independent ones, proved: the rank of their gradients mod a prime at a point.
+    truncated : bool
+        Whether the fields are Taylor coefficients up to an order: laws of these alone.
+
+    Examples
+    --------
+    >>> laws = general_laws(VectorFields.from_strings(["x", "y", "z"], [["x", "2*y", "0"]]), 2)
+    >>> print(*laws, sep="; ")
+    z; z^2; y/x^2
+    >>> len(laws.polynomial), len(laws.further), laws.independent
+    (2, 1, 2)
+    """
 
     polynomial: ConservationLaws
     further: tuple[Law, ...]
@@ -80,8 +104,27 @@ def general_laws(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> Ge
     others, as ``darboux_polynomials`` says. ``truncated`` is set where the fields are Taylor coefficients: then the
     others are laws of these alone.
 
-    Raises TypeError or ValueError for a wrong flow, degree or seed, ValueError for fields of more than 20,000 terms.
+    Parameters
+    ----------
+    flow : Flow or VectorFields
+        A flow of a model, or explicit fields.
+    degree : int
+        Of the polynomial laws, of the p_j and of q, at most; at least 1.
+    seed : int
+        Of all random choices.
 
+    Returns
+    -------
+    GeneralLaws
+        The polynomial laws first.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a wrong flow, degree or seed; ValueError for fields of more than 20,000 terms.
+
+    Examples
+    --------
     >>> laws = general_laws(VectorFields.from_strings(["x", "y"], [["x - x*y", "x*y - y"]]), 2)
     >>> print(laws[0], laws[0].form.value)
     log(x) + log(y) - x - y logarithmic

@@ -34,7 +34,13 @@ LAW_BLOCK = 256  # laws whose gradients are reduced at a time
 
 
 class Completeness(Enum):
-    """Whether the laws given are all polynomial laws of their degree; the value is the sentence a user reads."""
+    """Whether the laws given are all polynomial laws of their degree; the value is the sentence a user reads.
+
+    Examples
+    --------
+    >>> print(Completeness.PROVED.value)
+    these are all polynomial laws of this degree: as many as the nullity modulo a prime
+    """
 
     PROVED = "these are all polynomial laws of this degree: as many as the nullity modulo a prime"
     TRUNCATED = "these are all polynomial laws of the Taylor coefficients used; laws of the functions are among them"
@@ -46,7 +52,33 @@ class Completeness(Enum):
 class ConservationLaws(Sequence[Polynomial]):
     """Linearly independent polynomial laws, each proved exactly: primitive integers, positive leading coefficient.
 
-    A sequence of ``Polynomial``, lowest degree first. ``completeness`` says whether there can be others of this degree.
+    A sequence of ``Polynomial``, lowest degree first.
+
+    Attributes
+    ----------
+    variables : tuple of str
+        Those of the flow.
+    degree : int
+        Of the laws, at most.
+    homogeneous : bool
+        Whether only laws of exactly that degree were looked for.
+    completeness : Completeness
+        Whether there can be others of this degree.
+    seed : int
+        Of the random primes and points.
+    terms : Terms
+        The terms of all laws, canonical, owned by the number of the law.
+    exponentials : mapping of str to Fraction
+        {variable: r}: it stands for e^(r t).
+    scope : str
+        Of which data and starts, and of which gates, the completeness speaks.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> laws = clexact.polynomial_laws(clexact.gradient_flow(clexact.models.product(3)), 2)
+    >>> print(laws[0], laws.complete, laws.independent)
+    x[0]^2 - x[1]^2 True (0, 1)
     """
 
     variables: tuple[str, ...]
@@ -76,7 +108,27 @@ class ConservationLaws(Sequence[Polynomial]):
         return Polynomial._from_checked(self.variables, self.packed(i, i + 1).owned_by(0))
 
     def packed(self, first: int, last: int) -> Terms:
-        """The terms of the laws first, ..., last - 1."""
+        """The terms of the laws first, ..., last - 1.
+
+        Parameters
+        ----------
+        first : int
+            The number of a law, from 0.
+        last : int
+            At most the number of laws.
+
+        Returns
+        -------
+        Terms
+            Owned by the numbers of the laws.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> laws = clexact.polynomial_laws(clexact.gradient_flow(clexact.models.product(3)), 2)
+        >>> len(laws.packed(0, 1)), len(laws.packed(0, 2))
+        (2, 4)
+        """
         return self.terms.take(np.arange(self._start[first], self._start[last]))
 
     def __eq__(self, other: object) -> bool:
@@ -108,26 +160,100 @@ class ConservationLaws(Sequence[Polynomial]):
         return independent(self, draws.residues((len(self.variables),), prime), prime)
 
     def written(self) -> list[str]:
-        """The laws as text, with e^(r*t) in place of a variable that stands for it."""
+        """The laws as text, with e^(r*t) in place of a variable that stands for it.
+
+        Returns
+        -------
+        list of str
+            One for each.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2), weight_decay=1)
+        >>> laws = clexact.polynomial_laws(flow, 2)
+        >>> str(laws[0]), laws.written()[0]
+        ('s^2*x[0]^2 - s^2*x[1]^2', 'e^(2*t)*x[0]^2 - e^(2*t)*x[1]^2')
+        """
         return [with_exponentials(str(h), self.exponentials, r"\^(\d+)", "e^({}*t)") for h in self]
 
     def to_sympy(self) -> list[sympy.Expr]:
-        """The laws as SymPy expressions."""
+        """The laws as SymPy expressions.
+
+        Returns
+        -------
+        list of sympy.Expr
+            One for each.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.polynomial_laws(clexact.VectorFields.from_strings(["x", "y"], [["y", "x"]]), 2).to_sympy()
+        [x**2 - y**2]
+        """
         return [h.to_sympy() for h in self]
 
     def to_json(self) -> str:
-        """One JSON object: degree, homogeneous, complete, seed, scope, variables, laws (strings)."""
+        """One JSON object: degree, homogeneous, complete, seed, scope, variables, laws (strings).
+
+        Returns
+        -------
+        str
+            One line.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> laws = clexact.polynomial_laws(clexact.VectorFields.from_strings(["x", "y"], [["y", "x"]]), 2)
+        >>> json.loads(laws.to_json())["laws"]
+        ['x^2 - y^2']
+        """
         keys = {"degree": self.degree, "homogeneous": self.homogeneous, "complete": self.complete, "seed": self.seed}
         data = {"scope": self.scope, "variables": self.variables, "laws": [str(h) for h in self]}
         return json.dumps(keys | data)
 
     def to_latex(self, most: int | None = None) -> list[str]:
-        """The laws as LaTeX, likewise; the first ``most`` of them, default all."""
+        """The laws as LaTeX, with e^(r t) in place of a variable that stands for it.
+
+        Parameters
+        ----------
+        most : int, optional
+            How many, the first ones; default all.
+
+        Returns
+        -------
+        list of str
+            One for each, without dollar signs.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.polynomial_laws(clexact.gradient_flow(clexact.models.product(3)), 2).to_latex(1)
+        ['x_{0}^{2} - x_{1}^{2}']
+        """
         rates = {latex_name(name): rate for name, rate in self.exponentials.items()}
         return [with_exponentials(h.to_latex(), rates, r"\^\{(\d+)\}", r"e^{{{} t}}") for h in self[:most]]
 
     def to_html(self, most: int = MOST_LAWS) -> Markup:
-        """The first ``most`` laws as a table in HTML, likewise; long ones are cut."""
+        """The first laws as a table in HTML, with e^(r t) in place of a variable that stands for it; long ones are cut.
+
+        Parameters
+        ----------
+        most : int
+            How many.
+
+        Returns
+        -------
+        Markup
+            The source of the table.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> laws = clexact.polynomial_laws(clexact.gradient_flow(clexact.models.product(3)), 2)
+        >>> "<i>x</i><sub>0</sub><sup>2</sup>" in laws.to_html()
+        True
+        """
         rates, power = {html_name(name): rate for name, rate in self.exponentials.items()}, r"<sup>(\d+)</sup>"
         texts = [with_exponentials(h.to_html(MOST_TERMS), rates, power, "<i>e</i><sup>{} t</sup>") for h in self[:most]]
         return listed(texts, len(self))

@@ -47,7 +47,13 @@ Progress = Callable[[str, int, int], None]  # (stage, done, total)
 
 
 class ClosureStatus(Enum):
-    """What is known of the last dimension; the value is the sentence a user reads."""
+    """What is known of the last dimension; the value is the sentence a user reads.
+
+    Examples
+    --------
+    >>> print(ClosureStatus.CLOSED.value)
+    the dimension is a proved lower bound, and exact with a stated probability of error
+    """
 
     PROVED = "the dimension is exact: proved from both sides"
     CLOSED = "the dimension is a proved lower bound, and exact with a stated probability of error"
@@ -77,7 +83,36 @@ class SparseWitness:
 
 @dataclass(frozen=True, eq=False)
 class LieClosure:
-    """Dimensions of W_0, W_1, ... at a point (each a proved lower bound), and what proves them."""
+    """Dimensions of W_0, W_1, ... at a point (each a proved lower bound), and what proves them.
+
+    Attributes
+    ----------
+    dimension : int
+        D of the phase space.
+    dims : tuple of int
+        The dimensions.
+    status : ClosureStatus
+        What is known of the last one.
+    error : Fraction
+        With status CLOSED, the probability that the dimension is larger, at most; else 0.
+    point : tuple of int or Fraction
+        As given, or drawn in [0, prime).
+    prime : int
+        Modulo which the ranks were computed.
+    seed : int
+        Of all random choices.
+    generic : bool
+        Whether the point was drawn from all points, not given and not sparse.
+    witnesses : tuple
+        For each level its independent members: ``Witness``, ``ExplicitWitness`` or ``SparseWitness``.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> found = lie_closure(clexact.gradient_flow(clexact.models.linear([2, 2, 2])))
+    >>> found.dims, found.status.name, found.rank
+    ((4, 5), 'PROVED', 5)
+    """
 
     dimension: int  # D
     dims: tuple[int, ...]
@@ -405,10 +440,32 @@ def lie_closure(
     nothing there (OPEN) and every depth up to ``max_depth`` is tried; the last dimension is exact when it meets the
     rank of the laws' gradients.
 
-    ``point``: D integers or rationals; ValueError for another length, TypeError for floats. ``max_depth``: brackets
-    of at most that depth, at least 0. Where they are small as polynomials depth costs little, and without ``max_depth``
-    there is no bound; else each level doubles the cost, and depth 8 is the last.
+    Parameters
+    ----------
+    flow : Flow or VectorFields
+        A flow of a model, or explicit fields.
+    point : sequence of int or Fraction, optional
+        D coordinates; default: drawn.
+    seed : int
+        Of all random choices.
+    max_depth : int, optional
+        The largest depth of brackets, at least 0. Where they are small as polynomials depth costs little, and without
+        ``max_depth`` there is no bound; else each level doubles the cost, and depth 8 is the last.
 
+    Returns
+    -------
+    LieClosure
+        The dimensions and their witnesses.
+
+    Raises
+    ------
+    ValueError
+        For a point of another length.
+    TypeError
+        For floats.
+
+    Examples
+    --------
     >>> lie_closure(VectorFields.from_strings(["x", "y", "z"], [["1", "0", "0"], ["0", "1", "x"]]))
     LieClosure(dim W = 2 -> 3 of 3, proved)
     """

@@ -47,12 +47,49 @@ FAMILIES: dict[str, Family] = {
 
 
 def families_with(option: str) -> list[str]:
-    """Names of the families that have an option."""
+    """Names of the families that have an option.
+
+    Parameters
+    ----------
+    option : str
+        Its name, such as ``"bias"``.
+
+    Returns
+    -------
+    list of str
+        In the order of ``FAMILIES``.
+
+    Examples
+    --------
+    >>> families_with("heads")
+    ['attention', 'transformer']
+    """
     return [name for name, family in FAMILIES.items() if option in family.options]
 
 
 def rebuild(recipe: Mapping[str, Any]) -> Model:
-    """The model of a recipe ``{"family": ..., "sizes": [...], ...}``. ValueError or TypeError if it names none."""
+    """The model of a recipe ``{"family": ..., "sizes": [...], ...}``.
+
+    Parameters
+    ----------
+    recipe : mapping
+        ``family``, ``sizes`` and the options of the family, as in ``Model.recipe``.
+
+    Returns
+    -------
+    Model
+        The same architecture, made anew.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it names no family, or sizes or options that the family does not take.
+
+    Examples
+    --------
+    >>> rebuild({"family": "relu", "sizes": [2, 3, 1], "bias": True})
+    Model(relu [2, 3, 1] with bias, D = 12, output of shape (2,))
+    """
     if not isinstance(recipe, Mapping):
         raise TypeError(f"a recipe must be a mapping, not {recipe!r}.")
     options = dict(recipe)

@@ -23,16 +23,53 @@ def attention(
 
     Without ``tokens``, the factored form $\varphi = (Q_i K_i^\top, V_i O_i^\top)_i$, minimal for one head (arXiv
     2506.06194, corollary 3.9); with ``rope``, $(Q_{ij} K_{ij}^\top, Q_{ij} J K_{ij}^\top)$ for each plane j of
-    columns 2j, 2j + 1, $J = [[0, -1], [1, 0]]$ (arXiv 2606.17816, theorem 4.4). ``keys`` G: G key and
-    value heads, each shared by heads/G query heads.
+    columns 2j, 2j + 1, $J = [[0, -1], [1, 0]]$ (arXiv 2606.17816, theorem 4.4).
 
     With ``tokens`` T, the true $\sum_i \mathrm{softmax}(X Q_i K_i^\top X^\top) X V_i O_i^\top$ on X of T x d, by Taylor
-    coefficients in X up to ``order`` (default 3, the first with Q K^T); ``causal`` lets a token see those before it and
-    itself. Under ``rope`` the scores then turn by the angle between the two tokens, a probe. With shared keys the
-    bounds meet at order 5 and three tokens, or 7 and two: a softmax of two scores has no quadratic term.
+    coefficients in X up to ``order``. Under ``rope`` the scores then turn by the angle between the two tokens, a probe.
+    With shared keys the bounds meet at order 5 and three tokens, or 7 and two: a softmax of two scores has no quadratic
+    term.
 
     Known laws: the entries of $Q_i^\top Q_i - K_i^\top K_i$ (summed over the heads that share K) and of $V^\top V -
-    O^\top O$. Raises TypeError or ValueError for wrong sizes, an odd h with ``rope``, heads not divisible by ``keys``.
+    O^\top O$.
+
+    Parameters
+    ----------
+    d : int
+        Width of a token.
+    h : int
+        Width of a head.
+    heads : int
+        Number of heads.
+    rope : bool
+        Whether positions rotate the planes of a head; h must be even.
+    keys : int, optional
+        The number G of key and value heads, each shared by heads/G query heads; default: one for each.
+    tokens : int, optional
+        The number T of tokens under the true softmax; default: the factored form.
+    causal : bool
+        Whether a token sees only those before it and itself; needs ``tokens``.
+    order : int, optional
+        The largest degree in X of the coefficients used (default 3, the first with Q K^T); needs ``tokens``.
+
+    Returns
+    -------
+    Model
+        With parameters ``Q1``, ``O1``, ``Q2``, ..., ``K1``, ``V1``, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong sizes, an odd h with ``rope``, and heads not divisible by ``keys``.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> print(*clexact.certify(clexact.gradient_flow(attention(2, 1))).laws, sep="\n")
+    Q1[0,0]^2 + Q1[1,0]^2 - K1[0,0]^2 - K1[1,0]^2
+    O1[0,0]^2 + O1[1,0]^2 - V1[0,0]^2 - V1[1,0]^2
+    >>> clexact.certify(clexact.gradient_flow(attention(4, 2, tokens=3)))
+    exactly 6 independent conservation laws (D = 32, dim W = 24 -> 26)
     """
     width, inner = check_size(d, "the width of attention"), check_size(h, "the width of a head")
     count = check_size(heads, "heads")
@@ -118,9 +155,39 @@ def _weighted(scores: Array, v: Array, causal: bool) -> Array:
 def transformer(d: int, h: int, f: int, heads: int = 1, tokens: int = 2, order: int = 3) -> Model:
     r"""A transformer block without norms: $Y = X + \mathrm{attention}(X)$, then $Y + \mathrm{GELU}(Y A) B^\top$.
 
-    X is ``tokens`` x d; A and B are d x f; attention as in ``attention`` with the true softmax. By Taylor coefficients
-    in X up to ``order``. Its laws are those of the attention alone: GELU has none (arXiv 2606.17816, theorems 4.1 and
-    4.3).
+    Attention as in ``attention`` with the true softmax. By Taylor coefficients in X up to ``order``. Its laws are those
+    of the attention alone: GELU has none (arXiv 2606.17816, theorems 4.1 and 4.3).
+
+    Parameters
+    ----------
+    d : int
+        Width of a token: X is tokens x d.
+    h : int
+        Width of a head.
+    f : int
+        Width of the feed-forward layer: A and B are d x f.
+    heads : int
+        Number of heads.
+    tokens : int
+        Number of tokens.
+    order : int
+        The largest degree in X of the coefficients used.
+
+    Returns
+    -------
+    Model
+        With parameters ``Q1``, ``K1``, ``V1``, ``O1``, ``Q2``, ..., A and B.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes and the order are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(transformer(2, 1, 2))).laws
+    ConservationLaws([Q1[0,0]^2 + Q1[1,0]^2 - K1[0,0]^2 - K1[1,0]^2, V1[0,0]^2 + V1[1,0]^2 - O1[0,0]^2 - O1[1,0]^2])
     """
     width, inner, hidden = (check_size(size, "a size of transformer") for size in (d, h, f))
     count, T = check_size(heads, "heads"), check_size(tokens, "tokens")

@@ -10,10 +10,36 @@ from clexact.programs.model import Model, check_size
 
 
 def residual(n: int, r: int, blocks: int = 1, relu: bool = False) -> Model:
-    r"""Residual blocks $x \mapsto x + U_l\,\sigma(V_l^\top x)$, l = 1, ..., ``blocks``, U_l and V_l n x r.
+    r"""Residual blocks $x \mapsto x + U_l\,\sigma(V_l^\top x)$, l = 1, ..., ``blocks``.
 
     $\sigma$ is the identity or ReLU. A skip connection changes no law of a block (arXiv 2506.06194, proposition 3.2).
-    Raises TypeError or ValueError unless the sizes are integers >= 1.
+
+    Parameters
+    ----------
+    n : int
+        Width of x: U_l and V_l are n x r.
+    r : int
+        Hidden width of each block.
+    blocks : int
+        Number of blocks.
+    relu : bool
+        Whether $\sigma$ is ReLU.
+
+    Returns
+    -------
+    Model
+        With parameters ``U1``, ``V1``, ``U2``, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(residual(2, 1, relu=True))).laws
+    ConservationLaws([U1[0,0]^2 + U1[1,0]^2 - V1[0,0]^2 - V1[1,0]^2])
     """
     width, hidden, count = (check_size(size, "a size of residual") for size in (n, r, blocks))
     parameters = {f"{name}{layer}": (width, hidden) for layer in range(1, count + 1) for name in "UV"}
@@ -30,17 +56,71 @@ def residual(n: int, r: int, blocks: int = 1, relu: bool = False) -> Model:
 
 
 def maxpool(m: int, r: int, n: int, pool: int = 2) -> Model:
-    r"""$x \mapsto U \max_j\, (V^\top x)_{\cdot j}$: the maxima of groups of ``pool`` units; V m x (r pool), U n x r.
+    r"""$x \mapsto U \max_j\, (V^\top x)_{\cdot j}$: the maxima of groups of ``pool`` units.
 
     Locally a fixed selection; one law for each group, if pool >= 2: $\|u_k\|^2 - \sum_j \|v_{kj}\|^2$. That each unit
     is the largest for some x is an assumption if pool > m + 1: one may then lie in the convex hull of the others.
-    Raises TypeError or ValueError unless the sizes are integers >= 1.
+
+    Parameters
+    ----------
+    m : int
+        Number of inputs: V is m x (r pool).
+    r : int
+        Number of groups.
+    n : int
+        Number of outputs: U is n x r.
+    pool : int
+        Units of a group.
+
+    Returns
+    -------
+    Model
+        With parameters U and V.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(maxpool(2, 1, 2))).laws
+    ConservationLaws([U[0,0]^2 + U[1,0]^2 - V[0,0]^2 - V[0,1]^2 - V[1,0]^2 - V[1,1]^2])
     """
     return _pooled("maxpool", functions.maximum, m, r, n, pool)
 
 
 def avgpool(m: int, r: int, n: int, pool: int = 2) -> Model:
-    r"""As ``maxpool`` with the means of ReLU units in place of maxima."""
+    """As ``maxpool`` with the means of ReLU units in place of maxima.
+
+    Parameters
+    ----------
+    m : int
+        Number of inputs: V is m x (r pool).
+    r : int
+        Number of groups.
+    n : int
+        Number of outputs: U is n x r.
+    pool : int
+        Units of a group.
+
+    Returns
+    -------
+    Model
+        With parameters U and V.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(avgpool(2, 1, 2))).laws
+    ConservationLaws([U[0,0]^2 + U[1,0]^2 - V[0,0]^2 - V[0,1]^2 - V[1,0]^2 - V[1,1]^2])
+    """
     return _pooled("avgpool", lambda z: functions.relu(z).sum(1) / z.shape[1], m, r, n, pool)
 
 
@@ -59,8 +139,36 @@ def _pooled(family: str, pooling: Callable[[Array], Array], m: int, r: int, n: i
 def recurrent(m: int, r: int, n: int, steps: int = 2, relu: bool = False) -> Model:
     r"""A recurrent network $h_t = \sigma(W h_{t-1} + V^\top x_t)$, $h_0 = 0$, with the output $U h_T$.
 
-    V is m x r, W r x r, U n x r. The same weights at each of ``steps`` steps T; with $\sigma$ the identity, matrices g
-    act by $(U g, g^{-1} W g, g^{-1} V^\top)$. Raises TypeError or ValueError unless the sizes are integers >= 1.
+    The same weights at each step; with $\sigma$ the identity, matrices g act by $(U g, g^{-1} W g, g^{-1} V^\top)$.
+
+    Parameters
+    ----------
+    m : int
+        Size of each input: V is m x r.
+    r : int
+        Size of the state: W is r x r.
+    n : int
+        Number of outputs: U is n x r.
+    steps : int
+        The number T of steps.
+    relu : bool
+        Whether $\sigma$ is ReLU, else the identity.
+
+    Returns
+    -------
+    Model
+        With parameters U, V and W.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(recurrent(1, 2, 1)))
+    exactly 3 independent conservation laws (D = 8, dim W = 2 -> 3 -> 5)
     """
     inputs, hidden, outputs = (check_size(size, "a size of recurrent") for size in (m, r, n))
     T = check_size(steps, "steps")

@@ -47,11 +47,43 @@ def conv1d(
 ) -> Model:
     r"""Convolutions with ``channels`` $C_0, \dots, C_k$ on a signal; W_l has shape $C_l \times C_{l-1} \times K$.
 
-    With ``relu``, a ReLU after every layer but the last; with ``bias``, biases of the channels of these layers. Default
-    length: the least for which the last output has two entries. $\varphi$: the composed kernels (linear), or products
-    along paths of channels (ReLU; minimal only with biases where a unit sees one number: one channel, kernel of size
-    1). Known laws of ReLU networks: one for each hidden channel (arXiv 2506.06194, theorem 3.6). Raises
-    TypeError or ValueError for wrong sizes, and where a kernel is larger than its padded input.
+    $\varphi$: the composed kernels (linear), or products along paths of channels (ReLU; minimal only with biases where
+    a unit sees one number: one channel, kernel of size 1). Known laws of ReLU networks: one for each hidden channel
+    (arXiv 2506.06194, theorem 3.6).
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Numbers of channels, from the input $C_0$ to the output $C_k$, at least two.
+    kernel : int
+        The size K of every kernel.
+    stride : int
+        Distance of neighbouring entries of an output, in entries of its input.
+    length : int, optional
+        Length of the signal; default: the least for which the last output has two entries.
+    padding : int
+        Number of zeros put before and after the input of each layer.
+    relu : bool
+        Whether there is a ReLU after every layer but the last.
+    bias : bool
+        Whether the channels of these layers have biases.
+
+    Returns
+    -------
+    Model
+        With parameters ``W1``, ..., ``Wk`` and, with ``bias``, ``b1``, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong sizes, and where a kernel is larger than its padded input.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> print(*clexact.certify(clexact.gradient_flow(conv1d([1, 2, 1], 2, relu=True))).laws, sep="\n")
+    W1[0,0,0]^2 + W1[0,0,1]^2 - W2[0,0,0]^2 - W2[0,0,1]^2
+    W1[1,0,0]^2 + W1[1,0,1]^2 - W2[0,1,0]^2 - W2[0,1,1]^2
     """
     return _network("conv1d", 1, channels, kernel, stride, length, padding, relu, bias)
 
@@ -65,7 +97,41 @@ def conv2d(
     relu: bool = False,
     bias: bool = False,
 ) -> Model:
-    r"""As ``conv1d`` on square images of side ``length``; W_l has shape $C_l \times C_{l-1} \times K \times K$."""
+    r"""As ``conv1d`` on square images; W_l has shape $C_l \times C_{l-1} \times K \times K$.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Numbers of channels, from the input $C_0$ to the output $C_k$, at least two.
+    kernel : int
+        The side K of every kernel.
+    stride : int
+        Distance of neighbouring entries of an output, in entries of its input, along both axes.
+    length : int, optional
+        Side of the image; default: the least for which the last output has two entries a side.
+    padding : int
+        Number of zeros put on every side of the input of each layer.
+    relu : bool
+        Whether there is a ReLU after every layer but the last.
+    bias : bool
+        Whether the channels of these layers have biases.
+
+    Returns
+    -------
+    Model
+        With parameters ``W1``, ..., ``Wk`` and, with ``bias``, ``b1``, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong sizes, and where a kernel is larger than its padded input.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(conv2d([1, 2, 1], 2)))
+    exactly 4 independent conservation laws (D = 16, dim W = 9 -> 12 -> 12)
+    """
     return _network("conv2d", 2, channels, kernel, stride, length, padding, relu, bias)
 
 

@@ -16,15 +16,44 @@ MAX_SETS = 10**5  # of experts that top-k gates may select, each with outputs of
 def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int | None = None, order: int = 4) -> Model:
     r"""A mixture of linear experts $x \mapsto \sum_i g_i(W x)\, E_i x$: W experts x m, E_i n x m.
 
-    ``gate``: ``softmax``; ``topk``, the softmax over the k (default 2) largest scores, with the outputs of all sets of
-    k experts; ``sigmoid``, $\sigma(z_i)/\sum_j \sigma(z_j)$. By Taylor coefficients in x up to ``order``. Known laws:
-    $\sum_i W_{ij}$ for each input j under softmax (arXiv 2606.17816, theorem 4.5).
+    By Taylor coefficients in x up to ``order``. Known laws: $\sum_i W_{ij}$ for each input j under softmax (arXiv
+    2606.17816, theorem 4.5).
 
     Near a generic parameter each set is selected for some x if experts <= m + 1. Beyond, it need not be (k = 1, three
     experts on a scalar x: the middle one never is, and its weights are conserved), so top-k gates are refused there.
 
-    Raises TypeError or ValueError for wrong sizes, an unknown gate, a k that is larger than the number of experts or
-    not for top-k gates, top-k gates with experts > m + 1, and more than ``MAX_SETS`` sets.
+    Parameters
+    ----------
+    m : int
+        Number of inputs.
+    experts : int
+        Number of experts.
+    n : int
+        Number of outputs.
+    gate : {"softmax", "topk", "sigmoid"}
+        ``softmax``; ``topk``, the softmax over the k largest scores, with the outputs of all sets of k experts;
+        ``sigmoid``, $\sigma(z_i)/\sum_j \sigma(z_j)$.
+    k : int, optional
+        How many experts are selected by ``topk``, default 2.
+    order : int
+        The largest degree in x of the coefficients used.
+
+    Returns
+    -------
+    Model
+        With parameters W, ``E1``, ``E2``, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong sizes, an unknown gate, a k that is larger than the number of experts or not for top-k gates, top-k
+        gates with experts > m + 1, and more than ``MAX_SETS`` sets.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(moe(1, 2, 1))).laws
+    ConservationLaws([W[0,0] + W[1,0]])
     """
     inputs, count, outputs = (check_size(size, "a size of moe") for size in (m, experts, n))
     if gate not in GATES:

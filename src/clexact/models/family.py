@@ -17,7 +17,32 @@ Kind = type | tuple[str, ...] | str  # bool, int, "ints", "rational", or the wor
 
 @dataclass(frozen=True)
 class Family:
-    """A family: ``build(sizes, **options)``, or ``build(*sizes, **options)`` if it has fixed numbers of ``sizes``."""
+    """A family: ``build(sizes, **options)``, or ``build(*sizes, **options)`` if it has fixed numbers of ``sizes``.
+
+    Parameters
+    ----------
+    build : callable
+        Makes the ``Model``.
+    sizes : str
+        Names of the sizes, as shown to users; one ending in "..." is a list.
+    formula : str
+        What the networks compute, in one line.
+    options : mapping
+        For each option its kind: ``bool``, ``int``, ``"ints"``, ``"rational"``, or the words allowed.
+    positive : tuple of str
+        Parameters that are positive under its mirror flow.
+    fitted : bool
+        Whether some sizes do not go with some options.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> family = clexact.models.FAMILIES["relu"]
+    >>> family.sizes, family.formula
+    ('n1 n2 ...', 'U1 relu(U2 ... relu(Uq x + bq))')
+    >>> family.defaults
+    {'bias': False, 'slope': 0}
+    """
 
     build: Callable[..., Model]
     sizes: str  # as shown to users; one ending in "..." is a list
@@ -40,8 +65,33 @@ class Family:
     def check(self, name: str, sizes: Sequence[int], options: Mapping[str, Any]) -> dict[str, Any]:
         """The options as ``build`` takes them.
 
-        ValueError or TypeError for a wrong number of sizes, for sizes that are not integers >= 1, for an option of
-        another family and for a wrong value. What only some sizes allow, ``model`` finds.
+        What only some sizes allow, ``model`` finds.
+
+        Parameters
+        ----------
+        name : str
+            The family's name, for the errors.
+        sizes : sequence of int
+            The sizes.
+        options : mapping
+            The options given, as a recipe holds them in JSON.
+
+        Returns
+        -------
+        dict
+            The same options; rationals as numbers.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a wrong number of sizes, for sizes that are not integers >= 1, for an option of another family and for a
+            wrong value.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.models.FAMILIES["relu"].check("relu", [2, 2], {"slope": "1/10"})
+        {'slope': Fraction(1, 10)}
         """
         for option in options:
             if option not in self.options:
@@ -60,7 +110,33 @@ class Family:
         return {key: _read(f"{key} of {name}", value, self.options[key]) for key, value in options.items()}
 
     def model(self, name: str, sizes: Sequence[int], options: Mapping[str, Any]) -> Model:
-        """The model of these sizes; errors as ``check`` and of the sizes themselves."""
+        """The model of these sizes.
+
+        Parameters
+        ----------
+        name : str
+            The family's name, for the errors.
+        sizes : sequence of int
+            The sizes.
+        options : mapping
+            The options given, as a recipe holds them in JSON.
+
+        Returns
+        -------
+        Model
+            What ``build`` makes of them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``check``, and of the sizes themselves.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.models.FAMILIES["conv1d"].model("conv1d", [1, 2, 1], {"kernel": 3})
+        Model(conv1d [1, 2, 1], kernel 3, stride 1, length 6, D = 12, output of shape (1, 2))
+        """
         read = self.check(name, sizes, options)
         return self.build(list(sizes), **read) if self.listed else self.build(*sizes, **read)
 

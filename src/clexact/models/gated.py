@@ -22,21 +22,103 @@ def _two_layer(family: str, activation: Callable[[Array], Array], m: int, r: int
 
 
 def tanh(m: int, r: int, n: int, order: int = 3) -> Model:
-    r"""$x \mapsto U \tanh(V^\top x)$, V m x r, U n x r, by Taylor coefficients up to ``order`` in x.
+    r"""$x \mapsto U \tanh(V^\top x)$, by Taylor coefficients up to ``order`` in x.
 
-    $\varphi = (\sum_i u_i v_i^\alpha)$, $|\alpha|$ odd; powers 1 and 3 leave no law (arXiv 2307.00144). Raises
-    TypeError or ValueError unless the sizes and the order are integers >= 1.
+    $\varphi = (\sum_i u_i v_i^\alpha)$, $|\alpha|$ odd; powers 1 and 3 leave no law (arXiv 2307.00144).
+
+    Parameters
+    ----------
+    m : int
+        Number of inputs: V is m x r.
+    r : int
+        Number of hidden units.
+    n : int
+        Number of outputs: U is n x r.
+    order : int
+        The largest degree in x of the coefficients used.
+
+    Returns
+    -------
+    Model
+        With parameters U and V.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes and the order are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(tanh(2, 2, 1)))
+    exactly 0 independent conservation laws (D = 6, dim W = 6)
     """
     return _two_layer("tanh", functions.tanh, m, r, n, order)
 
 
 def gelu(m: int, r: int, n: int, order: int = 2) -> Model:
-    r"""$x \mapsto U\,\mathrm{GELU}(V^\top x)$: powers 1, 2, 4, ...; no law (arXiv 2606.17816, theorem 4.1)."""
+    r"""$x \mapsto U\,\mathrm{GELU}(V^\top x)$: powers 1, 2, 4, ...; no law (arXiv 2606.17816, theorem 4.1).
+
+    Parameters
+    ----------
+    m : int
+        Number of inputs: V is m x r.
+    r : int
+        Number of hidden units.
+    n : int
+        Number of outputs: U is n x r.
+    order : int
+        The largest degree in x of the coefficients used.
+
+    Returns
+    -------
+    Model
+        With parameters U and V.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes and the order are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(gelu(2, 2, 1)))
+    exactly 0 independent conservation laws (D = 6, dim W = 5 -> 6)
+    """
     return _two_layer("gelu", functions.gelu, m, r, n, order)
 
 
 def silu(m: int, r: int, n: int, order: int = 2) -> Model:
-    r"""$x \mapsto U\,\mathrm{SiLU}(V^\top x)$: powers 1, 2, 4, ...; no law (arXiv 2606.17816, theorem 4.1)."""
+    r"""$x \mapsto U\,\mathrm{SiLU}(V^\top x)$: powers 1, 2, 4, ...; no law (arXiv 2606.17816, theorem 4.1).
+
+    Parameters
+    ----------
+    m : int
+        Number of inputs: V is m x r.
+    r : int
+        Number of hidden units.
+    n : int
+        Number of outputs: U is n x r.
+    order : int
+        The largest degree in x of the coefficients used.
+
+    Returns
+    -------
+    Model
+        With parameters U and V.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes and the order are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(silu(2, 2, 1)))
+    exactly 0 independent conservation laws (D = 6, dim W = 5 -> 6)
+    """
     return _two_layer("silu", functions.silu, m, r, n, order)
 
 
@@ -54,10 +136,37 @@ def _gated(family: str, gate: Callable[[Array], Array], sizes: tuple[int, int, i
 
 
 def glu(m: int, r: int, n: int) -> Model:
-    r"""The bilinear gated unit $x \mapsto U\,((A^\top x) \odot (B^\top x))$, A and B m x r, U n x r.
+    r"""The bilinear gated unit $x \mapsto U\,((A^\top x) \odot (B^\top x))$.
 
     $\varphi$ has the coefficients of $u\,(a \cdot x)(b \cdot x)$ in x; two laws for each unit, $\|u\|^2 - \|a\|^2$ and
     $\|u\|^2 - \|b\|^2$.
+
+    Parameters
+    ----------
+    m : int
+        Number of inputs: A and B are m x r.
+    r : int
+        Number of hidden units.
+    n : int
+        Number of outputs: U is n x r.
+
+    Returns
+    -------
+    Model
+        With parameters U, A and B.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> for law in clexact.certify(clexact.gradient_flow(glu(2, 1, 1))).laws:
+    ...     print(law)
+    U[0,0]^2 - A[0,0]^2 - A[1,0]^2
+    U[0,0]^2 - B[0,0]^2 - B[1,0]^2
     """
     return _gated("glu", lambda z: z, (m, r, n), None)
 
@@ -66,5 +175,32 @@ def swiglu(m: int, r: int, n: int, order: int = 3) -> Model:
     r"""$x \mapsto U\,((A^\top x) \odot \mathrm{SiLU}(B^\top x))$, by Taylor coefficients up to ``order`` in x.
 
     One law for each unit, $\|u\|^2 - \|a\|^2$, and none with b (arXiv 2606.17816, theorem 4.2).
+
+    Parameters
+    ----------
+    m : int
+        Number of inputs: A and B are m x r.
+    r : int
+        Number of hidden units.
+    n : int
+        Number of outputs: U is n x r.
+    order : int
+        The largest degree in x of the coefficients used.
+
+    Returns
+    -------
+    Model
+        With parameters U, A and B.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the sizes and the order are integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(swiglu(2, 1, 1))).laws
+    ConservationLaws([U[0,0]^2 - A[0,0]^2 - A[1,0]^2])
     """
     return _gated("swiglu", functions.silu, (m, r, n), order)

@@ -14,7 +14,30 @@ def linear(dims: Sequence[int]) -> Model:
 
     $U_l$ is $n_l \times n_{l+1}$, so $\varphi(\theta) = U_1 \cdots U_q$; two layers are $U V^\top$ with $U = U_1$ and
     $V = U_2^\top$. Its known laws are the entries of $U_l^\top U_l - U_{l+1} U_{l+1}^\top$ (arXiv 2307.00144,
-    section 2). Raises TypeError or ValueError for sizes that are not at least two integers >= 1.
+    section 2).
+
+    Parameters
+    ----------
+    dims : sequence of int
+        The sizes, at least two, from the output $n_1$ to the input $n_{q+1}$, each >= 1.
+
+    Returns
+    -------
+    Model
+        With parameters ``U1``, ..., ``Uq`` and the probe x.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For sizes that are not at least two integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> print(clexact.certify(clexact.gradient_flow(linear([1, 2, 1]))).laws[0])
+    U1[0,0]^2 - U2[0,0]^2
+    >>> clexact.certify(clexact.gradient_flow(linear([4, 3, 5])))
+    exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
     """
     sizes = check_dims(dims, "linear")
 

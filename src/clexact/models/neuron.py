@@ -9,11 +9,38 @@ from clexact.programs.model import Model, check_size
 
 
 def neuron(inputs: int, outputs: int = 1, powers: Sequence[int] = (1,)) -> Model:
-    r"""One neuron $x \mapsto \sum_k u\,\langle v, x\rangle^k$, k in ``powers``; v has size ``inputs``, u ``outputs``.
+    r"""One neuron $x \mapsto \sum_k u\,\langle v, x\rangle^k$, k in ``powers``.
 
     $\varphi = (u_i v^\alpha)$ over $|\alpha| = k$, all k in ``powers``. A positively k-homogeneous activation is
     ``powers=[k]``, with the law $k\|u\|^2 - \|v\|^2$; with two powers or more there is none (arXiv 2307.00144,
-    proposition of the talk's slide 4). Raises TypeError or ValueError for sizes or powers that are not integers >= 1.
+    proposition of the talk's slide 4).
+
+    Parameters
+    ----------
+    inputs : int
+        The size of v and x.
+    outputs : int
+        The size of u.
+    powers : sequence of int
+        The powers k, each >= 1.
+
+    Returns
+    -------
+    Model
+        With parameters u and v.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For sizes or powers that are not integers >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(neuron(2, powers=[3]))).laws
+    ConservationLaws([3*u[0]^2 - v[0]^2 - v[1]^2])
+    >>> clexact.certify(clexact.gradient_flow(neuron(2, powers=[1, 3]))).upper
+    0
     """
     n, m = check_size(inputs, "the inputs of neuron"), check_size(outputs, "the outputs of neuron")
     if isinstance(powers, str) or not isinstance(powers, Sequence) or not powers:

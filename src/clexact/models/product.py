@@ -9,7 +9,26 @@ from clexact.programs.model import Model, check_size
 def product(d: int) -> Model:
     r"""The model $\varphi(x) = x_1 \cdots x_d$: one field, and d - 1 laws $x_i^2 - x_j^2$ (arXiv 2307.00144).
 
-    Raises TypeError or ValueError unless d is an integer >= 1.
+    Parameters
+    ----------
+    d : int
+        The number of factors, at least 1.
+
+    Returns
+    -------
+    Model
+        With one parameter x of shape (d,), and no probe.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless d is an integer >= 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.certify(clexact.gradient_flow(product(3))).laws
+    ConservationLaws([x[0]^2 - x[1]^2, x[1]^2 - x[2]^2])
     """
     count = check_size(d, "the number of factors of product")
 

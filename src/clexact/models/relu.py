@@ -15,12 +15,38 @@ from clexact.programs.model import Model
 def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
     r"""The ReLU network $x \mapsto U_1 \sigma(U_2 \sigma(\cdots U_q x + b_q \cdots) + b_2)$ of sizes ``dims``.
 
-    ``dims`` $= [n_1, \dots, n_{q+1}]$ as for ``linear``; with ``bias``, the hidden unit k between $U_{l-1}$ and $U_l$
-    has a bias $b_l[k]$ (the output has none); a ``slope`` s makes it leaky. Gates are probes, so $\varphi$ is the
-    family of all path products (arXiv 2307.00144, section 2): minimal for two layers with two inputs or biases;
-    else counts are with free gates, and ``clexact.minimality`` compares these with true ones. Known
-    laws, one for each hidden unit: squared norm of what enters, bias included, minus that of what leaves. Raises
-    TypeError or ValueError for sizes that are not at least two integers >= 1.
+    Gates are probes, so $\varphi$ is the family of all path products (arXiv 2307.00144, section 2): minimal for two
+    layers with two inputs or biases; else counts are with free gates, and ``clexact.minimality`` compares these with
+    true ones. Known laws, one for each hidden unit: squared norm of what enters, bias included, minus that of what
+    leaves.
+
+    Parameters
+    ----------
+    dims : sequence of int
+        The sizes $[n_1, \dots, n_{q+1}]$ as for ``linear``: $U_l$ is $n_l \times n_{l+1}$.
+    bias : bool
+        Whether the hidden unit k between $U_{l-1}$ and $U_l$ has a bias $b_l[k]$; the output has none.
+    slope : int or Fraction
+        The slope s that makes it leaky, not 1.
+
+    Returns
+    -------
+    Model
+        With parameters ``U1``, ..., ``Uq`` and, with ``bias``, ``b2``, ..., ``bq``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For sizes that are not at least two integers >= 1, and for a slope that is not exact or is 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> count = clexact.certify(clexact.gradient_flow(relu([1, 2, 2], bias=True)))
+    >>> print(count)
+    exactly 2 independent conservation laws with free gates (D = 8, dim W = 6)
+    >>> print(count.laws[0])
+    U1[0,0]^2 - U2[0,0]^2 - U2[0,1]^2 - b2[0]^2
     """
     sizes = check_dims(dims, "relu")
     hidden = range(2, len(sizes))  # layer l has sizes[l - 1] units

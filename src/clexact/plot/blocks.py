@@ -41,12 +41,36 @@ class Touched:
 def touches(laws: object = None, *, ax: Any = None) -> Any:
     """Draw which law touches which block of parameters, as a matrix with the signs of the law's terms in the block.
 
-    ``laws``: a ``LawCount`` (its independent laws), ``ConservationLaws``, ``Polynomial`` or a list of these, with the
-    variables of one array, such as U[0,1], as a block; or the laws of a PyTorch module (``clexact.torch.laws``).
-    Default: the laws of a small attention head. Above 24 laws, those with the same pattern share a row, which says how
-    many they are.
+    Above 24 laws, those with the same pattern share a row, which says how many they are.
 
-    Returns a matplotlib Figure, or the Axes ``ax`` if given. Raises TypeError for anything else, ValueError for no law.
+    Parameters
+    ----------
+    laws : object, optional
+        A ``LawCount`` (its independent laws), ``ConservationLaws``, ``Polynomial`` or a list of these, with the
+        variables of one array, such as U[0,1], as a block; or the laws of a PyTorch module (``clexact.torch.laws``).
+        Default: the laws of a small attention head.
+    ax : matplotlib.axes.Axes, optional
+        On which to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Or the Axes ``ax`` if given.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    ValueError
+        For no law.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> laws = clexact.certify(clexact.gradient_flow(clexact.models.relu([2, 1, 2]))).laws
+    >>> panel = touches(laws).axes[0]
+    >>> [text.get_text() for text in (*panel.get_xticklabels(), *panel.texts)]
+    ['$U_{1}$', '$U_{2}$', '+', '−']
     """
     found = touched(_example() if laws is None else laws)
     rows, columns = found.signs.shape

@@ -34,14 +34,36 @@ def filtration(counts: object = None, *, ax: Any = None) -> Any:
     r"""Draw how the Lie algebra of a flow grows: dim W_0, dim W_1, ..., and what is left to conservation laws.
 
     W_0 is spanned by the fields, W_{k+1} by W_k and the brackets [W_0, W_k]; its values at a generic point have dim W_k
-    dimensions of D, and at most D - dim W_k independent laws remain. ``counts``: a ``LawCount``, a ``LieClosure``, or a
-    mapping of titles to these, for panels side by side. Default: U_1 U_2 with its gradient flow, and with momentum.
+    dimensions of D, and at most D - dim W_k independent laws remain.
 
     Where the bounds of a count meet, the last bar and the laws fill D, dashed at D - N. All numbers are those of the
     count: proved lower bounds of the dimensions, proved upper bounds of the number of laws; a number of laws that is
     not proved is given with its error.
 
-    Returns a matplotlib Figure, or ``ax`` if given: one Axes for each panel. Raises TypeError for anything else.
+    Parameters
+    ----------
+    counts : LawCount, LieClosure or mapping, optional
+        A count or a closure, or a mapping of titles to these, for panels side by side. Default: U_1 U_2 with its
+        gradient flow, and with momentum.
+    ax : matplotlib.axes.Axes or sequence of them, optional
+        On which to draw, one for each panel.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Or ``ax`` if given.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> count = clexact.certify(clexact.gradient_flow(clexact.models.linear([2, 2, 2])))
+    >>> [text.get_text() for text in filtration(count).axes[0].get_xticklabels()]
+    ['$W_{0}$\n4', '$W_{1}$\n5\n+ 1']
     """
     counts = _example() if counts is None else counts
     parts = dict(counts) if isinstance(counts, Mapping) else {"": counts}

@@ -45,19 +45,40 @@ class Run:
 
 
 def drift(runs: object = None, *, laws: str | Sequence[str] | None = None, ax: Any = None) -> Any:
-    r"""Draw the drift |h(t) - h(0)| / (1 + |h(0)|) of each law along a run, on a logarithmic scale.
+    """Draw the drift |h(t) - h(0)| / (1 + |h(0)|) of each law along a run, on a logarithmic scale.
 
-    ``runs``: one run, or a mapping of titles to runs, for panels side by side. A run is a ``Trajectory`` of
-    ``clexact.training``, or any object with ``times`` or ``steps`` (T,), ``laws`` (L names) and ``values`` (L, T). With
-    ``predicted`` (L, T), the predicted h(t) - h(0), the predicted drift is drawn dashed; with a method ``drift()``,
-    what that gives is drawn. ``laws``: names of those to draw. Above six laws, each is a thin line, and the one that
-    drifts most is marked; laws with long names are called h_0, h_1, ... Default: gradient descent, momentum and weight
-    decay on a small network.
+    Above six laws, each is a thin line, and the one that drifts most is marked; laws with long names are called h_0,
+    h_1, ... The numbers are floating point, the prediction of a discrete run included.
 
-    The numbers are floating point, the prediction of a discrete run included.
+    Parameters
+    ----------
+    runs : Trajectory, object or mapping, optional
+        One run, or a mapping of titles to runs, for panels side by side. A run is a ``Trajectory`` of
+        ``clexact.training``, or any object with ``times`` or ``steps`` (T,), ``laws`` (L names) and ``values`` (L, T).
+        With ``predicted`` (L, T), the predicted h(t) - h(0), the predicted drift is drawn dashed; with a method
+        ``drift()``, what that gives is drawn. Default: gradient descent, momentum and weight decay on a small network.
+    laws : str or sequence of str, optional
+        Names of those to draw; default all.
+    ax : matplotlib.axes.Axes or sequence of them, optional
+        On which to draw, one for each panel.
 
-    Returns a matplotlib Figure, or ``ax`` if given: one Axes for each panel. Raises TypeError or ValueError for what is
-    no run.
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Or ``ax`` if given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no run.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> run = clexact.training.train(clexact.models.product(2), (None, [1]), start=[2, 1], steps=20)
+    >>> panel = drift(run).axes[0]
+    >>> panel.get_yscale(), [line.get_label() for line in panel.lines]
+    ('log', ['x[0]^2 - x[1]^2', 'predicted'])
     """
     runs = examples.runs() if runs is None else runs
     parts = dict(runs) if isinstance(runs, Mapping) else {"": runs}
@@ -148,12 +169,32 @@ def _finish(axes: Any, legend: bool = True) -> None:
 def slope(found: object = None, *, ax: Any = None) -> Any:
     r"""Draw drifts against step sizes on logarithmic axes, with straight lines fitted to their logarithms.
 
-    ``found``: what ``clexact.training.slope`` returns, or a pair (step sizes, drifts), or a mapping of labels to such.
     A quadratic law drifts by $\eta^2 g^\top A g$ in one step of gradient descent, slope 2, and by the sum of these
-    until a fixed time, slope 1. Default: these two, measured on a small network.
+    until a fixed time, slope 1.
 
-    Returns a matplotlib Figure, or the Axes ``ax`` if given. Raises TypeError or ValueError for anything else, for
-    fewer than two step sizes and for numbers that are not positive.
+    Parameters
+    ----------
+    found : Slope, pair or mapping, optional
+        What ``clexact.training.slope`` returns, or a pair (step sizes, drifts), or a mapping of labels to such.
+        Default: the two cases above, measured on a small network.
+    ax : matplotlib.axes.Axes, optional
+        On which to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Or the Axes ``ax`` if given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else, for fewer than two step sizes and for numbers that are not positive.
+
+    Examples
+    --------
+    >>> panel = slope(([0.1, 0.01], [1e-2, 1e-4])).axes[0]
+    >>> [text.get_text() for text in panel.get_legend().get_texts()]
+    ['slope 2.00']
     """
     found = examples.slopes() if found is None else found
     parts = dict(found) if isinstance(found, Mapping) else {"": found}

@@ -88,5 +88,29 @@ def kind_of(path: str | Path) -> str:
 
 
 def save(figure: Any, path: str | Path) -> None:
-    """Write a figure as PNG, SVG or PDF, as the name says, without a date. ValueError for another name, or OSError."""
+    """Write a figure as PNG, SVG or PDF, without a date.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What is written.
+    path : str or Path
+        The file, whose name says the kind.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    OSError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, clexact
+    >>> figure = clexact.plot.slope(([0.1, 0.01], [1e-2, 1e-4]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(figure, path := Path(folder, "slope.svg"))
+    ...     path.read_text()[:5]
+    '<?xml'
+    """
     write_atomically(Path(path), rendered(figure, kind_of(path)))

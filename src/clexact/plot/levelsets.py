@@ -42,26 +42,55 @@ def level_sets(
 ) -> Any:
     r"""Draw level sets of conservation laws, with curves of the flow on them, in 2 or 3 dimensions.
 
-    ``flow``: a ``Model`` (its gradient flow), a gradient or mirror flow, ``VectorFields``, a ``LawCount``, or laws
-    alone (``Polynomial``, ``Law``, ``ConservationLaws`` or a list). Default: the talk's example, (u v1, u v2), with the
-    law v1^2 + v2^2 - u^2. ``laws`` replaces those found up to ``degree`` by ``polynomial_laws`` (or, where there are
-    none, by ``general_laws``). There may be D - 1 independent ones.
-
-    In the plane, one panel has all ``levels``; in space, each has a panel of its own, with one surface for each law. A
-    level is a number for all laws or one number for each law; default -1, 0 and 1 if these occur in the ``box``, (low,
-    high) for all coordinates or a pair for each.
-
-    On each level set start ``curves`` curves, far from each other. For a model, each has other data: $\theta' =
-    -\nabla |\varphi(\theta) - y|^2 / 2$ with its own target y; for explicit fields, each is that of a random
-    combination of them (``surfaces.velocity``). ``trajectories`` are drawn too: arrays of states (T, D), or objects
-    with such ``states``.
+    In the plane, one panel has all ``levels``; in space, each has a panel of its own, with one surface for each law. On
+    each level set the curves start far from each other. For a model, each has other data: $\theta' = -\nabla
+    |\varphi(\theta) - y|^2 / 2$ with its own target y; for explicit fields, each is that of a random combination of
+    them (``surfaces.velocity``).
 
     A picture, computed in floating point: it illustrates, and proves nothing. Surfaces are unions of triangles with
     corners on the level set (marching tetrahedra, then Newton steps); curves are integrated to 1e-11, and are dotted
     where they are behind a surface.
 
-    Returns a matplotlib Figure, or ``ax`` if given: one Axes for each panel, made with ``projection="3d"`` in space.
-    Raises TypeError or ValueError for what cannot be drawn: another dimension, a flow with a clock, no law.
+    Parameters
+    ----------
+    flow : object, optional
+        A ``Model`` (its gradient flow), a gradient or mirror flow, ``VectorFields``, a ``LawCount``, or laws alone
+        (``Polynomial``, ``Law``, ``ConservationLaws`` or a list). Default: the talk's example, (u v1, u v2), with the
+        law v1^2 + v2^2 - u^2.
+    levels : sequence of float or of sequence of float, optional
+        Each a number for all laws or one number for each law; default -1, 0 and 1 if these occur in the ``box``.
+    laws : object, optional
+        Instead of those found up to ``degree`` by ``polynomial_laws`` (or, where there are none, by ``general_laws``).
+        There may be D - 1 independent ones.
+    degree : int
+        Of the laws looked for, at most.
+    box : sequence
+        (low, high) for all coordinates, or a pair for each.
+    curves : int
+        How many start on each level set.
+    trajectories : sequence
+        Drawn too: arrays of states (T, D), or objects with such ``states``.
+    seed : int
+        Of the targets, combinations and starts.
+    ax : matplotlib.axes.Axes or sequence of them, optional
+        On which to draw, one for each panel, made with ``projection="3d"`` in space.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Or ``ax`` if given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what cannot be drawn: another dimension, a flow with a clock, no law.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> figure = level_sets(clexact.models.product(2), [-1, 0, 1], curves=1)
+    >>> figure.axes[0].get_title()
+    '$h = x_{0}^{2} - x_{1}^{2}$'
     """
     given = _example() if flow is None and laws is None else flow
     scene = read_scene(given, laws, degree, box, curves, trajectories, seed)

@@ -18,7 +18,25 @@ from clexact.support.listed import listed
 
 
 class Array:
-    """A symbol: an array of a recorded program. Supports the operations of NumPy arrays that are polynomial."""
+    """A symbol: an array of a recorded program. Supports the operations of NumPy arrays that are polynomial.
+
+    These are ``@ + - * ** /``, indexing, ``T``, ``transpose``, ``reshape`` and ``sum``. A model's output function is
+    called with such arrays; it does not make them.
+
+    Parameters
+    ----------
+    program : Program
+        In which operations are recorded.
+    number : int
+        That of the node that it stands for.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"U": (2, 3)}, {"x": (3,)}, lambda U, x: (U @ x)[:1] ** 2 - U.sum() / 2)
+    >>> net
+    Model(model, D = 6, output of shape (1,))
+    """
 
     __array_ufunc__ = None  # NumPy arrays on the left defer to the reflected operators
 
@@ -115,7 +133,24 @@ class Array:
         return _matmul(self.symbol(other), self)
 
     def transpose(self, *axes: Any) -> Array:
-        """Permute the axes, as ``numpy.transpose``; reverse them if none are given."""
+        """Permute the axes, as ``numpy.transpose``.
+
+        Parameters
+        ----------
+        *axes : int or sequence of int
+            The axes of this array in their new order; reversed if none are given.
+
+        Returns
+        -------
+        Array
+            With as many axes.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.Model({"W": (2, 3, 4)}, {}, lambda W: W.transpose(1, 0, 2))
+        Model(model, D = 24, output of shape (3, 2, 4))
+        """
         order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Iterable) else axes
         order = order or tuple(range(self.ndim))[::-1]
         shape = np.empty(self.shape, dtype=bool).transpose(order).shape
@@ -127,7 +162,29 @@ class Array:
         return self.transpose()
 
     def reshape(self, *shape: Any) -> Array:
-        """The same entries in another shape, as ``numpy.reshape``."""
+        """The same entries in another shape, as ``numpy.reshape``.
+
+        Parameters
+        ----------
+        *shape : int or sequence of int
+            The new shape; one size may be -1.
+
+        Returns
+        -------
+        Array
+            Of that shape.
+
+        Raises
+        ------
+        ValueError
+            If the numbers of entries differ.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.Model({"W": (2, 3, 4)}, {}, lambda W: W.reshape(6, -1))
+        Model(model, D = 24, output of shape (6, 4))
+        """
         given = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Iterable) else shape
         target = np.empty(self.shape, dtype=bool).reshape(given).shape
         if self.node.op == "constant":
@@ -149,7 +206,29 @@ class Array:
         return self.then("select", chosen.shape, chosen)
 
     def sum(self, axis: int | None = None) -> Array:
-        """Sum over one axis, or over all entries."""
+        """Sum over one axis, or over all entries.
+
+        Parameters
+        ----------
+        axis : int, optional
+            The axis; default: all entries.
+
+        Returns
+        -------
+        Array
+            Without that axis, or without any.
+
+        Raises
+        ------
+        IndexError
+            If there is no such axis.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.Model({"W": (2, 3)}, {}, lambda W: W.sum(0))
+        Model(model, D = 6, output of shape (3,))
+        """
         if axis is None:
             return self.reshape((self.size,)).sum(0)
         axis = range(self.ndim)[axis]
@@ -199,7 +278,34 @@ def _matmul(a: Array, b: Array) -> Array:
 
 
 def concatenate(arrays: Sequence[Array | NDArray[Any]], axis: int = 0) -> Array:
-    """Join arrays of a model along an axis, as ``numpy.concatenate``."""
+    """Join arrays of a model along an axis, as ``numpy.concatenate``.
+
+    Parameters
+    ----------
+    arrays : sequence of Array or numpy.ndarray
+        At least one of them an array of a model; constants are exact numbers.
+    axis : int
+        The axis along which they are joined.
+
+    Returns
+    -------
+    Array
+        What is joined.
+
+    Raises
+    ------
+    TypeError
+        If none is an array of a model, or a constant is not exact.
+    ValueError
+        If the shapes do not fit, or the arrays are of two models.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": (2,)}, {}, lambda u, v: concatenate([u * v, v]))
+    >>> net
+    Model(model, D = 3, output of shape (4,))
+    """
     arrays = listed(arrays, "concatenate takes a list of arrays")
     symbols = [a for a in arrays if isinstance(a, Array)]
     if not symbols:

@@ -35,16 +35,44 @@ def entry_names(name: str, shape: Shape) -> list[str]:
 class Model:
     r"""A model $g(\theta, \xi)$: its output as a function of parameters $\theta$ and probes $\xi$.
 
-    ``parameters`` and ``probes`` map names to shapes. Probes are what varies freely: the input x, the angle of a
-    rotation. ``output`` is called once, with one array for each name, and may use
-    ``@ + - * ** /``, ``T``, ``transpose``, ``reshape``, indexing, ``sum``, ``clexact.concatenate``, exact constants and
-    the functions of ``clexact.functions``: ``relu`` and ``maximum``, whose gates and choices become probes by
-    themselves, and analytic ones (``tanh``, ``softmax``, ...), which enter by their Taylor coefficients in the probes
-    ``expand`` (default: all those given) up to the total degree ``order`` (default 3).
+    Probes are what varies freely: the input x, the angle of a rotation. The fields of its gradient flow are
+    $\nabla_\theta \langle C, g(\theta, \xi)\rangle$ over all $\xi$ and covectors C: the coefficients of the monomials
+    in $\xi$ are the re-parametrization $\varphi$ of arXiv 2307.00144, section 2.
 
-    The fields of its gradient flow are $\nabla_\theta \langle C, g(\theta, \xi)\rangle$ over all $\xi$ and covectors C:
-    the coefficients of the monomials in $\xi$ are the re-parametrization $\varphi$ of arXiv 2307.00144, section 2.
+    Parameters
+    ----------
+    parameters : mapping of str to int or sequence of int
+        Names and shapes; () is a scalar.
+    probes : mapping of str to int or sequence of int, optional
+        Likewise.
+    output : callable
+        Called once, with one array for each name; it may use ``@ + - * ** /``, ``T``, ``transpose``, ``reshape``,
+        indexing, ``sum``, ``clexact.concatenate``, exact constants and the functions of ``clexact.functions``: ``relu``
+        and ``maximum``, whose gates and choices become probes by themselves, and analytic ones (``tanh``, ``softmax``,
+        ...), which enter by their Taylor coefficients.
+    name : str
+        How results call it.
+    recipe : mapping, optional
+        Family and options, by which ``models.rebuild`` makes the same model again.
+    order : int
+        The largest total degree of the Taylor coefficients in the probes ``expand``.
+    expand : sequence of str, optional
+        The probes in which analytic functions are expanded; default: all those given.
 
+    Attributes
+    ----------
+    program : Program
+        The operations recorded.
+    variables : tuple of str
+        Names of the D entries of $\theta$, row by row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong names or shapes, and for an output that fails or is no array.
+
+    Examples
+    --------
     >>> net = Model(
     ...     parameters={"U": (2, 3), "V": (4, 3)},
     ...     probes={"x": (4,), "gate": (3,)},
@@ -52,8 +80,6 @@ class Model:
     ... )
     >>> net.dimension, net.variables[:2]
     (18, ('U[0,0]', 'U[0,1]'))
-
-    Raises TypeError or ValueError for wrong names or shapes, and for an output that fails or is no array.
     """
 
     def __init__(
@@ -107,7 +133,18 @@ class Model:
         return len(self.variables)
 
     def offsets(self) -> dict[str, int]:
-        """Position in theta of the first entry of each parameter."""
+        """Position in theta of the first entry of each parameter.
+
+        Returns
+        -------
+        dict of str to int
+            For each parameter, counted from 0.
+
+        Examples
+        --------
+        >>> Model({"U": (2, 3), "b": 3}, {}, lambda U, b: U @ b).offsets()
+        {'U': 0, 'b': 6}
+        """
         ends = np.cumsum([0] + [prod(shape) for shape in self.parameters.values()])
         return {name: int(first) for name, first in zip(self.parameters, ends, strict=False)}
 

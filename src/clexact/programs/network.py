@@ -25,7 +25,17 @@ Line = Callable[[Number], Input]  # an affine function of t
 
 
 class TieError(ValueError):
-    """The network has no gradient in the parameters at an input: two of its pieces meet there."""
+    """The network has no gradient in the parameters at an input: two of its pieces meet there.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.models.relu([1, 1, 2])
+    >>> clexact.data_fields(net, [[1, 1]], [1, 1, -1])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    clexact.programs.network.TieError: ...
+    """
 
 
 class Network:

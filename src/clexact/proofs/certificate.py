@@ -54,7 +54,22 @@ Recipe = tuple[tuple[tuple[int, int], ...], ...]  # for each member X_0, X_1, ..
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """A count's proof as plain data (``docs/certificate.md``). ``save``, ``load``, ``verify``."""
+    """A count's proof as plain data (``docs/certificate.md``), to save, load and verify.
+
+    Attributes
+    ----------
+    data : mapping
+        The document, of types of JSON.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> count = clexact.certify(clexact.gradient_flow(clexact.models.linear([4, 3, 5])))
+    >>> count.certificate
+    Certificate(gradient flow of linear [4, 3, 5], exactly 6 laws)
+    >>> clexact.verify(count.certificate).status.name
+    'VERIFIED'
+    """
 
     data: Mapping[str, Any]
 
@@ -88,25 +103,100 @@ class Certificate:
         return bool(self.data["format"] == program_verifier.FORMAT)
 
     def to_json(self) -> str:
-        """The document in its canonical form: the same certificate gives the same bytes."""
+        """The document in its canonical form: the same certificate gives the same bytes.
+
+        Returns
+        -------
+        str
+            Of ASCII characters.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> text = clexact.certify(clexact.gradient_flow(clexact.models.product(2))).certificate.to_json()
+        >>> json.loads(text)["claim"]["lower"]
+        1
+        """
         if self.of_program:
             return program_certificate.to_bytes(self.data, compressed=False).decode()
         return json.dumps(self.data, indent=1, ensure_ascii=True) + "\n"
 
     def to_bytes(self, compressed: bool = False) -> bytes:
-        """The same as bytes, compressed by gzip or not."""
+        """The canonical document as bytes.
+
+        Parameters
+        ----------
+        compressed : bool
+            Whether by gzip.
+
+        Returns
+        -------
+        bytes
+            The same for the same certificate.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> certificate = clexact.certify(clexact.gradient_flow(clexact.models.product(2))).certificate
+        >>> gzip.decompress(certificate.to_bytes(compressed=True)) == certificate.to_bytes()
+        True
+        """
         return gzip.compress(self.to_json().encode(), mtime=0) if compressed else self.to_json().encode()
 
     def save(self, path: str | Path) -> None:
-        """Write the document, compressed if the name ends in .gz; a crash or a full disk leaves the old file or none.
+        """Write the document; a crash or a full disk leaves the old file or none.
 
-        OSError if it cannot be written.
+        Parameters
+        ----------
+        path : str or Path
+            The file; it is compressed if its name ends in .gz.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import clexact, tempfile
+        >>> certificate = clexact.certify(clexact.gradient_flow(clexact.models.product(2))).certificate
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     certificate.save(path := Path(folder, "product.json.gz"))
+        ...     Certificate.load(path) == certificate, bool(clexact.verify(path))
+        (True, True)
         """
         write_atomically(Path(path), self.to_bytes(compressed=Path(path).suffix == ".gz"))
 
     @classmethod
     def load(cls, path: str | Path) -> Certificate:
-        """Read a document. ValueError if it has not the form of a certificate; whether it is true, ``verify`` says."""
+        """Read a document; whether it is true, ``verify`` says.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, compressed by gzip or not.
+
+        Returns
+        -------
+        Certificate
+            The document, not yet verified.
+
+        Raises
+        ------
+        ValueError
+            If it has not the form of a certificate.
+        OSError
+            If the file cannot be read.
+
+        Examples
+        --------
+        >>> import clexact, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "product.json")
+        ...     clexact.certify(clexact.gradient_flow(clexact.models.product(2))).certificate.save(path)
+        ...     Certificate.load(path)
+        Certificate(gradient flow of product 2, exactly 1 law)
+        """
         data = _opened(path)
         reader: Any = program_verifier if _holds_program(data) else verifier
         try:
@@ -145,6 +235,11 @@ class VerdictStatus(Enum):
     """What a verification found; the value is the exit status of ``clexact verify``.
 
     UNDECIDED: no item is found false, but the rest takes more work than the verifier does.
+
+    Examples
+    --------
+    >>> {status.name: status.value for status in VerdictStatus}
+    {'VERIFIED': 0, 'FALSE': 1, 'NOT_A_CERTIFICATE': 2, 'UNDECIDED': 3}
     """
 
     VERIFIED = 0
@@ -160,7 +255,25 @@ class VerdictStatus(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of a verification, and in words what was verified and, last, what was not."""
+    """The outcome of a verification; true if it is VERIFIED.
+
+    Attributes
+    ----------
+    status : VerdictStatus
+        What was found.
+    sentences : tuple of str
+        In words what was verified and, last, what was not.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> count = clexact.certify(clexact.gradient_flow(clexact.models.product(2)))
+    >>> verdict = verify(count.certificate)
+    >>> bool(verdict), verdict.status.name
+    (True, 'VERIFIED')
+    >>> print(verdict.sentences[0])
+    1 polynomials are conserved by all 1 fields: exact identities
+    """
 
     status: VerdictStatus
     sentences: tuple[str, ...]
@@ -178,10 +291,37 @@ class Verdict:
 def verify(source: Certificate | str | Path, *, rebuild: bool = False, fast: bool = False) -> Verdict:
     """Verify a certificate, or the file at a path, with a verifier that uses nothing of the engine.
 
-    It is a proof about the fields or the program listed. With ``rebuild``, these are also made anew from the model's
-    description, by the engine, and compared (UNDECIDED for a model that is not of the library). With ``fast``, ranks
-    are computed by FLINT, not by the verifier's own elimination; all else is the same.
-    OSError if the file cannot be read.
+    It is a proof about the fields or the program listed.
+
+    Parameters
+    ----------
+    source : Certificate, str or Path
+        The document, or its file.
+    rebuild : bool
+        Whether the fields or the program are also made anew from the model's description, by the engine, and compared
+        (UNDECIDED for a model that is not of the library).
+    fast : bool
+        Whether ranks are computed by FLINT, not by the verifier's own elimination; all else is the same.
+
+    Returns
+    -------
+    Verdict
+        What was verified, in words.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> certificate = clexact.certify(clexact.gradient_flow(clexact.models.product(2))).certificate
+    >>> bool(verify(certificate))
+    True
+    >>> claim = {**certificate.data["claim"], "lower": 2, "upper": 2}
+    >>> verify(Certificate({**certificate.data, "claim": claim})).status.name
+    'FALSE'
     """
     data = source.to_bytes() if isinstance(source, Certificate) else _opened(source)
     return verify_bytes(data, rebuild=rebuild, fast=fast)
@@ -304,7 +444,26 @@ def _check_readable(fields: Mapping[str, Any], laws: Sequence[str]) -> None:
 def certificate_of(count: LawCount) -> Certificate:
     """The certificate of a count: by its program where its witnesses are sparse or its fields too many to be listed.
 
-    ValueError if neither does: a lower bound by closure needs the fields, and short recipes of the brackets.
+    Parameters
+    ----------
+    count : LawCount
+        What is to be proved.
+
+    Returns
+    -------
+    Certificate
+        As ``count.certificate`` keeps it.
+
+    Raises
+    ------
+    ValueError
+        If neither does: a lower bound by closure needs the fields, and short recipes of the brackets.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> certificate_of(clexact.certify(clexact.gradient_flow(clexact.models.product(2))))
+    Certificate(gradient flow of product 2, exactly 1 law)
     """
     check_listable(count.flow)
     if count.flow.truncated:

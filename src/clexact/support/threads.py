@@ -35,7 +35,28 @@ def thread_count() -> int:
 
 
 def set_threads(count: int) -> None:
-    """Use so many threads from now on, at least 1 (by default, as many as there are cores). ValueError, TypeError."""
+    """Use so many threads from now on, by default as many as there are cores; no answer depends on it.
+
+    Parameters
+    ----------
+    count : int
+        At least 1.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    ValueError
+        If it is less than 1.
+
+    Examples
+    --------
+    >>> before = thread_count()
+    >>> set_threads(1)
+    >>> thread_count()
+    1
+    >>> set_threads(before)
+    """
     global _count
     if isinstance(count, bool) or not isinstance(count, int):
         raise TypeError(f"the number of threads must be an integer, not {count!r}.")

@@ -34,8 +34,30 @@ LONGEST_START = 40  # characters of a start in a label
 class Case:
     """A model, a flow on it and a question: the laws near a generic start, or with ``at`` the orbit of a special one.
 
-    ``at`` is the name of a start, or its coordinates as rationals in text. Cases are equal if they say the same.
+    Cases are equal if they say the same.
 
+    Parameters
+    ----------
+    model : FamilyModel, SystemModel or PythonModel
+        The model chosen; ``Case.of`` makes it of words.
+    dynamics : FlowChoice
+        The flow, with its options.
+    degree : int
+        Of the polynomial laws, at most.
+    max_depth : int, optional
+        The largest depth of brackets; default: that of the question.
+    seed : int
+        Of all random choices.
+    at : str or tuple of str, optional
+        The name of a start, or its coordinates as rationals in text.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what does not go together.
+
+    Examples
+    --------
     >>> case = Case.of("relu", 2, 5, 3, bias=True, flow="momentum", damping="heavy-ball", tau="1/2")
     >>> case.label
     'certify relu 2 5 3 --bias --flow momentum --damping heavy-ball --tau 1/2'
@@ -66,17 +88,65 @@ class Case:
     def of(cls, target: str, *sizes: int, **options: Any) -> Case:
         """As a command line: a family with its sizes, FILE.py:NAME with its integers, or FILE.ode; and options.
 
-        Options are named as on the command line, with _ for -. Files are read at once. ValueError or TypeError for
-        what does not go together, OSError for a file that cannot be read.
+        Files are read at once.
+
+        Parameters
+        ----------
+        target : str
+            The family or the file.
+        *sizes : int
+            The sizes, or the integers of a function.
+        **options : object
+            Named as on the command line, with _ for -.
+
+        Returns
+        -------
+        Case
+            What the command line asks.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what does not go together.
+        OSError
+            For a file that cannot be read.
+
+        Examples
+        --------
+        >>> Case.of("linear", 2, 2, 2, at="zero").label
+        'orbit linear 2 2 2 --at zero'
         """
         kind = "system" if target.endswith(".ode") else "python" if ".py" in target else "family"
         return cls.from_dict({kind: target, **({"sizes": list(sizes)} if sizes else {}), **options})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], folder: str | Path = "") -> Case:
-        """The reverse of ``to_dict``. Of a file without its ``text``, the text is read, from the folder.
+        """The reverse of ``to_dict``.
 
-        ValueError or TypeError for what does not go together, OSError for a file that cannot be read.
+        Parameters
+        ----------
+        data : mapping
+            One of ``family``, ``system`` and ``python``, and what goes with it. Of a file without its ``text``, the
+            text is read.
+        folder : str or Path
+            Where files are.
+
+        Returns
+        -------
+        Case
+            What the data say.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what does not go together.
+        OSError
+            For a file that cannot be read.
+
+        Examples
+        --------
+        >>> Case.from_dict({"family": "nmf", "sizes": [2, 1, 2], "flow": "mirror"}).label
+        'certify nmf 2 1 2 --flow mirror'
         """
         for key in data:
             if key not in KEYS:
@@ -92,7 +162,18 @@ class Case:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data of JSON's types, without what is the default of a family or a flow."""
+        """Plain data of JSON's types, without what is the default of a family or a flow.
+
+        Returns
+        -------
+        dict
+            As ``from_dict`` takes it.
+
+        Examples
+        --------
+        >>> Case.of("linear", 2, 2, 2).to_dict()
+        {'family': 'linear', 'sizes': [2, 2, 2], 'degree': 2, 'max_depth': None, 'seed': 0}
+        """
         data = _model_data(self.model) | _dynamics_data(self.dynamics)
         data |= {"degree": self.degree} if self.at is None else {}
         data |= {"max_depth": self.max_depth, "seed": self.seed}
@@ -100,15 +181,59 @@ class Case:
         return data | ({} if at is None else {"at": at})
 
     def to_json(self) -> str:
-        """``to_dict`` as canonical JSON: equal cases give equal texts."""
+        """The data of ``to_dict`` as canonical JSON: equal cases give equal texts.
+
+        Returns
+        -------
+        str
+            One line, keys sorted.
+
+        Examples
+        --------
+        >>> Case.of("product", 2).to_json()
+        '{"degree":2,"family":"product","max_depth":null,"seed":0,"sizes":[2]}'
+        """
         return CANONICAL.encode(self.to_dict())
 
     def key(self, engine: str) -> str:
-        """SHA-256, in hexadecimal, of the case and the engine (``provenance.engine``)."""
+        """SHA-256 of the case and the engine.
+
+        Parameters
+        ----------
+        engine : str
+            Version and hash of the sources (``provenance.engine``).
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+
+        Examples
+        --------
+        >>> case = Case.of("product", 2)
+        >>> len(case.key("0.1.0")), case.key("0.1.0") == case.key("0.1.1")
+        (64, False)
+        """
         return key_of(self.to_json(), engine)
 
     def flow(self) -> Flow:
-        """The flow, built. ValueError or TypeError saying what was expected."""
+        """The flow, built.
+
+        Returns
+        -------
+        Flow
+            As ``certify`` takes it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Saying what was expected.
+
+        Examples
+        --------
+        >>> Case.of("linear", 2, 2, 2, flow="momentum").flow()
+        LiftedFlow(momentum flow of linear [2, 2, 2], no damping, D = 17)
+        """
         return self.dynamics.on(self.model)
 
     @property

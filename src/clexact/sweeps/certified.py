@@ -30,10 +30,26 @@ NOTHING = "nothing was found before the end"
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits of one case: time, resident memory of the process, size of a compressed certificate. None: no limit.
+    """Limits of one case.
 
-    With ``certificate_mebibytes = 0`` no certificate is written. ValueError or TypeError unless the limits are positive
-    numbers otherwise; those of memory are integers.
+    Parameters
+    ----------
+    seconds : float, optional
+        Of time; None: no limit.
+    mebibytes : int, optional
+        Of resident memory of the process, in MiB; None: no limit.
+    certificate_mebibytes : int, optional
+        Of a compressed certificate, in MiB; None: no limit; with 0 no certificate is written.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless the limits are positive numbers otherwise; those of memory are integers.
+
+    Examples
+    --------
+    >>> Budget(seconds=60, mebibytes=2000)
+    Budget(seconds=60, mebibytes=2000, certificate_mebibytes=64)
     """
 
     seconds: float | None = None
@@ -47,7 +63,23 @@ class Budget:
             _check_limit("certificate_mebibytes", self.certificate_mebibytes, (int,))
 
     def largest(self, other: Budget) -> Budget:
-        """The larger of each limit."""
+        """The larger of each limit.
+
+        Parameters
+        ----------
+        other : Budget
+            Another budget.
+
+        Returns
+        -------
+        Budget
+            No limit where one of the two has none.
+
+        Examples
+        --------
+        >>> Budget(seconds=60, mebibytes=100).largest(Budget(seconds=90))
+        Budget(seconds=90, mebibytes=None, certificate_mebibytes=64)
+        """
         return Budget(
             _larger(self.seconds, other.seconds), _larger(self.mebibytes, other.mebibytes),
             _larger(self.certificate_mebibytes, other.certificate_mebibytes),
@@ -80,6 +112,71 @@ class Row:
 
     For a special start, ``lower`` and ``upper`` bound the number of quantities conserved on its orbit: D minus the
     dimension of the orbit. No certificate is made of it.
+
+    Attributes
+    ----------
+    key : str
+        SHA-256 of the case and the engine.
+    case : str
+        The case as canonical JSON.
+    label : str
+        The command line that asks the same.
+    family : str
+        The family, or the file with the name in it.
+    flow : str
+        Its kind.
+    dimension : int or None
+        D of the phase space; None where the flow could not be built.
+    status : {"done", "stopped", "failed"}
+        How it ended.
+    lower : int or None
+        A bound from below.
+    upper : int or None
+        A bound from above.
+    exhibited : int or None
+        Number of independent polynomial laws shown.
+    error : str
+        "0", or 2^-100: that of ``lower``.
+    filtration : tuple of int
+        Dimensions of W_0, W_1, ...
+    evidence_lower : str
+        What proves the bound from below.
+    evidence_upper : str
+        What proves the bound from above.
+    assumptions : tuple of str
+        Under which the answer holds.
+    prime : int or None
+        Modulo which the brackets have their rank; None without a count.
+    stages : str
+        JSON: seconds of each stage, from building the flow to writing the certificate.
+    seconds : float
+        Of the whole case.
+    peak_memory : int
+        Bytes resident, at most, while the case ran.
+    failure : str
+        What stopped it, in one sentence; else empty.
+    engine : str
+        Version and hash of the sources.
+    seed : int
+        Of all random choices.
+    certificate : bytes or None
+        Compressed by gzip.
+    certificate_note : str
+        Why there is none.
+    budget_seconds : float or None
+        The limit of time.
+    budget_mebibytes : int or None
+        The limit of memory, in MiB.
+    host : str
+        Where it ran.
+    finished : str
+        When, UTC, ISO 8601.
+
+    Examples
+    --------
+    >>> row = certified(Case.of("linear", 2, 2, 2), Budget(), provenance.engine())
+    >>> row.status, row.lower, row.upper, row.filtration
+    ('done', 3, 3, (4, 5))
     """
 
     key: str
@@ -115,8 +212,32 @@ class Row:
 def certified(case: Case, budget: Budget, engine: str) -> Row:
     """Run a case in the main thread of this process, on one core, within its budget.
 
-    ValueError if ``engine`` is not that of this process; KeyboardInterrupt if it comes from outside; else no error:
-    the row says what happened.
+    Parameters
+    ----------
+    case : Case
+        What is asked.
+    budget : Budget
+        Its limits.
+    engine : str
+        That of this process (``provenance.engine``).
+
+    Returns
+    -------
+    Row
+        What happened, errors included.
+
+    Raises
+    ------
+    ValueError
+        If ``engine`` is not that of this process.
+    KeyboardInterrupt
+        If it comes from outside.
+
+    Examples
+    --------
+    >>> row = certified(Case.of("neuron", 2, powers=[1, 3]), Budget(), provenance.engine())
+    >>> row.label, row.status, row.upper
+    ('certify neuron 2 --powers 1,3', 'done', 0)
     """
     if engine != provenance.engine():
         raise ValueError(f"this process computes with clexact {provenance.engine()}, but {engine} was asked for.")

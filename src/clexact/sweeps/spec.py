@@ -28,7 +28,21 @@ BUILT = 10**5  # D of a case whose flow is built to be checked, at most
 
 @dataclass(frozen=True)
 class Spec:
-    """The cases of a spec in its order, each with its budget; ``skipped`` were larger than ``max_dimension``."""
+    r"""The cases of a spec in its order, each with its budget.
+
+    Attributes
+    ----------
+    budgets : mapping of Case to Budget
+        In the order of the spec.
+    skipped : int
+        Number of cases larger than ``max_dimension``.
+
+    Examples
+    --------
+    >>> spec = parse_spec('max_dimension = 10\n[[cases]]\nfamily = "product"\nsizes = [[2], [30]]')
+    >>> [case.label for case in spec.cases], spec.skipped
+    (['certify product 2'], 1)
+    """
 
     budgets: Mapping[Case, Budget]
     skipped: int = 0
@@ -40,14 +54,45 @@ class Spec:
 
 
 def examples() -> list[str]:
-    """The names of the specs that come with the package."""
+    """The names of the specs that come with the package.
+
+    Returns
+    -------
+    list of str
+        Sorted; ``read_spec`` takes them.
+
+    Examples
+    --------
+    >>> examples()
+    ['atlas', 'linear', 'momentum', 'published', 'starts']
+    """
     return sorted(path.stem for path in EXAMPLES.glob("*.toml"))
 
 
 def read_spec(source: str | Path) -> Spec:
     """The spec in a file, or the example of this name.
 
-    Everything is checked before any work: ValueError, in one sentence that names the block, for whatever is wrong.
+    Everything is checked before any work.
+
+    Parameters
+    ----------
+    source : str or Path
+        A TOML file (``docs/sweeps.md``), or the name of an example.
+
+    Returns
+    -------
+    Spec
+        Its cases and budgets.
+
+    Raises
+    ------
+    ValueError
+        In one sentence that names the block, for whatever is wrong.
+
+    Examples
+    --------
+    >>> len(read_spec("linear").cases)
+    608
     """
     path = Path(source)
     if not path.is_file() and str(source) in examples():
@@ -61,7 +106,31 @@ def read_spec(source: str | Path) -> Spec:
 
 
 def parse_spec(text: str, folder: str | Path = "") -> Spec:
-    """The spec of a text; files that it names are read from the folder. Errors as ``read_spec``."""
+    r"""The spec of a text.
+
+    Parameters
+    ----------
+    text : str
+        In TOML (``docs/sweeps.md``).
+    folder : str or Path
+        Where the files are that it names.
+
+    Returns
+    -------
+    Spec
+        Its cases and budgets.
+
+    Raises
+    ------
+    ValueError
+        As ``read_spec``.
+
+    Examples
+    --------
+    >>> spec = parse_spec('[[cases]]\nfamily = "linear"\nsizes = ["n", "n"]\ngrid = { n = "1..3" }')
+    >>> [case.label for case in spec.cases]
+    ['certify linear 1 1', 'certify linear 2 2', 'certify linear 3 3']
+    """
     try:
         return spec_of(tomllib.loads(text), folder)
     except tomllib.TOMLDecodeError as error:
@@ -147,7 +216,24 @@ def _try(case: Case, build: Callable[[], object]) -> None:
 
 @dataclass(frozen=True)
 class Planned:
-    """A case with its estimates, before anything runs."""
+    """A case with its estimates, before anything runs.
+
+    Attributes
+    ----------
+    case : Case
+        What is asked.
+    dimension : int or None
+        D of the phase space; None where only a user's Python file knows it.
+    seconds : float
+        Estimated, on one core.
+    memory : int
+        Estimated resident bytes.
+
+    Examples
+    --------
+    >>> dry_run([Case.of("product", 3)])[0].dimension
+    3
+    """
 
     case: Case
     dimension: int | None
@@ -156,7 +242,23 @@ class Planned:
 
 
 def dry_run(cases: Iterable[Case]) -> list[Planned]:
-    """All cases with what they may take, the largest first: the order in which a sweep runs them."""
+    """All cases with what they may take, the largest first: the order in which a sweep runs them.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        The cases.
+
+    Returns
+    -------
+    list of Planned
+        One for each.
+
+    Examples
+    --------
+    >>> [planned.case.label for planned in dry_run([Case.of("linear", n, n) for n in (1, 2, 3)])]
+    ['certify linear 3 3', 'certify linear 2 2', 'certify linear 1 1']
+    """
     planned = [Planned(case, case.dimension, case.cost, case.memory) for case in cases]
     return sorted(planned, key=lambda one: -one.seconds)
 

@@ -40,10 +40,32 @@ class Store:
 
     A row is written whole or not at all, and kept whatever happens to the process; one that is ``done`` never changes.
     A power cut may take the rows of the last moments, and damages none (SQLite in WAL mode, ``synchronous = NORMAL``).
-    Not for network file systems: WAL needs memory that all its processes share. ``":memory:"`` is a temporary file that
-    is removed when the store is closed. Every method may be called from any thread.
+    Not for network file systems: WAL needs memory that all its processes share. Every method may be called from any
+    thread.
 
-    ValueError for a file that is no store, ``StoreError`` (an OSError) for one that cannot be read or written.
+    Parameters
+    ----------
+    path : str or Path
+        The file; ``":memory:"`` is a temporary one that is removed when the store is closed.
+    write : bool
+        Whether rows may be written; the file is then made if there is none.
+
+    Raises
+    ------
+    ValueError
+        For a file that is no store.
+    StoreError
+        An OSError, for one that cannot be read or written.
+
+    Examples
+    --------
+    >>> from clexact import Case
+    >>> from clexact.support.provenance import engine
+    >>> from clexact.sweeps.certified import certified
+    >>> row = certified(Case.of("product", 2), Budget(), engine())
+    >>> with Store(":memory:") as store:
+    ...     store.add(row), store.counts()
+    (True, {'done': 1, 'stopped': 0, 'failed': 0})
     """
 
     def __init__(self, path: str | Path, *, write: bool = True) -> None:
@@ -66,7 +88,15 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Give the leases back and close the file."""
+        """Give the leases back and close the file.
+
+        Examples
+        --------
+        >>> store = Store(":memory:")
+        >>> store.close()
+        >>> store.path.exists()
+        False
+        """
         with self._lock:
             self._stop_heartbeat()
             self._presence.end()
@@ -81,10 +111,28 @@ class Store:
     # --- the work of a driver ----------------------------------------------------------------------------------------
 
     def pending(self, wanted: Mapping[str, Budget], retry_failed: bool = False) -> list[str]:
-        """Of the keys, those that are still to run, in their order; what is written from now on counts as done.
+        """Of the keys, those that are still to run; what is written from now on counts as done.
 
         To run: what has no row; what was stopped under a budget smaller than now in time or in memory; with
         ``retry_failed``, what failed.
+
+        Parameters
+        ----------
+        wanted : mapping of str to Budget
+            The keys of the cases and their budgets.
+        retry_failed : bool
+            Whether failed cases run again.
+
+        Returns
+        -------
+        list of str
+            Keys, in their order.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.pending({"a": Budget(), "b": Budget(seconds=1)})
+        ['a', 'b']
         """
         with self._lock, explained(self.path):
             (self._since,) = self._db.execute("SELECT coalesce(max(id), 0) FROM results").fetchone()
@@ -96,10 +144,26 @@ class Store:
         return [key for key in wanted if key in left]
 
     def claim(self, keys: Iterable[str]) -> list[str]:
-        """Of the keys, those that this driver shall run now, in their order: they are leased to it.
+        """Of the keys, those that this driver shall run now: they are leased to it.
 
         Not those that are done, that have a row since ``pending``, or that a living driver has. The leases of a driver
         that has died are taken over: on this machine at once, elsewhere a minute after its last sign of life.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            The keys of cases.
+
+        Returns
+        -------
+        list of str
+            Keys, in their order.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store, Store(store.path) as other:
+        ...     store.claim(["a"]), other.claim(["a", "b"])
+        (['a'], ['b'])
         """
         with self._lock:
             with self._writing() as db:
@@ -114,8 +178,27 @@ class Store:
     def add(self, row: Row) -> bool:
         """Write a row and end its lease, committed at once.
 
-        It replaces a row of the key that was stopped or failed; better bounds that were known stay. False if there is a
-        row that is done, which stays.
+        It replaces a row of the key that was stopped or failed; better bounds that were known stay.
+
+        Parameters
+        ----------
+        row : Row
+            What is known of a case.
+
+        Returns
+        -------
+        bool
+            False if there is a row that is done, which stays.
+
+        Examples
+        --------
+        >>> from clexact import Case
+        >>> from clexact.support.provenance import engine
+        >>> from clexact.sweeps.certified import certified
+        >>> row = certified(Case.of("product", 2), Budget(), engine())
+        >>> with Store(":memory:") as store:
+        ...     store.add(row), store.add(row)
+        (True, False)
         """
         with self._writing() as db:
             db.execute("DELETE FROM leases WHERE key = ?", (row.key,))
@@ -143,7 +226,21 @@ class Store:
         return replace(old, **{name: getattr(new, name) for name in OF_A_RUN})
 
     def release(self, keys: Iterable[str] | None = None) -> None:
-        """Give back the leases of these keys; of all, and sign off, if none are given."""
+        """Give leases back.
+
+        Parameters
+        ----------
+        keys : iterable of str, optional
+            The keys of cases; if none are given, all leases are given back and this driver signs off.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store, Store(store.path) as other:
+        ...     _ = store.claim(["a"])
+        ...     store.release(["a"])
+        ...     other.claim(["a"])
+        ['a']
+        """
         if self._driver is None:
             return
         with self._writing() as db:
@@ -154,7 +251,25 @@ class Store:
                 db.executemany("DELETE FROM leases WHERE key = ? AND driver = ?", mine)
 
     def held(self, keys: Iterable[str]) -> list[str]:
-        """Of the keys, those that other living drivers run now."""
+        """Of the keys, those that other living drivers run now.
+
+        Parameters
+        ----------
+        keys : iterable of str
+            The keys of cases.
+
+        Returns
+        -------
+        list of str
+            Keys, in their order.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store, Store(store.path) as other:
+        ...     _ = store.claim(["a"])
+        ...     other.held(["a", "b"])
+        ['a']
+        """
         with self._lock, explained(self.path):
             return [key for key in keys if leases.held_by_other(self._db, key, self._driver)]
 
@@ -183,12 +298,48 @@ class Store:
         return sum(self.counts().values())
 
     def counts(self, where: str = "", *, all_engines: bool = True) -> dict[str, int]:
-        """How many rows are done, stopped and failed."""
+        """How many rows are done, stopped and failed.
+
+        Parameters
+        ----------
+        where : str
+            A condition in SQL, as for ``rows``.
+        all_engines : bool
+            Whether rows of any engine count, else those of the engine that wrote the last row.
+
+        Returns
+        -------
+        dict of str to int
+            By status.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.counts()
+        {'done': 0, 'stopped': 0, 'failed': 0}
+        """
         found: dict[str, int] = dict(self.select("status, count(*)", where, "GROUP BY status", all_engines=all_engines))
         return {status: found.get(status, 0) for status in ("done", "stopped", "failed")}
 
     def done(self, key: str) -> bool:
-        """Whether the row of a key is there and done."""
+        """Whether the row of a key is there and done.
+
+        Parameters
+        ----------
+        key : str
+            That of a case.
+
+        Returns
+        -------
+        bool
+            False for a row that was stopped or failed.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.done("a")
+        False
+        """
         with self._lock, explained(self.path):
             return self._status(key) == "done"
 
@@ -197,7 +348,34 @@ class Store:
         return None if found is None else str(found[0])
 
     def row(self, key: str) -> Row | None:
-        """The row of a key, whole, with its certificate; None if there is none. ValueError if that is damaged."""
+        """The row of a key, whole, with its certificate.
+
+        Parameters
+        ----------
+        key : str
+            That of a case.
+
+        Returns
+        -------
+        Row or None
+            None if there is none.
+
+        Raises
+        ------
+        ValueError
+            If the certificate is damaged.
+
+        Examples
+        --------
+        >>> from clexact import Case
+        >>> from clexact.support.provenance import engine
+        >>> from clexact.sweeps.certified import certified
+        >>> row = certified(Case.of("product", 2), Budget(), engine())
+        >>> with Store(":memory:") as store:
+        ...     _ = store.add(row)
+        ...     store.row(row.key) == row
+        True
+        """
         query = f"SELECT {quoted(NAMES)}, certificate_sha256, data FROM results LEFT JOIN certificates USING (id)"
         with self._lock, explained(self.path):
             found = self._db.execute(f"{query} WHERE key = ?", (key,)).fetchone()
@@ -209,7 +387,36 @@ class Store:
         return Row(**reader(NAMES)(values), certificate=data)
 
     def certificate(self, key: str) -> bytes:
-        """The certificate of a row, compressed. LookupError if there is none; ValueError if it is damaged."""
+        """The certificate of a row.
+
+        Parameters
+        ----------
+        key : str
+            That of a case.
+
+        Returns
+        -------
+        bytes
+            Compressed by gzip.
+
+        Raises
+        ------
+        LookupError
+            If there is none.
+        ValueError
+            If it is damaged.
+
+        Examples
+        --------
+        >>> from clexact import Case
+        >>> from clexact.support.provenance import engine
+        >>> from clexact.sweeps.certified import certified
+        >>> row = certified(Case.of("product", 2), Budget(), engine())
+        >>> with Store(":memory:") as store:
+        ...     _ = store.add(row)
+        ...     store.certificate(row.key) == row.certificate
+        True
+        """
         row = self.row(key)
         if row is None or row.certificate is None:
             raise LookupError(f"{str(self.path)!r} has no certificate of {key!r}.")
@@ -224,17 +431,76 @@ class Store:
         all_engines: bool = False,
         limit: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """The rows as {column: value}: those that meet a condition in SQL, of the engine that wrote the last row.
+        """The rows as {column: value}.
 
-        ``where`` is an expression on the columns, as "family = 'relu' and lower < upper". It can read the rows and
-        nothing else. ``sort`` is as "seconds desc, label". ValueError for a wrong one.
+        Parameters
+        ----------
+        where : str
+            An expression in SQL on the columns, as "family = 'relu' and lower < upper". It can read the rows and
+            nothing else.
+        columns : sequence of str
+            Those wanted; default all.
+        sort : str
+            As "seconds desc, label".
+        all_engines : bool
+            Whether rows of any engine are given, else those of the engine that wrote the last row.
+        limit : int, optional
+            How many rows, at most.
+
+        Returns
+        -------
+        iterator of dict
+            One for each row.
+
+        Raises
+        ------
+        ValueError
+            For a wrong expression, column or order.
+
+        Examples
+        --------
+        >>> from clexact import Case
+        >>> from clexact.support.provenance import engine
+        >>> from clexact.sweeps.certified import certified
+        >>> with Store(":memory:") as store:
+        ...     _ = store.add(certified(Case.of("product", 2), Budget(), engine()))
+        ...     list(store.rows("lower = upper", ["label", "lower"]))
+        [{'label': 'certify product 2', 'lower': 1}]
         """
         names = checked(columns)
         ordered = f"ORDER BY {order(sort)}" + ("" if limit is None else f" LIMIT {int(limit)}")
         return map(reader(names), self.select(quoted(names), where, ordered, all_engines=all_engines))
 
     def select(self, what: str, where: str = "", rest: str = "", *, all_engines: bool = False) -> Iterator[Any]:
-        """``SELECT what FROM rows WHERE where rest``, by a connection that can read the rows and nothing else."""
+        """``SELECT what FROM rows WHERE where rest``, by a connection that can read the rows and nothing else.
+
+        Parameters
+        ----------
+        what : str
+            Expressions on the columns.
+        where : str
+            A condition; default none.
+        rest : str
+            What follows, as ``GROUP BY status``.
+        all_engines : bool
+            Whether rows of any engine are read, else those of the engine that wrote the last row.
+
+        Returns
+        -------
+        iterator of tuple
+            One for each line of the answer.
+
+        Raises
+        ------
+        ValueError
+            For wrong SQL.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     list(store.select("count(*)"))
+        [(0,)]
+        """
         conditions = [f"({text}\n)" for text in (where.strip(), "" if all_engines else LATEST) if text]
         query = f"SELECT {what} FROM rows WHERE {' AND '.join(conditions) or 'TRUE'} {rest}"
         with self._lock, explained(self.path):
@@ -260,19 +526,109 @@ class Store:
     # --- tables ------------------------------------------------------------------------------------------------------
 
     def to_frame(self, where: str = "", columns: Sequence[str] = (), *, all_engines: bool = False) -> pd.DataFrame:
-        """The rows as a DataFrame of pandas (``pip install 'clexact[frame]'``)."""
+        """The rows as a DataFrame of pandas (``pip install 'clexact[frame]'``).
+
+        Parameters
+        ----------
+        where : str
+            A condition in SQL, as for ``rows``.
+        columns : sequence of str
+            Those wanted; default all.
+        all_engines : bool
+            Whether rows of any engine are given, else those of the engine that wrote the last row.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+
+        Examples
+        --------
+        >>> from clexact import Case
+        >>> from clexact.support.provenance import engine
+        >>> from clexact.sweeps.certified import certified
+        >>> with Store(":memory:") as store:
+        ...     _ = store.add(certified(Case.of("product", 2), Budget(), engine()))
+        ...     store.to_frame(columns=["label", "lower"])
+                       label  lower
+        0  certify product 2      1
+        """
         return tables.frame(self.rows(where, columns, all_engines=all_engines), checked(columns))
 
     def to_csv(
         self, path: str | Path, where: str = "", columns: Sequence[str] = (), *, all_engines: bool = False
     ) -> None:
-        """Write the rows as CSV."""
+        """Write the rows as CSV.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        where : str
+            A condition in SQL, as for ``rows``.
+        columns : sequence of str
+            Those wanted; default all.
+        all_engines : bool
+            Whether rows of any engine are written, else those of the engine that wrote the last row.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> from clexact import Case
+        >>> from clexact.support.provenance import engine
+        >>> from clexact.sweeps.certified import certified
+        >>> with Store(":memory:") as store:
+        ...     _ = store.add(certified(Case.of("product", 2), Budget(), engine()))
+        ...     store.to_csv(table := store.path.with_name("laws.csv"), columns=["label", "lower"])
+        ...     print(table.read_text().strip())
+        label,lower
+        certify product 2,1
+        """
         self._save("csv", path, where, columns, all_engines)
 
     def to_parquet(
         self, path: str | Path, where: str = "", columns: Sequence[str] = (), *, all_engines: bool = False
     ) -> None:
-        """Write the rows as Parquet (``pip install 'clexact[frame]'``)."""
+        """Write the rows as Parquet (``pip install 'clexact[frame]'``).
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        where : str
+            A condition in SQL, as for ``rows``.
+        columns : sequence of str
+            Those wanted; default all.
+        all_engines : bool
+            Whether rows of any engine are written, else those of the engine that wrote the last row.
+
+        Raises
+        ------
+        ImportError
+            Without pyarrow.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> from clexact import Case
+        >>> from clexact.support.provenance import engine
+        >>> from clexact.sweeps.certified import certified
+        >>> with Store(":memory:") as store:
+        ...     _ = store.add(certified(Case.of("product", 2), Budget(), engine()))
+        ...     store.to_parquet(table := store.path.with_name("laws.parquet"), columns=["label"])
+        ...     table.read_bytes()[:4]
+        b'PAR1'
+        """
         self._save("parquet", path, where, columns, all_engines)
 
     def _save(self, kind: str, path: str | Path, where: str, columns: Sequence[str], all_engines: bool) -> None:

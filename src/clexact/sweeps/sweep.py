@@ -37,7 +37,23 @@ class Plan:
 
 
 class Sweep(Sequence[Row]):
-    """The rows of the cases that have one, in the order of the cases; how the sweep went is in ``tally``."""
+    """The rows of the cases that have one, in the order of the cases.
+
+    A sequence of ``Row``.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        What became of the cases.
+    tally : Tally
+        How the sweep went.
+
+    Examples
+    --------
+    >>> found = sweep([Case.of("product", 2)])
+    >>> found[0].label, found[0].lower, found.counts
+    ('certify product 2', 1, {'done': 1, 'stopped': 0, 'failed': 0})
+    """
 
     def __init__(self, rows: Sequence[Row], tally: Tally) -> None:
         self.rows, self.tally = tuple(rows), tally
@@ -62,7 +78,26 @@ class Sweep(Sequence[Row]):
         return {status: found[status] for status in (DONE, STOPPED, FAILED)}
 
     def to_frame(self) -> pd.DataFrame:
-        """The rows as a DataFrame of pandas, without certificates (``pip install 'clexact[frame]'``)."""
+        """The rows as a DataFrame of pandas, without certificates (``pip install 'clexact[frame]'``).
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+
+        Examples
+        --------
+        >>> from clexact.sweeps.certified import certified
+        >>> rows = [certified(Case.of("product", 2), Budget(), engine())]
+        >>> Sweep(rows, Tally(total=1, cost=0.0)).to_frame()[["label", "lower", "upper"]]
+                       label  lower  upper
+        0  certify product 2      1      1
+        """
         pandas = needed("pandas", "frame")
         names = [field.name for field in fields(Row) if field.name != "certificate"]
         return pandas.DataFrame([{name: getattr(row, name) for name in names} for row in self.rows], columns=names)
@@ -80,17 +115,43 @@ def sweep(
 ) -> Sweep:
     """Certify all cases, each within its budget, in so many processes or on a dask cluster; store each as it comes.
 
-    A mapping gives each case a budget of its own. ``db`` is the file of the store: what it holds already is not run
-    again, but for stopped cases whose budget was smaller, and failed ones with ``retry_failed``.
-    After Ctrl-C, or whatever ends the process, the same call goes on from there. ``cluster`` is the address of a dask
-    scheduler (``pip install 'clexact[cluster]'``), as ``tcp://host:8786``. ``progress`` shows it on standard error.
+    After Ctrl-C, or whatever ends the process, the same call goes on from there. A case that never ends, that takes too
+    much memory or that ends its process costs its own row only. The answers do not depend on the number of processes.
 
-    A case that never ends, that takes too much memory or that ends its process costs its own row only. The answers do
-    not depend on the number of processes.
+    Parameters
+    ----------
+    cases : iterable of Case or mapping of Case to Budget
+        A mapping gives each case a budget of its own.
+    db : str or Path
+        The file of the store: what it holds already is not run again, but for stopped cases whose budget was smaller,
+        and failed ones with ``retry_failed``. Default: a temporary one.
+    jobs : int
+        Number of processes.
+    cluster : str, optional
+        Address of a dask scheduler (``pip install 'clexact[cluster]'``), as ``tcp://host:8786``.
+    budget : Budget
+        Of each case that has none of its own.
+    retry_failed : bool
+        Whether failed cases run again.
+    progress : bool
+        Whether standard error shows how far it is.
 
-    Raises ValueError or TypeError for wrong input, SweepError if the sweep cannot go on, StoreError (an OSError) if the
-    store cannot be written; what is done then is in the store.
+    Returns
+    -------
+    Sweep
+        The rows, in the order of the cases.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong input.
+    SweepError
+        If the sweep cannot go on.
+    StoreError
+        An OSError, if the store cannot be written; what is done then is in the store.
+
+    Examples
+    --------
     >>> cases = [Case.of("linear", 3, r, 3) for r in (1, 2, 3)]
     >>> [(row.lower, row.upper) for row in sweep(cases)]
     [(1, 1), (3, 3), (6, 6)]

@@ -34,7 +34,13 @@ SHOWN = 3  # names in a sentence
 
 
 class Cause(Enum):
-    """What makes a law drift."""
+    """What makes a law drift.
+
+    Examples
+    --------
+    >>> print(Cause.WEIGHT_DECAY.value)
+    weight decay
+    """
 
     OPTIMIZER = "the optimizer"
     WEIGHT_DECAY = "weight decay"
@@ -47,7 +53,34 @@ class Cause(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A cause, the laws it touches, a sentence, and the floating-point numbers that it rests on."""
+    """A cause, the laws it touches, a sentence, and the floating-point numbers that it rests on.
+
+    Attributes
+    ----------
+    cause : Cause
+        What makes them drift.
+    laws : tuple of str
+        Names of the laws.
+    sentence : str
+        What a user reads.
+    numbers : mapping of str to float
+        The measurements behind the sentence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> from clexact.torch import LawMonitor
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> optimizer, x = torch.optim.Adam(net.parameters(), lr=0.1), torch.ones(4, 2)
+    >>> monitor = LawMonitor.attach(net, optimizer, example_input=x)
+    >>> for _ in range(3):
+    ...     optimizer.zero_grad()
+    ...     (net(x) - 1).square().mean().backward()
+    ...     optimizer.step()
+    >>> [(found.cause.name, found.laws) for found in monitor.diagnose()]
+    [('OPTIMIZER', ('0 -> 2',))]
+    """
 
     cause: Cause
     laws: tuple[str, ...]

@@ -10,7 +10,17 @@ from clexact.torch.trace import operation
 
 
 class RuleFailedWarning(UserWarning):
-    """A rule of clexact failed on an operation of a module, which is then taken to let nothing pass."""
+    """A rule of clexact failed on an operation of a module, which is then taken to let nothing pass.
+
+    Examples
+    --------
+    >>> import torch, warnings
+    >>> from clexact.torch import laws
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", RuleFailedWarning)  # to stop where laws may be missing
+    ...     print(laws(torch.nn.Linear(2, 1, bias=False), torch.ones(4, 2), loss="mse").uncovered)
+    (Uncovered(name='weight', reason='no law: what it makes enters the output.'),)
+    """
 
 
 class Failures(dict[str, str]):

@@ -41,15 +41,48 @@ def laws(
 ) -> ModuleLaws:
     """The conservation laws of the training of a module, in its own parameters.
 
-    The module is read as it is now, in training or evaluation mode, on ``example_input`` (a tensor, a tuple of
-    arguments or a dict of keywords), by ``torch.export``. Laws come from symmetries that are proved by rules, one for
-    each operation; an operation without a rule lets nothing pass. They hold for any data, loss and start, wherever the
-    module takes the same branches of Python. ``loss`` "cross_entropy" adds those of classes, along ``class_axis``
-    (default: that of an output of two axes); "mse" or None: any loss. ``optimizer`` says which laws survive. With
-    ``certify``, the number of laws of each block is certified by clexact on a model of the same family, at its true
-    size where that is quick. Small modules are also checked numerically (``check``), in floating point.
+    The module is read as it is now, in training or evaluation mode, by ``torch.export``. Laws come from symmetries that
+    are proved by rules, one for each operation; an operation without a rule lets nothing pass. They hold for any data,
+    loss and start, wherever the module takes the same branches of Python. Small modules are also checked numerically
+    (``check``), in floating point. A module that cannot be read has no laws, and ``uncovered`` says why.
 
-    TypeError or ValueError for wrong arguments. A module that cannot be read has no laws, and ``uncovered`` says why.
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module.
+    example_input : torch.Tensor, tuple or dict
+        A tensor, a tuple of arguments or a dict of keywords.
+    loss : {"mse", "cross_entropy"}, optional
+        "cross_entropy" adds the laws of classes; "mse" or None: any loss.
+    optimizer : torch.optim.Optimizer, optional
+        Which says what laws survive.
+    certify : bool
+        Whether the number of laws of each block is certified by clexact on a model of the same family, at its true size
+        where that is quick.
+    seed : int
+        Of the certification and of the check.
+    class_axis : int, optional
+        The axis of the classes; default: that of an output of two axes.
+
+    Returns
+    -------
+    ModuleLaws
+        The laws, and what is not covered.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong arguments.
+
+    Examples
+    --------
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> found = laws(net, torch.ones(4, 2))
+    >>> print(found[0])
+    0 -> 2: |0.weight|^2 + |0.bias|^2 - |2.weight|^2  (diagonal, 3; CERTIFIED)
+    >>> found.count
+    3
     """
     module, optimizer = unwrapped(module), unwrapped_optimizer(optimizer)
     _check_arguments(module, loss, optimizer, class_axis, seed)

@@ -21,7 +21,13 @@ Kind = Literal["gram", "diagonal", "scale", "translation"]
 
 
 class Status(Enum):
-    """How the number of laws of a block, taken alone, is known; a law of any status is proved by rules."""
+    """How the number of laws of a block, taken alone, is known; a law of any status is proved by rules.
+
+    Examples
+    --------
+    >>> print(Status.CERTIFIED.value)
+    the block alone certified, at its true size
+    """
 
     CERTIFIED = "the block alone certified, at its true size"
     CERTIFIED_SMALLER = "the block alone certified, at a smaller size of the same family"
@@ -32,9 +38,31 @@ class Status(Enum):
 class View:
     """A parameter, or a slice of it, seen as matrices (group, unit, rest); a view of its memory.
 
-    Entries ``start`` to ``stop``, or those of ``index``, along ``axis`` (None: of the flat parameter), their axes split
-    into ``shape``; the axes ``group`` number the matrices, ``unit`` (None: one row) numbers their rows, and all others,
-    together, their columns. Only ``index`` takes a copy.
+    Entries ``start`` to ``stop``, or those of ``index``, along ``axis``, their axes split into ``shape``. Only
+    ``index`` takes a copy.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the slice, its axes split.
+    group : tuple of int
+        The axes that number the matrices.
+    unit : int or None
+        The axis that numbers their rows; None: one row. All others, together, number their columns.
+    axis : int or None
+        Along which the slice is taken; None: of the flat parameter.
+    start : int
+        Where the slice starts.
+    stop : int or None
+        Where it stops; None: at the end.
+    index : tuple of int or None
+        The entries chosen, instead.
+
+    Examples
+    --------
+    >>> heads = View((2, 3, 4), (0,), 1)  # two heads of three rows
+    >>> heads.groups, heads.rows, heads.columns
+    (2, 3, 4)
     """
 
     shape: tuple[int, ...]
@@ -72,7 +100,24 @@ class View:
         return tuple(axis for axis in range(len(self.shape)) if axis not in (*self.group, self.unit))
 
     def split(self, tensor: Tensor) -> Tensor:
-        """The slice with its axes split, of shape ``shape``: no copy where the tensor is contiguous."""
+        """The slice with its axes split: no copy where the tensor is contiguous.
+
+        Parameters
+        ----------
+        tensor : torch.Tensor
+            The whole parameter.
+
+        Returns
+        -------
+        torch.Tensor
+            Of shape ``shape``.
+
+        Examples
+        --------
+        >>> View((2, 1), (), 0, axis=0, start=1, stop=3).split(torch.arange(4))
+        tensor([[1],
+                [2]])
+        """
         if self.axis is None:
             tensor = tensor.reshape(-1)
         if self.index is not None:
@@ -84,7 +129,25 @@ class View:
 
 @dataclass(frozen=True)
 class Term:
-    """``coefficient`` times the square (or the sum, for a translation) of a parameter seen through ``view``."""
+    """A part of a law: ``coefficient`` times the square of a parameter (or its sum, for a translation).
+
+    Attributes
+    ----------
+    parameter : str
+        Its name in the module.
+    coefficient : int
+        By which it is multiplied.
+    view : View
+        How it is seen as matrices.
+    shape : tuple of int
+        Of the parameter, for the formula; if it is not said, that of the view.
+
+    Examples
+    --------
+    >>> term = Term("fc.weight", -1, View((2, 3), (), 0))
+    >>> term.written, term.norms(torch.ones(2, 3))
+    ('fc.weight', tensor([3., 3.]))
+    """
 
     parameter: str
     coefficient: int
@@ -131,9 +194,25 @@ class Term:
         return tuple(shape)
 
     def gram(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
-        """The symmetric part of P Q^T for the matrices P of one tensor and Q of the other (default: P).
+        """The symmetric part of P Q^T for the matrices P of one tensor and Q of the other.
 
-        Its shape is (groups, rows, rows).
+        Parameters
+        ----------
+        tensor : torch.Tensor
+            The parameter, or a tensor of its shape.
+        other : torch.Tensor, optional
+            Another; default: the same.
+
+        Returns
+        -------
+        torch.Tensor
+            Of shape (groups, rows, rows).
+
+        Examples
+        --------
+        >>> Term("W", 1, View((2, 2), (), 0)).gram(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+        tensor([[[5., 2.],
+                 [2., 1.]]])
         """
         p = self.matrices(tensor)
         if other is None:
@@ -142,11 +221,45 @@ class Term:
         return (product + product.mT) / 2
 
     def norms(self, tensor: Tensor, other: Tensor | None = None) -> Tensor:
-        """The product of each row with that of the other tensor (default: its squared norm): (groups * rows,)."""
+        """The product of each row with that of the other tensor.
+
+        Parameters
+        ----------
+        tensor : torch.Tensor
+            The parameter, or a tensor of its shape.
+        other : torch.Tensor, optional
+            Another; default: the same, so squared norms.
+
+        Returns
+        -------
+        torch.Tensor
+            Of shape (groups * rows,).
+
+        Examples
+        --------
+        >>> Term("W", 1, View((2, 2), (), 0)).norms(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+        tensor([5., 1.])
+        """
         return self.totals(tensor * (tensor if other is None else other))
 
     def totals(self, tensor: Tensor) -> Tensor:
-        """The sum of each row: (groups * rows,)."""
+        """The sum of each row.
+
+        Parameters
+        ----------
+        tensor : torch.Tensor
+            The parameter, or a tensor of its shape.
+
+        Returns
+        -------
+        torch.Tensor
+            Of shape (groups * rows,).
+
+        Examples
+        --------
+        >>> Term("W", 1, View((2, 2), (), 0)).totals(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+        tensor([3., 1.])
+        """
         rest, kept = self.view.rest, min(self._kept, default=0)
         part = self.view.split(tensor)
         outer = [axis for axis in rest if axis < kept]
@@ -157,7 +270,23 @@ class Term:
         return part.permute([*self._kept, *rest]).reshape(-1)
 
     def sums(self, tensor: Tensor) -> Tensor:
-        """The sum over the rows: (groups * columns,)."""
+        """The sum over the rows.
+
+        Parameters
+        ----------
+        tensor : torch.Tensor
+            The parameter, or a tensor of its shape.
+
+        Returns
+        -------
+        torch.Tensor
+            Of shape (groups * columns,).
+
+        Examples
+        --------
+        >>> Term("W", 1, View((2, 2), (), 0)).sums(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
+        tensor([1., 3.])
+        """
         part = self.view.split(tensor)
         if self.view.unit is not None:
             part = part.sum(self.view.unit, keepdim=True)
@@ -169,6 +298,23 @@ class Term:
         return [*self.view.group, *([] if self.view.unit is None else [self.view.unit])]
 
     def matrices(self, tensor: Tensor) -> Tensor:
+        """The matrices P that the view sees.
+
+        Parameters
+        ----------
+        tensor : torch.Tensor
+            The parameter, or a tensor of its shape.
+
+        Returns
+        -------
+        torch.Tensor
+            Of shape (groups, rows, columns).
+
+        Examples
+        --------
+        >>> Term("W", 1, View((2, 3, 4), (0,), 2)).matrices(torch.zeros(2, 3, 4)).shape
+        torch.Size([2, 4, 3])
+        """
         view = self.view
         return view.split(tensor).permute([*self._kept, *view.rest]).reshape(view.groups, view.rows, view.columns)
 
@@ -203,6 +349,35 @@ class ModuleLaw:
     * ``diagonal``: its diagonal alone, one number for each row, $\sum_k c_k \|P_k[i]\|^2$;
     * ``scale``: one number for each group, $\sum_k c_k \|P_k\|^2$: what leaves $P_k$ sees only its direction;
     * ``translation``: the sum of the rows of $P$, linear.
+
+    Attributes
+    ----------
+    name : str
+        By which the law is listed.
+    block : str
+        Of the block it belongs to.
+    kind : {"gram", "diagonal", "scale", "translation"}
+        Which of the above.
+    terms : tuple of Term
+        The $P_k$ with their $c_k$.
+    shape : tuple of int
+        Of its value.
+    count : int
+        Number of independent numbers in it.
+    status : Status
+        How the number of laws of the block is known.
+    evidence : str
+        What certifies it, in words.
+    reason : str
+        The symmetry it comes from, in words.
+
+    Examples
+    --------
+    >>> from clexact.torch import laws
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3, bias=False), torch.nn.Linear(3, 1, bias=False))
+    >>> law = laws(net, torch.ones(4, 2))[0]
+    >>> law.kind, law.formula, law.shape, law.count
+    ('gram', '0.weight 0.weight^T - 1.weight^T 1.weight', (3, 3), 6)
     """
 
     name: str
@@ -276,9 +451,28 @@ class ModuleLaw:
         return name if axis is None else f"{name}.sum({axis})"
 
     def value(self, parameters: Mapping[str, Tensor]) -> Tensor:
-        """The law at these tensors, on their device: of shape ``shape``. Floating point.
+        r"""The law at these tensors, on their device. Floating point.
 
-        A quadratic law is a quadratic form: its value at the gradients is the $g^\\top A g$ of the drift of a step.
+        A quadratic law is a quadratic form: its value at the gradients is the $g^\top A g$ of the drift of a step.
+
+        Parameters
+        ----------
+        parameters : mapping of str to torch.Tensor
+            Those that the law speaks of, by name.
+
+        Returns
+        -------
+        torch.Tensor
+            Of shape ``shape``.
+
+        Examples
+        --------
+        >>> from clexact.torch import laws
+        >>> first, last = torch.nn.Linear(1, 2, bias=False), torch.nn.Linear(2, 1, bias=False)
+        >>> net = torch.nn.Sequential(first, torch.nn.ReLU(), last)
+        >>> law = laws(net, torch.ones(4, 1))[0]
+        >>> law.value({"0.weight": torch.tensor([[1.0], [2.0]]), "2.weight": torch.tensor([[3.0, 4.0]])})
+        tensor([ -8., -12.])
         """
         total: Tensor | None = None
         for term in self.terms:
@@ -288,7 +482,32 @@ class ModuleLaw:
         return total.reshape(self.shape)
 
     def change(self, parameters: Mapping[str, Tensor], velocity: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        r"""$\langle\nabla h, v\rangle$ for velocities v, and the sum of the absolute sizes of what adds up to it."""
+        r"""$\langle\nabla h, v\rangle$ for velocities v, and the sum of the absolute sizes of what adds up to it.
+
+        Parameters
+        ----------
+        parameters : mapping of str to torch.Tensor
+            Those that the law speaks of, by name.
+        velocity : mapping of str to torch.Tensor
+            For each v, of the same shape.
+
+        Returns
+        -------
+        change : torch.Tensor
+            Of shape ``shape``.
+        size : torch.Tensor
+            Likewise.
+
+        Examples
+        --------
+        >>> from clexact.torch import laws
+        >>> first, last = torch.nn.Linear(1, 2, bias=False), torch.nn.Linear(2, 1, bias=False)
+        >>> net = torch.nn.Sequential(first, torch.nn.ReLU(), last)
+        >>> law = laws(net, torch.ones(4, 1))[0]
+        >>> theta = {"0.weight": torch.tensor([[1.0], [2.0]]), "2.weight": torch.tensor([[1.0, 2.0]])}
+        >>> law.change(theta, theta)  # as much from the first layer as to the second
+        (tensor([0., 0.]), tensor([ 4., 16.]))
+        """
         total, size = 0.0 * self.value(parameters), 0.0 * self.value(parameters)
         for term in self.terms:
             p, v = parameters[term.parameter], velocity[term.parameter]

@@ -21,6 +21,30 @@ class Block:
     """The parameters of one law taken alone, with free gates, inputs and covectors: how many laws such a block has.
 
     The module opens fewer gates than all, and shares parameters between blocks: it may have other laws than its blocks.
+
+    Attributes
+    ----------
+    name : str
+        That of its law.
+    parameters : tuple of str
+        Their names in the module.
+    count : int
+        Number of its laws.
+    status : Status
+        How the number is known.
+    evidence : str
+        What certifies it, in words.
+    complete : bool
+        Whether the block alone, at the size certified, has no other laws; of the module this says nothing.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from clexact.torch import laws
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> block, = laws(net, torch.ones(4, 2)).blocks
+    >>> block.parameters, block.count, block.complete
+    (('0.weight', '0.bias', '2.weight'), 3, True)
     """
 
     name: str
@@ -33,7 +57,23 @@ class Block:
 
 @dataclass(frozen=True)
 class Uncovered:
-    """A part of the module without a law that is listed, and why."""
+    """A part of the module without a law that is listed, and why.
+
+    Attributes
+    ----------
+    name : str
+        Of the parameter, layer or operation.
+    reason : str
+        In one sentence.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from clexact.torch import laws
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
+    >>> [part.name for part in laws(net, torch.ones(4, 2)).uncovered]
+    ['0', '2', 'tanh in 1']
+    """
 
     name: str
     reason: str
@@ -41,7 +81,36 @@ class Uncovered:
 
 @dataclass(frozen=True, eq=False)
 class ModuleLaws:
-    """The laws of a module as a sequence."""
+    """The laws of a module as a sequence of ``ModuleLaw``.
+
+    Attributes
+    ----------
+    module : str
+        The class of the module.
+    laws : tuple of ModuleLaw
+        The laws.
+    blocks : tuple of Block
+        How many laws each block has, taken alone.
+    uncovered : tuple of Uncovered
+        What has no law, and why.
+    broken : tuple of (ModuleLaw, str)
+        Laws of the gradient flow that the optimizer breaks, and why.
+    notes : tuple of str
+        How the module was read, what is assumed, what the optimizer and the loss do.
+    independent : Independent
+        Bounds of the number of independent numbers of all laws together.
+    disputed : tuple of (ModuleLaw, str)
+        Proved by rule, contradicted by the numerical check, and how.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from clexact.torch import laws
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> found = laws(net, torch.ones(4, 2))
+    >>> len(found), found.count, found[0].formula
+    (1, 3, '|0.weight|^2 + |0.bias|^2 - |2.weight|^2')
+    """
 
     module: str
     laws: tuple[ModuleLaw, ...]
@@ -81,13 +150,57 @@ class ModuleLaws:
         return iter(self.laws)
 
     def values(self, module: nn.Module) -> dict[str, Tensor]:
-        """{name of a law: its value} at the module's present parameters, on their device. Floating point."""
+        """The laws at the module's present parameters, on their device. Floating point.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The one they are of, or another with parameters of these names and shapes.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            For each law, by name.
+
+        Raises
+        ------
+        ValueError
+            For a parameter that the module does not have.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from clexact.torch import laws
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> {name: value.shape for name, value in laws(net, torch.ones(4, 2)).values(net).items()}
+        {'0 -> 2': torch.Size([3])}
+        """
         parameters = parameters_of(self, module)
         with torch.no_grad():
             return {law.name: law.value(parameters) for law in self.laws}
 
     def to_frame(self) -> Any:
-        """One row a law, as a pandas DataFrame. ImportError, in one sentence, without pandas."""
+        """One row a law, as a pandas DataFrame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Its columns are what a law says of itself.
+
+        Raises
+        ------
+        ImportError
+            In one sentence, without pandas.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from clexact.torch import laws
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> laws(net, torch.ones(4, 2)).to_frame()[["name", "kind", "count"]]
+             name      kind  count
+        0  0 -> 2  diagonal      3
+        """
         pandas = needed("pandas", "frame")
         columns = ["name", "kind", "degree", "count", "shape", "formula", "parameters", "status", "evidence", "reason"]
         rows = [

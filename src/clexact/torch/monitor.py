@@ -43,14 +43,46 @@ class LawMonitor:
     monitor adds this up along the run and compares, whatever the optimizer. Floating point: a drift below rounding is
     not seen.
 
-    Main arguments: ``module``; ``optimizer`` (None: the step size is measured, and the gradients must still be there
-    at ``step()``); ``laws``, a sequence of ``ModuleLaw``, or ``example_input`` and ``loss`` for ``clexact.torch.laws``.
-    Other arguments: with ``every=k`` one step in k is observed, and stands for k in the prediction, which is then an
-    estimate; ``writer``, a TensorBoard ``SummaryWriter`` or a folder; ``seed`` draws the few entries of each
-    parameter by which the step is compared with the gradient.
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module that is trained.
+    optimizer : torch.optim.Optimizer, optional
+        None: the step size is measured, and the gradients must still be there at ``step()``.
+    laws : sequence of ModuleLaw, optional
+        What is watched; default: what ``clexact.torch.laws`` finds.
+    example_input : torch.Tensor, tuple or dict
+        For ``clexact.torch.laws``, if no laws are given.
+    loss : {"mse", "cross_entropy"}, optional
+        Likewise.
+    every : int
+        One step in so many is observed, and stands for them in the prediction, which is then an estimate.
+    writer : SummaryWriter or path-like, optional
+        Of TensorBoard, or a folder.
+    seed : int
+        Which draws the few entries of each parameter by which the step is compared with the gradient.
 
-    Raises ValueError without laws to watch, if ``step()`` misses steps of the optimizer, or if the module's parameters
-    changed; TypeError for a module or an optimizer that is none.
+    Raises
+    ------
+    ValueError
+        Without laws to watch, if ``step()`` misses steps of the optimizer, or if the module's parameters changed.
+    TypeError
+        For a module or an optimizer that is none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+    >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1), torch.ones(4, 2)
+    >>> monitor = LawMonitor(net, optimizer, example_input=x)
+    >>> for _ in range(3):
+    ...     optimizer.zero_grad()
+    ...     net(x).square().mean().backward()
+    ...     optimizer.step()
+    ...     monitor.step()
+    >>> monitor.diagnose()
+    ()
     """
 
     def __init__(
@@ -93,7 +125,39 @@ class LawMonitor:
 
     @classmethod
     def attach(cls, module: nn.Module, optimizer: torch.optim.Optimizer, **options: Any) -> LawMonitor:
-        """A monitor whose ``step()`` the optimizer itself calls after each step, until ``close()``."""
+        """A monitor whose ``step()`` the optimizer itself calls after each step, until ``close()``.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The module that is trained.
+        optimizer : torch.optim.Optimizer
+            Its optimizer.
+        **options : object
+            As of ``LawMonitor``.
+
+        Returns
+        -------
+        LawMonitor
+            At work.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``LawMonitor``; TypeError without an optimizer.
+
+        Examples
+        --------
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1), torch.ones(4, 2)
+        >>> monitor = LawMonitor.attach(net, optimizer, example_input=x)
+        >>> net(x).sum().backward()
+        >>> optimizer.step()
+        >>> monitor.count
+        1
+        """
         if optimizer is None:
             raise TypeError("attach needs the optimizer, not None.")
         monitor = cls(module, optimizer, **options)
@@ -103,7 +167,20 @@ class LawMonitor:
         return monitor
 
     def close(self) -> None:
-        """Write what is left to TensorBoard and remove all hooks."""
+        """Write what is left to TensorBoard and remove all hooks.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Linear(2, 2)
+        >>> optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        >>> options = {"example_input": torch.ones(4, 2), "loss": "cross_entropy"}
+        >>> monitor = LawMonitor.attach(net, optimizer, **options)
+        >>> monitor.close()
+        >>> optimizer.step()
+        >>> monitor.count
+        0
+        """
         self.write()
         while self._handles:
             self._handles.pop().remove()
@@ -119,7 +196,25 @@ class LawMonitor:
     # What happens at a step
 
     def step(self) -> None:
-        """To be called after each ``optimizer.step()``."""
+        """To be called after each ``optimizer.step()``.
+
+        Raises
+        ------
+        ValueError
+            If the monitor is attached to its optimizer, which calls it.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1), torch.ones(4, 2)
+        >>> monitor = LawMonitor(net, optimizer, example_input=x)
+        >>> net(x).sum().backward()
+        >>> optimizer.step()
+        >>> monitor.step()
+        >>> monitor.count
+        1
+        """
         if self._attached:
             raise ValueError("this monitor is attached to its optimizer, which calls it: leave out step().")
         self._step()
@@ -208,17 +303,62 @@ class LawMonitor:
     # What is read
 
     def values(self) -> dict[str, Tensor]:
-        """{name of a law: its value} at the last step observed, each of the law's shape, on the CPU."""
+        """The laws at the last step observed.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            For each law, by name, of its shape, on the CPU.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> monitor = LawMonitor(net, example_input=torch.ones(4, 2))
+        >>> {name: value.shape for name, value in monitor.values().items()}
+        {'0 -> 2': torch.Size([3])}
+        """
         parts = self._ledger.values.cpu().split(self._forms.counts)
         return {law.name: part.reshape(law.shape) for law, part in zip(self.laws, parts, strict=True)}
 
     def predicted(self) -> dict[str, Tensor]:
-        """The same, as second order predicts it from the values at the start."""
+        """The laws at the last step observed, as second order predicts them from the values at the start.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            For each law, by name, of its shape, on the CPU.
+
+        Examples
+        --------
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1), torch.ones(4, 2)
+        >>> monitor = LawMonitor.attach(net, optimizer, example_input=x)
+        >>> net(x).square().mean().backward()
+        >>> optimizer.step()
+        >>> all(torch.allclose(monitor.predicted()[name], value) for name, value in monitor.values().items())
+        True
+        """
         parts = self._ledger.predicted.cpu().split(self._forms.counts)
         return {law.name: part.reshape(law.shape) for law, part in zip(self.laws, parts, strict=True)}
 
     def history(self) -> History:
-        """The laws at the start and at the steps kept: of more than 512, every second one is dropped."""
+        """The laws at the start and at the steps kept: of more than 512, every second one is dropped.
+
+        Returns
+        -------
+        History
+            Plain arrays of shape (laws, steps).
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> LawMonitor(net, example_input=torch.ones(4, 2)).history().steps  # the start alone
+        array([0])
+        """
         ledger, evidence = self._ledger, self.evidence()
         values = _stacked([ledger.start, *(record.values for record in ledger.records)])
         predicted = _stacked([ledger.start, *(record.predicted for record in ledger.records)])
@@ -230,15 +370,75 @@ class LawMonitor:
         )
 
     def to_frame(self) -> Any:
-        """One row for each law and step kept: value, moved, predicted, excess, drift; see ``History``."""
+        """One row for each law and step kept: value, moved, predicted, excess, drift; see ``History``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the step and the name of the law in each row.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> LawMonitor(net, example_input=torch.ones(4, 2)).to_frame()[["step", "law", "drift"]]
+           step     law  drift
+        0     0  0 -> 2    0.0
+        """
         return self.history().to_frame()
 
     def plot(self, ax: Any = None) -> Any:
-        """The drifts against the steps, predicted ones dashed: a matplotlib Figure, or the axes given."""
+        """Draw the drifts against the steps, predicted ones dashed.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            On which to draw.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or matplotlib.axes.Axes
+            A new figure, or the axes given.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+
+        Examples
+        --------
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1), torch.ones(4, 2)
+        >>> monitor = LawMonitor.attach(net, optimizer, example_input=x)
+        >>> net(x).square().mean().backward()
+        >>> optimizer.step()
+        >>> monitor.plot().axes[0].get_yscale()
+        'log'
+        """
         return self.history().plot(ax)
 
     def evidence(self) -> Evidence:
-        """All numbers that a diagnosis rests on, on the CPU: here it waits for the device."""
+        """All numbers that a diagnosis rests on, on the CPU: here it waits for the device.
+
+        Returns
+        -------
+        Evidence
+            Of the steps kept.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> LawMonitor(net, example_input=torch.ones(4, 2)).evidence().parameters
+        ('0.weight', '0.bias', '2.weight')
+        """
         ledger, forms = self._ledger, self._forms
         names = [field.name for field in fields(Sample)]
         samples = {name: _stacked([getattr(record.sample, name) for record in ledger.records]) for name in names}
@@ -268,11 +468,44 @@ class LawMonitor:
         )
 
     def diagnose(self) -> tuple[Finding, ...]:
-        """The causes found for laws that drift more than predicted or that weight decay shrinks; see ``Cause``."""
+        """The causes found for laws that drift more than predicted or that weight decay shrinks; see ``Cause``.
+
+        Returns
+        -------
+        tuple of Finding
+            Empty where nothing is wrong.
+
+        Examples
+        --------
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1, weight_decay=0.1), torch.ones(4, 2)
+        >>> monitor = LawMonitor.attach(net, optimizer, example_input=x)
+        >>> for _ in range(3):
+        ...     optimizer.zero_grad()
+        ...     (net(x) - 1).square().mean().backward()
+        ...     optimizer.step()
+        >>> [found.cause.name for found in monitor.diagnose()]
+        ['WEIGHT_DECAY']
+        """
         return diagnose(self.evidence()) if self._ledger.records else ()
 
     def report(self) -> str:
-        """What happened to the laws, in sentences. Floating point."""
+        """What happened to the laws, in sentences. Floating point.
+
+        Returns
+        -------
+        str
+            One sentence a line.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> print(LawMonitor(net, example_input=torch.ones(4, 2)).report())
+        1 law watched; no step observed so far.
+        """
         if not self._ledger.records:
             return f"{_laws_of(len(self.laws))} watched; no step observed so far."
         evidence, history, ledger = self.evidence(), self.history(), self._ledger
@@ -314,7 +547,26 @@ class LawMonitor:
         return f"<div>{said}<table><tr>{head}</tr>{rows}</table>{more}</div>"
 
     def write(self) -> None:
-        """Drift, predicted drift and their difference of each law to TensorBoard, for the steps not yet written."""
+        """Drift, predicted drift and their difference of each law to TensorBoard, for the steps not yet written.
+
+        Examples
+        --------
+        >>> import torch
+        >>> class Printer:
+        ...     def add_scalar(self, tag, value, step):
+        ...         print(tag, value, step)
+        ...
+        ...     def flush(self):
+        ...         pass
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.0), torch.ones(4, 2)
+        >>> monitor = LawMonitor.attach(net, optimizer, example_input=x, writer=Printer())
+        >>> net(x).sum().backward()
+        >>> optimizer.step()
+        >>> monitor.write()
+        laws/0 -> 2/drift 0.0 1
+        laws/0 -> 2/predicted 0.0 1
+        """
         if self._writer is None or not self._ledger.records:
             return
         history = self.history()
@@ -328,7 +580,20 @@ class LawMonitor:
     # To resume
 
     def state_dict(self) -> dict[str, Any]:
-        """All that was recorded, as plain data and tensors for ``torch.save``."""
+        """All that was recorded, as plain data and tensors for ``torch.save``.
+
+        Returns
+        -------
+        dict
+            As ``load_state_dict`` takes it.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> LawMonitor(net, example_input=torch.ones(4, 2)).state_dict()["count"]
+        0
+        """
         return {
             "laws": {law.name: list(law.shape) for law in self.laws},
             "count": self.count,
@@ -338,7 +603,32 @@ class LawMonitor:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what another monitor recorded; load the module's parameters first."""
+        """Go on from what another monitor recorded; load the module's parameters first.
+
+        Parameters
+        ----------
+        state : mapping
+            What ``state_dict`` gave.
+
+        Raises
+        ------
+        ValueError
+            If it is of a monitor of other laws.
+
+        Examples
+        --------
+        >>> import torch
+        >>> _ = torch.manual_seed(0)
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1), torch.ones(4, 2)
+        >>> first, second = (LawMonitor(net, optimizer, example_input=x) for _ in range(2))
+        >>> net(x).sum().backward()
+        >>> optimizer.step()
+        >>> first.step()
+        >>> second.load_state_dict(first.state_dict())
+        >>> second.count
+        1
+        """
         mine = {law.name: list(law.shape) for law in self.laws}
         if state.get("laws") != mine:
             raise ValueError(

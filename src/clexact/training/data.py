@@ -40,16 +40,59 @@ def numbers(given: Given, what: str, rational: bool) -> Values:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Inputs {probe: (N, *shape)} and targets (N, ...) of one model, checked and converted."""
+    r"""Inputs and targets of one model, checked and converted.
+
+    Attributes
+    ----------
+    inputs : dict of str to numpy.ndarray
+        For each probe N arrays of its shape, (N, \*shape).
+    targets : numpy.ndarray
+        Of shape (N, ...), as the loss takes them.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> data = Data.read(clexact.models.linear([1, 2]), ([[1, 2], [3, 4]], [[0], [1]]), clexact.training.SQUARED)
+    >>> data.inputs["x"].shape, data.targets.shape
+    ((2, 2), (2, 1))
+    """
 
     inputs: dict[str, Values]
     targets: Values
 
     @classmethod
     def read(cls, model: Model, given: object, loss: Loss, rational: bool = False) -> Data:
-        """``given``: Data, or (inputs, targets); inputs are {probe: array}, an array for one probe, or None for none.
+        """Check and convert the data of a model.
 
-        Gates and choices are no inputs: the true ones are read. TypeError or ValueError for anything that does not fit.
+        Gates and choices are no inputs: the true ones are read.
+
+        Parameters
+        ----------
+        model : Model
+            The network.
+        given : Data or pair
+            (inputs, targets); inputs are {probe: array}, an array for one probe, or None for none.
+        loss : Loss
+            Which says what targets are.
+        rational : bool
+            Whether numbers become Fractions, else floats.
+
+        Returns
+        -------
+        Data
+            With N samples.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything that does not fit.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> data = Data.read(clexact.models.product(2), (None, [1, 2]), clexact.training.SQUARED)
+        >>> data.inputs, data.targets
+        ({}, array([1., 2.]))
         """
         if isinstance(given, Data):
             given = (given.inputs, given.targets)
@@ -73,7 +116,23 @@ class Data:
         return len(self.targets)
 
     def rows(self, chosen: NDArray[np.int64]) -> Data:
-        """The samples chosen."""
+        """The samples chosen.
+
+        Parameters
+        ----------
+        chosen : numpy.ndarray
+            Their numbers, from 0.
+
+        Returns
+        -------
+        Data
+            As many as are chosen.
+
+        Examples
+        --------
+        >>> Data({"x": np.array([[1.0], [2.0]])}, np.array([3.0, 4.0])).rows(np.array([1])).targets
+        array([4.])
+        """
         return Data({name: array[chosen] for name, array in self.inputs.items()}, self.targets[chosen])
 
 

@@ -93,23 +93,55 @@ def simulate(
 ) -> Trajectory:
     r"""Integrate a flow of a model on data, in floating point, and watch its laws.
 
-    ``flow``: what ``gradient_flow``, ``mirror_flow`` or ``momentum_flow`` made of a model (damping, weight decay and
-    metric are theirs), or a model, for its gradient flow: $\theta' = -\nabla E$, $\theta' = -M(\theta)\nabla E$ or
-    $\theta'' + \tau(t)\theta' = -\nabla E$ with $E(\theta) = \frac1N \sum_i \ell(g(\theta, x_i), y_i)$. The true gates,
-    maxima and analytic functions are used. ``data``: a pair (inputs, targets), see ``Data.read``. ``loss``: "squared",
-    "cross_entropy" or a ``Loss``. ``start``: $\theta$, (D,) or {parameter: array}; ``velocity`` likewise (default 0).
-
-    ``time``: the end, the states being those of the solver's own steps; or increasing times t_0, t_1, ..., at which the
-    solver stops (none is interpolated). A flow starts at 0, with Nesterov's damping at t_0 > 0 (1 if only the end is
-    given). ``method``: one of SciPy's ``solve_ivp``; Radau, BDF and LSODA are for stiff problems. ``laws``: see
-    ``quantities.watched``; default: those that ``clexact.certify`` finds.
+    $\theta' = -\nabla E$, $\theta' = -M(\theta)\nabla E$ or $\theta'' + \tau(t)\theta' = -\nabla E$ with
+    $E(\theta) = \frac1N \sum_i \ell(g(\theta, x_i), y_i)$. The true gates, maxima and analytic functions are used.
 
     Where units switch, the field of a ReLU network jumps. If it points to the switch from both sides, a solution slides
     along it (in the sense of Filippov), and a solver creeps with steps of the size of the tolerance: it gives up after
     ``max_evaluations`` of the gradient. Laws hold on both sides, so also there.
 
-    Raises TypeError or ValueError for what does not fit, before the start; ArithmeticError where the solver fails.
+    Parameters
+    ----------
+    flow : Flow or Model
+        What ``gradient_flow``, ``mirror_flow`` or ``momentum_flow`` made of a model (damping, weight decay and metric
+        are theirs), or a model, for its gradient flow.
+    data : Data or pair
+        (inputs, targets), see ``Data.read``.
+    loss : str or Loss
+        "squared", "cross_entropy" or a loss of one's own.
+    start : sequence or mapping
+        $\theta$, (D,) or {parameter: array}.
+    time : float or sequence of float
+        The end, the states being those of the solver's own steps; or increasing times t_0, t_1, ..., at which the
+        solver stops (none is interpolated). A flow starts at 0, with Nesterov's damping at t_0 > 0 (1 if only the end
+        is given).
+    velocity : sequence or mapping, optional
+        $\theta'$ at the start, like ``start``; default 0.
+    laws : object
+        What is watched, see ``quantities.watched``; default: those that ``clexact.certify`` finds.
+    method : str
+        One of SciPy's ``solve_ivp``; Radau, BDF and LSODA are for stiff problems.
+    rtol : float
+        Relative tolerance of the solver.
+    atol : float
+        Absolute tolerance of the solver.
+    max_evaluations : int
+        Of the gradient, at most.
 
+    Returns
+    -------
+    Trajectory
+        The states and the laws along the run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what does not fit, before the start.
+    ArithmeticError
+        Where the solver fails.
+
+    Examples
+    --------
     >>> import clexact
     >>> net = clexact.models.linear([2, 1, 2])
     >>> data = [[1, 0], [0, 1]], [[2, 0], [0, 1]]

@@ -23,11 +23,22 @@ def many(shape: Shape) -> str:
 
 @dataclass(frozen=True)
 class Loss:
-    r"""$\ell(z, y)$, sample by sample: ``value`` maps (N, \*shape) and targets to (N,), ``gradient`` to (N, \*shape).
+    r"""$\ell(z, y)$, sample by sample. Targets are handed over as given.
 
-    ``span`` says what the gradients by z span, as the ``loss`` of ``clexact.gradient_flow``: ``"full"``, or
-    ``"cross_entropy"`` where their entries along the last axis sum to zero. Targets are handed over as given.
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    value : callable
+        Maps outputs (N, \*shape) and targets to (N,).
+    gradient : callable
+        Maps them to the gradients by z, (N, \*shape).
+    span : {"full", "cross_entropy"}
+        What the gradients by z span, as the ``loss`` of ``clexact.gradient_flow``: ``"full"``, or ``"cross_entropy"``
+        where their entries along the last axis sum to zero.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> huber = Loss(
     ...     "pseudo-Huber",
@@ -49,11 +60,57 @@ class Loss:
             raise ValueError(f"the span of a loss must be 'full' or 'cross_entropy', not {self.span!r}.")
 
     def targets(self, given: Values, shape: Shape) -> Values:
-        """The targets as ``value`` and ``gradient`` take them; ValueError if they do not fit outputs of this shape."""
+        """The targets as ``value`` and ``gradient`` take them.
+
+        Parameters
+        ----------
+        given : numpy.ndarray
+            As users give them, (N, ...).
+        shape : tuple of int
+            Of an output of the model.
+
+        Returns
+        -------
+        numpy.ndarray
+            For cross-entropy labels become rows of 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            If they do not fit outputs of this shape.
+
+        Examples
+        --------
+        >>> CROSS_ENTROPY.targets(np.array([0, 2]), (3,))
+        array([[1., 0., 0.],
+               [0., 0., 1.]])
+        """
         return given
 
     def check(self, z: Values, y: Values) -> None:
-        """ValueError unless both functions have the right shapes and the gradient agrees with finite differences."""
+        r"""Compare the gradient with finite differences, in floating point.
+
+        Parameters
+        ----------
+        z : numpy.ndarray
+            Outputs, (N, \*shape).
+        y : numpy.ndarray
+            Targets.
+
+        Raises
+        ------
+        ValueError
+            Unless both functions have the right shapes and the gradient agrees.
+
+        Examples
+        --------
+        >>> SQUARED.check(np.ones((4, 2)), np.zeros((4, 2)))
+        >>> wrong = Loss("wrong", SQUARED.value, lambda z, y: y - z)
+        >>> wrong.check(np.ones((4, 2)), np.zeros((4, 2)))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        ValueError: ...
+        """
         value, gradient = np.asarray(self.value(z, y)), np.asarray(self.gradient(z, y))
         if value.shape != (len(z),):
             raise ValueError(f"loss {self.name!r} must have one value a sample, {(len(z),)}, not {value.shape}.")

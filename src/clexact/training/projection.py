@@ -41,19 +41,42 @@ def project(
     start: object,
     tolerance: float = 1e-12,
 ) -> Values:
-    r"""The parameters nearest to ``start`` at which ``laws`` have ``values``, a vector (D,), in floating point.
+    r"""The parameters nearest to ``start`` at which ``laws`` have ``values``, in floating point.
 
-    ``laws``: those of ``certify(gradient_flow(model))`` if None, else polynomials or texts in the model's parameters;
-    ``values``: one number for all, or one for each. At the point returned, laws are met to ``tolerance`` times
-    1 + the largest value, and the point is a local minimum of the distance: $\theta_0 - \theta$ is a combination of the
-    gradients of the laws (to 1e-9), and no curvature is negative. Another point may be nearer. Matrices of D x D are
-    decomposed at each step.
+    At the point returned, laws are met to ``tolerance`` times 1 + the largest value, and the point is a local minimum
+    of the distance: $\theta_0 - \theta$ is a combination of the gradients of the laws (to 1e-9), and no curvature is
+    negative. Another point may be nearer. Matrices of D x D are decomposed at each step.
 
     A gradient flow keeps these values, so they choose which of the minimizers it reaches: its implicit bias.
 
-    Raises ValueError or TypeError for what does not fit, ``ProjectionError`` where no such point is found: the values
-    may be out of reach, or the gradients of the laws become dependent on the way (a start that is not generic).
+    Parameters
+    ----------
+    model : Model
+        The network.
+    laws : object
+        Those of ``certify(gradient_flow(model))`` if None, else polynomials or texts in the model's parameters.
+    values : float or sequence of float
+        One number for all laws, or one for each.
+    start : sequence or mapping
+        $\theta_0$, (D,) or {parameter: array}.
+    tolerance : float
+        To which the laws are met.
 
+    Returns
+    -------
+    numpy.ndarray
+        $\theta$, of shape (D,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what does not fit.
+    ProjectionError
+        Where no such point is found: the values may be out of reach, or the gradients of the laws become dependent on
+        the way (a start that is not generic).
+
+    Examples
+    --------
     >>> import clexact
     >>> net = clexact.models.linear([1, 1, 1])
     >>> project(net, start=[2, 1]).round(12)

@@ -93,13 +93,35 @@ class Cotangents(Samples):
 
 
 class Risk:
-    r"""$E(\theta)$: call it for the value, ``gradient`` for $\nabla E$, ``outputs`` for the model's outputs.
+    r"""$E(\theta)$, the mean loss of a model on data: call it for the value, ``gradient`` for $\nabla E$.
 
     At a tie the gradient is that of one piece: a unit that receives exactly 0 is off, of equal entries the first is
     largest.
 
-    Raises TypeError or ValueError for data, a loss or a model that do not fit; in ``rational`` numbers for analytic
-    functions and any loss but the squared one.
+    Parameters
+    ----------
+    model : Model
+        The network.
+    data : Data or pair
+        (inputs, targets), see ``Data.read``.
+    loss : str or Loss
+        "squared", "cross_entropy" or a loss of one's own.
+    rational : bool
+        Whether all is in Fractions, else in floats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For data, a loss or a model that do not fit; in ``rational`` numbers for analytic functions and any loss but the
+        squared one.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> risk = Risk(clexact.models.linear([1, 1, 1]), ([[1], [2]], [[2], [4]]))
+    >>> theta = risk.start([1, 1])
+    >>> float(risk(theta)), risk.gradient(theta)
+    (1.25, array([-2.5, -2.5]))
     """
 
     def __init__(self, model: Model, data: object, loss: str | Loss = "squared", *, rational: bool = False) -> None:
@@ -115,17 +137,76 @@ class Risk:
         self._gates = {gate.probe: gate for gate in model.program.gates}
 
     def on(self, chosen: NDArray[np.int64]) -> Risk:
-        """The risk on some of the samples: a mini-batch."""
+        """The risk on some of the samples: a mini-batch.
+
+        Parameters
+        ----------
+        chosen : numpy.ndarray
+            Their numbers, from 0.
+
+        Returns
+        -------
+        Risk
+            Their mean.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> risk = Risk(clexact.models.linear([1, 1, 1]), ([[1], [2]], [[2], [4]]))
+        >>> [float(risk.on(np.array([n]))(risk.start([1, 1]))) for n in (0, 1)]
+        [0.5, 2.0]
+        """
         batch = object.__new__(Risk)
         batch.__dict__ |= self.__dict__ | {"data": self.data.rows(chosen)}
         return batch
 
     def start(self, given: object) -> Values:
-        """theta as a vector (D,), from a vector or {parameter: array}; TypeError or ValueError if it does not fit."""
+        """Theta as a vector.
+
+        Parameters
+        ----------
+        given : sequence or mapping
+            A vector (D,), or {parameter: array}.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of shape (D,).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it does not fit.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> Risk(clexact.models.linear([1, 2]), ([[1, 0]], [[1]])).start({"U1": [[3, 4]]})
+        array([3., 4.])
+        """
         return parameter_vector(self.model, given, "the start", self.rational)
 
     def outputs(self, theta: Values) -> Values:
-        """The model's outputs, (N, *shape)."""
+        r"""The model's outputs, with its true gates.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray
+            Of shape (D,).
+
+        Returns
+        -------
+        numpy.ndarray
+            Of shape (N, \*shape).
+
+        Examples
+        --------
+        >>> import clexact
+        >>> risk = Risk(clexact.models.relu([1, 1, 1]), ([[1], [-1]], [[0], [0]]))
+        >>> risk.outputs(np.array([2.0, 3.0]))
+        array([[6.],
+               [0.]])
+        """
         return self._outputs(self._values(theta))
 
     def __call__(self, theta: Values) -> Any:
@@ -133,7 +214,24 @@ class Risk:
         return self.loss.value(self.outputs(theta), self.data.targets).sum() / len(self.data)
 
     def gradient(self, theta: Values) -> Values:
-        r"""$\nabla E(\theta)$, of shape (D,)."""
+        r"""$\nabla E(\theta)$.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray
+            Of shape (D,).
+
+        Returns
+        -------
+        numpy.ndarray
+            Of shape (D,).
+
+        Examples
+        --------
+        >>> import clexact
+        >>> Risk(clexact.models.product(2), (None, [1])).gradient(np.array([2.0, 3.0]))  # 5 * (3, 2)
+        array([15., 10.])
+        """
         values = self._values(theta)
         covectors = self.loss.gradient(self._outputs(values), self.data.targets) / len(self.data)
         found = gradients(Cotangents(), self._program, values, self._program.output, covectors)
@@ -145,7 +243,23 @@ class Risk:
         return np.concatenate(parts)
 
     def check_loss(self, theta: Values) -> None:
-        """ValueError unless the loss's gradient agrees with finite differences at this point (floating point)."""
+        """Compare the loss's gradient with finite differences at this point, in floating point.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray
+            Of shape (D,).
+
+        Raises
+        ------
+        ValueError
+            Unless they agree.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> Risk(clexact.models.product(2), (None, [1])).check_loss(np.array([2.0, 3.0]))
+        """
         if not self.rational:
             self.loss.check(self.outputs(theta), self.data.targets)
 

@@ -71,19 +71,53 @@ def train(
     every: int = 1,
     exact: bool = False,
 ) -> Trajectory:
-    r"""Take discrete steps (default: ``GD(0.01)``) and watch the laws of the gradient flow, with their exact ledger.
+    r"""Take discrete steps and watch the laws of the gradient flow, with their exact ledger.
 
     For a law of degree 2, $h = \theta^\top A\,\theta$, a step $\theta^+ = (1 - \eta\lambda)\theta - \eta g$ gives
     $h(\theta^+) = (1 - \eta\lambda)^2 h(\theta) + \eta^2 g^\top A\,g$ exactly (arXiv 2506.06194). ``predicted`` sums
     this up along the run: for GD and SGD it is the drift, up to rounding. Other optimizers depart from it, their steps
     being no gradients: heavy ball and Nesterov by terms of order $\eta^2$ too, Adam at first order. So do quantities
-    that are no laws. Every state is kept, or one in ``every``.
+    that are no laws.
 
-    With ``exact``, everything runs in rationals: start, data, rates are integers or Fractions, the loss is squared, and
-    the network has polynomial pieces. Digits double with every step: for a few steps only.
+    Parameters
+    ----------
+    model : Model
+        The network.
+    data : Data or pair
+        (inputs, targets), see ``Data.read``.
+    loss : str or Loss
+        "squared", "cross_entropy" or a loss of one's own.
+    start : sequence or mapping
+        $\theta_0$, (D,) or {parameter: array}.
+    steps : int
+        How many.
+    optimizer : Optimizer, optional
+        Default: ``GD(0.01)``.
+    weight_decay : float, int or Fraction
+        $\lambda$.
+    laws : object
+        What is watched (``quantities.watched``): polynomials, texts or laws that clexact found; default: those of
+        ``clexact.certify``.
+    every : int
+        Every state is kept, or one in so many.
+    exact : bool
+        Whether everything runs in rationals: start, data, rates are integers or Fractions, the loss is squared, and the
+        network has polynomial pieces. Digits double with every step: for a few steps only.
 
-    Raises TypeError or ValueError for what does not fit, ArithmeticError where the steps diverge.
+    Returns
+    -------
+    Trajectory
+        The states and the laws along the run.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For what does not fit.
+    ArithmeticError
+        Where the steps diverge.
+
+    Examples
+    --------
     >>> import clexact
     >>> net = clexact.models.linear([2, 1, 2])
     >>> data = [[1, 0], [0, 1]], [[2, 0], [0, 1]]
@@ -137,7 +171,24 @@ def train(
 
 @dataclass(frozen=True, eq=False)
 class Slope:
-    """Drift against step size: the largest drift of all laws for each rate, and the slope of the logarithms."""
+    """Drift against step size: the largest drift of all laws for each rate, and the slope of the logarithms.
+
+    Attributes
+    ----------
+    rates : numpy.ndarray
+        The R step sizes.
+    drifts : numpy.ndarray
+        For each the largest drift, (R,).
+    value : float
+        The slope, by least squares.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> found = slope(clexact.models.linear([1, 1, 1]), ([[1]], [[3]]), start=[1, 2], rates=[1e-2, 1e-3])
+    >>> found.rates, round(found.value, 6)
+    (array([0.01 , 0.001]), 2.0)
+    """
 
     rates: Values
     drifts: Values
@@ -163,9 +214,48 @@ def slope(
 ) -> Slope:
     r"""Slope of log drift against log step size, by least squares, in floating point.
 
-    ``steps`` steps at each rate (default 1): the drift is $\eta^2 h(g)$ a step, slope 2; or as many as reach ``time``,
-    $k = \mathrm{time}/\eta$: slope 1. The drift is the largest of all laws at all steps, ``Trajectory.drift().max()``.
-    ``optimizer`` makes one of a rate. Raises ValueError for both or fewer than two rates, and where nothing drifts.
+    The drift is the largest of all laws at all steps, ``Trajectory.drift().max()``: $\eta^2 h(g)$ a step, slope 2, at a
+    fixed number of steps; slope 1 until a fixed time.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    data : Data or pair
+        (inputs, targets), see ``Data.read``.
+    loss : str or Loss
+        "squared", "cross_entropy" or a loss of one's own.
+    start : sequence or mapping
+        $\theta_0$, (D,) or {parameter: array}.
+    rates : sequence of float
+        The step sizes, at least two.
+    steps : int, optional
+        How many at each rate (default 1).
+    time : float, optional
+        Instead: as many steps as reach it, $k = \mathrm{time}/\eta$.
+    optimizer : callable
+        Makes an ``Optimizer`` of a rate.
+    weight_decay : float, int or Fraction
+        $\lambda$.
+    laws : object
+        What is watched, as in ``train``.
+
+    Returns
+    -------
+    Slope
+        The drifts and the slope.
+
+    Raises
+    ------
+    ValueError
+        For both ``steps`` and ``time``, fewer than two rates, and where nothing drifts.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net, data = clexact.models.linear([1, 1, 1]), ([[1]], [[3]])
+    >>> [round(slope(net, data, start=[1, 2], rates=[1e-2, 1e-3], **until).value, 2) for until in ({}, {"time": 1})]
+    [2.0, 1.01]
     """
     if steps is not None and time is not None:
         raise ValueError("slope takes either steps or time, not both.")

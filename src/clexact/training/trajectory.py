@@ -24,8 +24,38 @@ SHOWN = 12  # laws in a table
 class Trajectory:
     r"""States along a run and the values of the laws watched. Numbers are measured, not proved.
 
-    ``predicted``, for discrete steps: the change $h(\theta_k) - h(\theta_0)$ that plain gradient steps make of each
-    law, $\sum \eta^2 g^\top A g$ (see ``clexact.training.train``); NaN (None in exact runs) if h has a degree over 2.
+    Attributes
+    ----------
+    model : Model
+        The network.
+    flow : Flow
+        In whose variables the states and the laws are.
+    description : str
+        The run in words.
+    times : numpy.ndarray
+        The time, (T,); for discrete steps the number of the step.
+    states : numpy.ndarray
+        Of shape (T, D of the phase space), in the order of ``flow.variables``.
+    laws : tuple of str
+        Names of the L laws.
+    values : numpy.ndarray
+        The laws along the run, (L, T).
+    losses : numpy.ndarray
+        The risk, (T,).
+    predicted : numpy.ndarray or None
+        For discrete steps, (L, T): the change $h(\theta_k) - h(\theta_0)$ that plain gradient steps make of each law,
+        $\sum \eta^2 g^\top A g$ (see ``clexact.training.train``); NaN (None in exact runs) if h has a degree over 2.
+    evaluations : int
+        How often the gradient was evaluated.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> run = clexact.training.train(clexact.models.product(2), (None, [1]), start=[2, 1], steps=5)
+    >>> run.laws, run.times, run.states.shape
+    (('x[0]^2 - x[1]^2',), array([0, 1, 2, 3, 4, 5]), (6, 2))
+    >>> bool(run.unexplained().max() < 1e-14)
+    True
     """
 
     model: Model = field(repr=False)
@@ -66,13 +96,42 @@ class Trajectory:
         return self.states[:, :0] if first is None else self.states[:, first : first + self.model.dimension]
 
     def drift(self) -> Values:
-        r"""$|h(t) - h(0)| / (1 + |h(0)|)$ for each law and time, (laws, T): relative to large values, else absolute."""
+        """$|h(t) - h(0)| / (1 + |h(0)|)$ for each law and time: relative to large values, else absolute.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of shape (laws, T).
+
+        Examples
+        --------
+        >>> import clexact
+        >>> run = clexact.training.train(clexact.models.product(2), (None, [1]), start=[2, 1], steps=5)
+        >>> run.drift().shape, float(run.drift()[0, 0])
+        ((1, 6), 0.0)
+        """
         return self._relative(self.values - self.values[:, :1])
 
     def unexplained(self) -> Values:
-        r"""$|h(\theta_k) - h(\theta_0) - \mathrm{predicted}_k| / (1 + |h(\theta_0)|)$, (laws, T).
+        r"""$|h(\theta_k) - h(\theta_0) - \mathrm{predicted}_k| / (1 + |h(\theta_0)|)$.
 
-        ValueError for a flow, of which nothing but 0 is predicted.
+        Returns
+        -------
+        numpy.ndarray
+            Of shape (laws, T).
+
+        Raises
+        ------
+        ValueError
+            For a flow, of which nothing but 0 is predicted.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> from clexact.training import Adam, train
+        >>> adam = train(clexact.models.product(2), (None, [1]), start=[2, 1], steps=5, optimizer=Adam(0.1))
+        >>> bool(adam.unexplained().max() > 0.01)  # its steps are no gradients
+        True
         """
         if self.predicted is None:
             raise ValueError("a flow has no prediction besides 0; look at drift().")
@@ -82,7 +141,25 @@ class Trajectory:
         return np.asarray(np.abs(change) / (1 + np.abs(self.values[:, :1])))
 
     def to_frame(self) -> pandas.DataFrame:
-        """One row a time: ``time``, ``loss`` and the value of each law."""
+        """One row a time: ``time``, ``loss`` and the value of each law.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of T rows.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> run = clexact.training.train(clexact.models.product(2), (None, [1]), start=[2, 1], steps=5)
+        >>> list(run.to_frame().columns)
+        ['time', 'loss', 'x[0]^2 - x[1]^2']
+        """
         pandas = needed("pandas", "frame", "to_frame needs")
         columns = {"time": self.times, "loss": self.losses}
         return pandas.DataFrame(columns | dict(zip(self.laws, self.values, strict=True)))

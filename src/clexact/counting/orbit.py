@@ -163,8 +163,8 @@ def _generic_bound(count: LawCount, where: str) -> Bound:
 
 def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
     """Rank over Q, at the start, of the gradients of the polynomial laws of degree 2."""
-    listed_only = flow.truncated or isinstance(flow, GradientFlow)
-    laws = proposed_laws(flow, 2) if listed_only else polynomial_laws(flow, 2)
+    by_shape = flow.truncated or flow.plain_gradients is not None
+    laws = proposed_laws(flow, 2) if by_shape else polynomial_laws(flow, 2)
     partial, variable = laws.terms.partials()
     gradients = partial.owned_by(partial.owner * flow.dimension + variable).canonical()
     listed = VectorFields._from_checked(flow.variables, gradients, [1] * len(laws))

@@ -31,7 +31,6 @@ from clexact.algebra.terms import Terms, largest
 from clexact.counting.certify import IndependenceWitness, LawCount
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
-from clexact.flows.gradient import GradientFlow
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import ClosureStatus, LieClosure, values_at
 from clexact.programs.gates import FREE
@@ -252,7 +251,8 @@ def of_coefficients(document: Mapping[str, Any], flow: Flow) -> bool:
 def same_flow(document: Mapping[str, Any], flow: Flow) -> bool:
     """Whether a document is about the fields, or the program, and the assumptions of a flow."""
     if document["format"] == program_verifier.FORMAT:
-        return isinstance(flow, GradientFlow) and program_certificate.same_program(document, flow)
+        gradients = flow.plain_gradients
+        return gradients is not None and program_certificate.same_program(document, gradients)
     if of_coefficients(document, flow):
         return False
     small = flow.dimension == document["dimension"] and flow.expanded_size <= MAX_TERMS
@@ -275,12 +275,13 @@ def check_listable(flow: Flow) -> None:
 
     They have too many terms, or numbers longer than the verifier reads.
     """
-    if flow.expanded_size > MAX_TERMS and not isinstance(flow, GradientFlow):
+    if flow.expanded_size > MAX_TERMS and flow.plain_gradients is None:
         raise ValueError(
             f"the certificate of {flow.description} would list {flow.expanded_size} terms, over {MAX_TERMS}."
         )
-    if isinstance(flow, FieldsFlow) and _long(flow.fields.terms):
-        _check_readable(_written_fields(flow.fields.in_lowest_terms()), [])
+    given = flow.given_fields
+    if given is not None and _long(given.terms):
+        _check_readable(_written_fields(given.in_lowest_terms()), [])
 
 
 def _long(terms: Terms) -> bool:
@@ -343,7 +344,7 @@ def _of_truncated(count: LawCount) -> dict[str, Any]:
 
     ValueError for another flow, if it has laws.
     """
-    if not isinstance(count.flow, GradientFlow):
+    if count.flow.plain_gradients is None:
         raise ValueError(
             f"{count.flow.description} has no certificate: its fields are Taylor coefficients, and the laws of "
             "functions are only certified for gradient flows without weight decay."

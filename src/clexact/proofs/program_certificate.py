@@ -112,9 +112,9 @@ def of_count(count: LawCount) -> dict[str, Any]:
 
     ValueError for another flow, and where the lower bound is more than the laws shown: closure is not certified here.
     """
-    flow, closure = count.flow, count.closure
-    if not isinstance(flow, GradientFlow):
-        raise ValueError(f"{flow.description} has no program-level certificate: it is no gradient flow of a model.")
+    flow, closure = count.flow.plain_gradients, count.closure
+    if flow is None:
+        raise ValueError(f"{count.description} has no program-level certificate: it is no gradient flow of a model.")
     if count.lower != count.exhibited:
         raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
     shown = _place(count.shown.point, count.shown.prime)

@@ -25,7 +25,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.claims import linear, maps, maths, pictures, report, store
 from clexact.claims.checks import counted, lawful
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Budget, Grid, layers, single, weights
+from clexact.claims.grid import Grid, Reach, layers, single, weights
 from clexact.claims.judge import judge
 from clexact.claims.record import Record, record_of
 from clexact.cli import main as cli
@@ -36,7 +36,7 @@ from clexact.sweeps.certified import certified
 
 ROOT = Path(__file__).parent.parent
 GRID = Grid(("n", "r", "m"), linear.GRID.dimension, quick=4, full=6, edges=((1, 3, 1),))
-SIZES = GRID.sizes(Budget.QUICK)
+SIZES = GRID.sizes(Reach.QUICK)
 MANY = [s for s in SIZES if s[1] >= 2]
 TOPIC = "Planted"
 
@@ -169,13 +169,11 @@ def test_records_round_trip_as_plain_data(whole):
     for record in records.values():
         assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
     claim = replace(Planted().claims[0], grid=replace(GRID, quick=10), fitted=True)
-    finding = judge(claim, Budget.QUICK, 2)
+    finding = judge(claim, Reach.QUICK, 2)
     record = record_of(finding, TOPIC)
     assert record.formula == finding.formula.to_dict() and record.seed == 2 and record.seconds > 0
     assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
-    assert [cell.count for cell in record.written.cells] == list(
-        map(linear.independent, claim.grid.sizes(Budget.QUICK))
-    )
+    assert [cell.count for cell in record.written.cells] == list(map(linear.independent, claim.grid.sizes(Reach.QUICK)))
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------
@@ -251,7 +249,7 @@ def test_another_key_is_checked_anew(planted, capsys, monkeypatch, change):
         monkeypatch.setattr(store, "source_hash", lambda: "0")
     monkeypatch.setattr(claims, "TOPICS", {TOPIC: [claim]})
     run(capsys, "--claims", "planted.right", *options)
-    assert len(planted.runs) - before == len(GRID.sizes(Budget.FULL if change == "budget" else Budget.QUICK))
+    assert len(planted.runs) - before == len(GRID.sizes(Reach.FULL if change == "budget" else Reach.QUICK))
     assert planted.runs[-1][2] == (1 if change == "seed" else 0)
 
 
@@ -367,7 +365,7 @@ def test_json_has_all_findings(planted, capsys):
     [row] = data["findings"]
     assert row.pop("seconds") > 0
     assert Record.from_dict(row) == store.read(Path("reproduction/findings/planted.part.json"))[0]
-    assert data["totals"] == {v.value: int(v.value == "holds on a part") for v in report.Verdict}
+    assert data["totals"] == {v.value: int(v.value == "holds on a part") for v in report.ClaimVerdict}
 
 
 def test_quiet_prints_the_summary_alone(planted, capsys):

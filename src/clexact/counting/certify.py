@@ -169,10 +169,10 @@ class LawCount:
     def __str__(self) -> str:
         if self.nothing_yet:
             return f"{self.headline} (D = {self.dimension})"
-        dims = " -> ".join(map(str, self.filtration))
+        ranks = " -> ".join(map(str, self.filtration))
         # at a sparse point the first dimensions may be below the generic, and after Ctrl-C the last
         sign = "=" if self.closure.generic and not self.interrupted else ">="
-        return f"{self.headline} (D = {self.dimension}, dim W {sign} {dims})"
+        return f"{self.headline} (D = {self.dimension}, dim W {sign} {ranks})"
 
     __repr__ = __str__
 
@@ -369,7 +369,7 @@ class _Certification:
                 break
 
     def _show_laws(self, laws: ConservationLaws) -> None:
-        """Take these laws instead of those held, as soon as no fewer of them are shown to be independent."""
+        """Take these laws instead of those so far, as soon as no fewer of them are shown to be independent."""
         found: list[int] = []
         with self._timed("independence of the laws"):
             for numbers in chain([[]], independent_blocks(laws, self.growth.point, self.growth.prime)):

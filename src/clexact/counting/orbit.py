@@ -157,8 +157,8 @@ def _upper(flow: Flow, start: tuple[Number, ...], generic: LawCount, small: bool
 
 def _generic_bound(count: LawCount, where: str) -> Bound:
     """The generic dimension."""
-    said = f", which is exact with error <= 2^-{error_bits(count.error)}" if count.error else ""
-    return Bound(count.dimension - count.lower, count.error, f"the generic dimension{where}{said}")
+    error = f", which is exact with error <= 2^-{error_bits(count.error)}" if count.error else ""
+    return Bound(count.dimension - count.lower, count.error, f"the generic dimension{where}{error}")
 
 
 def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:

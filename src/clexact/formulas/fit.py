@@ -120,7 +120,7 @@ class _Grid:
         self, names: tuple[str, ...], sizes: list[Sizes], counts: list[int], seed: int, max_degree: int
     ) -> None:
         self.names, self.sizes, self.counts, self.seed, self.max_degree = names, sizes, counts, seed, max_degree
-        self.held = held_out(sizes, seed)
+        self.held_out = held_out(sizes, seed)
         self.prime = Draws(seed).prime(31)  # rules out combinations quickly; what remains is solved over Q
         columns = columns_of(sizes, names)
         self.words = vocabulary(columns)
@@ -176,7 +176,7 @@ class _Grid:
         """Polynomials of that degree, for each choice of quantities in the classes and of some of the sizes."""
         if not self._possible(group, degree, inside):
             return
-        fitted, everything = inside & ~self.held, range(len(self.names))
+        fitted, everything = inside & ~self.held_out, range(len(self.names))
         for extras in product(*group):
             if not self._spans(self._space(everything, extras, degree, fitted)[1], np.flatnonzero(fitted)):
                 continue
@@ -195,7 +195,7 @@ class _Grid:
 
     def _fit(self, used: Sequence[int], extras: Sequence[int], degree: int, inside: Mask) -> _Found | None:
         """The polynomial in these sizes and quantities that fits the counts that are not held out, or None."""
-        fitted = inside & ~self.held
+        fitted = inside & ~self.held_out
         exponents, rows = self._space(used, extras, degree, fitted)
         reduced = row_reduce(np.concatenate([rows, self.target[None, fitted]]), self.prime)
         independent = np.flatnonzero(reduced[:-1].any(axis=1))
@@ -253,7 +253,7 @@ class _Grid:
 
     def passes(self, found: _Found, inside: Mask) -> bool:
         """Whether it has the counts at all sizes inside, enough of them held out, each implied by the others."""
-        if (inside & self.held).sum() < LEAST_TESTED or (inside & ~self.right(found)).any():
+        if (inside & self.held_out).sum() < LEAST_TESTED or (inside & ~self.right(found)).any():
             return False
         words = [q for q, _ in self.words]
         columns = self._columns(range(len(self.names)), [words.index(q) for q in found.quantities])[:, inside]
@@ -319,7 +319,7 @@ class _Grid:
             return tuple(self.sizes[i] for i in np.flatnonzero(mask))
 
         excluded = tuple((self.sizes[i], self.counts[i]) for i in np.flatnonzero(~inside))
-        fitted, tested = chosen(inside & ~self.held), chosen(inside & self.held)
+        fitted, tested = chosen(inside & ~self.held_out), chosen(inside & self.held_out)
         return Formula(
             self.names, found.quantities, found.terms, fitted, tested, condition, excluded, found.refused, self.seed
         )

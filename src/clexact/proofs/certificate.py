@@ -201,8 +201,8 @@ def verify_bytes(data: bytes, *, rebuild: bool = False, fast: bool = False) -> V
     *sentences, subject = sentences
     if not rebuild:
         return Verdict(VerdictStatus.VERIFIED, (*sentences, f"{subject} (--rebuild does)"))
-    found, said = _compared(program_verifier.read(data))
-    return Verdict(found, (*sentences, said))
+    compared, comparison = _compared(program_verifier.read(data))
+    return Verdict(compared, (*sentences, comparison))
 
 
 def _compared(document: Mapping[str, Any]) -> tuple[VerdictStatus, str]:
@@ -212,8 +212,8 @@ def _compared(document: Mapping[str, Any]) -> tuple[VerdictStatus, str]:
     if not recipe and description == _explicit(document):
         return VerdictStatus.VERIFIED, f"the fields listed are what it is about; assuming: {assumed}"
     if not recipe:
-        said = f"undecided: {description!a:.200} is no model of the library, so it cannot be made anew"
-        return VerdictStatus.UNDECIDED, said
+        unknown = f"undecided: {description!a:.200} is no model of the library, so it cannot be made anew"
+        return VerdictStatus.UNDECIDED, unknown
     try:
         check_small(recipe, document["dimension"])
         flow = rebuild_flow(models.rebuild(recipe), options)
@@ -352,8 +352,8 @@ def _of_truncated(count: LawCount) -> dict[str, Any]:
     return program_certificate.of_count(count)
 
 
-def _place(found: IndependenceWitness | LieClosure) -> dict[str, Any]:
-    return {"prime": str(found.prime), "point": [str(c) for c in found.point]}
+def _place(proved: IndependenceWitness | LieClosure) -> dict[str, Any]:
+    return {"prime": str(proved.prime), "point": [str(c) for c in proved.point]}
 
 
 def _closure_kind(count: LawCount) -> str:
@@ -376,7 +376,7 @@ def _written_fields(fields: VectorFields) -> dict[str, Any]:
 
 
 def find_recipes(fields: VectorFields, closure: LieClosure, seed: int) -> list[Recipe]:
-    """Nested brackets of few fields each whose values at the point have rank dims[k] for depth at most k.
+    """Nested brackets of few fields each whose values at the point have rank ``closure.dims[k]`` for depth at most k.
 
     Explicit witnesses are such brackets, which share those inside them, so that the document is short.
     """

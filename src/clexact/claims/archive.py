@@ -1,4 +1,4 @@
-"""``Store``: a folder of findings and certificates, from which an interrupted run goes on."""
+"""``Archive``: a folder of findings and certificates, from which an interrupted run goes on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clexact.claims.claim import Claim, Statement
-from clexact.claims.grid import Budget, Size
+from clexact.claims.grid import Reach, Size
 from clexact.claims.judge import Progress, judge
 from clexact.claims.record import Record, record_of
 from clexact.proofs.certificate import VerdictStatus, verify
@@ -19,15 +19,15 @@ from clexact.support.provenance import source_hash, versions
 
 
 @dataclass(frozen=True)
-class Store:
-    """``findings/<claim>.json`` and ``certificates/<claim>/<size>.json.gz`` in a folder, for one budget and seed.
+class Archive:
+    """``findings/<claim>.json`` and ``certificates/<claim>/<size>.json.gz`` in a folder, for one reach and seed.
 
-    A finding is used again only where its key is the same: the claim and its texts, the budget, the seed, the versions
+    A finding is used again only where its key is the same: the claim and its texts, the reach, the seed, the versions
     and the source files of clexact.
     """
 
     folder: Path
-    budget: Budget
+    reach: Reach
     seed: int
 
     def open(self) -> None:
@@ -52,7 +52,7 @@ class Store:
         stored = self.stored(claim, topic)
         if stored is not None:
             return stored, True
-        found = record_of(judge(claim, self.budget, self.seed, progress=progress, keep=self._keep), topic)
+        found = record_of(judge(claim, self.reach, self.seed, progress=progress, keep=self._keep), topic)
         self._remove_other_certificates(found)
         self._save(found, self.key(claim, topic))
         return found, False
@@ -70,8 +70,8 @@ class Store:
         texts = [topic, claim.id, claim.title, claim.source, claim.note, list(claim.pictures), *_texts(claim)]
         return {
             "texts": texts,
-            "grid": [list(size) for size in claim.grid.sizes(self.budget)],
-            "budget": self.budget.value,
+            "grid": [list(size) for size in claim.grid.sizes(self.reach)],
+            "budget": self.reach.value,
             "seed": self.seed,
             "versions": versions(),
             "sources": source_hash(),

@@ -12,7 +12,7 @@ from clexact.claims import discrete, mirror, momentum, starts
 from clexact.claims.checks import compared, count_at, dimension_of, drawn_point, lawful, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Reach
-from clexact.claims.judge import ClaimVerdict, Finding, judge
+from clexact.claims.judge import ClaimVerdict, Judgement, judge
 from clexact.counting.orbit import STARTS
 from clexact.flows.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow
 from clexact.programs.network import TieError
@@ -25,11 +25,11 @@ def tiny(claim: Claim, sizes) -> Claim:
     return replace(claim, grid=replace(claim.grid, quick=-1, edges=tuple(sizes)))
 
 
-def judged(name: str, sizes) -> Finding:
+def judged(name: str, sizes) -> Judgement:
     return judge(tiny(ALL[name], sizes), Reach.QUICK)
 
 
-def planted(name: str, sizes, check) -> Finding:
+def planted(name: str, sizes, check) -> Judgement:
     """The claim with another check in place of the statement's."""
     claim = tiny(ALL[name], sizes)
     wrong = Statement("planted", "0", check)

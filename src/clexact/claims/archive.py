@@ -52,18 +52,18 @@ class Archive:
         stored = self.stored(claim, topic)
         if stored is not None:
             return stored, True
-        found = record_of(judge(claim, self.reach, self.seed, progress=progress, keep=self._keep), topic)
-        self._remove_other_certificates(found)
-        self._save(found, self.key(claim, topic))
-        return found, False
+        record = record_of(judge(claim, self.reach, self.seed, progress=progress, keep=self._keep), topic)
+        self._remove_other_certificates(record)
+        self._save(record, self.key(claim, topic))
+        return record, False
 
     def stored(self, claim: Claim, topic: str) -> Record | None:
         """The stored finding; None if there is none, if its key differs, or if it or its certificates are damaged."""
-        found = read(self._path(claim))
-        if found is None or found[1] != self.key(claim, topic):
+        record, key = read(self._path(claim)) or (None, None)
+        if record is None or key != self.key(claim, topic):
             return None
-        files = [cell.certificate for cell in found[0].written.cells if cell.certificate]
-        return found[0] if all((self.folder / name).is_file() for name in files) else None
+        files = [cell.certificate for cell in record.written.cells if cell.certificate]
+        return record if all((self.folder / name).is_file() for name in files) else None
 
     def key(self, claim: Claim, topic: str) -> dict[str, Any]:
         """What a stored finding must have been found for."""
@@ -91,20 +91,20 @@ class Archive:
             return None
         raise ArithmeticError(f"the certificate of {claim.id} at {claim.grid.written(size)} is not verified: {verdict}")
 
-    def _remove_other_certificates(self, found: Record) -> None:
+    def _remove_other_certificates(self, record: Record) -> None:
         """Those of an earlier run with other sizes."""
-        mine = {cell.certificate for cell in found.written.cells}
-        for path in (self.certificates / found.id).glob("*.json.gz"):
+        mine = {cell.certificate for cell in record.written.cells}
+        for path in (self.certificates / record.id).glob("*.json.gz"):
             if path.relative_to(self.folder).as_posix() not in mine:
                 path.unlink()
 
     def _path(self, claim: Claim) -> Path:
         return self.findings / f"{claim.id}.json"
 
-    def _save(self, found: Record, key: dict[str, Any]) -> None:
-        body = {"key": key, "record": found.to_dict()}
+    def _save(self, record: Record, key: dict[str, Any]) -> None:
+        body = {"key": key, "record": record.to_dict()}
         data = json.dumps({"sha256": _digest(body), **body}, indent=1) + "\n"
-        write_atomically(self.findings / f"{found.id}.json", data.encode())
+        write_atomically(self.findings / f"{record.id}.json", data.encode())
 
 
 def read(path: Path) -> tuple[Record, dict[str, Any]] | None:

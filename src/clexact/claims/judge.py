@@ -63,7 +63,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Judgement:
     """A claim with its verdict. ``sentence`` says where it holds and fails; ``truth`` what holds on all of the grid."""
 
     claim: Claim
@@ -89,7 +89,7 @@ class Finding:
 
 def judge(
     claim: Claim, reach: Reach, seed: int = 0, *, progress: Progress | None = None, keep: Keep | None = None
-) -> Finding:
+) -> Judgement:
     """Check the statement at every size of its grid, and what was meant or holds instead where it fails.
 
     CONFIRMED: it holds on all of the grid. MISPRINT: refuted as written, and what was meant holds on all of the grid.
@@ -102,7 +102,7 @@ def judge(
     other = claim.meant or claim.instead
     nearby = _tried(claim, other, sizes, seed, progress, None) if failing and other else None
     verdict = _verdict(claim, written, nearby)
-    return Finding(claim, verdict, _sentence(claim, verdict, written, nearby), written, nearby,
+    return Judgement(claim, verdict, _sentence(claim, verdict, written, nearby), written, nearby,
                    _formula(claim, written, seed), reach, seed)  # fmt: skip
 
 

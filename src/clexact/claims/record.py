@@ -8,7 +8,7 @@ from typing import Any
 
 from clexact.claims.claim import Claim
 from clexact.claims.grid import Size
-from clexact.claims.judge import ClaimVerdict, Finding, Trial
+from clexact.claims.judge import ClaimVerdict, Judgement, Trial
 
 MEANT, INSTEAD = "meant", "instead"
 
@@ -95,15 +95,15 @@ class Record:
         return cls(**{**data, **tables, **lists, "nearby": nearby, "verdict": ClaimVerdict(data["verdict"])})
 
 
-def record_of(finding: Finding, topic: str) -> Record:
+def record_of(judgement: Judgement, topic: str) -> Record:
     """A finding as plain data."""
-    claim, formula = finding.claim, finding.formula
-    nearby = None if finding.nearby is None else _table(claim, finding.nearby)
+    claim, formula = judgement.claim, judgement.formula
+    nearby = None if judgement.nearby is None else _table(claim, judgement.nearby)
     kind = None if nearby is None else (MEANT if claim.meant else INSTEAD)
     return Record(
         claim.id, topic, claim.title, claim.source, claim.note, claim.pictures, claim.grid.names,
-        bool(claim.grid.lengths), finding.verdict, finding.sentence, _table(claim, finding.written), nearby, kind,
-        None if formula is None else formula.to_dict(), finding.reach.value, finding.seed, finding.command,
+        bool(claim.grid.lengths), judgement.verdict, judgement.sentence, _table(claim, judgement.written), nearby, kind,
+        None if formula is None else formula.to_dict(), judgement.reach.value, judgement.seed, judgement.command,
     )  # fmt: skip
 
 

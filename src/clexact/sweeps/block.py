@@ -1,4 +1,4 @@
-"""``Block``: one table of a spec, that is models, their sizes and all combinations of options, as cases."""
+"""``SpecBlock``: one table of a spec, that is models, their sizes and all combinations of options, as cases."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INTEGERS = {"degree", "max_depth", "seed"} | {
 }
 
 
-class Block:
+class SpecBlock:
     """One table of a spec: models, their sizes, and all combinations of the options."""
 
     def __init__(self, table: Mapping[str, Any], folder: Path, streams: Streams) -> None:

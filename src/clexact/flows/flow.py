@@ -88,7 +88,8 @@ class Flow(ABC):
 
         One program then says all of the flow: sparse values are read from it, and a certificate can hold it.
         """
-        return None if self.lifted else self.gradients
+        gradients = self.gradients
+        return gradients if gradients is self else None
 
     @property
     def given_fields(self) -> VectorFields | None:

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from clexact.claims.grid import Budget
-from clexact.claims.judge import Verdict
+from clexact.claims.archive import Archive, read
+from clexact.claims.grid import Reach
+from clexact.claims.judge import ClaimVerdict
 from clexact.claims.maths import plain, to_markdown
 from clexact.claims.record import Record
-from clexact.claims.store import Store, read
 from clexact.cli.reproduce import FOLDER, Results, counted, select
 
 PAGE = Path(__file__).parent / "findings.md"
@@ -31,15 +31,15 @@ output, middles wider than both ends together, five layers. Written by `python d
 {claims} statements: {totals}. A verdict speaks of the sizes checked. A formula marked *fitted* was found on some of
 them and is right on all others, which is no proof beyond them. The command under each statement repeats it.
 """
-SECTIONS: list[tuple[str, str, tuple[Verdict, ...]]] = [
+SECTIONS: list[tuple[str, str, tuple[ClaimVerdict, ...]]] = [
     (
         "Fails at some sizes",
         "Stated without conditions, or with others; the condition given here is exact on the grid.",
-        (Verdict.PARTLY, Verdict.REFUTED),
+        (ClaimVerdict.PARTLY, ClaimVerdict.REFUTED),
     ),
-    ("Misprints", "False as written; what was meant is true on all of the grid.", (Verdict.MISPRINT,)),
-    ("Open", "Nothing fails, but somewhere the certified bounds do not meet.", (Verdict.OPEN,)),
-    ("Confirmed", "True at every size of the grid.", (Verdict.CONFIRMED,)),
+    ("Misprints", "False as written; what was meant is true on all of the grid.", (ClaimVerdict.MISPRINT,)),
+    ("Open", "Nothing fails, but somewhere the certified bounds do not meet.", (ClaimVerdict.OPEN,)),
+    ("Confirmed", "True at every size of the grid.", (ClaimVerdict.CONFIRMED,)),
 ]
 
 
@@ -49,7 +49,7 @@ def records_in(folder: Path) -> list[Record]:
     for topic, claim in select(None):
         stored = read(folder / "findings" / f"{claim.id}.json")
         budget, seed = (stored[0].budget, stored[0].seed) if stored else ("quick", 0)
-        record = Store(folder, Budget(budget), seed).stored(claim, topic)
+        record = Archive(folder, Reach(budget), seed).stored(claim, topic)
         if record is None:
             missing.append(claim.id)
         else:
@@ -68,9 +68,11 @@ def page(records: Sequence[Record]) -> str:
     lines = [head]
     for title, meaning, verdicts in SECTIONS:
         mine = [record for record in records if record.verdict in verdicts]
-        lines += _section(title, meaning, mine, _short if verdicts == (Verdict.CONFIRMED,) else _long)
-        if Verdict.MISPRINT in verdicts:
-            lines += _section("New", NEW, [r for r in records if r.verdict is not Verdict.CONFIRMED and _new(r)], _true)
+        lines += _section(title, meaning, mine, _short if verdicts == (ClaimVerdict.CONFIRMED,) else _long)
+        if ClaimVerdict.MISPRINT in verdicts:
+            lines += _section(
+                "New", NEW, [r for r in records if r.verdict is not ClaimVerdict.CONFIRMED and _new(r)], _true
+            )
     lines += _section("Beyond the polynomial laws", MORE, [r for r in records if _more(r)], _beyond)
     return "\n".join(lines)
 
@@ -100,7 +102,7 @@ def _long(record: Record) -> Iterator[str]:
     yield _headline(record)
     yield f"  As written: {to_markdown(record.written.latex)}."
     yield f"  **{plain(_sentence(record.sentence))}**"
-    if record.verdict is Verdict.MISPRINT and record.nearby:
+    if record.verdict is ClaimVerdict.MISPRINT and record.nearby:
         yield f"  Meant: {plain(record.nearby.words)}, {to_markdown(record.nearby.latex)}."
     if record.note:
         yield f"  {plain(record.note)}"

@@ -18,7 +18,7 @@ from clexact.algebra.fields import bracket
 from clexact.flows.flow import as_flow
 from clexact.lie import brackets
 from clexact.lie import closure as lie
-from clexact.lie.brackets import Expansion, ExplicitWitness, bracket_products, values_mod
+from clexact.lie.brackets import ExplicitBases, ExplicitWitness, bracket_products, values_mod
 from clexact.proofs import verifier
 from clexact.proofs.certificate import Certificate, VerdictStatus, verify
 
@@ -255,7 +255,7 @@ def test_values_are_those_of_the_polynomials():
 
 def test_an_expansion_tells_when_it_is_complete():
     fields = chain(4)
-    made = Expansion(fields, np.array([3, 1, 4, 1], dtype=np.uint64), 101, generic=True)
+    made = ExplicitBases(fields, np.array([3, 1, 4, 1], dtype=np.uint64), 101, generic=True)
     for rank in (2, 3, 4):
         assert not made.complete
         made.grow(5)
@@ -268,7 +268,7 @@ def test_closure_of_explicit_members():
     """Closed with all of them, not closed without the last, nor without a field."""
     fields = VectorFields.from_strings(["x", "y", "z", "w"], [["x", "y", "0", "0"], ["y", "0", "x*y", "0"]])
     closure = closure_with(pytest.MonkeyPatch(), fields, FROM_THE_START)
-    made = Expansion(fields, np.array(closure.point, dtype=np.uint64), closure.prime, generic=True)
+    made = ExplicitBases(fields, np.array(closure.point, dtype=np.uint64), closure.prime, generic=True)
     while not made.complete:
         made.grow(5)
     basis = made.basis

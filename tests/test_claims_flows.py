@@ -11,8 +11,8 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.claims import discrete, mirror, momentum, starts
 from clexact.claims.checks import compared, count_at, dimension_of, drawn_point, lawful, together
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Budget
-from clexact.claims.judge import Finding, Verdict, judge
+from clexact.claims.grid import Reach
+from clexact.claims.judge import ClaimVerdict, Judgement, judge
 from clexact.counting.orbit import STARTS
 from clexact.flows.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow
 from clexact.programs.network import TieError
@@ -25,15 +25,15 @@ def tiny(claim: Claim, sizes) -> Claim:
     return replace(claim, grid=replace(claim.grid, quick=-1, edges=tuple(sizes)))
 
 
-def judged(name: str, sizes) -> Finding:
-    return judge(tiny(ALL[name], sizes), Budget.QUICK)
+def judged(name: str, sizes) -> Judgement:
+    return judge(tiny(ALL[name], sizes), Reach.QUICK)
 
 
-def planted(name: str, sizes, check) -> Finding:
+def planted(name: str, sizes, check) -> Judgement:
     """The claim with another check in place of the statement's."""
     claim = tiny(ALL[name], sizes)
     wrong = Statement("planted", "0", check)
-    return judge(replace(claim, statement=wrong, meant=None, instead=None), Budget.QUICK)
+    return judge(replace(claim, statement=wrong, meant=None, instead=None), Reach.QUICK)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,12 @@ def no_formulas(monkeypatch):
     monkeypatch.setattr("clexact.claims.judge._formula", lambda claim, trial, seed: None)
 
 
-PARTLY, MISPRINT, CONFIRMED, REFUTED = Verdict.PARTLY, Verdict.MISPRINT, Verdict.CONFIRMED, Verdict.REFUTED
+PARTLY, MISPRINT, CONFIRMED, REFUTED = (
+    ClaimVerdict.PARTLY,
+    ClaimVerdict.MISPRINT,
+    ClaimVerdict.CONFIRMED,
+    ClaimVerdict.REFUTED,
+)
 SHAPES = [(1, 1, 1), (1, 2, 1), (1, 1, 2), (1, 2, 2), (2, 2, 1)]
 VERDICTS = [
     # claim, sizes, verdict, sizes where it fails
@@ -181,7 +186,7 @@ def test_wrong_starts_are_refuted(monkeypatch):
     assert judged("starts.linear-rank", sizes).written.sizes(False) == [(1, 2, 2), (2, 2, 1)]
     monkeypatch.setattr(starts, "relu_extra", lambda family, size, start: 1)
     wrong = replace(ALL["starts.relu-dead-unit"], statement=ALL["starts.relu-dead-unit"].instead)
-    assert judge(tiny(wrong, sizes), Budget.QUICK).written.sizes(False) == sizes
+    assert judge(tiny(wrong, sizes), Reach.QUICK).written.sizes(False) == sizes
 
 
 # --- the numbers, found in other ways --------------------------------------------------------------------------------
@@ -261,7 +266,7 @@ def test_nmf_laws_that_are_no_polynomials():
 
 def test_a_run_descends_along_the_true_gradient():
     """The gradient of the squared loss by exact difference quotients: it is a polynomial of degree 4 in each weight."""
-    run = discrete.Run(models.linear([1, 1, 1]), discrete.constant(1), 0, 3)
+    run = discrete.DescentRun(models.linear([1, 1, 1]), discrete.constant(1), 0, 3)
     point, gradient = run.points[0], run.gradients[0]
 
     def loss(a, b):
@@ -283,7 +288,7 @@ def test_ties_are_drawn_again(monkeypatch):
             raise TieError("a tie")
         return seed
 
-    monkeypatch.setattr(discrete, "Run", sometimes)
+    monkeypatch.setattr(discrete, "DescentRun", sometimes)
     assert discrete.drawn_run(net, [], 0, 1) == 2 and tried == [0, 1, 2]
     monkeypatch.setattr(discrete, "DRAWS", 2)
     with pytest.raises(TieError, match="each of 2 runs"):
@@ -294,9 +299,9 @@ def test_ties_are_drawn_again(monkeypatch):
 
 
 @pytest.mark.parametrize("name", [name for name, claim in ALL.items() if claim.grid.names == ("n", "r", "m")])
-@pytest.mark.parametrize("budget", list(Budget))
-def test_edges_are_in(name, budget):
-    sizes = ALL[name].grid.sizes(budget)
+@pytest.mark.parametrize("reach", list(Reach))
+def test_edges_are_in(name, reach):
+    sizes = ALL[name].grid.sizes(reach)
     assert (1, 1, 1) in sizes
     assert any(n == 1 < m for n, r, m in sizes)
     assert any(m == 1 < n for n, r, m in sizes)
@@ -306,12 +311,12 @@ def test_edges_are_in(name, budget):
 
 @pytest.mark.parametrize("name", ["momentum.count", "mirror.nmf-count", "starts.linear-rank", "discrete.sign"])
 def test_over_parameterized_sizes_are_in(name):
-    assert any(r > n + m for n, r, m in ALL[name].grid.sizes(Budget.QUICK))
+    assert any(r > n + m for n, r, m in ALL[name].grid.sizes(Reach.QUICK))
 
 
 @pytest.mark.parametrize("name", [name for name, claim in ALL.items() if claim.grid.lengths])
 def test_networks_of_width_one_are_in(name):
-    sizes = ALL[name].grid.sizes(Budget.QUICK)
+    sizes = ALL[name].grid.sizes(Reach.QUICK)
     assert any(set(widths) == {1} for widths in sizes)
     assert any(max(widths) > 1 for widths in sizes)
 

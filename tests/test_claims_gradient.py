@@ -23,8 +23,8 @@ from clexact.claims import (
     relu,
 )
 from clexact.claims.claim import Statement
-from clexact.claims.grid import Budget, Grid, layers, weights
-from clexact.claims.judge import Verdict, judge
+from clexact.claims.grid import Grid, Reach, layers, weights
+from clexact.claims.judge import ClaimVerdict, judge
 
 MODULES = (independence, neuron, linear, relu, minimal, brackets, deep, product, batches)
 CLAIMS = {claim.id: claim for module in MODULES for claim in module.CLAIMS}
@@ -45,20 +45,20 @@ PARTLY = {
     "deep.span": "fails exactly where a hidden layer of two units or more has neighbours of one unit;",
     "fields.no-surface": "fails exactly where fields = 1 or fields >= D",
 }
-VERDICTS = {"definition.independence": Verdict.REFUTED, "neuron.formula": Verdict.MISPRINT}
+VERDICTS = {"definition.independence": ClaimVerdict.REFUTED, "neuron.formula": ClaimVerdict.MISPRINT}
 
 
 @cache
 def finding(id):
     """The finding of a claim under the quick budget."""
-    return judge(CLAIMS[id], Budget.QUICK)
+    return judge(CLAIMS[id], Reach.QUICK)
 
 
 def planted(id, check, grid=None):
     """The finding of a claim with another check in its place, and nothing to fall back on."""
     claim = CLAIMS[id]
     wrong = Statement("planted", "planted", check)
-    return judge(replace(claim, statement=wrong, meant=None, instead=None, grid=grid or SMALL), Budget.QUICK)
+    return judge(replace(claim, statement=wrong, meant=None, instead=None, grid=grid or SMALL), Reach.QUICK)
 
 
 def test_ids_are_unique_and_registered():
@@ -70,12 +70,12 @@ def test_ids_are_unique_and_registered():
 def test_verdicts(id):
     """As established by hand; what is true instead holds on all of the grid."""
     found = finding(id)
-    stated = VERDICTS.get(id, Verdict.PARTLY if id in PARTLY else Verdict.CONFIRMED)
+    stated = VERDICTS.get(id, ClaimVerdict.PARTLY if id in PARTLY else ClaimVerdict.CONFIRMED)
     assert found.verdict is stated, found.sentence
     assert PARTLY.get(id, "") in found.sentence + ";"
     if found.nearby:
         assert found.nearby.confirmed
-    elif stated is not Verdict.CONFIRMED:
+    elif stated is not ClaimVerdict.CONFIRMED:
         assert id in ("linear.filtration", "fields.no-surface")
 
 
@@ -113,9 +113,9 @@ def test_planted_laws():
         V = independence.matrices(size)[1]
         return checks.lawful(linear.flow(size), [linear.gram(size)[0] + sum(2 * v * v for v in V[:, 0])], seed)
 
-    assert planted("linear.laws", with_plus).verdict is Verdict.REFUTED
+    assert planted("linear.laws", with_plus).verdict is ClaimVerdict.REFUTED
     crossed = planted("relu.laws", lambda s, seed: checks.lawful(relu.flow(s), linear_entries_of_relu(s), seed))
-    assert failing(crossed) == {s for s in SMALL.sizes(Budget.QUICK) if s[1] >= 2}
+    assert failing(crossed) == {s for s in SMALL.sizes(Reach.QUICK) if s[1] >= 2}
 
 
 def linear_entries_of_relu(size):
@@ -139,12 +139,12 @@ def linear_entries_of_relu(size):
 def test_planted_counts(id, flow, number):
     """A number that is one too large exactly where r = 2."""
     found = planted(id, lambda s, seed: checks.counted(flow(s), number(s) + (s[1] == 2), seed))
-    assert found.verdict is Verdict.PARTLY and "fails exactly where r = 2" in found.sentence
+    assert found.verdict is ClaimVerdict.PARTLY and "fails exactly where r = 2" in found.sentence
 
 
 def test_planted_deep():
     """Formulas that forget an overlap, or the single field; spans that forget laws."""
-    sizes = LAYERS.sizes(Budget.QUICK)
+    sizes = LAYERS.sizes(Reach.QUICK)
     rank = planted("deep.independent", lambda s, seed: deep._rank_is(deep.written(s) - 1, s, seed), LAYERS)
     assert failing(rank) == {s for s in sizes if deep.independent(s) != deep.written(s) - 1}
     count = planted("deep.no-others", lambda s, seed: checks.counted(deep.flow(s), deep.independent(s), seed), LAYERS)
@@ -157,10 +157,10 @@ def test_planted_neuron():
     """Neither the slide's formula nor another one close to it; the powers 1 and 2 have no common law."""
     claim = CLAIMS["neuron.formula"]
     wrong = replace(claim.meant, check=lambda s, seed: neuron._law_and_no_other(s, seed, 2 * s[0] + (s[0] == 3)))
-    found = judge(replace(claim, meant=wrong), Budget.QUICK)
-    assert found.verdict is Verdict.REFUTED and found.nearby.sizes(False) == [(3,)]
+    found = judge(replace(claim, meant=wrong), Reach.QUICK)
+    assert found.verdict is ClaimVerdict.REFUTED and found.nearby.sizes(False) == [(3,)]
     always = planted("neuron.only-if", lambda s, seed: checks.counted(neuron.powers(s), 1, seed), neuron.PAIRS)
-    assert failing(always) == {s for s in neuron.PAIRS.sizes(Budget.QUICK) if s[0] != s[1]}
+    assert failing(always) == {s for s in neuron.PAIRS.sizes(Reach.QUICK) if s[0] != s[1]}
     fields = neuron.unit_fields((2, 2))
     assert neuron._fields((2, 2), 0).holds and not checks.same_span(fields, fields[0]).holds
 
@@ -192,7 +192,7 @@ def test_planted_orbits():
         stated = ((n + m) * r - r * (r + 1) // 2,) * (linear.rank(size) + 1)
         return linear._of_orbits(size, found, found == stated, "planted")
 
-    assert planted("linear.everywhere", with_columns).verdict is Verdict.REFUTED
+    assert planted("linear.everywhere", with_columns).verdict is ClaimVerdict.REFUTED
 
 
 def test_planted_brackets():
@@ -203,10 +203,10 @@ def test_planted_brackets():
         return brackets._left(fields, [checks.drawn_point(fields.dimension, seed)], "", False)
 
     stays = planted("brackets.linear", none_leaves)
-    assert failing(stays) == {s for s in SMALL.sizes(Budget.QUICK) if s[1] > 1 and (s[0], s[2]) != (1, 1)}
+    assert failing(stays) == {s for s in SMALL.sizes(Reach.QUICK) if s[1] > 1 and (s[0], s[2]) != (1, 1)}
     less = planted("brackets.infinite", lambda s, seed: brackets._infinite(
         deep.flow(s).fields, (brackets.linear_algebra(s) or 0) + 1, seed), LAYERS)  # fmt: skip
-    assert less.verdict is Verdict.REFUTED
+    assert less.verdict is ClaimVerdict.REFUTED
 
 
 def test_planted_bracket_formula(monkeypatch):
@@ -235,7 +235,7 @@ def test_planted_products():
     """D laws, and sums of squares, are too many and wrong."""
     grid = product.FACTORS
     many = planted("product.count", lambda s, seed: checks.counted(product.flow(s), s[0], seed), grid)
-    assert many.verdict is Verdict.REFUTED
+    assert many.verdict is ClaimVerdict.REFUTED
 
     def one_only(size, seed):
         return checks.spanned(product.flow(size), product.differences(size)[:1], 2, seed)
@@ -299,7 +299,7 @@ def test_batches_as_claims():
     drawn = batches.batches(2)
     assert [claim.title for claim in batches.CLAIMS] == [batch.name for batch in drawn]
     for claim, batch in zip(batches.CLAIMS, drawn, strict=True):
-        assert claim.grid.sizes(Budget.FULL) == [(k,) for k in range(1, len(batch.cases) + 1)]
+        assert claim.grid.sizes(Reach.FULL) == [(k,) for k in range(1, len(batch.cases) + 1)]
     row, check = drawn[0].cases[1](), batches.CLAIMS[0].statement.check((2,), 2)
     assert (check.count, check.stated, check.holds) == (row.lower, str(row.stated), row.verdict == "confirmed")
 
@@ -308,7 +308,7 @@ def test_planted_batch(monkeypatch):
     """A number stated wrongly comes out refuted, at the networks of two layers."""
     true = batches.stated_linear
     monkeypatch.setattr(batches, "stated_linear", lambda sizes, seed: true(sizes, seed) + (len(sizes) == 3))
-    found = judge(batches.CLAIMS[0], Budget.QUICK)
+    found = judge(batches.CLAIMS[0], Reach.QUICK)
     names = {o.size: o.check.found for o in found.written.outcomes}
     assert failing(found) == {size for size, name in names.items() if name.partition(":")[0].count(",") == 2}
 
@@ -319,7 +319,7 @@ def test_planted_batch(monkeypatch):
 @pytest.mark.parametrize("id", [id for id, claim in CLAIMS.items() if claim.grid.names == ("n", "r", "m")])
 def test_two_layer_grids_have_the_edges(id):
     """One output, one input, one column, and more columns than rows."""
-    sizes = CLAIMS[id].grid.sizes(Budget.QUICK)
+    sizes = CLAIMS[id].grid.sizes(Reach.QUICK)
     for edge in (lambda n, r, m: n == 1, lambda n, r, m: m == 1, lambda n, r, m: r == 1, lambda n, r, m: r > n + m):
         assert any(edge(*size) for size in sizes)
     assert (1, 1, 1) in sizes and all(min(size) >= 1 for size in sizes)
@@ -328,14 +328,14 @@ def test_two_layer_grids_have_the_edges(id):
 @pytest.mark.parametrize("id", [id for id, claim in CLAIMS.items() if claim.grid.lengths])
 def test_layered_grids_have_the_edges(id):
     """Five layers, layers of one unit between wider ones, one input and one output."""
-    sizes = CLAIMS[id].grid.sizes(Budget.QUICK)
+    sizes = CLAIMS[id].grid.sizes(Reach.QUICK)
     assert (1,) * 6 in sizes and any(size[0] == size[-1] == 1 < max(size) for size in sizes)
     assert any(min(size[1:-1]) == 1 < max(size[1:-1]) for size in sizes if len(size) > 3)
     assert {len(size) for size in sizes} == set(CLAIMS[id].grid.lengths)
 
 
 def test_other_grids():
-    assert {(1, 1), (1, 9), (9, 1)} <= set(neuron.VECTORS.sizes(Budget.QUICK))
-    assert [(k,) for k in range(1, 7)] == neuron.POWERS.sizes(Budget.QUICK)
-    assert (1,) in product.FACTORS.sizes(Budget.QUICK)
+    assert {(1, 1), (1, 9), (9, 1)} <= set(neuron.VECTORS.sizes(Reach.QUICK))
+    assert [(k,) for k in range(1, 7)] == neuron.POWERS.sizes(Reach.QUICK)
+    assert (1,) in product.FACTORS.sizes(Reach.QUICK)
     assert gradient_flow(models.product(1)).dimension == 1

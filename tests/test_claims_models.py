@@ -13,8 +13,8 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.claims import TOPICS, attention, convolution, experts, gated, losses, others, residual
 from clexact.claims.checks import complete, counted, gram_laws, independent_rank, lawful, matrix, same_span
 from clexact.claims.claim import Statement
-from clexact.claims.grid import Budget, Grid
-from clexact.claims.judge import Verdict, judge
+from clexact.claims.grid import Grid, Reach
+from clexact.claims.judge import ClaimVerdict, judge
 from clexact.claims.pieces import local_count, piece_fields, pieces, relu
 from clexact.flows.dynamics import gradient_flow
 from clexact.models import nmf
@@ -35,7 +35,7 @@ def stating(claim, check):
 
 def failing(claim, *sizes):
     """The sizes among these where the certified numbers refute the claim, none being open."""
-    trial = judge(on(claim, *sizes), Budget.QUICK).written
+    trial = judge(on(claim, *sizes), Reach.QUICK).written
     assert not trial.sizes(None)
     return set(trial.sizes(False))
 
@@ -97,10 +97,10 @@ VERDICTS = {
 def test_where_the_statements_hold_and_what_is_true_instead(name):
     holding, refuted = VERDICTS[name]
     claim = CLAIMS[name]
-    found = judge(on(claim, *holding, *refuted), Budget.QUICK)
+    found = judge(on(claim, *holding, *refuted), Reach.QUICK)
     assert set(found.written.sizes(True)) == set(holding)
     assert set(found.written.sizes(False)) == set(refuted)
-    assert found.verdict is (Verdict.PARTLY if refuted else Verdict.CONFIRMED)
+    assert found.verdict is (ClaimVerdict.PARTLY if refuted else ClaimVerdict.CONFIRMED)
     assert not refuted or claim.instead is None or found.nearby.confirmed
 
 
@@ -109,9 +109,9 @@ def test_all_claims_are_listed_once_with_their_edges():
     assert len({claim.id for claim in listed}) == len(listed)
     for claim in CLAIMS.values():
         assert claim in listed
-        for budget in Budget:
-            assert set(claim.grid.edges) <= set(claim.grid.sizes(budget))
-        assert len(claim.grid.sizes(Budget.QUICK)) <= len(claim.grid.sizes(Budget.FULL))
+        for reach in Reach:
+            assert set(claim.grid.edges) <= set(claim.grid.sizes(reach))
+        assert len(claim.grid.sizes(Reach.QUICK)) <= len(claim.grid.sizes(Reach.FULL))
 
 
 def test_cross_entropy_sums_over_classes_for_every_family():

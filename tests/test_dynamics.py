@@ -4,6 +4,7 @@ import math
 import pickle
 import random
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import oracles
@@ -266,6 +267,26 @@ def test_momentum_of_an_inner_product(r, damping):
     """n = m = 1: u . v = |u + v|^2/4 - |u - v|^2/4, so the formula of U V^T counts each of two rotations, s = r - 2."""
     s = r - 2
     assert number(momentum_flow(models.linear([1, r, 1]), damping)) == 2 * (math.comb(r, 2) - max(0, s) * (s - 1) // 2)
+
+
+def test_flows_say_what_they_are_made_of():
+    """Gradients as they stand, or lifted; fields given, or made; and a copy of plain gradients is plain again."""
+    fields = clexact.VectorFields.from_strings(["x", "y"], [["y", "x"]])
+    plain, explicit = gradient_flow(SQUARE), clexact.momentum_flow(fields).base
+    copy = pickle.loads(pickle.dumps(plain))
+    assert plain.plain_gradients is plain.gradients is plain and copy.plain_gradients is copy
+    assert (plain.given_fields, plain.lifted) == (None, False)
+    assert (explicit.gradients, explicit.plain_gradients, explicit.lifted) == (None, None, False)
+    assert explicit.given_fields is explicit.fields is fields
+    made = [
+        gradient_flow(SQUARE, weight_decay=1),
+        mirror_flow(NMF, ["U", "V"]),
+        *map(partial(momentum_flow, ONE), DAMPINGS),
+    ]
+    for flow in (*made, momentum_flow(fields), momentum_flow(plain)):
+        assert flow.gradients is flow.base.gradients and flow.lifted
+        assert (flow.plain_gradients, flow.given_fields) == (None, None)
+    assert momentum_flow(plain).gradients is plain and momentum_flow(fields).gradients is None
 
 
 def test_no_damping_is_a_heavy_ball_of_zero():

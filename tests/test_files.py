@@ -11,7 +11,7 @@ import pytest
 
 import clexact
 from clexact.algebra.parse import read_text
-from clexact.claims.store import Store as Findings
+from clexact.claims.archive import Archive
 from clexact.cli import main as cli
 from clexact.plot import figures
 from clexact.support import files
@@ -148,12 +148,12 @@ def test_the_folder_of_findings(tmp_path):
     """Its folders are probed, and the permissions of its files are those of the umask."""
     before = os.umask(0o022)
     try:
-        store = Findings(tmp_path / "out", None, 0)
+        store = Archive(tmp_path / "out", None, 0)
         store.open()
         assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
         (tmp_path / "file").write_text("")
         with pytest.raises(FileExistsError):
-            Findings(tmp_path / "file", None, 0).open()
+            Archive(tmp_path / "file", None, 0).open()
     finally:
         os.umask(before)
 

@@ -87,7 +87,7 @@ def one_hot(n, sizes, first=0):
     point = {k * r + k: 1 for k in range(r)}
     fields = [[seed(i, j)] for i in range(a) for j in range(b)]
     brackets = [[seed(i, j), seed(k, j)] for j in range(b) for i in range(a) for k in range(i)]
-    return pc.Place(point, PRIME), fields + brackets
+    return pc.ModularPoint(point, PRIME), fields + brackets
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def assert_same_values(flow, draws, density):
         return {i: draws.randrange(PRIME) for i in range(size) if draws.random() <= density}
 
     theta = draw(flow.dimension)
-    at = pv.Point(program, PRIME, theta, pv.Budget(10**8))
+    at = pv.Point(program, PRIME, theta, pv.Allowance(10**8))
     for depth in range(3):
         seeds = [draw(flow.seed_size) for _ in range(depth + 1)]
         words = np.stack([pc.dense([seed], flow.seed_size) for seed in seeds])
@@ -171,7 +171,7 @@ def test_sparse_witnesses(sizes):
     flow = clexact.gradient_flow(models.linear(sizes))
     place, members = one_hot(sizes[0], sizes)
     program = pc._program(flow)
-    at = pv.Point(program, PRIME, place.point, pv.Budget(10**8))
+    at = pv.Point(program, PRIME, place.point, pv.Allowance(10**8))
     rows = [at.bracket([program.seed.split(seed) for seed in member], {}).get(0, {}) for member in members]
     form = Echelon(flow.dimension, PRIME)
     chosen = [m for m, fresh in zip(members, form.add(pc.dense(rows, flow.dimension)), strict=True) if fresh]
@@ -182,7 +182,7 @@ def test_sparse_witnesses(sizes):
     if sizes[1] <= min(sizes):  # else the point is special
         assert document["claim"]["upper"] == count.upper
     assert status == 0 and document["claim"]["lower"] == count.lower, said
-    assert len(pv.core(pv.Checker(document).members()[0], pv.Budget(10**6))) == 0
+    assert len(pv.core(pv.Checker(document).members()[0], pv.Allowance(10**6))) == 0
 
 
 def test_taylor_coefficients_of_tanh_have_no_laws_of_shape():
@@ -235,8 +235,8 @@ def accepted_families(flow, draws, most=120, program=None):
             parts = [[*axis, sign] for axis, sign in zip(axes, signs, strict=True) if sign]
             for kind in ("gram", "diagonal") if parts else ():
                 try:
-                    read = pv.laws_of({kind: {"parts": parts}}, program, "laws", pv.Budget(10**6))
-                    read.check(pv.Budget(10**7))
+                    read = pv.laws_of({kind: {"parts": parts}}, program, "laws", pv.Allowance(10**6))
+                    read.check(pv.Allowance(10**7))
                     yield {kind: {"parts": parts}}
                 except (pv.Untrue, pv.NotACertificate):
                     continue
@@ -298,8 +298,8 @@ def test_the_families_are_laws_and_have_their_gradients(name):
     for family in pc.law_families(flow):
         laws = polynomials_of(flow, family)
         assert flow.truncated or len(lie_derivatives(laws, flow.fields)) == 0
-        read = pv.laws_of(family, program, "laws", pv.Budget(10**6))
-        gradients = read.gradients(theta, PRIME, pv.Budget(10**6))
+        read = pv.laws_of(family, program, "laws", pv.Allowance(10**6))
+        gradients = read.gradients(theta, PRIME, pv.Allowance(10**6))
         assert read.count == len(laws) == len(gradients)
         point = [theta.get(j, 0) for j in range(flow.dimension)]
         for law, gradient in zip(laws, gradients, strict=True):
@@ -579,7 +579,7 @@ def test_full_rank_of_sparse_rows(seed):
     full = bool(form.add(pc.dense(rows, columns)).all()) if rows else True
     for rank in (None, flint_rank):
         try:
-            pv.check_full_rank(pv.core(rows, pv.Budget(10**6)), p, rank)
+            pv.check_full_rank(pv.core(rows, pv.Allowance(10**6)), p, rank)
             assert full
         except pv.Untrue:
             assert not full
@@ -752,7 +752,7 @@ def test_what_has_no_program_certificate():
 def test_dependent_members_are_not_written():
     """The same field twice; the sizes of a seed."""
     flow = clexact.gradient_flow(models.linear([2, 2, 2]))
-    place = pc.Place({0: 1, 3: 1}, PRIME)
+    place = pc.ModularPoint({0: 1, 3: 1}, PRIME)
     for seeds in ([[{0: 1, 2: 1}], [{0: 2, 2: 1}]], [[{9: 1}]]):
         with pytest.raises(ValueError, match="no certificate"):
             pc.document(flow, [], [], place, pc.Members(place, seeds))

@@ -22,10 +22,10 @@ from rich.console import Console
 import clexact
 from clexact import claims, models
 from clexact.algebra.polynomial import Polynomial
-from clexact.claims import linear, maps, maths, pictures, report, store
+from clexact.claims import archive, linear, maps, maths, pictures, report
 from clexact.claims.checks import counted, lawful
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Budget, Grid, layers, single, weights
+from clexact.claims.grid import Grid, Reach, layers, single, weights
 from clexact.claims.judge import judge
 from clexact.claims.record import Record, record_of
 from clexact.cli import main as cli
@@ -36,7 +36,7 @@ from clexact.sweeps.certified import certified
 
 ROOT = Path(__file__).parent.parent
 GRID = Grid(("n", "r", "m"), linear.GRID.dimension, quick=4, full=6, edges=((1, 3, 1),))
-SIZES = GRID.sizes(Budget.QUICK)
+SIZES = GRID.sizes(Reach.QUICK)
 MANY = [s for s in SIZES if s[1] >= 2]
 TOPIC = "Planted"
 
@@ -140,7 +140,7 @@ def whole(tmp_path_factory):
         context.chdir(folder)
         assert cli.run(["reproduce", "--jobs", "1"]) == 0
     results = folder / "reproduction"
-    records = {path.stem: store.read(path)[0] for path in (results / "findings").iterdir()}
+    records = {path.stem: archive.read(path)[0] for path in (results / "findings").iterdir()}
     return results, records, out.getvalue()
 
 
@@ -169,13 +169,11 @@ def test_records_round_trip_as_plain_data(whole):
     for record in records.values():
         assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
     claim = replace(Planted().claims[0], grid=replace(GRID, quick=10), fitted=True)
-    finding = judge(claim, Budget.QUICK, 2)
+    finding = judge(claim, Reach.QUICK, 2)
     record = record_of(finding, TOPIC)
     assert record.formula == finding.formula.to_dict() and record.seed == 2 and record.seconds > 0
     assert Record.from_dict(json.loads(json.dumps(record.to_dict()))) == record
-    assert [cell.count for cell in record.written.cells] == list(
-        map(linear.independent, claim.grid.sizes(Budget.QUICK))
-    )
+    assert [cell.count for cell in record.written.cells] == list(map(linear.independent, claim.grid.sizes(Reach.QUICK)))
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------
@@ -246,12 +244,12 @@ def test_another_key_is_checked_anew(planted, capsys, monkeypatch, change):
     elif change in ("note", "meant"):
         claim = replace(claim, **{change: "other" if change == "note" else claim.statement})
     elif change == "version":
-        monkeypatch.setattr(store, "versions", lambda: {"clexact": "0"})
+        monkeypatch.setattr(archive, "versions", lambda: {"clexact": "0"})
     elif change == "sources":
-        monkeypatch.setattr(store, "source_hash", lambda: "0")
+        monkeypatch.setattr(archive, "source_hash", lambda: "0")
     monkeypatch.setattr(claims, "TOPICS", {TOPIC: [claim]})
     run(capsys, "--claims", "planted.right", *options)
-    assert len(planted.runs) - before == len(GRID.sizes(Budget.FULL if change == "budget" else Budget.QUICK))
+    assert len(planted.runs) - before == len(GRID.sizes(Reach.FULL if change == "budget" else Reach.QUICK))
     assert planted.runs[-1][2] == (1 if change == "seed" else 0)
 
 
@@ -279,7 +277,7 @@ def test_damaged_results_are_found_anew(planted, capsys, damage):
     DAMAGES[damage](path)
     status, out, _ = run(capsys, "--claims", "planted.right")
     assert status == 0 and len(planted.runs) == before + len(SIZES) and "confirmed" in out
-    assert store.read(path)[0].written.cells[0].count == 1
+    assert archive.read(path)[0].written.cells[0].count == 1
 
 
 def test_interruption_keeps_what_was_found(planted, capsys):
@@ -366,8 +364,8 @@ def test_json_has_all_findings(planted, capsys):
     data = json.loads(run(capsys, "--claims", "planted.part", "--json")[1])
     [row] = data["findings"]
     assert row.pop("seconds") > 0
-    assert Record.from_dict(row) == store.read(Path("reproduction/findings/planted.part.json"))[0]
-    assert data["totals"] == {v.value: int(v.value == "holds on a part") for v in report.Verdict}
+    assert Record.from_dict(row) == archive.read(Path("reproduction/findings/planted.part.json"))[0]
+    assert data["totals"] == {v.value: int(v.value == "holds on a part") for v in report.ClaimVerdict}
 
 
 def test_quiet_prints_the_summary_alone(planted, capsys):
@@ -411,7 +409,7 @@ def test_a_missing_library_is_named(planted, capsys, monkeypatch, module, words,
     status, out, _ = run(capsys, "--claims", "planted.part")
     assert status == 0 and words in out and "planted.part" in out
     assert Path("reproduction/report.html").exists() == Path("reproduction/report.md").exists() == written
-    assert store.read(Path("reproduction/findings/planted.part.json")) is not None
+    assert archive.read(Path("reproduction/findings/planted.part.json")) is not None
     assert not written or "<figure>" not in Path("reproduction/report.html").read_text()
 
 
@@ -482,7 +480,7 @@ def test_the_page_says_all_that_is_known(whole):
         assert record.command in text and record.title.replace("'", "&#39;") in text
     assert "A &lt;b&gt;planted&lt;/b&gt; misprint." in text and "<b>planted" not in text
     assert "What was meant" in text and "What is true instead" in text and "planted laws &amp; more" in text
-    assert all(f"{name} {version}" in text for name, version in store.versions().items())
+    assert all(f"{name} {version}" in text for name, version in archive.versions().items())
     assert (results / "pictures" / "level-sets.png").read_bytes()[:4] == b"\x89PNG"
     assert "![" in (results / "report.md").read_text()
 
@@ -683,7 +681,7 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_found(tmp_path):
     _, err = running.communicate(timeout=30)
     assert running.returncode == 130 and "the same command goes on from there" in err
     stored = list((tmp_path / "findings").glob("*.json"))
-    assert stored and all(store.read(path) is not None for path in stored)
+    assert stored and all(archive.read(path) is not None for path in stored)
 
 
 # --- every certificate is verified as it is saved ---------------------------------------------------------------------
@@ -691,16 +689,16 @@ def test_ctrl_c_ends_all_processes_and_keeps_what_was_found(tmp_path):
 
 def test_a_certificate_beyond_the_verifier_is_not_kept(planted, capsys, monkeypatch):
     refused = Verdict(VerdictStatus.UNDECIDED, ("undecided: the brackets are too deep to be evaluated",))
-    monkeypatch.setattr(store, "verify", lambda path: refused)
+    monkeypatch.setattr(archive, "verify", lambda path: refused)
     status, _, _ = run(capsys, "--claims", "planted.right")
-    record = store.read(Path("reproduction/findings/planted.right.json"))[0]
+    record = archive.read(Path("reproduction/findings/planted.right.json"))[0]
     assert status == 0 and all(cell.certificate is None and cell.holds for cell in record.written.cells)
     assert not list(Path("reproduction/certificates").rglob("*.json.gz"))
 
 
 def test_a_certificate_that_is_false_ends_the_run(planted, capsys, monkeypatch):
     wrong = Verdict(VerdictStatus.FALSE, ("FALSE: law 0 is not conserved",))
-    monkeypatch.setattr(store, "verify", lambda path: wrong)
+    monkeypatch.setattr(archive, "verify", lambda path: wrong)
     status, _, err = run(capsys, "--claims", "planted.right")
     assert status == 2 and "planted.right" in err and "law 0 is not conserved" in err
     assert not list(Path("reproduction/findings").glob("*.json"))

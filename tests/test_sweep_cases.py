@@ -29,7 +29,7 @@ from clexact.support.limits import limits
 from clexact.support.threads import thread_count
 from clexact.sweeps.case import KEYS, Case
 from clexact.sweeps.certified import DONE, FAILED, STOPPED, Budget, certified, died
-from clexact.sweeps.condition import Condition
+from clexact.sweeps.selection import Selection
 from clexact.sweeps.spec import Spec, dry_run, examples, parse_spec, read_spec, spec_of
 
 ENGINE = provenance.engine()
@@ -411,7 +411,7 @@ CONDITIONS = {
 @pytest.mark.parametrize("text", CONDITIONS)
 def test_conditions_hold_where_python_says(text):
     """On all sizes up to 5."""
-    condition = Condition.read(text, ["n", "r", "m"])
+    condition = Selection.read(text, ["n", "r", "m"])
     for at in itertools.product(range(1, 6), repeat=3):
         assert condition.holds(dict(zip("nrm", at, strict=True))) is CONDITIONS[text](*at), at
 
@@ -425,7 +425,7 @@ def test_conditions_hold_where_python_says(text):
 def test_wrong_conditions_name_the_column(text, message):
     """Nothing is evaluated."""
     with pytest.raises(ValueError) as caught:
-        Condition.read(text, ["n", "r", "m"])
+        Selection.read(text, ["n", "r", "m"])
     assert message in str(caught.value)
 
 

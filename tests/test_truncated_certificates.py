@@ -175,7 +175,7 @@ def test_verifier_and_engine_agree_on_opaque_functions(monkeypatch, name, seed):
     theta, seeds = ([rng.randrange(PRIME) for _ in range(n)] for n in (6, 3))
     place, named = (np.array([numbers], dtype=np.uint64) for numbers in (theta, seeds))
     mine = flow._members(ring, flow.program, {0: place}, named)
-    at = pv.Point(program, PRIME, dict(enumerate(theta)), pv.Budget(10**6))
+    at = pv.Point(program, PRIME, dict(enumerate(theta)), pv.Allowance(10**6))
     theirs = at.field(program.seed.split(dict(enumerate(seeds))), {}).get(0, {})
     assert [theirs.get(j, 0) for j in range(6)] == mine[0][0].tolist()
 
@@ -212,4 +212,4 @@ def test_a_reciprocal_of_zero_ends():
     data = {**pc.written_model(flow), "source": pc.written_program(model.program)}
     program = pv.Program(data, "source")
     with pytest.raises(pv.Pole):
-        pv.Point(program, PRIME, {0: 3}, pv.Budget(10**6))
+        pv.Point(program, PRIME, {0: 3}, pv.Allowance(10**6))

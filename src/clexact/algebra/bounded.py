@@ -71,7 +71,7 @@ def largest_power(p: Sparse) -> int:
     return max([abs(k) for monomial in p for _, k in monomial], default=0)
 
 
-class Expansion:
+class BoundedExpansion:
     """The products and powers that enter one polynomial. TooLargeError before all of them take more than MAX_WORK."""
 
     def __init__(self) -> None:

@@ -141,7 +141,7 @@ def tiles(columns: int) -> list[slice]:
     return [slice(first, first + width) for first in range(0, columns, width)]
 
 
-class Block(NamedTuple):
+class RowBlock(NamedTuple):
     """Rows on the columns after their pivots; on the pivots they are the unit matrix, or what ``inverse`` inverts."""
 
     rows: Rows
@@ -161,7 +161,7 @@ class Echelon:
         self._ring: Ring = Balanced(prime) if prime < BLAS_PRIME else Word(prime)
         self.panel = min(PANEL, 64 + columns // 20)  # rows of a block, at most: where the time was least
         self._order = np.arange(columns)
-        self._blocks: list[Block] = []
+        self._blocks: list[RowBlock] = []
 
     @property
     def rank(self) -> int:
@@ -203,7 +203,7 @@ class Echelon:
         moved = self._reduced(rows)
         if len(rows) == self.panel and (found := self._pivot_columns(moved)):
             self._pivots_first(found[0], moved)
-            self._blocks.append(Block(*map(self._ring.stored, (moved[:, len(rows) :], found[1]))))
+            self._blocks.append(RowBlock(*map(self._ring.stored, (moved[:, len(rows) :], found[1]))))
             return np.ones(len(rows), dtype=bool)
         fresh, pivots, reduced = self._eliminated(moved)
         if len(pivots):
@@ -230,7 +230,7 @@ class Echelon:
             coefficients, above = above[:, : len(rows)], above[:, len(rows) :]
             self._ring.subtract_product(above, coefficients, rows)
             rows = np.concatenate([above, rows])
-        self._blocks.append(Block(self._ring.stored(rows)))
+        self._blocks.append(RowBlock(self._ring.stored(rows)))
 
     def _eliminated(self, rows: Rows) -> Elimination:
         """The rows are overwritten."""

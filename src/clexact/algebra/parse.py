@@ -17,7 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clexact.algebra.bounded import MAX_DIGITS, Expansion, Sparse, TooLargeError, add, whole
+from clexact.algebra.bounded import MAX_DIGITS, BoundedExpansion, Sparse, TooLargeError, add, whole
 from clexact.support.files import read_bytes
 from clexact.support.listed import shown
 
@@ -72,7 +72,7 @@ class Parser:
         self._tokens = list(tokens(text, self._place))
         self._at, self._depth = 0, 0
         self._lookup = lookup
-        self._expansion = Expansion()
+        self._expansion = BoundedExpansion()
 
     def parse(self) -> Sparse:
         """The polynomial of the whole text."""

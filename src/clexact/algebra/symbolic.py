@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from clexact.algebra.bounded import Expansion, Number, Sparse, TooLargeError, add, largest_power
+from clexact.algebra.bounded import BoundedExpansion, Number, Sparse, TooLargeError, add, largest_power
 from clexact.support.listed import shown
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Walker:
         self._symbols = list(symbols)
         self._places = {symbol: i for i, symbol in enumerate(self._symbols)}
         self._read: dict[Any, Sparse] = {}
-        self._expansion = Expansion()
+        self._expansion = BoundedExpansion()
 
     def read(self, expression: Any) -> Sparse:
         """The polynomial of an expression, not to be changed. ValueError or TypeError saying what it is instead."""
@@ -36,7 +36,7 @@ class Walker:
         if not isinstance(given, sympy.Expr):
             raise TypeError(f"expected a SymPy expression, not {shown(given)} of type {type(given).__name__}.")
         if given not in self._read:
-            self._expansion = Expansion()
+            self._expansion = BoundedExpansion()
             try:
                 self._read[given] = self._rational(self._value(given), given)
             except TooLargeError as error:

@@ -33,7 +33,7 @@ MOST_LISTED = 10_000  # terms of the fields that a certificate lists; a larger n
 
 
 @dataclass(frozen=True)
-class Row:
+class BatchRow:
     """One network or family of fields: certified bounds beside the stated number."""
 
     batch: str
@@ -55,7 +55,7 @@ class Batch:
     name: str
     statement: str
     published: int | None
-    cases: tuple[Callable[[], Row], ...]
+    cases: tuple[Callable[[], BatchRow], ...]
 
 
 def verdict(lower: int, upper: int, stated: int) -> str:
@@ -106,38 +106,38 @@ def random_fields(
     return VectorFields(names, [[component() for _ in names] for _ in range(count)])
 
 
-def _counted(batch: str, name: str, stated: int, flow: Any, seed: int, start: float) -> Row:
+def _counted(batch: str, name: str, stated: int, flow: Any, seed: int, start: float) -> BatchRow:
     count = certify(flow, seed=seed)
     seconds = time.perf_counter() - start
     outcome = verdict(count.lower, count.upper, stated)
     evidence = f"lower {count.evidence.lower}; upper {count.evidence.upper}"
-    return Row(batch, name, count.dimension, count.lower, count.upper, stated, outcome, evidence, seconds, count)
+    return BatchRow(batch, name, count.dimension, count.lower, count.upper, stated, outcome, evidence, seconds, count)
 
 
-def _linear_case(batch: str, sizes: list[int], seed: int) -> Row:
+def _linear_case(batch: str, sizes: list[int], seed: int) -> BatchRow:
     stated, start = stated_linear(sizes, seed), time.perf_counter()
     return _counted(batch, f"linear {sizes}", stated, gradient_flow(models.linear(sizes)), seed, start)
 
 
-def _relu_case(batch: str, sizes: list[int], bias: bool, seed: int) -> Row:
+def _relu_case(batch: str, sizes: list[int], bias: bool, seed: int) -> BatchRow:
     start = time.perf_counter()
     net = models.relu(sizes, bias=bias)
     return _counted(batch, net.name, sum(sizes[1:-1]), gradient_flow(net), seed, start)
 
 
-def _product_case(batch: str, d: int, seed: int) -> Row:
+def _product_case(batch: str, d: int, seed: int) -> BatchRow:
     start = time.perf_counter()
     return _counted(batch, f"x_1 ... x_{d}", d - 1, gradient_flow(models.product(d)), seed, start)
 
 
-def _fields_case(batch: str, fields: VectorFields, seed: int) -> Row:
+def _fields_case(batch: str, fields: VectorFields, seed: int) -> BatchRow:
     start = time.perf_counter()
     stated = fields.dimension - 1 if len(fields) == 1 else 0
     name = f"{len(fields)} random field{'s' * (len(fields) > 1)}"
     return _counted(batch, name, stated, fields, seed, start)
 
 
-def _search_case(batch: str, net: Any, stated: int, seed: int) -> Row:
+def _search_case(batch: str, net: Any, stated: int, seed: int) -> BatchRow:
     """All laws of degree 2 from the expanded fields alone, without what the program's shape would propose."""
     start = time.perf_counter()
     fields = gradient_flow(net).fields
@@ -147,14 +147,14 @@ def _search_case(batch: str, net: Any, stated: int, seed: int) -> Row:
     upper = len(laws) if laws.complete else fields.dimension  # no more are independent than there are in all
     evidence = f"{len(laws)} laws, exact identities; {laws.known}"
     outcome = verdict(found, upper, stated)
-    return Row(batch, net.name, fields.dimension, found, upper, stated, outcome, evidence, seconds)
+    return BatchRow(batch, net.name, fields.dimension, found, upper, stated, outcome, evidence, seconds)
 
 
-def _linear_search_case(batch: str, sizes: list[int], seed: int) -> Row:
+def _linear_search_case(batch: str, sizes: list[int], seed: int) -> BatchRow:
     return _search_case(batch, models.linear(sizes), stated_linear(sizes, seed), seed)
 
 
-def _flow_case(batch: str, network: str, flow: Flow, stated: int, seed: int) -> Row:
+def _flow_case(batch: str, network: str, flow: Flow, stated: int, seed: int) -> BatchRow:
     """The count, and beside it the search for polynomial laws of degree 2 in the fields alone."""
     start = time.perf_counter()
     row = _counted(batch, network, stated, flow, seed, start)
@@ -234,7 +234,7 @@ def batches(seed: int = 0) -> list[Batch]:
     linear_sizes, relu_sizes = sizes((2, 4), (2, 5), 50), sizes((2, 4), (2, 9), 50)
     searched, searched_relu = sizes((2, 3), (2, 4), 10), sizes((2, 3), (2, 4), 10)
     families = [random_fields(draws, count) for count in range(1, 6)]
-    drawn: dict[str, list[Callable[[], Row]]] = {
+    drawn: dict[str, list[Callable[[], BatchRow]]] = {
         linear: [partial(_linear_case, linear, s, seed) for s in linear_sizes],
         relu: [partial(_relu_case, relu, s, n % 2 == 1, seed) for n, s in enumerate(relu_sizes)],
         linear_search: [partial(_linear_search_case, linear_search, s, seed) for s in searched],
@@ -255,7 +255,7 @@ def batches(seed: int = 0) -> list[Batch]:
     return first + [_flow_batch(batch, draws, seed) for batch in FLOW_BATCHES]
 
 
-def run(batch: Batch) -> Iterator[Row]:
+def run(batch: Batch) -> Iterator[BatchRow]:
     """The rows of a batch, one by one."""
     for case in batch.cases:
         yield case()

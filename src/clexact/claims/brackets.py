@@ -219,16 +219,18 @@ def zeros(X: VectorFields, seed: int) -> list[tuple[int, ...]]:
 
 def _infinite(fields: VectorFields, stated: int | None, seed: int) -> Check:
     """Beside a stated dimension; None: infinite."""
-    said = "infinite dimension" if stated is None else f"dimension {stated}"
-    dims = " -> ".join(map(str, space_dimensions(fields)))
+    expected = "infinite dimension" if stated is None else f"dimension {stated}"
+    dimensions = " -> ".join(map(str, space_dimensions(fields)))
     if endless(fields, seed):
         evidence = "brackets [X, [X, ... Y]] that are not 0 at a zero of X, at any depth: exact"
-        return Check(stated is None, said, f"infinite; as fields dim W_k = {dims}, ...", evidence, fields.dimension)
+        return Check(
+            stated is None, expected, f"infinite; as fields dim W_k = {dimensions}, ...", evidence, fields.dimension
+        )
     algebra = finite_algebra(fields)
     if algebra is None:
-        return Check(None, said, f"as fields dim W_k = {dims}, ...", "no proof either way", fields.dimension)
-    found = f"dimension {len(algebra)}; as fields dim W_k = {dims}"
-    return Check(len(algebra) == stated, said, found, "closed under brackets over Q: exact", fields.dimension)
+        return Check(None, expected, f"as fields dim W_k = {dimensions}, ...", "no proof either way", fields.dimension)
+    found = f"dimension {len(algebra)}; as fields dim W_k = {dimensions}"
+    return Check(len(algebra) == stated, expected, found, "closed under brackets over Q: exact", fields.dimension)
 
 
 def linear_algebra(widths: Size) -> int | None:

@@ -120,9 +120,9 @@ def filtered(flow: Flow | VectorFields, stated: str, holds: Callable[[LieClosure
     """What the dimensions of W_0, W_1, ... at a generic point say of a statement."""
     flow = as_flow(flow)
     closure = lie_closure(flow, seed=seed)
-    dims = " -> ".join(map(str, closure.dims)) + flow.qualification
+    ranks = " -> ".join(map(str, closure.dims)) + flow.qualification
     known = None if closure.status is ClosureStatus.OPEN else holds(closure)
-    return Check(known, stated, f"dim W = {dims}", closure.status.value, closure.dimension)
+    return Check(known, stated, f"dim W = {ranks}", closure.status.value, closure.dimension)
 
 
 def identity(true: bool, stated: str, found: str, evidence: str, dimension: int) -> Check:

@@ -81,7 +81,7 @@ STEPS = 5
 DRAWS = 20  # of data and start, at most
 
 
-class Run:
+class DescentRun:
     """``STEPS`` exact steps of descent on rational data, squared loss: the points and the gradients."""
 
     def __init__(self, model: Model, rates: Sequence[Fraction], seed: int, batch: int) -> None:
@@ -121,18 +121,18 @@ def harmonic(steps: int) -> list[Fraction]:
     return [Fraction(1, 20 * (k + 1)) for k in range(steps)]
 
 
-def drawn_run(model: Model, rates: Sequence[Fraction], seed: int, batch: int) -> Run:
+def drawn_run(model: Model, rates: Sequence[Fraction], seed: int, batch: int) -> DescentRun:
     """A run in which no unit receives exactly 0; such data are drawn again."""
     for attempt in range(DRAWS):
         try:
-            return Run(model, rates, seed + attempt, batch)
+            return DescentRun(model, rates, seed + attempt, batch)
         except TieError:
             continue
     raise TieError(f"{model.name}: a unit received exactly 0 in each of {DRAWS} runs drawn.")
 
 
 @cache
-def runs(widths: Size, seed: int) -> list[tuple[Run, list[Polynomial]]]:
+def runs(widths: Size, seed: int) -> list[tuple[DescentRun, list[Polynomial]]]:
     """GD and SGD, constant and harmonic steps, of the three networks; with the laws."""
     schedules = [(constant(STEPS), 3), (harmonic(STEPS), 3), (constant(STEPS), 1)]
     return [
@@ -180,7 +180,7 @@ def _bounded(factor: Fraction) -> Callable[[Size, int], Check]:
     return check
 
 
-def _within(run: Run, h: Polynomial, factor: Fraction) -> bool:
+def _within(run: DescentRun, h: Polynomial, factor: Fraction) -> bool:
     steep = max(sum(c * c for c in g) for g in run.gradients)
     start, spent = at(h, run.points[0]), Fraction(0)
     for eta, point in zip(run.rates, run.points[1:], strict=True):

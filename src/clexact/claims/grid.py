@@ -1,4 +1,4 @@
-"""``Grid``: the sizes on which a claim is checked, all up to a budget and the edges always."""
+"""``Grid``: the sizes on which a claim is checked, all within a reach and the edges always."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 Size = tuple[int, ...]
 
 
-class Budget(Enum):
+class Reach(Enum):
     """How far a grid reaches; the value is the word on the command line."""
 
     QUICK = "quick"
@@ -19,7 +19,7 @@ class Budget(Enum):
 
 @dataclass(frozen=True)
 class Grid:
-    """All sizes with entries >= 1 (at most ``most``) whose ``dimension`` is within the budget, and the ``edges``.
+    """All sizes with entries >= 1 (at most ``most``) whose ``dimension`` is within reach, and the ``edges``.
 
     ``names`` names the entries of a size. A grid of layered networks has sizes of several ``lengths``: the widths from
     output to input, named by one name that ends in "...". ``dimension`` must not fall when an entry grows.
@@ -34,9 +34,9 @@ class Grid:
     lengths: tuple[int, ...] = ()
     numbered: bool = False  # the sizes are numbers of cases: no condition or formula describes them
 
-    def sizes(self, budget: Budget) -> list[Size]:
+    def sizes(self, reach: Reach) -> list[Size]:
         """Smallest dimension first."""
-        limit = self.quick if budget is Budget.QUICK else self.full
+        limit = self.quick if reach is Reach.QUICK else self.full
         found = {size for length in self.lengths or (len(self.names),) for size in self._grown((), length, limit)}
         return sorted(found | set(self.edges), key=lambda size: (self.dimension(size), len(size), size))
 

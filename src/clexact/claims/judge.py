@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from clexact.claims.claim import Check, Claim, Statement
-from clexact.claims.grid import Budget, Size
+from clexact.claims.grid import Reach, Size
 from clexact.counting.certify import LawCount
 from clexact.formulas.boundary import boundary
 from clexact.formulas.fit import fit
@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int], None]  # (claim, sizes done, sizes in all)
 Keep = Callable[[Claim, Size, Certificate], str | None]  # saves a certificate, returns where
 
 
-class Verdict(Enum):
+class ClaimVerdict(Enum):
     """What the certified numbers say of a statement; the value is the word a reader sees."""
 
     CONFIRMED = "confirmed"
@@ -63,16 +63,16 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Judgement:
     """A claim with its verdict. ``sentence`` says where it holds and fails; ``truth`` what holds on all of the grid."""
 
     claim: Claim
-    verdict: Verdict
+    verdict: ClaimVerdict
     sentence: str
     written: Trial  # the statement as the source writes it
     nearby: Trial | None  # what was meant, or what is true instead
     formula: Formula | None  # that fits all certified counts, tested on sizes held out
-    budget: Budget
+    reach: Reach
     seed: int
 
     @property
@@ -84,26 +84,26 @@ class Finding:
     @property
     def command(self) -> str:
         """What repeats it."""
-        return f"clexact reproduce --claims {self.claim.id} --budget {self.budget.value} --seed {self.seed}"
+        return f"clexact reproduce --claims {self.claim.id} --budget {self.reach.value} --seed {self.seed}"
 
 
 def judge(
-    claim: Claim, budget: Budget, seed: int = 0, *, progress: Progress | None = None, keep: Keep | None = None
-) -> Finding:
+    claim: Claim, reach: Reach, seed: int = 0, *, progress: Progress | None = None, keep: Keep | None = None
+) -> Judgement:
     """Check the statement at every size of its grid, and what was meant or holds instead where it fails.
 
     CONFIRMED: it holds on all of the grid. MISPRINT: refuted as written, and what was meant holds on all of the grid.
     PARTLY: it fails at some sizes, or REFUTED at all; the sentence has the exact condition where one is found. OPEN:
     nothing fails, but somewhere the bounds do not meet.
     """
-    sizes = claim.grid.sizes(budget)
+    sizes = claim.grid.sizes(reach)
     written = _tried(claim, claim.statement, sizes, seed, progress, keep)
     failing = bool(written.sizes(False))
     other = claim.meant or claim.instead
     nearby = _tried(claim, other, sizes, seed, progress, None) if failing and other else None
     verdict = _verdict(claim, written, nearby)
-    return Finding(claim, verdict, _sentence(claim, verdict, written, nearby), written, nearby,
-                   _formula(claim, written, seed), budget, seed)  # fmt: skip
+    return Judgement(claim, verdict, _sentence(claim, verdict, written, nearby), written, nearby,
+                   _formula(claim, written, seed), reach, seed)  # fmt: skip
 
 
 def _tried(
@@ -130,37 +130,37 @@ def _certificate(count: LawCount) -> Certificate | None:
         return None
 
 
-def _verdict(claim: Claim, written: Trial, nearby: Trial | None) -> Verdict:
+def _verdict(claim: Claim, written: Trial, nearby: Trial | None) -> ClaimVerdict:
     if written.confirmed:
-        return Verdict.CONFIRMED
+        return ClaimVerdict.CONFIRMED
     if not written.sizes(False):
-        return Verdict.OPEN
+        return ClaimVerdict.OPEN
     if claim.meant and nearby and nearby.confirmed:
-        return Verdict.MISPRINT
-    return Verdict.PARTLY if written.sizes(True) else Verdict.REFUTED
+        return ClaimVerdict.MISPRINT
+    return ClaimVerdict.PARTLY if written.sizes(True) else ClaimVerdict.REFUTED
 
 
-def _sentence(claim: Claim, verdict: Verdict, written: Trial, nearby: Trial | None) -> str:
+def _sentence(claim: Claim, verdict: ClaimVerdict, written: Trial, nearby: Trial | None) -> str:
     """Where it holds, fails and is open, in words."""
     count = len(written.outcomes)
     on = f"all {count} sizes" if count > 1 else "the case"
     fails = f"on this grid it fails {where(claim, written)}"
     parts = {
-        Verdict.CONFIRMED: f"holds on {on}",
-        Verdict.OPEN: f"open at {listed(claim, written.sizes(None))}: the bounds do not meet there",
-        Verdict.MISPRINT: f"as written, {fails}; what was meant holds on {on}",
-        Verdict.PARTLY: f"holds on {len(written.sizes(True))} of {count} sizes; {fails}",
-        Verdict.REFUTED: f"fails on {on}",
+        ClaimVerdict.CONFIRMED: f"holds on {on}",
+        ClaimVerdict.OPEN: f"open at {listed(claim, written.sizes(None))}: the bounds do not meet there",
+        ClaimVerdict.MISPRINT: f"as written, {fails}; what was meant holds on {on}",
+        ClaimVerdict.PARTLY: f"holds on {len(written.sizes(True))} of {count} sizes; {fails}",
+        ClaimVerdict.REFUTED: f"fails on {on}",
     }
-    said = [parts[verdict]]
-    if verdict in (Verdict.PARTLY, Verdict.MISPRINT, Verdict.REFUTED) and written.sizes(None):
-        said.append(f"open at {listed(claim, written.sizes(None))}")
+    clauses = [parts[verdict]]
+    if verdict in (ClaimVerdict.PARTLY, ClaimVerdict.MISPRINT, ClaimVerdict.REFUTED) and written.sizes(None):
+        clauses.append(f"open at {listed(claim, written.sizes(None))}")
     if any(FREE in check.found + check.evidence for check in (outcome.check for outcome in written.outcomes)):
-        said.append(f"certified {FREE}")
-    if nearby and verdict is not Verdict.MISPRINT:
-        said.append("instead, on all of the grid: " + nearby.statement.words if nearby.confirmed
+        clauses.append(f"certified {FREE}")
+    if nearby and verdict is not ClaimVerdict.MISPRINT:
+        clauses.append("instead, on all of the grid: " + nearby.statement.words if nearby.confirmed
                     else f"what was tried instead fails at {listed(claim, nearby.sizes(False))}")  # fmt: skip
-    return "; ".join(said)
+    return "; ".join(clauses)
 
 
 def where(claim: Claim, trial: Trial) -> str:

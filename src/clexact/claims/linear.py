@@ -74,8 +74,8 @@ def _dimension_of(stated: int, size: Size, seed: int) -> Check:
 
 def _strict_then_constant(closure: LieClosure) -> bool:
     """W_0 smaller than W_1, and W_1 the last: exactly two dimensions where the laws leave no more."""
-    dims = closure.dims
-    return len(dims) >= 2 and dims[0] < dims[1] and dims[-1] == dims[1]
+    ranks = closure.dims
+    return len(ranks) >= 2 and ranks[0] < ranks[1] and ranks[-1] == ranks[1]
 
 
 def point_of_rank(size: Size, k: int, seed: int) -> tuple[int, ...]:

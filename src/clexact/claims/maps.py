@@ -14,7 +14,7 @@ DENSE = 14  # columns from which on a panel shows no numbers
 
 
 @dataclass(frozen=True)
-class Row:
+class PanelRow:
     """The cells of a panel at one value of the axis that goes down."""
 
     value: int | None
@@ -29,7 +29,7 @@ class Panel:
     down: str
     across: str
     columns: tuple[int, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PanelRow, ...]
 
     @property
     def dense(self) -> bool:
@@ -80,7 +80,9 @@ def _panel(names: Sequence[str], title: str, inner: Sequence[int], part: Sequenc
     at = {tuple(cell.size[axis] for axis in inner): cell for cell in part}
     columns = sorted({place[-1] for place in at})
     starts = sorted({place[:-1] for place in at})
-    rows = [Row(start[0] if start else None, tuple(at.get((*start, column)) for column in columns)) for start in starts]
+    rows = [
+        PanelRow(start[0] if start else None, tuple(at.get((*start, column)) for column in columns)) for start in starts
+    ]
     return Panel(title, names[down[0]] if down else "", names[across], tuple(columns), tuple(rows))
 
 

@@ -68,9 +68,9 @@ def _no_polynomial(size: Size, seed: int) -> Check:
 def _no_surface(size: Size, seed: int) -> Check:
     """Brackets leave W at a generic point."""
     closure = lie_closure(fields(size, seed), seed=seed)
-    dims = " -> ".join(map(str, closure.dims))
+    ranks = " -> ".join(map(str, closure.dims))
     return Check(
-        closure.rank > closure.dims[0], "dim W_infinity > dim W", f"dim W = {dims}", closure.status.value, size[0]
+        closure.rank > closure.dims[0], "dim W_infinity > dim W", f"dim W = {ranks}", closure.status.value, size[0]
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from clexact.claims.claim import Claim
 from clexact.claims.grid import Size
-from clexact.claims.judge import Finding, Trial, Verdict
+from clexact.claims.judge import ClaimVerdict, Judgement, Trial
 
 MEANT, INSTEAD = "meant", "instead"
 
@@ -66,7 +66,7 @@ class Record:
     pictures: tuple[str, ...]
     names: tuple[str, ...]  # of the entries of a size
     layered: bool  # whether a size is a list of widths
-    verdict: Verdict
+    verdict: ClaimVerdict
     sentence: str
     written: Table
     nearby: Table | None
@@ -92,18 +92,18 @@ class Record:
         tables = {"written": Table.from_dict(data["written"])}
         nearby = data["nearby"] and Table.from_dict(data["nearby"])
         lists = {name: tuple(data[name]) for name in ("pictures", "names")}
-        return cls(**{**data, **tables, **lists, "nearby": nearby, "verdict": Verdict(data["verdict"])})
+        return cls(**{**data, **tables, **lists, "nearby": nearby, "verdict": ClaimVerdict(data["verdict"])})
 
 
-def record_of(finding: Finding, topic: str) -> Record:
+def record_of(judgement: Judgement, topic: str) -> Record:
     """A finding as plain data."""
-    claim, formula = finding.claim, finding.formula
-    nearby = None if finding.nearby is None else _table(claim, finding.nearby)
+    claim, formula = judgement.claim, judgement.formula
+    nearby = None if judgement.nearby is None else _table(claim, judgement.nearby)
     kind = None if nearby is None else (MEANT if claim.meant else INSTEAD)
     return Record(
         claim.id, topic, claim.title, claim.source, claim.note, claim.pictures, claim.grid.names,
-        bool(claim.grid.lengths), finding.verdict, finding.sentence, _table(claim, finding.written), nearby, kind,
-        None if formula is None else formula.to_dict(), finding.budget.value, finding.seed, finding.command,
+        bool(claim.grid.lengths), judgement.verdict, judgement.sentence, _table(claim, judgement.written), nearby, kind,
+        None if formula is None else formula.to_dict(), judgement.reach.value, judgement.seed, judgement.command,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clexact.claims import maps, maths, pictures
-from clexact.claims.judge import Verdict
+from clexact.claims.judge import ClaimVerdict
 from clexact.claims.record import Cell, Record
 from clexact.support.files import write_atomically
 from clexact.support.provenance import versions
@@ -25,8 +25,12 @@ ROWS = 150  # of a table of counts; the others are in the stored finding
 OPEN_ROWS = 4  # a table of so many rows is not folded
 SHORT = 420  # characters of LaTeX of the laws shown as an example
 SYMBOLS = {
-    Verdict.CONFIRMED: "✓", Verdict.PARTLY: "◐", Verdict.MISPRINT: "✎", Verdict.REFUTED: "✕", Verdict.OPEN: "?",
-}  # fmt: skip
+    ClaimVerdict.CONFIRMED: "✓",
+    ClaimVerdict.PARTLY: "◐",
+    ClaimVerdict.MISPRINT: "✎",
+    ClaimVerdict.REFUTED: "✕",
+    ClaimVerdict.OPEN: "?",
+}
 MARKS = {True: "✓", False: "✕", None: "?"}
 CLASSES = {True: "yes", False: "no", None: "maybe"}
 NO_REPORT = "The report is not written, for want of {}: pip install 'clexact[report]' brings it."
@@ -139,9 +143,9 @@ def _topics(records: Iterable[Record]) -> list[tuple[str, list[Record]]]:
     return [(topic, list(group)) for topic, group in groupby(records, key=lambda record: record.topic)]
 
 
-def _totals(records: Iterable[Record]) -> list[tuple[Verdict, int]]:
+def _totals(records: Iterable[Record]) -> list[tuple[ClaimVerdict, int]]:
     found = Counter(record.verdict for record in records)
-    return [(verdict, found[verdict]) for verdict in Verdict if found[verdict]]
+    return [(verdict, found[verdict]) for verdict in ClaimVerdict if found[verdict]]
 
 
 def examples(record: Record) -> list[Cell]:

@@ -62,7 +62,7 @@ examples:
 """
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """Errors are one line on standard error."""
 
     def error(self, message: str) -> NoReturn:
@@ -119,7 +119,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line: certify, laws, orbit, fit, models, sweep, results, verify, reproduce, plot."""
-    parser = Parser(
+    parser = CommandParser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
         epilog=EPILOG,
@@ -183,7 +183,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
+def _add_fit(commands: argparse._SubParsersAction[CommandParser]) -> CommandParser:
     summary = "certify a family on a grid of sizes and find a formula for the counts"
     shape = argparse.RawDescriptionHelpFormatter
     fitter = commands.add_parser("fit", help=summary, description=summary, epilog=FIT_EPILOG, formatter_class=shape)
@@ -194,7 +194,7 @@ def _add_fit(commands: argparse._SubParsersAction[Parser]) -> Parser:
     return fitter
 
 
-def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
+def _add_sweep(commands: argparse._SubParsersAction[CommandParser]) -> None:
     summary = "certify all cases of a spec in parallel, within a budget each, into a store"
     shape, epilog = argparse.RawDescriptionHelpFormatter, sweep_command.EPILOG
     sweeper = commands.add_parser("sweep", help=summary, description=summary, epilog=epilog, formatter_class=shape)
@@ -202,7 +202,7 @@ def _add_sweep(commands: argparse._SubParsersAction[Parser]) -> None:
     sweeper.set_defaults(command=_sweep)
 
 
-def _add_results(commands: argparse._SubParsersAction[Parser]) -> None:
+def _add_results(commands: argparse._SubParsersAction[CommandParser]) -> None:
     summary, shape = "what the store of a sweep holds", argparse.RawDescriptionHelpFormatter
     epilog = results_command.EPILOG
     lister = commands.add_parser("results", help=summary, description=summary, epilog=epilog, formatter_class=shape)
@@ -210,8 +210,8 @@ def _add_results(commands: argparse._SubParsersAction[Parser]) -> None:
     lister.set_defaults(command=results_command.run)
 
 
-def _add_depth(parser: argparse.ArgumentParser, default: int | None, said: str) -> None:
-    text = f"depth of nested brackets, at most (default: {said})"
+def _add_depth(parser: argparse.ArgumentParser, default: int | None, meaning: str) -> None:
+    text = f"depth of nested brackets, at most (default: {meaning})"
     parser.add_argument("--max-depth", type=int, default=default, metavar="K", help=text)
 
 

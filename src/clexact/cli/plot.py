@@ -10,7 +10,7 @@ from typing import Any
 from clexact.cli.inputs import add_input, read_flow
 from clexact.counting.certify import certify
 from clexact.flows.flow import Flow
-from clexact.flows.gradient import GradientFlow
+from clexact.programs.model import Model
 from clexact.support.files import check_place
 
 KINDS = ("level-sets", "drift", "slope", "filtration", "touches")
@@ -79,13 +79,19 @@ def _trained(plot: Any, flow: Flow | None, arguments: argparse.Namespace) -> Any
     """Drifts of discrete steps on random data."""
     from clexact.plot import examples
 
-    if flow is not None and not (isinstance(flow, GradientFlow) and flow.loss == "full"):
-        raise ValueError(f"{arguments.kind} takes discrete steps for a model, not the {flow.description}.")
-    model = flow.model if isinstance(flow, GradientFlow) else None
+    model = None if flow is None else _squared_loss(flow, arguments.kind)
     if arguments.kind == "slope":
         return plot.slope(examples.slopes(model, arguments.seed))
     eta = examples.ETA if arguments.eta is None else arguments.eta
     return plot.drift(examples.runs(model, arguments.seed, eta))
+
+
+def _squared_loss(flow: Flow, kind: str) -> Model:
+    """The model that is trained with squared loss; ValueError for any other flow."""
+    gradients = flow.plain_gradients
+    if gradients is None or gradients.loss != "full":
+        raise ValueError(f"{kind} takes discrete steps for a model, not the {flow.description}.")
+    return gradients.model
 
 
 def _flow(arguments: argparse.Namespace) -> Flow | None:

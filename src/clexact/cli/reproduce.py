@@ -27,9 +27,9 @@ from clexact.support.files import check_place
 from clexact.support.threads import available, set_threads
 
 if TYPE_CHECKING:  # the claims are read where they are used: they are many
+    from clexact.claims.archive import Archive
     from clexact.claims.claim import Claim
     from clexact.claims.record import Record
-    from clexact.claims.store import Store
 
 FOLDER = "reproduction"
 BUDGETS = ("quick", "full")
@@ -106,19 +106,19 @@ def run(arguments: argparse.Namespace) -> bool:
         _print_list(chosen, arguments.json)
         return False
     from clexact.claims import report
-    from clexact.claims.grid import Budget
-    from clexact.claims.store import Store
+    from clexact.claims.archive import Archive
+    from clexact.claims.grid import Reach
 
     if arguments.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {arguments.jobs}.")
     Draws(arguments.seed)  # refuses a wrong seed before any work
-    store = Store(Path(arguments.out), Budget(arguments.budget), arguments.seed)
-    store.open()
+    archive = Archive(Path(arguments.out), Reach(arguments.budget), arguments.seed)
+    archive.open()
     for name in report.FILES:
-        check_place(store.folder / name)
+        check_place(archive.folder / name)
     with _display(arguments) as display:
-        results = _find(chosen, store, arguments.jobs, display)
-    written = _write_report(results, store)
+        results = _find(chosen, archive, arguments.jobs, display)
+    written = _write_report(results, archive)
     for line in [json.dumps(results.to_dict())] if arguments.json else _summary(results, written):
         print(line)
     if results.interrupted:
@@ -127,11 +127,11 @@ def run(arguments: argparse.Namespace) -> bool:
     return results.interrupted
 
 
-def _find(chosen: Chosen, store: Store, jobs: int, display: Display) -> Results:
+def _find(chosen: Chosen, archive: Archive, jobs: int, display: Display) -> Results:
     """One finding after the other; those that were found when Ctrl-C came."""
     results, started = Results(), time.perf_counter()
     try:
-        for record, reused in _findings(chosen, store, min(jobs, len(chosen)), display):
+        for record, reused in _findings(chosen, archive, min(jobs, len(chosen)), display):
             results.records.append(record)
             results.reused += reused
             display.verdict(record)
@@ -141,13 +141,13 @@ def _find(chosen: Chosen, store: Store, jobs: int, display: Display) -> Results:
     return results
 
 
-def _findings(chosen: Chosen, store: Store, jobs: int, display: Display) -> Iterator[tuple[Record, bool]]:
+def _findings(chosen: Chosen, archive: Archive, jobs: int, display: Display) -> Iterator[tuple[Record, bool]]:
     """The findings in their order, each with whether it was stored already; in so many processes."""
     if jobs == 1:
-        yield from (store.find(claim, topic, display.size) for topic, claim in chosen)
+        yield from (archive.find(claim, topic, display.size) for topic, claim in chosen)
         return
     with multiprocessing.Pool(jobs, _start_worker) as pool:  # ended at once when the block is left
-        yield from pool.imap(partial(_find_by_id, store), [claim.id for _, claim in chosen])
+        yield from pool.imap(partial(_find_by_id, archive), [claim.id for _, claim in chosen])
 
 
 def _start_worker() -> None:
@@ -156,10 +156,10 @@ def _start_worker() -> None:
     set_threads(1)
 
 
-def _find_by_id(store: Store, name: str) -> tuple[Record, bool]:
+def _find_by_id(archive: Archive, name: str) -> tuple[Record, bool]:
     """Claims hold functions, which do not travel between processes: their names do."""
     topic, claim = next(pair for pair in select(name) if pair[1].id == name)
-    return store.find(claim, topic)
+    return archive.find(claim, topic)
 
 
 class Display(Protocol):
@@ -232,13 +232,13 @@ def _display(arguments: argparse.Namespace) -> Iterator[Display]:
         yield Growing(console, bar, len(select(arguments.claims)))
 
 
-def _write_report(results: Results, store: Store) -> list[str]:
+def _write_report(results: Results, archive: Archive) -> list[str]:
     """Write the report of these findings and of those stored before; what was written, or why not, in sentences."""
     from clexact.claims import report
 
     found = {record.id: record for record in results.records}
-    records = [found.get(claim.id) or store.stored(claim, topic) for topic, claim in select(None)]
-    return report.write([record for record in records if record is not None], store.folder)
+    records = [found.get(claim.id) or archive.stored(claim, topic) for topic, claim in select(None)]
+    return report.write([record for record in records if record is not None], archive.folder)
 
 
 def _summary(results: Results, written: Sequence[str]) -> Iterator[str]:

@@ -256,10 +256,10 @@ class LawCount:
     def __str__(self) -> str:
         if self.nothing_yet:
             return f"{self.headline} (D = {self.dimension})"
-        dims = " -> ".join(map(str, self.filtration))
+        ranks = " -> ".join(map(str, self.filtration))
         # at a sparse point the first dimensions may be below the generic, and after Ctrl-C the last
         sign = "=" if self.closure.generic and not self.interrupted else ">="
-        return f"{self.headline} (D = {self.dimension}, dim W {sign} {dims})"
+        return f"{self.headline} (D = {self.dimension}, dim W {sign} {ranks})"
 
     __repr__ = __str__
 
@@ -458,13 +458,14 @@ class _Certification:
 
     def run(self) -> None:
         """Cheapest first: laws of the program's shape, sparse brackets, then any brackets."""
-        sparse = isinstance(self.flow, GradientFlow) and self.flow.dimension >= SPARSE_FROM
+        sparse = self.flow.plain_gradients if self.flow.dimension >= SPARSE_FROM else None
         with self._timed("laws of the program's shape"):
-            if said := self._over_limit(sparse_bytes(self.flow) if sparse else dense_bytes(self.flow)):
-                raise MemoryLimitError(f"{said}: not started.")
+            needed = dense_bytes(self.flow) if sparse is None else sparse_bytes(self.flow)
+            if excess := self._over_limit(needed):
+                raise MemoryLimitError(f"{excess}: not started.")
             proposed = proposed_laws(self.flow, self.degree, seed=self.seed)
             self.left_out = self.flow.left_out
-        if sparse and self._run_sparsely(proposed):
+        if sparse is not None and self._run_sparsely(sparse, proposed):
             return
         self.stopped = self._over_limit(dense_bytes(self.flow))
         if not self.stopped:
@@ -473,23 +474,22 @@ class _Certification:
     def _over_limit(self, needed: int) -> str:
         return over_limit(needed, f"{self.flow.description} (D = {self.flow.dimension})", self.memory_limit)
 
-    def _run_sparsely(self, proposed: ConservationLaws) -> bool:
+    def _run_sparsely(self, flow: GradientFlow, proposed: ConservationLaws) -> bool:
         """Whether sparse brackets at a sparse point meet the laws proposed."""
-        assert isinstance(self.flow, GradientFlow)
-        for support in supports(self.flow, self.draws):
-            prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
-            growth = SparseSpanBuilder(self.flow, support, prime, self.draws)
+        for support in supports(flow, self.draws):
+            prime = self.draws.prime(RANK_BITS, avoiding=flow.denominator)
+            growth = SparseSpanBuilder(flow, support, prime, self.draws)
             self.growths.append(growth)
             try:
                 with self._timed("independence of the laws"):
                     found = sparse_independent(proposed, growth.point, prime)
                 with self._timed("sparse brackets"):
-                    growth.run(self.flow.dimension - len(found), self.max_depth, self.progress)
+                    growth.run(flow.dimension - len(found), self.max_depth, self.progress)
             except MemoryError:
                 continue
             if len(found) > len(self.shown.laws):
                 self.laws, self.shown = proposed, self._shown(list(found), growth)
-            if growth.form.rank == self.flow.dimension - len(found):
+            if growth.form.rank == flow.dimension - len(found):
                 self.laws, self.shown = proposed, self._shown(list(found), growth)
                 self.settled, self.status = growth, ClosureStatus.PROVED
                 return True
@@ -517,7 +517,7 @@ class _Certification:
                 break
 
     def _show_laws(self, laws: ConservationLaws) -> None:
-        """Take these laws instead of those held, as soon as no fewer of them are shown to be independent."""
+        """Take these laws instead of those so far, as soon as no fewer of them are shown to be independent."""
         found: list[int] = []
         with self._timed("independence of the laws"):
             for numbers in chain([[]], independent_blocks(laws, self.growth.point, self.growth.prime)):

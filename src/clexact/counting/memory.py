@@ -32,7 +32,7 @@ class MemoryLimitError(MemoryError):
 
 def law_terms(flow: Flow) -> int:
     """Number of terms of the laws of factors."""
-    if flow.gradients is not flow:  # the laws of a lifted flow are listed one by one
+    if flow.plain_gradients is None:  # the laws of a lifted flow are listed one by one
         return 0
     sizes = ((factor.size, len(factor.entries)) for factor in flow.symmetries.free_factors)
     return sum((size - 1) * entries // 2 for size, entries in sizes)

@@ -218,14 +218,14 @@ def _upper(flow: Flow, start: tuple[Number, ...], generic: LawCount, small: bool
 
 def _generic_bound(count: LawCount, where: str) -> Bound:
     """The generic dimension."""
-    said = f", which is exact with error <= 2^-{error_bits(count.error)}" if count.error else ""
-    return Bound(count.dimension - count.lower, count.error, f"the generic dimension{where}{said}")
+    error = f", which is exact with error <= 2^-{error_bits(count.error)}" if count.error else ""
+    return Bound(count.dimension - count.lower, count.error, f"the generic dimension{where}{error}")
 
 
 def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
     """Rank over Q, at the start, of the gradients of the polynomial laws of degree 2."""
-    listed_only = flow.truncated or isinstance(flow, GradientFlow)
-    laws = proposed_laws(flow, 2) if listed_only else polynomial_laws(flow, 2)
+    by_shape = flow.truncated or flow.plain_gradients is not None
+    laws = proposed_laws(flow, 2) if by_shape else polynomial_laws(flow, 2)
     partial, variable = laws.terms.partials()
     gradients = partial.owned_by(partial.owner * flow.dimension + variable).canonical()
     listed = VectorFields._from_checked(flow.variables, gradients, [1] * len(laws))

@@ -21,7 +21,7 @@ from clexact.models.dimension import parameter_count
 from clexact.programs.model import Model
 
 FLOWS = ("gradient", "mirror", "momentum")
-Found = Model | Flow | VectorFields
+FlowSource = Model | Flow | VectorFields
 Value = bool | int | str | tuple[int, ...]  # of an option of a family
 
 
@@ -37,10 +37,10 @@ class FamilyModel:
     def of(cls, family: str, sizes: list[int], options: dict[str, Any]) -> FamilyModel:
         """ValueError or TypeError as ``Family.check``."""
         read, defaults = FAMILIES[family].check(family, sizes, options), FAMILIES[family].defaults
-        said = {
+        chosen = {
             key: _plain(value) for key, value in sorted(read.items()) if defaults[key] not in (value, _plain(value))
         }
-        return cls(family, tuple(sizes), tuple(said.items()))
+        return cls(family, tuple(sizes), tuple(chosen.items()))
 
     @property
     def name(self) -> str:
@@ -128,23 +128,23 @@ class PythonModel:
         """The words by which messages name it."""
         return f"{self.file}:{self.symbol}"
 
-    def find(self) -> Found:
+    def find(self) -> FlowSource:
         """The object. ValueError for whatever the user's code raises, TypeError if it makes no model."""
         module = ModuleType("clexact_user_model")
         module.__file__ = self.file
         _guarded(lambda: exec(compile(self.text, self.file, "exec"), module.__dict__), self.file)
         if not hasattr(module, self.symbol):
             raise ValueError(f"{self.file} defines no {self.symbol!r}.")
-        found = getattr(module, self.symbol)
-        if callable(found) and not isinstance(found, Found):
+        source = getattr(module, self.symbol)
+        if callable(source) and not isinstance(source, FlowSource):
             given = ", ".join(map(str, self.arguments))
-            found = _guarded(lambda: found(*self.arguments), f"{self.symbol}({given}) of {self.file}")
+            source = _guarded(lambda: source(*self.arguments), f"{self.symbol}({given}) of {self.file}")
         elif self.arguments:
             raise ValueError(f"{self.symbol!r} of {self.file} is no function, and takes no sizes.")
-        if not isinstance(found, Found):
-            given = type(found).__name__
+        if not isinstance(source, FlowSource):
+            given = type(source).__name__
             raise TypeError(f"{self.symbol!r} of {self.file} must be a Model, a Flow or VectorFields, not {given}.")
-        return found
+        return source
 
 
 def _guarded(call: Callable[[], Any], what: str) -> Any:
@@ -205,29 +205,29 @@ class FlowChoice:
 
     def on(self, model: ChosenModel) -> Flow:
         """The flow on the model; ValueError or TypeError saying what was expected."""
-        found, decay = model.find(), rational(self.weight_decay)
-        if isinstance(found, Model):
-            return self._on_model(found, decay, model)
+        source, decay = model.find(), rational(self.weight_decay)
+        if isinstance(source, Model):
+            return self._on_model(source, decay, model)
         if self.loss != "full":
             raise ValueError(f"--loss belongs to models; {model.name} has no loss.")
         if self.kind == "momentum":
-            return momentum_flow(found, self._damping, positive=self.positive or (), weight_decay=decay)
+            return momentum_flow(source, self._damping, positive=self.positive or (), weight_decay=decay)
         if self.kind != "gradient" or decay:
-            given = type(found).__name__
+            given = type(source).__name__
             raise ValueError(f"--flow {self.kind} and --weight-decay belong to models, but {model.name} is a {given}.")
-        return as_flow(found)
+        return as_flow(source)
 
-    def _on_model(self, found: Model, decay: Fraction, model: ChosenModel) -> Flow:
+    def _on_model(self, source: Model, decay: Fraction, model: ChosenModel) -> Flow:
         if self.kind == "momentum":
-            return momentum_flow(found, self._damping, self.loss, positive=self.positive or (), weight_decay=decay)
+            return momentum_flow(source, self._damping, self.loss, positive=self.positive or (), weight_decay=decay)
         if self.kind == "mirror":
             names = model.positive if self.positive is None else self.positive
             if not names:
                 raise ValueError(
                     f"--flow mirror needs --positive NAMES: {model.name} has none that are positive by themselves."
                 )
-            return mirror_flow(found, names, loss=self.loss, weight_decay=decay)
-        return gradient_flow(found, self.loss, weight_decay=decay)
+            return mirror_flow(source, names, loss=self.loss, weight_decay=decay)
+        return gradient_flow(source, self.loss, weight_decay=decay)
 
 
 def _check_word(what: str, word: object, words: tuple[str, ...]) -> None:

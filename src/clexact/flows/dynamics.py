@@ -21,8 +21,8 @@ from clexact.algebra.polynomial import Number, exact, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
 from clexact.flows.flow import Flow, as_flow
 from clexact.flows.gradient import GradientFlow, Loss
-from clexact.flows.lifted import LiftedFlow
-from clexact.flows.phase import Phase
+from clexact.flows.lifted import DiagonalMetric, LiftedFlow
+from clexact.flows.phase import Clock, Phase
 from clexact.programs.array import Array, record
 from clexact.programs.array import concatenate as join
 from clexact.programs.expand import PolynomialArray, Polynomials
@@ -125,7 +125,7 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     """
     base = _gradients(model, loss, "gradient_flow")
     decay = _decay(weight_decay)
-    return _decaying(base, None, 1, decay, base.description, {"flow": "gradient"}) if decay else base
+    return _decaying(base, None, decay, base.description, {"flow": "gradient"}) if decay else base
 
 
 def mirror_flow(
@@ -179,17 +179,17 @@ def mirror_flow(
     if (positive is None) == (metric is None):
         raise ValueError("mirror_flow takes either positive, names of parameters, or metric, a function of them.")
     if metric is not None:
-        (terms, scale), recipe, what = _given_metric(model, metric), None, "a metric given"
+        diagonal, recipe, what = _given_metric(model, metric), None, "a metric given"
         rule: Callable[[Symmetries], list[Law]] = _no_laws
     else:
         names = _positive(model, positive or ())
         chosen = _entries(model, names)
         rule, recipe = partial(mirror_laws, chosen), {"flow": "mirror", "positive": names}
-        terms, scale, what = _positive_metric(model.dimension, set(chosen.tolist())), 1, _named(names)
+        diagonal, what = _positive_metric(model.dimension, set(chosen.tolist())), _named(names)
     description = f"{base.description.replace('gradient', 'mirror', 1)}, {what}"
     if decay := _decay(weight_decay):
-        return _decaying(base, terms, scale, decay, description, recipe)
-    return LiftedFlow(base, Phase(base.variables, base.dimension), terms, description, recipe, rule, cleared=(scale, 0))
+        return _decaying(base, diagonal, decay, description, recipe)
+    return LiftedFlow(base, Phase(base.variables, base.dimension), diagonal, rule, description, recipe)
 
 
 def momentum_flow(
@@ -240,25 +240,18 @@ def momentum_flow(
     >>> print(clexact.certify(flow).laws[0])
     U1[0,0]*U1'[0,1] - U1[0,1]*U1'[0,0] + U2[0,0]*U2'[1,0] - U2[1,0]*U2'[0,0]
     """
-    if not isinstance(model, Model) and loss != "full":
-        raise ValueError("loss belongs to a model; a flow or fields given have theirs.")
-    base = _gradients(model, loss, "momentum_flow") if isinstance(model, Model) else as_flow(model)
-    if isinstance(base, LiftedFlow):
-        raise ValueError("momentum_flow takes a model or a gradient flow; for mirror momentum give positive=[names].")
+    base = _flow_of_positions(model, loss)
     if damping is not None and not isinstance(damping, (HeavyBall, Nesterov)):
         raise TypeError(f"damping must be None, HeavyBall(tau) or Nesterov(), not {damping!r}.")
-    names, chosen = list[str](), np.empty(0, dtype=np.int64)
-    if base.gradients is not None:
-        names = _positive(base.gradients.model, positive)
-        chosen = _entries(base.gradients.model, names)
-    elif listed([positive] if isinstance(positive, str) else positive, "positive must be a list of names"):
-        raise ValueError("positive names parameters of a model; explicit fields have none.")
+    names, chosen = _positive_entries(base, positive)
     if isinstance(damping, HeavyBall) and damping.rate == 0:
         damping = None
     decay, D = _decay(weight_decay), base.dimension
     clock = _free_name("s" if isinstance(damping, HeavyBall) else "t", base.variables)
     variables = (clock, *base.variables, *_velocities(base.variables))
-    phase = Phase(variables, D, 0, D + 1, _momentum_drift(variables, D, damping, decay), start=int(damping is not None))
+    drift = _momentum_drift(variables, D, damping, decay)
+    phase = Phase(variables, D, _momentum_clock(damping, decay), D + 1, drift)
+    metric = _momentum_metric(D, set(chosen.tolist()), damping) if names else None
     rule = _no_laws if names else partial(momentum_laws, D, damping, decay)
     description = f"momentum flow of {base.description.removeprefix('gradient flow of ')}, {_damped(damping)}"
     description += (f", {_named(names)}" if names else "") + (f", weight decay {decay}" if decay else "")
@@ -268,16 +261,9 @@ def momentum_flow(
         "positive": names,
         "weight_decay": str(decay),
     }
-    rates = {}
     if isinstance(damping, HeavyBall):
-        rates = {clock: damping.rate}
-        recipe["tau"] = str(rates[clock])
-    metric = _momentum_metric(D, set(chosen.tolist()), damping) if names else None
-    powers = partial(_momentum_powers, damping, decay != 0)
-    # under a heavy ball, decay > 0 keeps both rates between 0 and tau, so no power exceeds the degree
-    some = (isinstance(damping, HeavyBall) and decay < 0) or (isinstance(damping, Nesterov) and decay != 0)
-    cleared = (_rate(damping).denominator, int(isinstance(damping, Nesterov))) if names else (1, 0)
-    return LiftedFlow(base, phase, metric, description, recipe, rule, powers, rates, some, cleared)
+        recipe["tau"] = str(damping.rate)
+    return LiftedFlow(base, phase, metric, rule, description, recipe)
 
 
 def velocity(name: str) -> str:
@@ -317,6 +303,18 @@ def _gradients(model: Model, loss: Loss, name: str) -> GradientFlow:
     if not isinstance(model, Model):
         raise TypeError(f"{name} takes a clexact.Model, not {model!r}.")
     return GradientFlow(model, loss)
+
+
+def _flow_of_positions(model: Model | Flow | VectorFields, loss: Loss) -> Flow:
+    """The flow on the positions; ValueError for a loss beside a flow, and for a flow that is lifted already."""
+    if isinstance(model, Model):
+        return GradientFlow(model, loss)
+    if loss != "full":
+        raise ValueError("loss belongs to a model; a flow or fields given have theirs.")
+    base = as_flow(model)
+    if base.lifted:
+        raise ValueError("momentum_flow takes a model or a gradient flow; for mirror momentum give positive=[names].")
+    return base
 
 
 def _velocities(names: tuple[str, ...]) -> list[str]:
@@ -374,27 +372,24 @@ def _field(variables: tuple[str, ...], parts: Iterable[Part]) -> VectorFields:
 
 def _decaying(
     base: GradientFlow,
-    metric: Terms | None,
-    scale: int,
+    metric: DiagonalMetric | None,
     decay: Fraction,
     description: str,
     recipe: Mapping[str, object] | None,
 ) -> LiftedFlow:
-    r"""The phase space $(s, \theta)$, $s = e^{\lambda t}$, with the drift over lambda: $(s, -M(\theta)\theta)$.
-
-    ``metric`` is ``scale`` times M.
-    """
-    D, clock = base.dimension, _free_name("s", base.variables)
-    variables, moved = (clock, *base.variables), None if metric is None else metric.shifted(1)
-    pull: list[Part] = [(0, ((0, 1),), scale)]
-    for j, monomial, c in [(j, (), 1) for j in range(D)] if moved is None else _listed(moved):
-        pull.append((j + 1, _product(monomial, ((j + 1, 1),)), -c))
-    phase = Phase(variables, D, 0, None, _field(variables, pull), start=1)
-    powers, some = (_same_power, False) if metric is None else (_powers_up_to, True)
-    rule = _no_laws if metric is not None else _decayed_laws
+    r"""The phase space $(s, \theta)$, $s = e^{\lambda t}$, with the drift over lambda: $(s, -M(\theta)\theta)$."""
+    D, variables = base.dimension, (_free_name("s", base.variables), *base.variables)
+    if metric is None:
+        rule, clock, scale = _decayed_laws, Clock(_same_power, start=1, rate=decay), 1
+        diagonal: Iterable[Part] = [(j, (), 1) for j in range(D)]
+    else:
+        rule, clock, scale = _no_laws, Clock(_powers_up_to, some_powers=True, start=1, rate=decay), metric.cleared[0]
+        metric = replace(metric, terms=metric.terms.shifted(1))
+        diagonal = _listed(metric.terms)
+    pull = [(j + 1, _product(monomial, ((j + 1, 1),)), -c) for j, monomial, c in diagonal]
+    phase = Phase(variables, D, clock, None, _field(variables, [(0, ((0, 1),), scale), *pull]))
     full = None if recipe is None else {**recipe, "weight_decay": str(decay)}
-    text = f"{description}, weight decay {decay}"
-    return LiftedFlow(base, phase, moved, text, full, rule, powers, {clock: decay}, some, (scale, 0))
+    return LiftedFlow(base, phase, metric, rule, f"{description}, weight decay {decay}", full)
 
 
 def _same_power(velocities: int, positions: int) -> Iterable[int]:
@@ -419,6 +414,15 @@ def _momentum_drift(variables: tuple[str, ...], D: int, damping: Damping, decay:
         parts.append((D + j, ((D + j, 1),), -int(brake * scale)))
         parts.append((D + j, _product(time, ((j, 1),)), -int(decay * scale)))
     return _field(variables, parts)
+
+
+def _momentum_clock(damping: Damping, decay: Fraction) -> Clock:
+    """t, or s under a heavy ball."""
+    powers, start = partial(_momentum_powers, damping, decay != 0), int(damping is not None)
+    if isinstance(damping, HeavyBall):
+        # decay > 0 keeps both rates between 0 and tau, so no power exceeds the degree
+        return Clock(powers, decay < 0, start, damping.rate)
+    return Clock(powers, isinstance(damping, Nesterov) and decay != 0, start)
 
 
 def _momentum_powers(damping: Damping, decaying: bool, b: int, c: int) -> Iterable[int]:
@@ -452,12 +456,22 @@ def _entries(model: Model, names: Iterable[str]) -> Ints:
     return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
 
 
-def _positive_metric(D: int, positive: set[int]) -> Terms:
+def _positive_entries(base: Flow, positive: Iterable[str]) -> tuple[list[str], Ints]:
+    """Names of positive parameters, and the numbers of their entries; ValueError if explicit fields are to have any."""
+    if base.gradients is not None:
+        names = _positive(base.gradients.model, positive)
+        return names, _entries(base.gradients.model, names)
+    if listed([positive] if isinstance(positive, str) else positive, "positive must be a list of names"):
+        raise ValueError("positive names parameters of a model; explicit fields have none.")
+    return [], np.empty(0, dtype=np.int64)
+
+
+def _positive_metric(D: int, positive: set[int]) -> DiagonalMetric:
     r"""$\theta$ on positive entries, 1 on the others."""
-    return _packed((j, ((j, 1),) if j in positive else (), 1) for j in range(D))
+    return DiagonalMetric(_packed((j, ((j, 1),) if j in positive else (), 1) for j in range(D)))
 
 
-def _momentum_metric(D: int, positive: set[int], damping: Damping) -> Terms:
+def _momentum_metric(D: int, positive: set[int], damping: Damping) -> DiagonalMetric:
     r"""$\tau\theta + \theta'$ on positive entries, 1 on the others, times what clears denominators (t for Nesterov)."""
     tau = _rate(damping)
     clearing: Monomial = ((0, 1),) if isinstance(damping, Nesterov) else ()
@@ -466,7 +480,7 @@ def _momentum_metric(D: int, positive: set[int], damping: Damping) -> Terms:
         velocity = ((D + j + 1, 1),) if j in positive else ()
         parts.append((j, _product(clearing, velocity), tau.denominator))
         parts.append((j, ((j + 1, 1),), tau.numerator if j in positive else 0))
-    return _packed(parts)
+    return DiagonalMetric(_packed(parts), (tau.denominator, len(clearing)))
 
 
 def _rate(damping: Damping) -> Fraction:
@@ -486,7 +500,7 @@ def _listed(terms: Terms, scale: int = 1) -> list[Part]:
     return [(int(terms.owner[t]), terms.monomial(t), int(terms.coef[t] * scale)) for t in range(len(terms))]
 
 
-def _given_metric(model: Model, metric: Metric) -> tuple[Terms, int]:
+def _given_metric(model: Model, metric: Metric) -> DiagonalMetric:
     """The diagonal that a user's function gives, times the one common factor that clears its denominators."""
     offsets = model.offsets()
     program = record(_flat_metric(metric), model.parameters, {})
@@ -498,7 +512,7 @@ def _given_metric(model: Model, metric: Metric) -> tuple[Terms, int]:
     }
     terms = program.run(Polynomials(), leaves)[program.output].terms
     scale = lcm(*(Fraction(c).denominator for c in terms.coef.tolist()))
-    return _packed(_listed(terms, scale)), scale
+    return DiagonalMetric(_packed(_listed(terms, scale)), (scale, 0))
 
 
 def _flat_metric(metric: Metric) -> Callable[..., Array]:

@@ -95,14 +95,13 @@ class Flow(ABC):
     work: int  # numbers stored to evaluate one member
     degree: int  # of a component, in the variables and the seeds together, at most
     denominator: int = 1  # of the constants of its program, together: primes that divide it are avoided
-    norm_bound: int  # sum of the absolute integer coefficients of a component, denominators cleared, at most
     truncated: bool = False  # whether the family is only a part of the fields: laws of it need not be laws of the flow
     some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
     clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
+    lifted: bool = False  # whether it is made of another flow, by a metric, a drift or both
     metric: Terms | None = None  # the diagonal by which gradients are multiplied, ``cleared`` times the true one
     cleared: tuple[int, int] = (1, 0)  # (c, k): c times the clock to the k
-    symmetries: Symmetries = Symmetries((), (), ())  # groups that leave unchanged what the loss sees
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.description}, D = {self.dimension})"
@@ -129,6 +128,30 @@ class Flow(ABC):
     def gradients(self) -> GradientFlow | None:
         """The gradient flow of a model of which it is made; None for explicit fields."""
         return None
+
+    @property
+    def plain_gradients(self) -> GradientFlow | None:
+        """``gradients`` where they are the members as they stand, None for any other flow.
+
+        One program then says all of the flow: sparse values are read from it, and a certificate can hold it.
+        """
+        gradients = self.gradients
+        return gradients if gradients is self else None
+
+    @property
+    def given_fields(self) -> VectorFields | None:
+        """The fields where they were given one by one; None where ``fields`` makes them."""
+        return None
+
+    @property
+    def symmetries(self) -> Symmetries:
+        """Groups that leave unchanged what the loss sees; none without a program."""
+        return Symmetries((), (), ())
+
+    @property
+    @abstractmethod
+    def norm_bound(self) -> int:
+        """Sum of the absolute integer coefficients of a component, denominators cleared, at most."""
 
     @property
     def qualification(self) -> str:
@@ -355,7 +378,6 @@ class FieldsFlow(Flow):
         terms = fields.terms
         self.seed_size, self.work = len(fields), 3 * len(terms) + fields.dimension
         self.degree = 1 + int(terms.degrees().max(initial=0))
-        self.norm_bound = max(1, sum(abs(c) for c in terms.coef.tolist()))
         self._field = terms.owner // max(1, fields.dimension)
         component = terms.owner % max(1, fields.dimension)
         self._by_component = np.argsort(component, kind="stable")
@@ -364,6 +386,15 @@ class FieldsFlow(Flow):
     @property
     def fields(self) -> VectorFields:
         return self._fields
+
+    @property
+    def given_fields(self) -> VectorFields:
+        return self._fields
+
+    @cached_property
+    def norm_bound(self) -> int:
+        coefficients: list[int] = self._fields.terms.coef.tolist()
+        return max(1, sum(map(abs, coefficients)))
 
     @cached_property
     def digest(self) -> bytes:

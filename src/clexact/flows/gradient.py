@@ -91,7 +91,7 @@ class GradientFlow(Flow):
         return {name: np.ones(shape, dtype=dtype) for name, shape in shapes.items()}
 
     @cached_property
-    def norm_bound(self) -> int:  # type: ignore[override]
+    def norm_bound(self) -> int:
         """Degree times the coefficients of the output, times what clears the denominators of its constants."""
         clearing = self.denominator ** self._run_degrees(Degrees(of_constant=1))
         total = sum(self.program.run(Magnitudes(), self._ones(object))[self.program.output].ravel().tolist())
@@ -192,8 +192,8 @@ class GradientFlow(Flow):
         return self
 
     @cached_property
-    def symmetries(self) -> Symmetries:  # type: ignore[override]
-        """Groups that leave unchanged what the loss sees, found on the program before any Taylor expansion."""
+    def symmetries(self) -> Symmetries:
+        """Found on the program before any Taylor expansion."""
         return symmetries(self.source, self.model.program, self.model.offsets(), self.dimension, self.unseen)
 
     @property

@@ -7,7 +7,7 @@ denominators are cleared. Nothing is expanded to evaluate a member.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fractions import Fraction
+from dataclasses import dataclass
 from functools import cached_property
 from math import comb
 from typing import TYPE_CHECKING
@@ -28,52 +28,51 @@ if TYPE_CHECKING:
     from clexact.flows.gradient import GradientFlow
 
 
-def no_powers(velocities: int, positions: int) -> Iterable[int]:
-    """The power 0 of the clock alone."""
-    return (0,)
+@dataclass(frozen=True)
+class DiagonalMetric:
+    """The diagonal of a metric, without denominators: c clock^k times the true one, (c, k) being ``cleared``."""
+
+    terms: Terms
+    cleared: tuple[int, int] = (1, 0)
 
 
 class LiftedFlow(Flow):
     """Gradients of ``base`` times a diagonal metric, lifted to a phase space, and its drift; see the module's text.
 
-    A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``powers`` says which powers of the
-    clock can stand beside b velocities and c positions in a law; ``some_powers``, that others could too. ``recipe`` is
-    None for what cannot be rebuilt from a description. ``cleared`` is (c, k) where the metric is c clock^k times the
-    true one.
+    A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``laws`` makes laws of the base's
+    symmetries. ``recipe`` is None for what cannot be rebuilt from a description.
     """
+
+    lifted = True
 
     def __init__(
         self,
         base: Flow,
         phase: Phase,
-        metric: Terms | None,
+        metric: DiagonalMetric | None,
+        laws: Callable[[Symmetries], list[Law]],
         description: str,
         recipe: Mapping[str, object] | None,
-        laws: Callable[[Symmetries], list[Law]],
-        powers: Callable[[int, int], Iterable[int]] = no_powers,
-        exponentials: Mapping[str, Fraction] | None = None,
-        some_powers: bool = False,
-        cleared: tuple[int, int] = (1, 0),
     ) -> None:
-        self.base, self.metric, self._rule, self._powers = base, metric, laws, powers
-        self.phase = phase
-        self.cleared = cleared
-        self.variables, self.exponentials, self.truncated = phase.variables, dict(exponentials or {}), base.truncated
-        self.some_powers = some_powers
-        self.clocks = () if phase.clock is None else (phase.variables[phase.clock],)
+        self.base, self.phase, self._rule = base, phase, laws
+        self.variables, self.truncated, self.denominator = phase.variables, base.truncated, base.denominator
         self.description, self.assumptions, self.scope = description, base.assumptions, base.scope
         self.recipe = {**base.recipe, **recipe} if base.recipe and recipe is not None else {}
+        if (clock := phase.clock) is not None:
+            self.clocks, self.some_powers = phase.variables[:1], clock.some_powers
+            self.exponentials = {} if clock.rate is None else {phase.variables[0]: clock.rate}
+        self.seed_size, self.work, self.degree = base.seed_size, base.work, base.degree
+        if metric is not None:
+            self.metric, self.cleared = metric.terms, metric.cleared
+            self.work += 3 * len(metric.terms)
+            self.degree += int(metric.terms.degrees().max(initial=0))
         self._drift = None if phase.drift is None else FieldsFlow(phase.drift)
-        metric_size = 0 if metric is None else len(metric)
-        self.seed_size = base.seed_size + (self._drift is not None)
-        self.work = base.work + 3 * metric_size + (self._drift.work if self._drift else 0)
-        self.denominator = base.denominator
-        self.degree = base.degree + (0 if metric is None else int(metric.degrees().max(initial=0)))
-        if self._drift:
+        if self._drift is not None:
+            self.seed_size, self.work = self.seed_size + 1, self.work + self._drift.work
             self.degree = max(self.degree, self._drift.degree)
 
     @cached_property
-    def norm_bound(self) -> int:  # type: ignore[override]
+    def norm_bound(self) -> int:
         """That of the gradients times the metric, and of the drift."""
         factor = 1 if self.metric is None else max(1, sum(abs(c) for c in self.metric.coef.tolist()))
         return self.base.norm_bound * factor + (self._drift.norm_bound if self._drift else 0)
@@ -81,8 +80,8 @@ class LiftedFlow(Flow):
     @cached_property
     def digest(self) -> bytes:
         phase, metric = self.phase, [] if self.metric is None else self.metric.arrays
-        drift = b"" if self._drift is None else self._drift.digest
-        return digest(self.base.digest, phase.count, phase.clock, phase.velocities, drift, *metric)
+        clock, drift = None if phase.clock is None else 0, b"" if self._drift is None else self._drift.digest
+        return digest(self.base.digest, phase.count, clock, phase.velocities, drift, *metric)
 
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
         kick = self.base.values(self._positions(theta), self._of_base(seeds), prime)
@@ -157,7 +156,7 @@ class LiftedFlow(Flow):
     def law_degrees(self, terms: Terms) -> Ints:
         if self.phase.clock is None:
             return terms.degrees()
-        power = np.where(terms.var == self.phase.clock, 0, terms.power)
+        power = np.where(terms.var == 0, 0, terms.power)
         total = np.concatenate([[0], np.cumsum(power, dtype=np.int64)])
         return np.asarray(total[terms.start[1:]] - total[terms.start[:-1]])
 
@@ -171,8 +170,9 @@ class LiftedFlow(Flow):
 
     def _blocks(self, degree: int) -> Iterable[tuple[int, int, int]]:
         """(power of the clock, number of velocities, number of positions) of the monomials of a degree."""
-        most = 0 if self.phase.velocities is None else degree
-        return [(a, b, degree - b) for b in range(most + 1) for a in sorted(set(self._powers(b, degree - b)))]
+        most, clock = 0 if self.phase.velocities is None else degree, self.phase.clock
+        powers = [{0} if clock is None else set(clock.powers(b, degree - b)) for b in range(most + 1)]
+        return [(a, b, degree - b) for b in range(most + 1) for a in sorted(powers[b])]
 
     def _block(self, a: int, b: int, c: int) -> Terms:
         """clock^a times all products of b velocities and c positions."""

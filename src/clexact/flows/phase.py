@@ -1,10 +1,22 @@
-"""``Phase``: the coordinates of a phase space."""
+"""``Phase``: the coordinates of a phase space, and its ``Clock``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 from clexact.algebra.fields import VectorFields
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The coordinate 0 that is a function of the time alone: t, or $e^{rt}$; and which powers of it laws can have."""
+
+    powers: Callable[[int, int], Iterable[int]]  # that can stand beside b velocities and c positions in a law
+    some_powers: bool = False  # whether others could too
+    start: int = 0  # 1 where it must not vanish
+    rate: Fraction | None = None  # r, where it is e^(r t)
 
 
 @dataclass(frozen=True)
@@ -13,10 +25,14 @@ class Phase:
 
     variables: tuple[str, ...]
     count: int  # D
-    clock: int | None = None
+    clock: Clock | None = None
     velocities: int | None = None  # number of the first one
     drift: VectorFields | None = None
-    start: int = 0  # of the clock: 1 where it must not vanish
+
+    @property
+    def start(self) -> int:
+        """Where the clock starts; 0 without one."""
+        return 0 if self.clock is None else self.clock.start
 
     @property
     def positions(self) -> int:

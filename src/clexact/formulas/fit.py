@@ -120,7 +120,7 @@ def held_out(sizes: Sequence[Sizes], seed: int) -> Mask:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Candidate:
     """A polynomial that fits, with what makes it simple or not."""
 
     terms: tuple[tuple[Exponents, Fraction], ...]  # exponents of all names, then of the quantities
@@ -142,7 +142,7 @@ class _Grid:
         self, names: tuple[str, ...], sizes: list[Sizes], counts: list[int], seed: int, max_degree: int
     ) -> None:
         self.names, self.sizes, self.counts, self.seed, self.max_degree = names, sizes, counts, seed, max_degree
-        self.held = held_out(sizes, seed)
+        self.held_out = held_out(sizes, seed)
         self.prime = Draws(seed).prime(31)  # rules out combinations quickly; what remains is solved over Q
         columns = columns_of(sizes, names)
         self.words = vocabulary(columns)
@@ -163,7 +163,7 @@ class _Grid:
                 found.setdefault(last.tobytes(), []).append(i)
         return list(found.values())
 
-    def simplest(self, inside: Mask, quantities: int) -> _Found | None:
+    def simplest(self, inside: Mask, quantities: int) -> _Candidate | None:
         """The simplest polynomial with at most so many quantities that fits inside and passes the test."""
         refused = 0
         for k in range(quantities + 1):
@@ -194,11 +194,11 @@ class _Grid:
         """Whether the counts at those sizes are a combination of the rows."""
         return not row_reduce(np.concatenate([rows, self.target[None, where]]), self.prime)[-1].any()
 
-    def _fits(self, group: Sequence[Sequence[int]], degree: int, inside: Mask) -> Iterator[_Found]:
+    def _fits(self, group: Sequence[Sequence[int]], degree: int, inside: Mask) -> Iterator[_Candidate]:
         """Polynomials of that degree, for each choice of quantities in the classes and of some of the sizes."""
         if not self._possible(group, degree, inside):
             return
-        fitted, everything = inside & ~self.held, range(len(self.names))
+        fitted, everything = inside & ~self.held_out, range(len(self.names))
         for extras in product(*group):
             if not self._spans(self._space(everything, extras, degree, fitted)[1], np.flatnonzero(fitted)):
                 continue
@@ -215,9 +215,9 @@ class _Grid:
         columns = self._columns(used, extras)[:, fitted]
         return _monomials(columns, degree, self.prime, self._caps(used, extras, fitted))
 
-    def _fit(self, used: Sequence[int], extras: Sequence[int], degree: int, inside: Mask) -> _Found | None:
+    def _fit(self, used: Sequence[int], extras: Sequence[int], degree: int, inside: Mask) -> _Candidate | None:
         """The polynomial in these sizes and quantities that fits the counts that are not held out, or None."""
-        fitted = inside & ~self.held
+        fitted = inside & ~self.held_out
         exponents, rows = self._space(used, extras, degree, fitted)
         reduced = row_reduce(np.concatenate([rows, self.target[None, fitted]]), self.prime)
         independent = np.flatnonzero(reduced[:-1].any(axis=1))
@@ -230,12 +230,13 @@ class _Grid:
         terms = self._solved([full[i] for i in independent], full, quantities, fitted)
         if terms is None or any(all(not e[len(self.names) + j] for e, _ in terms) for j in range(len(extras))):
             return None
-        found = _Found(terms, quantities, sum(self.words[i][1] for i in extras))
+        found = _Candidate(terms, quantities, sum(self.words[i][1] for i in extras))
         return found if self._short(found, inside) else None
 
-    def _short(self, found: _Found, inside: Mask) -> bool:
+    def _short(self, candidate: _Candidate, inside: Mask) -> bool:
         """Whether it has few terms for its quantities and what it leaves out."""
-        return len(found.terms) <= MOST_TERMS.get(len(found.quantities) + (not inside.all()), len(found.terms))
+        count = len(candidate.terms)
+        return count <= MOST_TERMS.get(len(candidate.quantities) + (not inside.all()), count)
 
     def _caps(self, used: Sequence[int], extras: Sequence[int], fitted: Mask) -> list[int]:
         """The largest degrees in each size and quantity. With [x = c], one value of x is spoken for."""
@@ -273,14 +274,14 @@ class _Grid:
             found = _shortened(found, [{e: c for e, c in zip(every, r, strict=True) if c} for r in relations])
         return tuple(sorted(found.items(), key=lambda item: (-sum(item[0]), [-k for k in item[0]])))
 
-    def passes(self, found: _Found, inside: Mask) -> bool:
+    def passes(self, candidate: _Candidate, inside: Mask) -> bool:
         """Whether it has the counts at all sizes inside, enough of them held out, each implied by the others."""
-        if (inside & self.held).sum() < LEAST_TESTED or (inside & ~self.right(found)).any():
+        if (inside & self.held_out).sum() < LEAST_TESTED or (inside & ~self.right(candidate)).any():
             return False
         words = [q for q, _ in self.words]
-        columns = self._columns(range(len(self.names)), [words.index(q) for q in found.quantities])[:, inside]
-        exponents, rows = _monomials(columns, max((sum(e) for e, _ in found.terms), default=0), self.prime)
-        rows = rows[[exponents.index(e) for e, _ in found.terms]]
+        columns = self._columns(range(len(self.names)), [words.index(q) for q in candidate.quantities])[:, inside]
+        exponents, rows = _monomials(columns, max((sum(e) for e, _ in candidate.terms), default=0), self.prime)
+        rows = rows[[exponents.index(e) for e, _ in candidate.terms]]
         return not ((row_reduce(rows, self.prime) != 0).sum(axis=1) == 1).any()
 
     def _interpolates(self, rows: Words, column: Words) -> bool:
@@ -293,14 +294,14 @@ class _Grid:
         rows = [*(self.base[i] for i in used), *(self.extra[i] for i in extras)]
         return np.array(rows, dtype=np.uint64).reshape(len(rows), len(self.sizes))
 
-    def right(self, found: _Found) -> Mask:
+    def right(self, candidate: _Candidate) -> Mask:
         """Where its value is the count."""
-        computed = values(found.terms, found.quantities, self.names, self.sizes)
+        computed = values(candidate.terms, candidate.quantities, self.names, self.sizes)
         return np.array([value == count for value, count in zip(computed, self.counts, strict=True)], dtype=bool)
 
     def in_a_region(self) -> Formula | None:
         """The formula with at most one quantity that holds at the most sizes, if the others are simply described."""
-        tried: dict[bytes, tuple[_Found, Mask]] = {}
+        tried: dict[bytes, tuple[_Candidate, Mask]] = {}
         for core in self._cores():
             if any(not (core & ~right).any() for _, right in tried.values()):
                 continue  # a formula that holds at more is there
@@ -334,16 +335,24 @@ class _Grid:
             return None
         return Condition(self.names, tuple(tuple(_equals(s, self.names)) for s in outside))
 
-    def formula(self, found: _Found, inside: Mask, condition: Condition | None) -> Formula:
+    def formula(self, candidate: _Candidate, inside: Mask, condition: Condition | None) -> Formula:
         """The result, with where it was fitted, tested and what is excluded."""
 
         def chosen(mask: Mask) -> tuple[Sizes, ...]:
             return tuple(self.sizes[i] for i in np.flatnonzero(mask))
 
         excluded = tuple((self.sizes[i], self.counts[i]) for i in np.flatnonzero(~inside))
-        fitted, tested = chosen(inside & ~self.held), chosen(inside & self.held)
+        fitted, tested = chosen(inside & ~self.held_out), chosen(inside & self.held_out)
         return Formula(
-            self.names, found.quantities, found.terms, fitted, tested, condition, excluded, found.refused, self.seed
+            self.names,
+            candidate.quantities,
+            candidate.terms,
+            fitted,
+            tested,
+            condition,
+            excluded,
+            candidate.refused,
+            self.seed,
         )
 
 

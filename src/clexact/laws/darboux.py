@@ -125,8 +125,8 @@ def darboux_polynomials(flow: Flow | VectorFields, degree: int, *, seed: int = 0
     check_listable_fields(flow)
     search = _Search(flow.fields, flow.draws(seed), degree)
     search.run()
-    polynomials = sorted(search.found, key=lambda p: (p.degree, _order(p)))
-    cofactors = tuple(search.found[p] for p in polynomials)
+    polynomials = sorted(search.cofactors_of, key=lambda p: (p.degree, _order(p)))
+    cofactors = tuple(search.cofactors_of[p] for p in polynomials)
     return DarbouxPolynomials(tuple(polynomials), cofactors, degree, search.skipped, seed)
 
 
@@ -159,7 +159,7 @@ class _Search:
 
     def __init__(self, fields: VectorFields, draws: Draws, degree: int) -> None:
         self.fields, self.draws, self.degree = fields, draws, degree
-        self.found: dict[Polynomial, tuple[Polynomial, ...]] = {}
+        self.cofactors_of: dict[Polynomial, tuple[Polynomial, ...]] = {}
         self._refused = set[Polynomial]()
         self.skipped = 0
 
@@ -175,12 +175,12 @@ class _Search:
         """Keep the irreducible factors that are Darboux polynomials."""
         for candidate in candidates:
             for p in candidate.factors() if not candidate.is_zero else []:
-                if p in self.found or p in self._refused or p.degree > self.degree:
+                if p in self.cofactors_of or p in self._refused or p.degree > self.degree:
                     continue
                 if (cofactor := cofactors(p, self.fields)) is None:
                     self._refused.add(p)
                 else:
-                    self.found[p] = cofactor
+                    self.cofactors_of[p] = cofactor
 
     def _classes(self) -> Iterator[Terms]:
         """Monomials of degree at most 1, 2, ... that every scaling of the fields weighs alike; larger classes last."""
@@ -212,7 +212,7 @@ class _Search:
         fewest, most = LINES
         for _ in range(min(most, max(fewest, LINE_WORK // space.line_work))):
             for point in space.special_points():
-                if all(value_mod(p, point.tolist(), space.prime) for p in self.found):
+                if all(value_mod(p, point.tolist(), space.prime) for p in self.cofactors_of):
                     self.offer(space.equations(point))
             space = Extactic(self.fields, monomials, self.draws)  # a new prime: p may split modulo one, not another
 

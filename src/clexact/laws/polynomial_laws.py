@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,6 @@ from clexact.laws.quadratic import all_quadratic_laws
 from clexact.laws.result import MOST_ENTRIES, Completeness, ConservationLaws, arranged, positive, without
 from clexact.programs.sparse_jets import Part, compressed
 from clexact.symmetry.groups import Law
-
-if TYPE_CHECKING:
-    pass
 
 MAX_FIELD_TERMS = 5 * 10**6  # of expanded fields; beyond it only laws of the program's shape are given
 SAMPLED_FROM = 400  # dimension from which samples are tried before the monomial system of degree 2
@@ -78,8 +74,9 @@ def polynomial_laws(
     flow = as_flow(flow)
     check_degree(degree)
     degrees = [degree] if homogeneous else list(range(degree, 0, -1))
-    if degree == 2 and isinstance(flow, GradientFlow) and not flow.truncated and flow.dimension >= SAMPLED_FROM:
-        laws = _quadratic_laws_of_shape(flow, homogeneous, seed)
+    gradients = flow.plain_gradients
+    if degree == 2 and gradients is not None and not flow.truncated and flow.dimension >= SAMPLED_FROM:
+        laws = _quadratic_laws_of_shape(gradients, homogeneous, seed)
         if laws.complete:
             return laws
     if flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:

@@ -26,7 +26,7 @@ MAX_MEMBERS, PRODUCTS_THERE = 40, 5000  # at a given point, where elimination ov
 PIECE = 10**4  # products at a time, about, the terms of their factors counted with them
 
 
-class TooLargeError(Exception):
+class TooManyTermsError(Exception):
     """The brackets have too many terms to be made one by one."""
 
 
@@ -44,25 +44,25 @@ class ExplicitWitness:
 
 
 @dataclass(frozen=True, eq=False)
-class Members:
+class ExplicitMembers:
     """Fields of one level, with the numbers that name each."""
 
     fields: VectorFields
     numbers: Ints
 
-    def select(self, chosen: Ints) -> Members:
+    def select(self, chosen: Ints) -> ExplicitMembers:
         """Some of them."""
-        return Members(self.fields.select(chosen.tolist()), self.numbers[:, chosen])
+        return ExplicitMembers(self.fields.select(chosen.tolist()), self.numbers[:, chosen])
 
 
-class Expansion:
+class ExplicitBases:
     """Bases of W_0, W_1, ... as explicit fields, and the rank of their values at one point modulo a prime."""
 
     def __init__(self, fields: VectorFields, point: Words, prime: int, *, generic: bool) -> None:
         self.fields, self.point, self.prime, self.generic = fields, point, prime, generic
         self.form = Echelon(fields.dimension, prime)
         self.witnesses: list[ExplicitWitness] = []
-        self._levels: list[Members] = []  # what each level adds to a basis of those before
+        self._levels: list[ExplicitMembers] = []  # what each level adds to a basis of those before
         self._span = Span()
 
     @property
@@ -76,8 +76,8 @@ class Expansion:
         return bool(self._levels) and len(self._levels[-1].fields) == 0
 
     def grow(self, limit: int) -> None:
-        """Add the next level, or what of it makes the rank ``limit``. TooLargeError, with what was found kept."""
-        depth, kept = len(self._levels), list[Members]()
+        """Add the next level, or what of it makes the rank ``limit``. TooManyTermsError, with what was found kept."""
+        depth, kept = len(self._levels), list[ExplicitMembers]()
         for made in self._brackets() if depth else self._fields():
             fresh = self.form.add(values_mod(made.fields, self.point, self.prime))
             if fresh.any():
@@ -87,14 +87,14 @@ class Expansion:
                 break
         numbers = [np.empty((depth + 1, 0), dtype=np.int64), *(part.numbers for part in kept)]
         fields = joined([self.fields.select([]), *(part.fields for part in kept)])
-        self._levels.append(Members(fields.in_lowest_terms(), np.concatenate(numbers, axis=1)))
+        self._levels.append(ExplicitMembers(fields.in_lowest_terms(), np.concatenate(numbers, axis=1)))
 
-    def _fields(self) -> Iterator[Members]:
+    def _fields(self) -> Iterator[ExplicitMembers]:
         """The fields of the family, those with few terms first."""
         for chosen in _pieces(np.diff(self.fields.field_starts)):
-            yield Members(self.fields.select(chosen.tolist()), chosen[None])
+            yield ExplicitMembers(self.fields.select(chosen.tolist()), chosen[None])
 
-    def _brackets(self) -> Iterator[Members]:
+    def _brackets(self) -> Iterator[ExplicitMembers]:
         """Brackets of the basis of W_0 with what the level before has added, those with few products first."""
         outer, inner = self._levels[0], self._levels[-1]
         work = _work(outer.fields, inner.fields)
@@ -105,12 +105,12 @@ class Expansion:
         for chosen in _pieces(work.ravel()):
             left -= int(work.ravel()[chosen].sum())
             if left < 0 or sum(len(level.fields.terms) for level in self._levels) > MAX_TERMS:
-                raise TooLargeError
+                raise TooManyTermsError
             i, j = np.divmod(chosen, len(inner.fields))
             made = bracket(outer.fields.select(i.tolist()), inner.fields.select(j.tolist()))
             if largest(made.terms.coef) >> MAX_BITS:
-                raise TooLargeError
-            yield Members(made, np.vstack([outer.numbers[:, i], inner.numbers[:, j]]))
+                raise TooManyTermsError
+            yield ExplicitMembers(made, np.vstack([outer.numbers[:, i], inner.numbers[:, j]]))
 
     def _independent(self, fields: VectorFields) -> Ints:
         """Which of the fields are independent over Q, as fields, of all before."""
@@ -119,7 +119,7 @@ class Expansion:
             if self._span.add(X):
                 chosen.append(n)
             if len(self._span) > MAX_MEMBERS:
-                raise TooLargeError
+                raise TooManyTermsError
         return np.array(chosen, dtype=np.int64)
 
 

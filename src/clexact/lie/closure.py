@@ -25,7 +25,7 @@ from clexact.algebra.polynomial import Number, check_point
 from clexact.flows.flow import FieldsFlow, Flow, as_flow
 from clexact.laws.polynomial_laws import proposed_laws
 from clexact.laws.result import independent
-from clexact.lie.brackets import Expansion, ExplicitWitness, TooLargeError, joined, values_mod
+from clexact.lie.brackets import ExplicitBases, ExplicitWitness, TooManyTermsError, joined, values_mod
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.sparse_jets import Part
 from clexact.support.bounds import check_bounds
@@ -130,15 +130,15 @@ class LieClosure:
         return self.dims[-1]
 
     def _repr_latex_(self) -> str:
-        dims = r" \to ".join(map(str, self.dims))
-        return rf"$\dim W = {dims} \text{{ of }} {self.dimension}\text{{; {self.status.value}}}$"
+        ranks = r" \to ".join(map(str, self.dims))
+        return rf"$\dim W = {ranks} \text{{ of }} {self.dimension}\text{{; {self.status.value}}}$"
 
     def __repr__(self) -> str:
-        dims = " -> ".join(map(str, self.dims))
-        return f"LieClosure(dim W = {dims} of {self.dimension}, {self.status.name.lower()})"
+        ranks = " -> ".join(map(str, self.dims))
+        return f"LieClosure(dim W = {ranks} of {self.dimension}, {self.status.name.lower()})"
 
 
-class Ring(Protocol[J]):
+class JetRing(Protocol[J]):
     """Jets, dense or sparse."""
 
     def add(self, a: J, b: J) -> J: ...
@@ -146,7 +146,7 @@ class Ring(Protocol[J]):
 
 
 def nested_bracket(
-    ring: Ring[dict[int, V]],
+    ring: JetRing[dict[int, V]],
     values: Callable[[dict[int, V], V], dict[int, V]],
     seeds: Sequence[V],
     theta: dict[int, V],
@@ -222,8 +222,8 @@ class SpanBuilder(Generic[F, W]):
         self._finished: list[int] = []
 
     @property
-    def dims(self) -> tuple[int, ...]:
-        """Dimensions level by level, that of the level under way included."""
+    def ranks(self) -> tuple[int, ...]:
+        """The filtration: ranks level by level, that of the level under way included."""
         under_way: bool = not self._finished or self.form.rank > self._finished[-1]
         return (*self._finished, *([self.form.rank] if under_way else []))
 
@@ -233,7 +233,7 @@ class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
 
     def __init__(self, flow: Flow, point: Words, prime: int) -> None:
         super().__init__(point, prime, Echelon(flow.dimension, prime))
-        self.expansion: Expansion | None = None  # where all members are explicit
+        self.explicit: ExplicitBases | None = None  # where all members are explicit
 
     def run(
         self,
@@ -248,7 +248,7 @@ class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
         """Add members level by level until the rank is ``limit``, a level adds nothing, or the depth is exhausted."""
         for depth in itertools.count():
             if depth == EXPLICIT_FROM:
-                self.expansion = self._expanded(flow, generic=stop_at_stall)
+                self.explicit = self._expanded(flow, generic=stop_at_stall)
             if max_depth is not None and depth > max_depth:
                 break
             if not self._expand_level(depth, limit, progress):
@@ -257,7 +257,7 @@ class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
                 self._run_level(flow, depth, limit, draws, progress)
             self._finished.append(self.form.rank)
             stalled = depth > 0 and self._finished[-1] == self._finished[-2]
-            if self.form.rank >= limit or (stop_at_stall and stalled) or (self.expansion and self.expansion.complete):
+            if self.form.rank >= limit or (stop_at_stall and stalled) or (self.explicit and self.explicit.complete):
                 break
         if self.form.rank == limit < flow.dimension:
             self._look_beyond(flow, len(self._finished) - 1, limit, draws)
@@ -275,44 +275,44 @@ class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
 
     def proved_at(self, point: Sequence[Number] | None) -> bool:
         """Whether the rank is exact at a given point: it is that of a basis, over Q, of the whole algebra."""
-        made = self.expansion
+        made = self.explicit
         return point is not None and made is not None and made.complete and made.basis.rank_at(point) == self.form.rank
 
     def closed(self, flow: Flow, draws: Draws, progress: Progress | None) -> Fraction | None:
         """The error with which the members found are closed under brackets, None where that is not shown."""
-        if self.expansion:
-            return closed_explicitly(self.expansion.fields, self.expansion.basis, draws, progress)
+        if self.explicit:
+            return closed_explicitly(self.explicit.fields, self.explicit.basis, draws, progress)
         return closed(flow, self.witnesses, draws, progress)
 
-    def _expanded(self, flow: Flow, *, generic: bool) -> Expansion | None:
+    def _expanded(self, flow: Flow, *, generic: bool) -> ExplicitBases | None:
         """The levels so far as explicit polynomials, if they are small; their members take the place of those drawn."""
         if flow.expanded_size > MAX_EXPANDED:
             return None
-        found = Expansion(flow.fields, self.point, self.prime, generic=generic)
+        found = ExplicitBases(flow.fields, self.point, self.prime, generic=generic)
         try:
             for rank in self._finished:
                 found.grow(rank if generic else flow.dimension + 1)
                 if found.form.rank < rank:
                     return None
-        except TooLargeError:
+        except TooManyTermsError:
             return None
         self.form, self.witnesses = found.form, list(found.witnesses)
         return found
 
     def _expand_level(self, depth: int, limit: int, progress: Progress | None) -> bool:
         """Whether the level could be made of explicit polynomials."""
-        if self.expansion is None:
+        if self.explicit is None:
             return False
-        made = self.expansion
+        made = self.explicit
         try:
             made.grow(limit)
-        except TooLargeError:
-            self.expansion = None
+        except TooManyTermsError:
+            self.explicit = None
         finally:
             self.witnesses[:] = made.witnesses
         if progress:
             progress(f"brackets of depth {depth}", self.form.rank, limit)
-        return self.expansion is not None
+        return self.explicit is not None
 
     def _run_level(self, flow: Flow, depth: int, limit: int, draws: Draws, progress: Progress | None) -> None:
         misses, batch = 0, FIRST_BATCH
@@ -491,7 +491,7 @@ def closure_of(
     """The result as plain data."""
     point = tuple(int(c) for c in growth.point)
     witnesses = tuple(growth.witnesses)
-    return LieClosure(flow.dimension, growth.dims, status, error, point, growth.prime, seed, generic, witnesses)
+    return LieClosure(flow.dimension, growth.ranks, status, error, point, growth.prime, seed, generic, witnesses)
 
 
 def closure_status(
@@ -504,20 +504,20 @@ def closure_status(
     progress: Progress | None = None,
 ) -> tuple[ClosureStatus, Fraction]:
     """What is known of the last dimension, at the point given or a generic one: exact, closed, or a lower bound."""
-    dims = growth.dims
-    check_bounds(dims[-1], limit, f"the dimension of W of {flow.description}")
-    if dims[-1] == limit or (not flow.truncated and _exact(flow, growth, given)):
+    ranks = growth.ranks
+    check_bounds(ranks[-1], limit, f"the dimension of W of {flow.description}")
+    if ranks[-1] == limit or (not flow.truncated and _exact(flow, growth, given)):
         return ClosureStatus.PROVED, Fraction(0)
     if flow.truncated:  # that a part of the fields is closed says nothing of the whole
         return ClosureStatus.OPEN, Fraction(0)
-    stalled = len(dims) > 1 and dims[-1] == dims[-2]
+    stalled = len(ranks) > 1 and ranks[-1] == ranks[-2]
     error = growth.closed(flow, draws, progress) if given is None and stalled else None
     return (ClosureStatus.OPEN, Fraction(0)) if error is None else (ClosureStatus.CLOSED, error)
 
 
 def _exact(flow: Flow, growth: DenseSpanBuilder, given: Sequence[Number] | None) -> bool:
     """Whether the last dimension is known without a closure."""
-    return trivially_exact(flow, growth.dims[-1], given) or growth.proved_at(given)
+    return trivially_exact(flow, growth.ranks[-1], given) or growth.proved_at(given)
 
 
 def trivially_exact(flow: Flow, rank: int, point: Sequence[Number] | None) -> bool:

@@ -31,7 +31,6 @@ from clexact.algebra.terms import Terms, largest
 from clexact.counting.certify import IndependenceWitness, LawCount
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
-from clexact.flows.gradient import GradientFlow
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import ClosureStatus, LieClosure, values_at
 from clexact.programs.gates import FREE
@@ -342,8 +341,8 @@ def verify_bytes(data: bytes, *, rebuild: bool = False, fast: bool = False) -> V
     *sentences, subject = sentences
     if not rebuild:
         return Verdict(VerdictStatus.VERIFIED, (*sentences, f"{subject} (--rebuild does)"))
-    found, said = _compared(program_verifier.read(data))
-    return Verdict(found, (*sentences, said))
+    compared, comparison = _compared(program_verifier.read(data))
+    return Verdict(compared, (*sentences, comparison))
 
 
 def _compared(document: Mapping[str, Any]) -> tuple[VerdictStatus, str]:
@@ -353,8 +352,8 @@ def _compared(document: Mapping[str, Any]) -> tuple[VerdictStatus, str]:
     if not recipe and description == _explicit(document):
         return VerdictStatus.VERIFIED, f"the fields listed are what it is about; assuming: {assumed}"
     if not recipe:
-        said = f"undecided: {description!a:.200} is no model of the library, so it cannot be made anew"
-        return VerdictStatus.UNDECIDED, said
+        unknown = f"undecided: {description!a:.200} is no model of the library, so it cannot be made anew"
+        return VerdictStatus.UNDECIDED, unknown
     try:
         check_small(recipe, document["dimension"])
         flow = rebuild_flow(models.rebuild(recipe), options)
@@ -392,7 +391,8 @@ def of_coefficients(document: Mapping[str, Any], flow: Flow) -> bool:
 def same_flow(document: Mapping[str, Any], flow: Flow) -> bool:
     """Whether a document is about the fields, or the program, and the assumptions of a flow."""
     if document["format"] == program_verifier.FORMAT:
-        return isinstance(flow, GradientFlow) and program_certificate.same_program(document, flow)
+        gradients = flow.plain_gradients
+        return gradients is not None and program_certificate.same_program(document, gradients)
     if of_coefficients(document, flow):
         return False
     small = flow.dimension == document["dimension"] and flow.expanded_size <= MAX_TERMS
@@ -415,12 +415,13 @@ def check_listable(flow: Flow) -> None:
 
     They have too many terms, or numbers longer than the verifier reads.
     """
-    if flow.expanded_size > MAX_TERMS and not isinstance(flow, GradientFlow):
+    if flow.expanded_size > MAX_TERMS and flow.plain_gradients is None:
         raise ValueError(
             f"the certificate of {flow.description} would list {flow.expanded_size} terms, over {MAX_TERMS}."
         )
-    if isinstance(flow, FieldsFlow) and _long(flow.fields.terms):
-        _check_readable(_written_fields(flow.fields.in_lowest_terms()), [])
+    given = flow.given_fields
+    if given is not None and _long(given.terms):
+        _check_readable(_written_fields(given.in_lowest_terms()), [])
 
 
 def _long(terms: Terms) -> bool:
@@ -502,7 +503,7 @@ def _of_truncated(count: LawCount) -> dict[str, Any]:
 
     ValueError for another flow, if it has laws.
     """
-    if not isinstance(count.flow, GradientFlow):
+    if count.flow.plain_gradients is None:
         raise ValueError(
             f"{count.flow.description} has no certificate: its fields are Taylor coefficients, and the laws of "
             "functions are only certified for gradient flows without weight decay."
@@ -510,8 +511,8 @@ def _of_truncated(count: LawCount) -> dict[str, Any]:
     return program_certificate.of_count(count)
 
 
-def _place(found: IndependenceWitness | LieClosure) -> dict[str, Any]:
-    return {"prime": str(found.prime), "point": [str(c) for c in found.point]}
+def _place(proved: IndependenceWitness | LieClosure) -> dict[str, Any]:
+    return {"prime": str(proved.prime), "point": [str(c) for c in proved.point]}
 
 
 def _closure_kind(count: LawCount) -> str:
@@ -534,7 +535,7 @@ def _written_fields(fields: VectorFields) -> dict[str, Any]:
 
 
 def find_recipes(fields: VectorFields, closure: LieClosure, seed: int) -> list[Recipe]:
-    """Nested brackets of few fields each whose values at the point have rank dims[k] for depth at most k.
+    """Nested brackets of few fields each whose values at the point have rank ``closure.dims[k]`` for depth at most k.
 
     Explicit witnesses are such brackets, which share those inside them, so that the document is short.
     """

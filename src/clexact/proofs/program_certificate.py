@@ -36,7 +36,7 @@ Family = dict[str, Any]  # {"gram": {"parts": ...}} or {"polynomials": [text, ..
 
 
 @dataclass(frozen=True)
-class Place:
+class ModularPoint:
     """An integer point (absent coordinates are 0) and a prime."""
 
     point: Sparse
@@ -50,7 +50,7 @@ class Place:
 class Members:
     """Independent members of the Lie algebra at a place: for each, the seeds of X_0, ... in [X_0, [X_1, ...]]."""
 
-    place: Place
+    place: ModularPoint
     seeds: Sequence[Sequence[Sparse]] = field(repr=False)
 
     def written(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def document(
     flow: GradientFlow,
     families: Sequence[Family],
     numbers: Sequence[int],
-    shown: Place,
+    shown: ModularPoint,
     members: Members,
     *,
     solve: bool = True,
@@ -113,9 +113,9 @@ def of_count(count: LawCount) -> dict[str, Any]:
 
     ValueError for another flow, and where the lower bound is more than the laws shown: closure is not certified here.
     """
-    flow, closure = count.flow, count.closure
-    if not isinstance(flow, GradientFlow):
-        raise ValueError(f"{flow.description} has no program-level certificate: it is no gradient flow of a model.")
+    flow, closure = count.flow.plain_gradients, count.closure
+    if flow is None:
+        raise ValueError(f"{count.description} has no program-level certificate: it is no gradient flow of a model.")
     if count.lower != count.exhibited:
         raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
     shown = _place(count.shown.point, count.shown.prime)
@@ -142,8 +142,8 @@ def seeds_of(witness: Witness | SparseWitness) -> list[list[Sparse]]:
     return members
 
 
-def _place(point: Iterable[Any], prime: int) -> Place:
-    return Place(_sparse(point), prime)
+def _place(point: Iterable[Any], prime: int) -> ModularPoint:
+    return ModularPoint(_sparse(point), prime)
 
 
 def _sparse(values: Iterable[Any]) -> Sparse:
@@ -191,17 +191,17 @@ def ranges(numbers: Iterable[int]) -> list[list[int]]:
 
 def law_families(flow: GradientFlow) -> list[Family]:
     """The laws that the shape of a program proves: as families that the verifier proves likewise, or as text."""
-    found, families, held = flow.symmetries, list[Family](), set[Key]()
-    laws: list[Law] = [{(j,): a for j, a in c.items()} for c in found.translations]
-    for factor in found.factors:
+    groups, families, in_grams = flow.symmetries, list[Family](), set[Key]()
+    laws: list[Law] = [{(j,): a for j, a in c.items()} for c in groups.translations]
+    for factor in groups.factors:
         parts = [] if factor.orthogonal else _parts(flow, factor)
         if parts and _shown(flow, gram := {"gram": {"parts": parts}}):
             families.append(gram)
-            held |= {_key(factor.gram(k, k)) for k in range(factor.size)}
+            in_grams |= {_key(factor.gram(k, k)) for k in range(factor.size)}
         elif not factor.orthogonal:
             laws += [factor.gram(k, m) for k, m in factor.planes()]
-    squares: list[Law] = [{(j, j): a for j, a in scaling.items()} for scaling in found.scalings]
-    diagonal, rest = _diagonal(flow, [h for h in squares if _key(h) not in held])
+    squares: list[Law] = [{(j, j): a for j, a in scaling.items()} for scaling in groups.scalings]
+    diagonal, rest = _diagonal(flow, [h for h in squares if _key(h) not in in_grams])
     texts = [polynomial_text(flow, h) for h in laws + rest]
     return families + diagonal + ([{"polynomials": texts}] if texts else [])
 
@@ -275,11 +275,11 @@ def _weighted_slices(flow: GradientFlow, law: Law) -> tuple[tuple[tuple[str, int
 
 def _shown(flow: GradientFlow, family: Family) -> bool:
     """Whether the verifier's rule of shapes proves a family."""
-    budget = verifier.Budget(verifier.MAX_WORK)
+    allowance = verifier.Allowance(verifier.MAX_WORK)
     try:
-        read = verifier.laws_of(family, _source(flow), "laws", budget)
+        read = verifier.laws_of(family, _source(flow), "laws", allowance)
         if isinstance(read, verifier.Gram):
-            read.check(budget)
+            read.check(allowance)
     except (verifier.Untrue, verifier.NotACertificate):
         return False
     return True
@@ -303,14 +303,14 @@ def polynomial_text(flow: GradientFlow, law: Law) -> str:
     return written(terms, flow.variables)
 
 
-def independent_laws(flow: GradientFlow, families: Sequence[Family], place: Place) -> list[int]:
+def independent_laws(flow: GradientFlow, families: Sequence[Family], place: ModularPoint) -> list[int]:
     """Numbers of laws whose gradients at a place are independent: all of them if they are, else the first ones."""
-    program, budget, rows = _source(flow), verifier.Budget(verifier.MAX_WORK), list[Sparse]()
+    program, allowance, rows = _source(flow), verifier.Allowance(verifier.MAX_WORK), list[Sparse]()
     for family in families:
-        read = verifier.laws_of(family, program, "laws", budget)
-        rows += read.gradients(dict(place.point), place.prime, budget)
+        read = verifier.laws_of(family, program, "laws", allowance)
+        rows += read.gradients(dict(place.point), place.prime, allowance)
     try:
-        verifier.check_full_rank(verifier.core(rows, budget), place.prime, None)
+        verifier.check_full_rank(verifier.core(rows, allowance), place.prime, None)
         return list(range(len(rows)))
     except verifier.Untrue:
         form = Echelon(flow.dimension, place.prime)
@@ -333,7 +333,7 @@ def with_solutions(data: dict[str, Any]) -> dict[str, Any]:
     """The document, with solutions of the challenges that it gives rise to if the core of its members is large."""
     try:
         rows, p = verifier.Checker(data).members()
-        left = verifier.core(rows, verifier.Budget(verifier.MAX_WORK))
+        left = verifier.core(rows, verifier.Allowance(verifier.MAX_WORK))
     except (verifier.NotACertificate, verifier.Untrue) as error:
         raise ValueError(f"the members have no certificate: {error}.") from None
     if len(left) <= SOLVED or len(left) * len({c for row in left for c in row}) > MAX_SOLVED:

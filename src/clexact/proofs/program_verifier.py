@@ -74,7 +74,7 @@ def truth(condition: object, message: str) -> None:
         raise Untrue(message)
 
 
-class Budget:
+class Allowance:
     """Elementary steps that may still be taken."""
 
     def __init__(self, left: int) -> None:
@@ -332,7 +332,7 @@ class Node:
                 return int(self.theirs[0][self.data])
         return 1
 
-    def signs(self, types: list[list[int] | None], r: int, diagonal: bool, budget: Budget) -> list[int] | None:
+    def signs(self, types: list[list[int] | None], r: int, diagonal: bool, allowance: Allowance) -> list[int] | None:
         """How a matrix g acts on each axis: 1, its inverse transposed: -1, nothing: 0; diagonal ones: the power of g.
 
         None: an array of zeros, on which anything acts. ``Untrue`` if the operation does not let g act.
@@ -369,19 +369,19 @@ class Node:
                 out = [long.pop(0) if n > 1 and ok else 0 for n in self.shape]
                 ok = ok or not any(first)
             case _:  # take
-                out = self.taken(first, r, budget)
+                out = self.taken(first, r, allowance)
                 ok = sum(map(abs, out)) == sum(map(abs, first))
         truth(ok and all(n == r for n, s in zip(self.shape, out, strict=True) if s), f"{self.what} does not let it act")
         return out
 
-    def taken(self, signs: list[int], r: int, budget: Budget) -> list[int]:
+    def taken(self, signs: list[int], r: int, allowance: Allowance) -> list[int]:
         """For a take: the axes that run along an axis on which g acts, whole and in order."""
         out, table = [0] * len(self.shape), array("q", self.data)
         for step, sign in zip(strides(self.theirs[0]), signs, strict=True):
             for axis, mine in enumerate(strides(self.shape)):
                 if sign and not out[axis] and self.shape[axis] == r:
                     at = [i // mine % r for i in range(len(table))]
-                    budget.spend(5 * len(table))
+                    allowance.spend(5 * len(table))
                     if all(
                         x == table[i - k * mine] + k * step and x // step % r == k
                         for i, (x, k) in enumerate(zip(table, at, strict=True))
@@ -434,12 +434,12 @@ class Program:
             self.active.append(node.op == "parameter" or any(self.active[i] for i in node.inputs))
             self.static.append(node.op != "probe" and all(self.static[i] for i in node.inputs))
 
-    def respects(self, parts: dict[tuple[str, int], int], r: int, diagonal: bool, budget: Budget) -> None:
+    def respects(self, parts: dict[tuple[str, int], int], r: int, diagonal: bool, allowance: Allowance) -> None:
         """``Untrue`` unless the output is the same when g, or a diagonal g, acts on these axes of parameters."""
         types: list[list[int] | None] = []
         for node in self.nodes:
-            budget.spend(20 + len(node.inputs))
-            signs = node.signs([types[i] for i in node.inputs], r, diagonal, budget)
+            allowance.spend(20 + len(node.inputs))
+            signs = node.signs([types[i] for i in node.inputs], r, diagonal, allowance)
             if node.op == "parameter":
                 signs = [parts.get((node.data, axis), 0) for axis in range(len(node.shape))]
             types.append(signs)
@@ -537,9 +537,9 @@ class Point:
     Functions take values at random, equal ones at equal arguments; where they stand there are no infinitesimals.
     """
 
-    def __init__(self, program: Program, p: int, theta: Part, budget: Budget) -> None:
+    def __init__(self, program: Program, p: int, theta: Part, allowance: Allowance) -> None:
         truth(program.denominator % p, f"a denominator of the program is divisible by {p}")
-        self.program, self.p, self.budget = program, p, budget
+        self.program, self.p, self.allowance = program, p, allowance
         self.random, self.drawn = random.SystemRandom(), dict[tuple[str, int], int]()
         self.cache: dict[tuple[int, ...], Any] = {}
         self.pinned: dict[int, Part] = {}
@@ -559,7 +559,7 @@ class Point:
         """jet[mask] += part; parts are shared, so never changed."""
         if mask in jet:
             small, large = sorted((jet[mask], part), key=len)
-            self.budget.spend(len(small) + len(large))
+            self.allowance.spend(len(small) + len(large))
             total = dict(large)
             for i, x in small.items():
                 total[i] = (total.get(i, 0) + x) % self.p
@@ -578,9 +578,9 @@ class Point:
         key = (id(part), id(link), forward)
         if key in self.cache:
             return self.cache[key]  # type: ignore[no-any-return]
-        self.budget.spend(len(part))
+        self.allowance.spend(len(part))
         out = link.push(part, forward, self.p)
-        self.budget.spend(len(out))
+        self.allowance.spend(len(out))
         if id(part) in self.pinned:
             self.cache[key] = self.pin(out)
         return out
@@ -593,7 +593,7 @@ class Point:
         key = (id(part), rows, columns, last)
         if key in self.cache:
             return self.cache[key]  # type: ignore[no-any-return]
-        self.budget.spend(len(part))
+        self.allowance.spend(len(part))
         out: dict[int, list[tuple[int, int]]] = {}
         for i, x in part.items():
             row, column = divmod(i, columns)
@@ -608,7 +608,7 @@ class Point:
         left, right = self.groups(a, *m, last[0]), self.groups(b, *n, last[1])
         size, width, height = m[last[0]], n[not last[1]], m[not last[0]]
         common = [key for key in min(left, right, key=len) if key in left and key in right]
-        self.budget.spend(sum(len(left[key]) * len(right[key]) for key in common))
+        self.allowance.spend(sum(len(left[key]) * len(right[key]) for key in common))
         out: Part = {}
         for key in common:
             for i, x in left[key]:
@@ -621,7 +621,7 @@ class Point:
         """The product of a node; with ``pulled``, the adjoint for that operand, of cotangent a and other operand b."""
         if node.op == "multiply":
             small, large = (a, b) if len(a) <= len(b) else (b, a)
-            self.budget.spend(len(small))
+            self.allowance.spend(len(small))
             return reduced({i: x * large[i] for i, x in small.items() if i in large}, self.p)
         n, k, m = node.matrix
         if pulled < 0:
@@ -633,7 +633,7 @@ class Point:
     def bilinear(self, a: Jet, b: Jet, times: Callable[[Part, Part], Part], known: Part | None = None) -> Jet:
         """Sum of products over pairs of masks that do not meet; the part 0 may be known."""
         out: Jet = {} if known is None else {0: known}
-        self.budget.spend(len(a) * len(b))
+        self.allowance.spend(len(a) * len(b))
         for s, x in a.items():
             for t, y in b.items():
                 if not s & t and (known is None or s | t):
@@ -662,7 +662,7 @@ class Point:
 
     def applied(self, node: Node, u: Part) -> Part:
         """Values of a function or a softmax."""
-        self.budget.spend(4 * prod(node.shape))
+        self.allowance.spend(4 * prod(node.shape))
         if node.op == "function":
             return reduced({i: self.opaque(node.data, u.get(i, 0)) for i in range(prod(node.shape))}, self.p)
         out: Part = {}
@@ -674,7 +674,7 @@ class Point:
 
     def pulled_through(self, node: Node, u: Part, value: Part, g: Part) -> Part:
         """The cotangent that the argument of a function or a softmax receives."""
-        self.budget.spend(4 * prod(node.shape))
+        self.allowance.spend(4 * prod(node.shape))
         if node.op == "function":
             return reduced({i: x * self.slope(node.data, u.get(i, 0)) for i, x in g.items()}, self.p)
         out: Part = {}
@@ -719,7 +719,7 @@ class Point:
     def field(self, seed: dict[str, Part], extra: Jet) -> Jet:
         """The gradient in theta of <C, output>: a forward and a reverse sweep."""
         program, out = self.program, Jet()
-        self.budget.spend(10 * len(program.nodes) + sum(map(len, extra.values())))
+        self.allowance.spend(10 * len(program.nodes) + sum(map(len, extra.values())))
         values = self.values(seed, extra)
         cotangents: dict[int, Jet] = {program.output: {0: seed[""]}} if "" in seed else {}
         for n in range(program.output, -1, -1):
@@ -727,7 +727,7 @@ class Point:
             if node.op == "parameter":
                 first = program.theta.first[node.data]
                 for mask, part in jet.items():
-                    self.budget.spend(len(part))
+                    self.allowance.spend(len(part))
                     self.add(out, mask, {first + i: x for i, x in part.items()})
             for k, j in enumerate(node.inputs if jet else ()):
                 if program.active[j]:
@@ -766,12 +766,12 @@ class Point:
 # --- ranks -----------------------------------------------------------------------------------------------------------
 
 
-def core(rows: list[Part], budget: Budget) -> list[Part]:
+def core(rows: list[Part], allowance: Allowance) -> list[Part]:
     """What is left of the rows when each that has a column for itself, or one entry only, has left with that column.
 
     The rows are independent if and only if those left are. ``Untrue`` if one becomes zero.
     """
-    budget.spend(2 * sum(map(len, rows)))
+    allowance.spend(2 * sum(map(len, rows)))
     holders: dict[int, list[int]] = {}
     for r, row in enumerate(rows):
         for c in row:
@@ -819,7 +819,7 @@ def components(rows: list[Part]) -> list[list[Part]]:
     return list(out.values())
 
 
-def eliminated(rows: list[Part], p: int, budget: Budget) -> int:
+def eliminated(rows: list[Part], p: int, allowance: Allowance) -> int:
     """Rank mod p by sparse elimination, short rows first, pivots in columns of few entries."""
     height: dict[int, int] = {}
     for row in rows:
@@ -828,10 +828,10 @@ def eliminated(rows: list[Part], p: int, budget: Budget) -> int:
     pivots: list[tuple[int, Part]] = []  # (column, row with 1 there)
     for given in sorted(rows, key=len):
         row = dict(given)
-        budget.spend(len(pivots) + len(row))
+        allowance.spend(len(pivots) + len(row))
         for column, pivot in pivots:
             if c := row.get(column, 0):
-                budget.spend(len(pivot))
+                allowance.spend(len(pivot))
                 for j, y in pivot.items():
                     row[j] = (row.get(j, 0) - c * y) % p
         row = {j: x for j, x in row.items() if x}
@@ -859,13 +859,15 @@ def check_full_rank(rows: list[Part], p: int, rank: Any, hopeful: bool = True) -
 
     Elimination is not begun, unless ``hopeful``, where it would be too much for dense rows.
     """
-    budget = Budget(MAX_ELIMINATION)
+    allowance = Allowance(MAX_ELIMINATION)
     columns = len({c for row in rows for c in row})
     if not (hopeful or rank) and len(rows) ** 2 * columns > 2 * MAX_ELIMINATION:
         raise TooMuch("the elimination takes more work than this verifier does")
     for block in components(rows):
         columns = len({c for row in block for c in row})
-        found = len(block) if len(block) > columns else rank(dense(block), p) if rank else eliminated(block, p, budget)
+        found = (
+            len(block) if len(block) > columns else rank(dense(block), p) if rank else eliminated(block, p, allowance)
+        )
         truth(len(block) <= columns and found == len(block), "they are not independent")
 
 
@@ -893,10 +895,10 @@ class Gram:
         self.size = sizes.pop()
         self.count = self.size if diagonal else self.size * (self.size + 1) // 2
 
-    def check(self, budget: Budget) -> None:
+    def check(self, allowance: Allowance) -> None:
         """``Untrue`` unless these are laws by the rule of shapes."""
         try:
-            self.program.respects(self.parts, self.size, self.diagonal, budget)
+            self.program.respects(self.parts, self.size, self.diagonal, allowance)
         except Untrue as error:
             raise type(error)(f"{self.what} is not shown by the rule of shapes: {error}") from None
 
@@ -904,12 +906,12 @@ class Gram:
         """Entries of all gradients, at most."""
         return (1 if self.diagonal else self.size) * len(self.parts) * len(theta)
 
-    def gradients(self, theta: Part, p: int, budget: Budget) -> list[Part]:
+    def gradients(self, theta: Part, p: int, allowance: Allowance) -> list[Part]:
         """Gradients at a point, in the order of (k, l)."""
         out, r = list[Part]({} for _ in range(self.count)), self.size
         first = [0 if self.diagonal else k * r - k * (k + 1) // 2 for k in range(r)]  # h_kl is number first[k] + l
         arrays = self.program.theta.split(reduced(theta, p))
-        budget.spend(2 * self.entries_at(theta))
+        allowance.spend(2 * self.entries_at(theta))
         for (name, axis), sign in self.parts.items():
             step, start = strides(self.program.theta.shapes[name])[axis], self.program.theta.first[name]
             for i, x in arrays.get(name, {}).items():  # x in slice m: it stands in h_km for every k
@@ -923,8 +925,8 @@ class Gram:
 class Polynomials:
     """Laws given as text."""
 
-    def __init__(self, data: Any, program: Program, what: str, budget: Budget) -> None:
-        self.layout, self.budget, texts = program.theta, budget, typed(data, list, what)
+    def __init__(self, data: Any, program: Program, what: str, allowance: Allowance) -> None:
+        self.layout, self.allowance, texts = program.theta, allowance, typed(data, list, what)
         self.laws = [self.polynomial(text, f"{what}, law {n}") for n, text in enumerate(texts)]
         self.count, self.entries = len(texts), sum(len(m) for law in self.laws for m in law)
         self.degree = max((sum(k for _, k in m) for law in self.laws for m in law), default=0)
@@ -936,7 +938,7 @@ class Polynomials:
         terms = re.findall(r"([+-]?)([^+-]+)", packed)
         whole = "".join(s + t for s, t in terms) == packed and all(s for s, _ in terms[1:])
         form(terms and whole, f"{what}: no polynomial")
-        self.budget.spend(10 * (len(terms) + packed.count("*")))
+        self.allowance.spend(10 * (len(terms) + packed.count("*")))
         for sign, term in terms:
             c, powers, factors = Fraction(-1 if sign == "-" else 1), dict[int, int](), term.split("*")
             if factors[0][:1].isdigit():
@@ -967,9 +969,9 @@ class Polynomials:
         """Entries of all gradients, at most."""
         return self.entries
 
-    def gradients(self, theta: Part, p: int, budget: Budget) -> list[Part]:
+    def gradients(self, theta: Part, p: int, allowance: Allowance) -> list[Part]:
         """Gradients at a point."""
-        budget.spend(20 * sum(len(m) ** 2 for law in self.laws for m in law))
+        allowance.spend(20 * sum(len(m) ** 2 for law in self.laws for m in law))
         out = []
         for law in self.laws:
             row: Part = {}
@@ -988,12 +990,12 @@ class Polynomials:
         return total.bit_length() + self.degree.bit_length()
 
 
-def laws_of(data: Any, program: Program, what: str, budget: Budget) -> Gram | Polynomials:
+def laws_of(data: Any, program: Program, what: str, allowance: Allowance) -> Gram | Polynomials:
     """A family of laws."""
     keys = list(typed(data, dict, what))
     form(keys in (["gram"], ["diagonal"], ["polynomials"]), f"{what} must be gram, diagonal or polynomials")
     if keys == ["polynomials"]:
-        return Polynomials(data["polynomials"], program, what, budget)
+        return Polynomials(data["polynomials"], program, what, allowance)
     return Gram(typed(data[keys[0]], dict, what, ["parts"]), program, keys == ["diagonal"], what)
 
 
@@ -1006,14 +1008,14 @@ class Checker:
         typed(document, dict, "a certificate", KEYS + ["source"] * ("source" in document))
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             typed(document[key], kind, key)
-        self.rank, self.said, self.budget = rank, list[str](), Budget(work)
+        self.rank, self.sentences, self.allowance = rank, list[str](), Allowance(work)
         self.random = random.SystemRandom()
         self.lower = self.upper = "proved"  # how this verifier has shown the bounds
         self.program = Program(document)
         self.source = Program(document, "source") if "source" in document else self.program
         self.D = self.program.theta.starts[-1]
         self.families = [
-            laws_of(f, self.source, f"family {n} of laws", self.budget)
+            laws_of(f, self.source, f"family {n} of laws", self.allowance)
             for n, f in enumerate(typed(document["laws"], list, "laws"))
         ]
         form(sum(f.count for f in self.families) <= MAX_LAWS, f"over {MAX_LAWS} laws")
@@ -1028,9 +1030,11 @@ class Checker:
     def check_laws(self) -> None:
         for family in self.families:
             if isinstance(family, Gram):
-                family.check(self.budget)
+                family.check(self.allowance)
                 kind = "squared norms" if family.diagonal else "Gram matrices"
-                self.said.append(f"{family.count} laws of {kind}{self.functions}: identities, by the rule of shapes")
+                self.sentences.append(
+                    f"{family.count} laws of {kind}{self.functions}: identities, by the rule of shapes"
+                )
         listed = [family for family in self.families if isinstance(family, Polynomials) and family.laws]
         if not listed:
             return
@@ -1045,7 +1049,7 @@ class Checker:
             self.check_at_random_point(listed)
             points, total = points + 1, total * error
         count, self.lower = sum(family.count for family in listed), f"error <= 2^-{ERROR_BITS}"
-        self.said.append(
+        self.sentences.append(
             f"{count} polynomials are laws{self.functions}: tested at {points} random points, error <= 2^-{ERROR_BITS}"
         )
 
@@ -1058,7 +1062,7 @@ class Checker:
         p, theta, field = self.random_field()
         total = 0
         for family in families:
-            for gradient in family.gradients(theta, p, self.budget):
+            for gradient in family.gradients(theta, p, self.allowance):
                 moved = sum(x * field.get(j, 0) for j, x in gradient.items())
                 total += self.random.randrange(p) * moved
         truth(total % p == 0, "one of the polynomials is no law: a field moves it")
@@ -1071,9 +1075,9 @@ class Checker:
             if not is_prime(p) or program.denominator % p == 0:
                 continue
             theta, seed = self.draw(self.D, p), program.seed.split(self.draw(program.seed.starts[-1], p))
-            self.budget.spend(1000)
+            self.allowance.spend(1000)
             try:
-                return p, theta, Point(program, p, theta, self.budget).field(seed, {}).get(0, {})
+                return p, theta, Point(program, p, theta, self.allowance).field(seed, {}).get(0, {})
             except Pole:  # as likely as that a law is missed: at another point
                 continue
 
@@ -1096,7 +1100,7 @@ class Checker:
         p, point = self.place(data, "independence")
         entries = sum(family.entries_at(point) for family in self.families)
         truth(entries <= MAX_STORED, f"the gradients of the laws have over {MAX_STORED} entries at this point")
-        gradients = [g for family in self.families for g in family.gradients(point, p, self.budget)]
+        gradients = [g for family in self.families for g in family.gradients(point, p, self.allowance)]
         chosen: list[Part] = []
         for pair in typed(data["laws"], list, "independence.laws"):
             first, last = integers(pair, "a range of laws") if type(pair) is list and len(pair) == 2 else (1, 0)
@@ -1105,13 +1109,15 @@ class Checker:
             truth(len(chosen) <= len(gradients), "more laws are listed than there are")
         self.check_independent(chosen, p, "the gradients of the laws")
         truth(type(data["rank"]) is int and data["rank"] == len(chosen), f"the laws' gradients have rank {len(chosen)}")
-        self.said.append(f"{len(chosen)} of them are independent: gradients of rank {len(chosen)} mod {p} at a point")
+        self.sentences.append(
+            f"{len(chosen)} of them are independent: gradients of rank {len(chosen)} mod {p} at a point"
+        )
         return len(chosen)
 
     def check_independent(self, rows: list[Part], p: int, what: str) -> None:
         try:
             truth(len(rows) <= self.D, "there are more than the dimension")
-            check_full_rank(core(rows, self.budget), p, self.rank)
+            check_full_rank(core(rows, self.allowance), p, self.rank)
         except Untrue as error:
             raise type(error)(f"{what}: {error}") from None
 
@@ -1131,8 +1137,8 @@ class Checker:
         counts = [sum(len(m) <= depth + 1 for m in members) for depth in range(len(ranks))]
         truth(ranks == counts and counts[-1] == len(members), f"the ranks of independent members are {counts}")
         truth(len(members) <= self.D, "there are more fields and brackets than the dimension")
-        at = Point(self.program, p, theta, self.budget)
-        rows, stored = list[Part](), Budget(MAX_STORED)
+        at = Point(self.program, p, theta, self.allowance)
+        rows, stored = list[Part](), Allowance(MAX_STORED)
         for member in members:
             rows.append(at.bracket([seeds[s] for s in member], {}).get(0, {}))
             stored.spend(len(rows[-1]))
@@ -1141,13 +1147,13 @@ class Checker:
     def check_members(self) -> int:
         rows, p = self.members()
         how = self.check_rank(rows, p, self.doc["lie"])
-        self.said.append(f"{len(rows)} fields and brackets have rank {len(rows)} mod {p} at a point: {how}")
+        self.sentences.append(f"{len(rows)} fields and brackets have rank {len(rows)} mod {p} at a point: {how}")
         return len(rows)
 
     def check_rank(self, rows: list[Part], p: int, data: dict[str, Any]) -> str:
         """Full rank, by elimination or by the solutions of the document; in words, which."""
         try:
-            left = core(rows, self.budget)
+            left = core(rows, self.allowance)
             if "solutions" in data:
                 self.check_solutions(left, p, typed(data["solutions"], list, "lie.solutions"))
             try:
@@ -1165,7 +1171,7 @@ class Checker:
         """M y = b for challenges b: were M not of full rank, a random b would be reached with chance <= 1 / p."""
         wanted = challenges(self.doc, len(rows), p)
         truth(len(solutions) == len(wanted), f"{len(wanted)} solutions are needed")
-        self.budget.spend(len(wanted) * sum(map(len, rows)))
+        self.allowance.spend(len(wanted) * sum(map(len, rows)))
         for b, solution in zip(wanted, solutions, strict=True):
             y = sparse(solution, self.D, "a solution")
             solved = all(
@@ -1181,8 +1187,8 @@ class Checker:
         truth(
             claim["lower_evidence"] == claim["upper_evidence"] == "proved", "the evidence of both bounds must be proved"
         )
-        self.said.append(f"at least {lower} independent laws ({self.lower}), at most {upper} ({self.upper})")
-        self.said.append(self.subject)
+        self.sentences.append(f"at least {lower} independent laws ({self.lower}), at most {upper} ({self.upper})")
+        self.sentences.append(self.subject)
 
     @property
     def subject(self) -> str:
@@ -1200,13 +1206,13 @@ def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:
         text = unpacked(data)
         checker = Checker(read(text), rank, min(MAX_WORK, MIN_WORK + WORK_PER_BYTE * len(text)))
         checker.run()
-        return 0, checker.said
+        return 0, checker.sentences
     except NotACertificate as error:
         return 2, [f"not a certificate: {error}"]
     except TooMuch as error:
-        return 3, [*(checker.said if checker else []), f"undecided: {error}"]
+        return 3, [*(checker.sentences if checker else []), f"undecided: {error}"]
     except Untrue as error:
-        return 1, [*(checker.said if checker else []), f"FALSE: {error}"]
+        return 1, [*(checker.sentences if checker else []), f"FALSE: {error}"]
 
 
 def main(paths: list[str]) -> int:
@@ -1215,11 +1221,13 @@ def main(paths: list[str]) -> int:
     for path in paths:
         try:
             with open(0 if path == "-" else path, "rb") as file:
-                status, said = verify_bytes(file.read(MAX_BYTES + 1))
+                status, sentences = verify_bytes(file.read(MAX_BYTES + 1))
         except OSError as error:
-            status, said = 2, [f"not a certificate: {error}"]
+            status, sentences = 2, [f"not a certificate: {error}"]
         worst = max(worst, status, key=SEVERITY.index)
-        print(f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE', 'UNDECIDED')[status]}", *said, sep="\n  ")
+        print(
+            f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE', 'UNDECIDED')[status]}", *sentences, sep="\n  "
+        )
     return worst
 
 

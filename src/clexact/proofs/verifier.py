@@ -423,12 +423,12 @@ def rows_at(members: Sequence[Member], point: list[int], p: int) -> list[list[in
 
 
 class Checker:
-    """One certificate under examination; ``said`` collects what is verified, in words."""
+    """One certificate under examination; ``sentences`` collects what is verified, in words."""
 
     def __init__(self, document: Any, rank: Callable[[list[list[int]], int], int] = rank) -> None:
         self.rank = rank
         self.doc: dict[str, Any] = typed(document, dict, "a certificate", KEYS)
-        self.said: list[str] = []
+        self.sentences: list[str] = []
         self.random = random.SystemRandom()
         form(document["format"] == FORMAT, f"the format must be {FORMAT}")
         data = typed(document["fields"], dict, "fields", ["variables", "components"])
@@ -458,7 +458,7 @@ class Checker:
         for n, gradient in enumerate(self.gradients):
             for i, field in enumerate(self.fields):
                 truth(not moves(gradient, field.components), f"law {n} is not conserved by field {i}")
-        self.said.append(
+        self.sentences.append(
             f"{len(self.laws)} polynomials are conserved by all {len(self.fields)} fields: exact identities"
         )
         self.check_claim(self.check_independence(), self.check_brackets())
@@ -477,7 +477,7 @@ class Checker:
         chosen = [index(n, len(self.laws), "a law of independence") for n in typed(data["laws"], list, "its laws")]
         found = self.rank(rows_at([Field(self.gradients[n]) for n in chosen], point, p), p)
         truth(typed(data["rank"], int, "rank") == found == len(chosen), f"the laws' gradients have rank {found}")
-        self.said.append(f"{found} of them are independent: gradients of rank {found} mod {p} at a point")
+        self.sentences.append(f"{found} of them are independent: gradients of rank {found} mod {p} at a point")
         return found
 
     def check_brackets(self) -> int:
@@ -498,7 +498,7 @@ class Checker:
             below += depths[depth]
             truth(claimed == below, f"brackets of depth {depth} or less have rank {below}, not {str(claimed)[:20]}")
         truth(below == found, "the basis has brackets deeper than lie.ranks")
-        self.said.append(f"{found} brackets of the fields have rank {found} mod {p} at a point")
+        self.sentences.append(f"{found} brackets of the fields have rank {found} mod {p} at a point")
         return found
 
     def read_node(self, node: dict[str, Any], earlier: list[Member], n: int, expansion: Expansion) -> Member:
@@ -525,7 +525,7 @@ class Checker:
             self.check_closure()
         if kind == "one field":
             truth(brackets == sum(bool(f.components) for f in self.fields), "the field vanishes at the point given")
-            self.said.append("a single field is closed under brackets")
+            self.sentences.append("a single field is closed under brackets")
         truth(
             type(claim["upper"]) is int and claim["upper"] == self.D - brackets,
             f"the upper bound is {self.D - brackets}",
@@ -533,8 +533,8 @@ class Checker:
         truth(type(claim["lower"]) is int and claim["lower"] == lower, f"the lower bound is {lower}")
         truth(claim["lower_evidence"] == evidence, f"the lower bound is {evidence}")
         truth(claim["upper_evidence"] == "proved", "the upper bound is proved")
-        self.said.append(f"at least {lower} independent laws ({evidence}), at most {self.D - brackets} (proved)")
-        self.said.append(
+        self.sentences.append(f"at least {lower} independent laws ({evidence}), at most {self.D - brackets} (proved)")
+        self.sentences.append(
             f"a proof about the {len(self.fields)} fields listed; whether they are those of "
             f"{self.doc['model'].get('description')!a:.200} was not checked"
         )
@@ -564,7 +564,7 @@ class Checker:
                 "the brackets are not closed: a further one is independent of them",
             )
             total, points = total * error, points + 1
-        self.said.append(f"the brackets are closed at {points} random points: error <= 2^-{ERROR_BITS}")
+        self.sentences.append(f"the brackets are closed at {points} random points: error <= 2^-{ERROR_BITS}")
 
     def mixed(self, members: Sequence[Member], p: int) -> Combination:
         return Combination([(self.random.randrange(p), m) for m in members])
@@ -581,13 +581,13 @@ def verify_text(text: str, rank: Callable[[list[list[int]], int], int] = rank) -
     try:
         checker = Checker(read_json(text), rank)
         checker.run()
-        return 0, checker.said
+        return 0, checker.sentences
     except NotACertificate as error:
         return 2, [f"not a certificate: {error}"]
     except TooMuch as error:
-        return 3, [*(checker.said if checker else []), f"undecided: {error}"]
+        return 3, [*(checker.sentences if checker else []), f"undecided: {error}"]
     except Untrue as error:
-        return 1, [*(checker.said if checker else []), f"FALSE: {error}"]
+        return 1, [*(checker.sentences if checker else []), f"FALSE: {error}"]
 
 
 def main(paths: list[str]) -> int:
@@ -596,11 +596,13 @@ def main(paths: list[str]) -> int:
     for path in paths:
         try:
             with open(0 if path == "-" else path, encoding="utf-8") as file:
-                status, said = verify_text(file.read())
+                status, sentences = verify_text(file.read())
         except (OSError, UnicodeDecodeError) as error:
-            status, said = 2, [f"not a certificate: {error}"]
+            status, sentences = 2, [f"not a certificate: {error}"]
         worst = max(worst, status, key=SEVERITY.index)
-        print(f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE', 'UNDECIDED')[status]}", *said, sep="\n  ")
+        print(
+            f"{path}: {('verified', 'NOT VERIFIED', 'NOT A CERTIFICATE', 'UNDECIDED')[status]}", *sentences, sep="\n  "
+        )
     return worst
 
 

@@ -1,4 +1,4 @@
-"""``Block``: one table of a spec, that is models, their sizes and all combinations of options, as cases."""
+"""``SpecBlock``: one table of a spec, that is models, their sizes and all combinations of options, as cases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from clexact.models import FAMILIES, families_with
 from clexact.sweeps.case import FLOW, KEYS, MODELS, OPTIONS, QUESTION, Case
-from clexact.sweeps.networks import Network, Streams, integer_values, networks
+from clexact.sweeps.networks import SizedNetwork, Streams, integer_values, networks
 
 KEYS_OF_A_BLOCK = ("name", "grid", "draw", "where", "max_dimension", "budget", *(key for key in KEYS if key != "text"))
 MOST_CASES = 10**6  # of a block
@@ -27,7 +27,7 @@ INTEGERS = {"degree", "max_depth", "seed"} | {
 }
 
 
-class Block:
+class SpecBlock:
     """One table of a spec: models, their sizes, and all combinations of the options."""
 
     def __init__(self, table: Mapping[str, Any], folder: Path, streams: Streams) -> None:
@@ -78,19 +78,19 @@ class Block:
         case = Case.from_dict({kind: name}, self.folder)
         return {key: value for key, value in case.to_dict().items() if key in (kind, "text")}
 
-    def _combinations(self, model: Mapping[str, Any], network: Network) -> list[dict[str, Any]]:
+    def _combinations(self, model: Mapping[str, Any], network: SizedNetwork) -> list[dict[str, Any]]:
         """Each option with each of its values, left out where it does not belong; no combination twice."""
         given = self.options | {key: [value] for key, value in network.options.items()}
         if (count := prod(map(len, given.values()))) > MOST_CASES:
             raise ValueError(f"a block may have at most {MOST_CASES} cases, not {count} combinations of its options.")
         found: dict[str, dict[str, Any]] = {}
         for values in product(*given.values()):
-            said = _belonging(model, dict(zip(given, values, strict=True)))
-            self.used |= said.keys()
-            found.setdefault(repr(said), said)
+            combination = _belonging(model, dict(zip(given, values, strict=True)))
+            self.used |= combination.keys()
+            found.setdefault(repr(combination), combination)
         return list(found.values())
 
-    def _case(self, data: Mapping[str, Any], network: Network) -> Case:
+    def _case(self, data: Mapping[str, Any], network: SizedNetwork) -> Case:
         try:
             return Case.from_dict(data, self.folder)
         except (ValueError, TypeError) as error:
@@ -114,23 +114,23 @@ def alternatives(key: str, value: Any) -> list[Any]:
 
 def _belonging(model: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The options that belong to the model and to each other."""
-    said: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
     for key in (*OPTIONS, *FLOW, *QUESTION):
-        if key in given and _belongs(key, model, said, given):
-            said[key] = given[key]
-    return said
+        if key in given and _belongs(key, model, kept, given):
+            kept[key] = given[key]
+    return kept
 
 
-def _belongs(key: str, model: Mapping[str, object], said: Mapping[str, object], given: Mapping[str, object]) -> bool:
+def _belongs(key: str, model: Mapping[str, object], kept: Mapping[str, object], given: Mapping[str, object]) -> bool:
     if key in OPTIONS:
-        return model.get("family") in families_with(key) and (key != "k" or said.get("gate") == "topk")
+        return model.get("family") in families_with(key) and (key != "k" or kept.get("gate") == "topk")
     match key:
         case "damping":
-            return said.get("flow") == "momentum"
+            return kept.get("flow") == "momentum"
         case "tau":
-            return said.get("damping") == "heavy-ball"
+            return kept.get("damping") == "heavy-ball"
         case "positive":
-            return said.get("flow", "gradient") != "gradient"
+            return kept.get("flow", "gradient") != "gradient"
         case "degree":
             return "at" not in given
         case _:

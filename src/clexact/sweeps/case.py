@@ -286,20 +286,20 @@ class Case:
     @property
     def label(self) -> str:
         """The command line that asks the same."""
-        words = ["certify" if self.at is None else "orbit", *_model_words(self.model), *_words(self._said())]
+        words = ["certify" if self.at is None else "orbit", *_model_words(self.model), *_words(self._options())]
         return " ".join(words)
 
-    def _said(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         """The options of the command that are not the default."""
-        said = _dynamics_data(self.dynamics)
-        said |= {"degree": self.degree} if self.degree != 2 else {}
+        options = _dynamics_data(self.dynamics)
+        options |= {"degree": self.degree} if self.degree != 2 else {}
         if self.at is None:
-            said |= {"max_depth": self.max_depth} if self.max_depth is not None else {}
+            options |= {"max_depth": self.max_depth} if self.max_depth is not None else {}
         else:
             at = self.at if isinstance(self.at, str) else ",".join(self.at)
-            said["at"] = at if len(at) <= LONGEST_START else f"{at[:LONGEST_START]}..."
-            said |= {"max_depth": self.max_depth} if self.max_depth != ORBIT_DEPTH else {}
-        return said | ({"seed": self.seed} if self.seed else {})
+            options["at"] = at if len(at) <= LONGEST_START else f"{at[:LONGEST_START]}..."
+            options |= {"max_depth": self.max_depth} if self.max_depth != ORBIT_DEPTH else {}
+        return options | ({"seed": self.seed} if self.seed else {})
 
 
 def key_of(text: str, engine: str) -> str:
@@ -386,8 +386,8 @@ def _start(at: Any, folder: str | Path) -> str | tuple[str, ...]:
 def _model_data(model: ChosenModel) -> dict[str, Any]:
     match model:
         case FamilyModel(family, sizes, options):
-            said = {key: list(value) if isinstance(value, tuple) else value for key, value in options}
-            return {"family": family, "sizes": list(sizes), **said}
+            plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options}
+            return {"family": family, "sizes": list(sizes), **plain}
         case SystemModel(text, file):
             return {"system": file, "text": text}
         case PythonModel(text, file, symbol, arguments):
@@ -396,7 +396,7 @@ def _model_data(model: ChosenModel) -> dict[str, Any]:
 
 def _dynamics_data(chosen: FlowChoice) -> dict[str, Any]:
     """What is not the default."""
-    said = {
+    options = {
         "flow": chosen.kind if chosen.kind != "gradient" else None,
         "damping": chosen.damping if chosen.damping != "none" else None,
         "tau": chosen.tau,
@@ -404,7 +404,7 @@ def _dynamics_data(chosen: FlowChoice) -> dict[str, Any]:
         "weight_decay": chosen.weight_decay if chosen.weight_decay != "0" else None,
         "loss": chosen.loss.replace("_", "-") if chosen.loss != "full" else None,
     }
-    return {key: value for key, value in said.items() if value is not None}
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _model_words(model: ChosenModel) -> list[str]:

@@ -280,8 +280,8 @@ class _Run:
             if self.status != DONE:
                 self.status, self.failure = STOPPED, limited.reached
         except MemoryError as error:
-            said = str(error) if isinstance(error, MemoryLimitError) else "the memory does not suffice"
-            self.status, self.failure = STOPPED, said
+            reason = str(error) if isinstance(error, MemoryLimitError) else "the memory does not suffice"
+            self.status, self.failure = STOPPED, reason
         except BaseException as error:  # a user's file may even exit
             self.status, self.failure = FAILED, f"{type(error).__name__}: {' '.join(str(error).split())}"
         self.seconds, self.peak = time.perf_counter() - start, peak_memory()

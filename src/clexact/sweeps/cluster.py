@@ -28,9 +28,9 @@ def connected(address: str) -> Client:
     try:
         return Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
     gc.collect()  # a client that could not connect waits for itself for ever if it is collected while another starts
-    raise ValueError(f"no dask scheduler answers at {address!r}: {said}")
+    raise ValueError(f"no dask scheduler answers at {address!r}: {reason}")
 
 
 class Cluster:

@@ -15,7 +15,7 @@ from clexact.formulas.grid_axes import WIDTH, Order, integers, random_sizes, rea
 from clexact.models import FAMILIES
 from clexact.programs.model import MAX_DIMENSION
 from clexact.sweeps.case import FLOW, OPTIONS, QUESTION
-from clexact.sweeps.condition import Condition
+from clexact.sweeps.selection import Selection
 
 MOST_VALUES = 10**6  # of an axis, of a grid, of draws
 MOST_LAYERS = 1000
@@ -23,7 +23,7 @@ Alternatives = Callable[[str, Any], list[Any]]
 
 
 @dataclass(frozen=True)
-class Network:
+class SizedNetwork:
     """``sizes``: the key of a case, or nothing; ``options`` that were drawn with them; ``at``: where, for messages."""
 
     sizes: dict[str, list[int]]
@@ -55,7 +55,7 @@ class Streams:
 
 def networks(
     table: Mapping[str, Any], family: str | None, streams: Streams, alternatives: Alternatives
-) -> Iterator[Network]:
+) -> Iterator[SizedNetwork]:
     """The networks of a block, in order; ValueError or TypeError for what is not understood."""
     if family is not None and family not in FAMILIES:
         raise ValueError(f"unknown family {family!r}: expected one of {', '.join(FAMILIES)}.")
@@ -70,10 +70,10 @@ def networks(
     return _listed(table)
 
 
-def _listed(table: Mapping[str, Any]) -> Iterator[Network]:
+def _listed(table: Mapping[str, Any]) -> Iterator[SizedNetwork]:
     """Sizes as they are: one network, or a list of networks."""
     if "sizes" not in table:
-        yield Network({})
+        yield SizedNetwork({})
         return
     sizes = table["sizes"]
     if not isinstance(sizes, list) or not sizes:
@@ -81,13 +81,13 @@ def _listed(table: Mapping[str, Any]) -> Iterator[Network]:
     for one in sizes if all(isinstance(n, list) for n in sizes) else [sizes]:
         if not all(type(n) is int for n in one):
             raise TypeError(f"sizes must be a list of integers or of such lists, not {sizes!r}; axes need a grid.")
-        yield Network({"sizes": one})
+        yield SizedNetwork({"sizes": one})
 
 
 # --- grids -----------------------------------------------------------------------------------------------------------
 
 
-def _of_grid(table: Mapping[str, Any], family: str | None) -> Iterator[Network]:
+def _of_grid(table: Mapping[str, Any], family: str | None) -> Iterator[SizedNetwork]:
     axes = {name: _axis(name, value) for name, value in _axes(table["grid"], "grid").items()}
     if (count := prod(map(len, axes.values()))) > MOST_VALUES:
         raise ValueError(f"grid may have at most {MOST_VALUES} sizes, not {count}.")
@@ -95,7 +95,7 @@ def _of_grid(table: Mapping[str, Any], family: str | None) -> Iterator[Network]:
     for values in product(*axes.values()):
         at = dict(zip(axes, values, strict=True))
         if where is None or where.holds(at):
-            yield Network({"sizes": order.sizes(at)}, at=_written(at))
+            yield SizedNetwork({"sizes": order.sizes(at)}, at=_written(at))
 
 
 def _axes(given: Any, what: str) -> Mapping[str, Any]:
@@ -135,14 +135,14 @@ def _order(table: Mapping[str, Any], family: str | None, axes: Sequence[str] | M
     return read_order(family, list(axes), sizes)
 
 
-def _where(table: Mapping[str, Any], axes: Sequence[str] | Mapping[str, Any]) -> Condition | None:
+def _where(table: Mapping[str, Any], axes: Sequence[str] | Mapping[str, Any]) -> Selection | None:
     text = table.get("where")
     if text is None:
         return None
     if not isinstance(text, str):
         raise TypeError(f'where must be a condition such as "r <= n + m", not {text!r}.')
     try:
-        return Condition.read(text, list(axes))
+        return Selection.read(text, list(axes))
     except ValueError as error:
         raise ValueError(f"where = {text!r}: {error}") from None
 
@@ -156,7 +156,7 @@ def _written(at: Mapping[str, int]) -> str:
 
 def _drawn(
     table: Mapping[str, Any], family: str | None, streams: Streams, alternatives: Alternatives
-) -> Iterator[Network]:
+) -> Iterator[SizedNetwork]:
     """``count`` networks: first the sizes of each, then those of its options that are drawn, in their order."""
     draw = _axes(table["draw"], "draw")
     count = draw.get("count")
@@ -174,7 +174,7 @@ def _drawn(
         sizes, at = sized(draws)
         chosen = {key: _one(draws, values) for key, values in options.items()}
         if where is None or where.holds(at):
-            yield Network({"sizes": sizes}, chosen, _written(at) or f"sizes {sizes}")
+            yield SizedNetwork({"sizes": sizes}, chosen, _written(at) or f"sizes {sizes}")
     if isinstance(table.get("name"), str):
         streams.ended[table["name"]] = draws
 

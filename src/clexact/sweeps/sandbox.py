@@ -100,19 +100,19 @@ class _Child:
     def start(cls) -> _Child:
         """Standard streams lead nowhere; a session of its own, which the terminal's Ctrl-C does not reach."""
         ours, theirs = Pipe()
-        held, lifeline = os.pipe()
-        words = [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), str(held)]
+        their_end, lifeline = os.pipe()
+        words = [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), str(their_end)]
         try:
             process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), held), start_new_session=True,
+                pass_fds=(theirs.fileno(), their_end), start_new_session=True,
                 env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(sys.path)},
             )  # fmt: skip
         except OSError as error:
             raise SandboxError(f"no process can be started: {error.strerror}.") from None
         finally:
             theirs.close()
-            os.close(held)
+            os.close(their_end)
         ready = select.poll()
         ready.register(ours.fileno(), select.POLLIN)
         return cls(process, ours, lifeline, ready)

@@ -16,7 +16,7 @@ from clexact.flows.dynamics import DAMPINGS
 from clexact.models import FAMILIES
 from clexact.programs.model import MAX_DIMENSION
 from clexact.proofs.certificate import MAX_OPTION, MAX_OPTIONS
-from clexact.sweeps.block import Block, check_keys
+from clexact.sweeps.block import SpecBlock, check_keys
 from clexact.sweeps.case import MODELS, Case
 from clexact.sweeps.certified import Budget
 from clexact.sweeps.networks import Streams
@@ -152,7 +152,7 @@ def spec_of(data: Mapping[str, Any], folder: str | Path = "") -> Spec:
     for number, table in enumerate(tables, start=1):
         try:
             limit, own = _max_dimension(table, most), _budget(table, budget)
-            found = list(Block(table, Path(folder), streams).cases())
+            found = list(SpecBlock(table, Path(folder), streams).cases())
             kept = [case for case in found if limit is None or case.dimension is None or case.dimension <= limit]
             check(kept)
         except (ValueError, TypeError, OSError) as error:

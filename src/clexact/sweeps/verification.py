@@ -87,11 +87,11 @@ def _verify(store: Store, rebuild: bool, fast: bool, key: str, label: str) -> Ch
     verdict = verify_bytes(data, fast=fast)
     if verdict:
         try:
-            said = _agreement(program_verifier.read(data), row, rebuild)
+            agreement = _agreement(program_verifier.read(data), row, rebuild)
         except _DisagreementError as error:
             verdict = Verdict(VerdictStatus.FALSE, (*verdict.sentences, f"FALSE: {error}"))
         else:
-            verdict = Verdict(VerdictStatus.VERIFIED, (*verdict.sentences, said))
+            verdict = Verdict(VerdictStatus.VERIFIED, (*verdict.sentences, agreement))
     return Checked(key, label, verdict)
 
 

@@ -1,4 +1,4 @@
-"""``Condition``: which sizes of a grid are taken, such as ``r <= n + m and n != m``, read by the package's own parser.
+"""``Selection``: which sizes of a grid are taken, such as ``r <= n + m and n != m``, read by the package's own parser.
 
 condition  = conjunction ('or' conjunction)*
 conjunction = comparison ('and' comparison)*
@@ -27,14 +27,14 @@ LARGEST_POWER = 16  # of a size
 
 
 @dataclass(frozen=True)
-class Condition:
+class Selection:
     """``alternatives``: lists of comparisons of polynomials in the names, of which one list must hold."""
 
     names: tuple[str, ...]
     alternatives: tuple[tuple[tuple[Sparse, str, Sparse], ...], ...]
 
     @classmethod
-    def read(cls, text: str, names: Sequence[str]) -> Condition:
+    def read(cls, text: str, names: Sequence[str]) -> Selection:
         """ValueError naming the column of what cannot be read."""
         found = [
             tuple(comparison for start, part in _split(r"\band\b", option, first)

@@ -1,4 +1,4 @@
-"""``Store``: a folder of findings and certificates, from which an interrupted run goes on."""
+"""``Archive``: a folder of findings and certificates, from which an interrupted run goes on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clexact.claims.claim import Claim, Statement
-from clexact.claims.grid import Budget, Size
+from clexact.claims.grid import Reach, Size
 from clexact.claims.judge import Progress, judge
 from clexact.claims.record import Record, record_of
 from clexact.proofs.certificate import VerdictStatus, verify
@@ -19,15 +19,15 @@ from clexact.support.provenance import source_hash, versions
 
 
 @dataclass(frozen=True)
-class Store:
-    """``findings/<claim>.json`` and ``certificates/<claim>/<size>.json.gz`` in a folder, for one budget and seed.
+class Archive:
+    """``findings/<claim>.json`` and ``certificates/<claim>/<size>.json.gz`` in a folder, for one reach and seed.
 
-    A finding is used again only where its key is the same: the claim and its texts, the budget, the seed, the versions
+    A finding is used again only where its key is the same: the claim and its texts, the reach, the seed, the versions
     and the source files of clexact.
     """
 
     folder: Path
-    budget: Budget
+    reach: Reach
     seed: int
 
     def open(self) -> None:
@@ -52,26 +52,26 @@ class Store:
         stored = self.stored(claim, topic)
         if stored is not None:
             return stored, True
-        found = record_of(judge(claim, self.budget, self.seed, progress=progress, keep=self._keep), topic)
-        self._remove_other_certificates(found)
-        self._save(found, self.key(claim, topic))
-        return found, False
+        record = record_of(judge(claim, self.reach, self.seed, progress=progress, keep=self._keep), topic)
+        self._remove_other_certificates(record)
+        self._save(record, self.key(claim, topic))
+        return record, False
 
     def stored(self, claim: Claim, topic: str) -> Record | None:
         """The stored finding; None if there is none, if its key differs, or if it or its certificates are damaged."""
-        found = read(self._path(claim))
-        if found is None or found[1] != self.key(claim, topic):
+        record, key = read(self._path(claim)) or (None, None)
+        if record is None or key != self.key(claim, topic):
             return None
-        files = [cell.certificate for cell in found[0].written.cells if cell.certificate]
-        return found[0] if all((self.folder / name).is_file() for name in files) else None
+        files = [cell.certificate for cell in record.written.cells if cell.certificate]
+        return record if all((self.folder / name).is_file() for name in files) else None
 
     def key(self, claim: Claim, topic: str) -> dict[str, Any]:
         """What a stored finding must have been found for."""
         texts = [topic, claim.id, claim.title, claim.source, claim.note, list(claim.pictures), *_texts(claim)]
         return {
             "texts": texts,
-            "grid": [list(size) for size in claim.grid.sizes(self.budget)],
-            "budget": self.budget.value,
+            "grid": [list(size) for size in claim.grid.sizes(self.reach)],
+            "budget": self.reach.value,
             "seed": self.seed,
             "versions": versions(),
             "sources": source_hash(),
@@ -91,20 +91,20 @@ class Store:
             return None
         raise ArithmeticError(f"the certificate of {claim.id} at {claim.grid.written(size)} is not verified: {verdict}")
 
-    def _remove_other_certificates(self, found: Record) -> None:
+    def _remove_other_certificates(self, record: Record) -> None:
         """Those of an earlier run with other sizes."""
-        mine = {cell.certificate for cell in found.written.cells}
-        for path in (self.certificates / found.id).glob("*.json.gz"):
+        mine = {cell.certificate for cell in record.written.cells}
+        for path in (self.certificates / record.id).glob("*.json.gz"):
             if path.relative_to(self.folder).as_posix() not in mine:
                 path.unlink()
 
     def _path(self, claim: Claim) -> Path:
         return self.findings / f"{claim.id}.json"
 
-    def _save(self, found: Record, key: dict[str, Any]) -> None:
-        body = {"key": key, "record": found.to_dict()}
+    def _save(self, record: Record, key: dict[str, Any]) -> None:
+        body = {"key": key, "record": record.to_dict()}
         data = json.dumps({"sha256": _digest(body), **body}, indent=1) + "\n"
-        write_atomically(self.findings / f"{found.id}.json", data.encode())
+        write_atomically(self.findings / f"{record.id}.json", data.encode())
 
 
 def read(path: Path) -> tuple[Record, dict[str, Any]] | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -27,6 +28,9 @@ VIEWS = {"detach", "view", "reshape", "select", "slice", "transpose", "permute",
          "alias", "narrow", "as_strided", "getitem", "split", "chunk", "unbind", "flatten"}  # fmt: skip
 ONLY_READS = "clexact_only_reads"  # an attribute of hooks that leave gradients as they are
 UNREAD = "it could not be read by torch.export"
+LOGGERS = ("torch.export._trace", "torch.fx.experimental.symbolic_shapes", "torch.fx.experimental.sym_node",
+           "torch._subclasses.fake_tensor")  # of torch.export, on its way to a failure # fmt: skip
+EXPORTING = threading.RLock()  # torch.export, and filters of warnings, are one to a process
 
 
 class UnreadableError(Exception):
@@ -271,15 +275,25 @@ def _said(error: Exception) -> str:
 
 @contextmanager
 def _silently() -> Iterator[None]:
-    """Without the warnings and the log of torch.export, whose failures are reported in one clause instead."""
-    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name.startswith("torch")]
-    states = [(logger, logger.disabled) for logger in loggers]
-    for logger in loggers:
-        logger.disabled = True
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, state in states:
-            logger.disabled = state
+    """Without what torch.export says in this thread on its way to a failure, which is reported in one clause instead.
+
+    Whatever else the module's code prints and logs comes through; it gave its warnings when it was run before.
+    """
+    thread = threading.get_ident()
+
+    def others(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    with ExitStack() as stack:
+        stack.enter_context(EXPORTING)
+        for logger in map(logging.getLogger, LOGGERS):
+            logger.addFilter(others)
+            stack.callback(logger.removeFilter, others)
+        stack.enter_context(patch("torch.export._trace.print", _nothing, create=True))  # the graph read so far
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _nothing(*words: object, **options: object) -> None:
+    """In place of a print."""

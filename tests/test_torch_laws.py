@@ -624,6 +624,13 @@ def test_a_rule_that_fails_is_told(rules, name, stopped, monkeypatch):
     assert said.startswith("clexact's rule failed (KeyError: 'no such factor'), so nothing is claimed")
 
 
+def test_an_operation_has_one_rule():
+    before = dict(rules.RULES)
+    with pytest.raises(ValueError, match=r"there is a rule for dropout, relu already\."):
+        rules.degrees.rule("relu", "dropout", "no such operation")(fails)
+    assert before == rules.RULES
+
+
 def test_arguments_that_a_rule_does_not_cover():
     module, example, _, _ = case("padding index")
     assert any("does not cover its arguments" in part.reason for part in laws(module, example).uncovered)

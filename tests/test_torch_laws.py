@@ -829,6 +829,20 @@ def test_only_what_torch_export_says_is_silenced(capsys, caplog):
     assert not hasattr(torch.export._trace, "print")
 
 
+class Silent(Talking):
+    """It cannot be exported, and does not say why."""
+
+    def forward(self, x):
+        if torch.compiler.is_exporting():
+            raise NotImplementedError
+        return self.layer(x)
+
+
+def test_an_error_that_says_nothing_is_told_by_its_class():
+    with pytest.raises(trace.UnreadableError, match=r"^it could not be read by torch.export: NotImplementedError$"):
+        trace.trace(Silent(), torch.ones(3, 2))
+
+
 def test_the_example_of_the_documentation(capsys):
     """It prints what the page says, up to the rounding measured by the numerical check."""
     text = (Path(__file__).parent.parent / "docs" / "pytorch.md").read_text(encoding="utf-8")

@@ -20,6 +20,8 @@ from torch.fx import Node
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from clexact.torch.failures import told
+
 NO_GRADIENT = {"detach", "bernoulli", "sign", "floor", "ceil", "round", "trunc"} | {
     f"{name}_like" for name in ("rand", "randn", "zeros", "ones", "full", "empty", "randint")
 }  # and all whose result is no floating-point tensor
@@ -184,10 +186,7 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
         try:
             output = functional_call(module, buffers, positional, keywords)
         except Exception as error:
-            said = str(error).strip().splitlines() or [""]
-            raise ValueError(
-                f"the module fails on the example input: {type(error).__name__}: {said[0][:200]}"
-            ) from error
+            raise ValueError(f"the module fails on the example input: {told(error)}") from error
     if hooks.seen:
         raise UnreadableError("a hook set while it runs changes or reads the gradient of a hidden tensor")
     if cache := _cache(output):
@@ -270,7 +269,7 @@ def _said(error: Exception) -> str:
         return f"its output holds a {found[1].rpartition('.')[2]}, which is no tensor, tuple, list or dict of them"
     if "fake tensor in the exported program" in str(error):
         return f"{UNREAD}, which loses sight of tensors that leave the graph (.data, autograd.grad, a list kept)"
-    return f"{UNREAD}: {type(error).__name__}: {str(error).strip().splitlines()[0][:160].rstrip('.')}"
+    return f"{UNREAD}: {told(error, 160).rstrip('.')}"
 
 
 @contextmanager

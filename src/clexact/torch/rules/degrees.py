@@ -73,7 +73,7 @@ class Degrees:
         except (TooManyError, MisfitError):
             pass  # not covered
         except Exception as error:
-            self.failures.note(node, error)
+            self.failures.note(name, error)
         self.unknown[node.name] = name
         self._fix_all([inputs, keywords])
         return _ungraded(node)

@@ -1,6 +1,7 @@
 """Linear algebra mod p against FLINT and naive elimination; rational reconstruction."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from itertools import pairwise
 from math import gcd, isqrt
@@ -24,6 +25,7 @@ from reference import (
     random_matrix,
     words,
 )
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from clexact.algebra import echelon, linalg
 from clexact.algebra.echelon import Echelon
@@ -220,15 +222,31 @@ def test_echelon_where_the_first_columns_do_not_do(p, kind):
 def test_rank_is_the_same_for_any_number_of_threads(p):
     rows = np.random.default_rng(5).integers(0, p, (700, 1300), dtype=np.uint64)
     rows[600:] = linalg.add(rows[:100], rows[300:400], p)
-    before, found = threads.thread_count(), []
-    try:
-        for count in (1, 2, 5):
-            threads.set_threads(count)
+    found = []
+    for count in (1, 2, 5):
+        with threads.threads(count):
             form = Echelon(1300, p)
             found.append((form.add(rows).tolist(), form.pivots.tolist(), form.reduced(rows[::-1] + 0).tolist()))
-    finally:
-        threads.set_threads(before)
     assert found[0] == found[1] == found[2] and sum(found[0][0]) == flint_rank(rows, p)
+
+
+def test_blas_keeps_to_one_thread_until_the_last_block_ends():
+    """Blocks of two threads that overlap; then it has as many threads as before."""
+
+    def used():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = used()
+        first, second = threads.one_blas_thread(), threads.one_blas_thread()
+        first.__enter__()
+        held = used()
+        with ThreadPoolExecutor(1) as other:
+            other.submit(second.__enter__).result()
+        first.__exit__(None, None, None)
+        assert 1 in held != before and used() == held
+        second.__exit__(None, None, None)
+        assert used() == before
 
 
 @pytest.mark.parametrize("p", [3, 2**22 - 3, 2**22 + 15, 2**61 - 1])

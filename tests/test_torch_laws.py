@@ -1,8 +1,11 @@
 """Laws of PyTorch modules: true ones only, all of the patterns that are read, and what an optimizer does to them."""
 
 import copy
+import logging
 import pickle
 import random
+import sys
+import threading
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -34,8 +37,9 @@ from torch_modules import (
 import clexact
 from clexact import models
 from clexact.symmetry.grading import matching
-from clexact.torch import ModuleLaw, Status, Term, View, check, counting, laws, rules, shifts
+from clexact.torch import ModuleLaw, Status, Term, View, check, counting, laws, rules, shifts, trace
 from clexact.torch.failures import RuleFailedWarning
+from clexact.torch.trace import LOGGERS
 
 EXACT = 1e-12  # relative, in float64
 
@@ -620,6 +624,13 @@ def test_a_rule_that_fails_is_told(rules, name, stopped, monkeypatch):
     assert said.startswith("clexact's rule failed (KeyError: 'no such factor'), so nothing is claimed")
 
 
+def test_an_operation_has_one_rule():
+    before = dict(rules.RULES)
+    with pytest.raises(ValueError, match=r"there is a rule for dropout, relu already\."):
+        rules.degrees.rule("relu", "dropout", "no such operation")(fails)
+    assert before == rules.RULES
+
+
 def test_arguments_that_a_rule_does_not_cover():
     module, example, _, _ = case("padding index")
     assert any("does not cover its arguments" in part.reason for part in laws(module, example).uncovered)
@@ -779,6 +790,57 @@ def test_axes_of_a_reshape(old, new):
     assert [axis for before, _ in groups for axis in before] == list(range(len(old)))
     assert [axis for _, after in groups for axis in after] == list(range(len(new)))
     assert all(np.prod([old[a] for a in before]) == np.prod([new[a] for a in after]) for before, after in groups)
+
+
+class Talking(nn.Module):
+    """It prints, logs and lets another thread log; then it branches on a value, which torch.export tells at length."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = Linear(2, 2)
+
+    def forward(self, x):
+        print("printed")
+        print("printed as an error", file=sys.stderr)
+        logging.getLogger("torchless").warning("logged")
+        other = threading.Thread(target=logging.getLogger(LOGGERS[1]).warning, args=("logged elsewhere",))
+        other.start()
+        other.join()
+        out = self.layer(x)
+        return out if out.sum() > 0 else 2 * out
+
+
+def test_only_what_torch_export_says_is_silenced(capsys, caplog):
+    """While a module is read, what its own code prints and logs comes through, and what other threads log."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger.disabled, list(logger.filters)) for logger in loggers]
+    loggers[1].addHandler(caplog.handler)
+    try:
+        with pytest.raises(trace.UnreadableError, match="depends on values"):
+            trace.trace(Talking(), torch.ones(3, 2))
+    finally:
+        loggers[1].removeHandler(caplog.handler)
+    printed = capsys.readouterr()
+    assert set(printed.out.splitlines()) == {"printed"}
+    assert {line for line in printed.err.splitlines() if "logged elsewhere" not in line} == {"printed as an error"}
+    logged = [record.message for record in caplog.records if record.name in ("torchless", *LOGGERS)]
+    assert sorted(logged) == ["logged"] * 2 + ["logged elsewhere"] * 2  # when it is run, and when it is exported
+    assert [(logger.disabled, list(logger.filters)) for logger in loggers] == before
+    assert not hasattr(torch.export._trace, "print")
+
+
+class Silent(Talking):
+    """It cannot be exported, and does not say why."""
+
+    def forward(self, x):
+        if torch.compiler.is_exporting():
+            raise NotImplementedError
+        return self.layer(x)
+
+
+def test_an_error_that_says_nothing_is_told_by_its_class():
+    with pytest.raises(trace.UnreadableError, match=r"^it could not be read by torch.export: NotImplementedError$"):
+        trace.trace(Silent(), torch.ones(3, 2))
 
 
 def test_the_example_of_the_documentation(capsys):

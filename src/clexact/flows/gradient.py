@@ -162,13 +162,13 @@ class GradientFlow(Flow):
 
     @cached_property
     def fields(self) -> VectorFields:
-        phi = self._coefficients()
+        phi = self.coefficients()
         partial, variable = phi.partials()
         count = int(phi.owner.max(initial=-1)) + 1
         gradients = partial.owned_by(partial.owner * self.dimension + variable).canonical()
         return _distinct(self.variables, gradients, count)
 
-    def _coefficients(self) -> Terms:
+    def coefficients(self) -> Terms:
         r"""$\varphi$: the coefficients, polynomials in theta, of the monomials of the probes in each output."""
         return _probe_coefficients(self._expanded(self._symbols()), self.dimension)
 

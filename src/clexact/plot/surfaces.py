@@ -238,7 +238,7 @@ def velocity(flow: Flow, start: Floats, box: Box, seed: int) -> Function:
         weights = draws.normal(size=len(fields)) if len(fields) > 1 else np.ones(1)
         weights = weights / np.linalg.norm(weights)
         return lambda point: sum((w * X(point) for w, X in zip(weights, fields, strict=True)), start=0 * point)
-    parts = [p for p in _polynomials(base._coefficients(), base.variables) if p.degree > 0]
+    parts = [p for p in _polynomials(base.coefficients(), base.variables) if p.degree > 0]
     evaluate = PolynomialMap.of(parts, len(box))
     phi = together(evaluate)
     low, high = np.array(box).T

@@ -1,4 +1,4 @@
-"""How results show themselves in a notebook: plain HTML, which needs no script and no network."""
+"""How results show themselves: in words, and in a notebook as plain HTML, which needs no script and no network."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ class Markup(str):
     """Text that is HTML already."""
 
     __slots__ = ()
+
+
+def counted(count: int, what: str) -> str:
+    """1 law, 2 laws."""
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def facts(headline: str, pairs: Mapping[str, object]) -> str:

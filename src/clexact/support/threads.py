@@ -7,9 +7,11 @@ run on all cores too, and nothing is oversubscribed.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
 
@@ -25,13 +27,19 @@ def available() -> int:
     return min([cores, *(int(text) for text in asked if text.isdecimal() and int(text) > 0)])
 
 
-_count = available()
-_nested = False
+@dataclass
+class _Setting:
+    """What ``set_threads`` sets, for all of the process."""
+
+    count: int = field(default_factory=available)
+
+
+_setting = _Setting()
 
 
 def thread_count() -> int:
     """Number of threads in use."""
-    return _count
+    return _setting.count
 
 
 def set_threads(count: int) -> None:
@@ -57,17 +65,52 @@ def set_threads(count: int) -> None:
     1
     >>> set_threads(before)
     """
-    global _count
     if isinstance(count, bool) or not isinstance(count, int):
         raise TypeError(f"the number of threads must be an integer, not {count!r}.")
     if count < 1:
         raise ValueError(f"the number of threads must be at least 1, not {count}.")
-    _count = count
+    _setting.count = count
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Use so many threads inside the block."""
+    before = thread_count()
+    set_threads(count)
+    try:
+        yield
+    finally:
+        set_threads(before)
+
+
+class _Blas:
+    """The number of threads of BLAS, one to a process: the first block that wants one sets it, the last restores it."""
+
+    def __init__(self) -> None:
+        self.controller = threadpoolctl.ThreadpoolController()
+        self.lock = threading.Lock()
+        self.blocks = 0
+        self.limit = ExitStack()
+
+    def begin(self) -> None:
+        """A block begins."""
+        with self.lock:
+            if not self.blocks:
+                self.limit.enter_context(self.controller.limit(limits=1, user_api="blas"))
+            self.blocks += 1
+
+    def end(self) -> None:
+        """A block ends."""
+        with self.lock:
+            self.blocks -= 1
+            if not self.blocks:
+                self.limit.close()
 
 
 @cache
-def _blas() -> threadpoolctl.ThreadpoolController:
-    return threadpoolctl.ThreadpoolController()
+def _blas(process: int) -> _Blas:
+    """One a process: a lock that is held survives a fork, who holds it does not."""
+    return _Blas()
 
 
 @cache
@@ -79,23 +122,20 @@ def _pool(process: int, count: int) -> ThreadPoolExecutor:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Products inside the block run with one thread of BLAS each."""
-    global _nested
-    if _nested:
+    blas = _blas(os.getpid())
+    blas.begin()
+    try:
         yield
-        return
-    with _blas().limit(limits=1, user_api="blas"):
-        _nested = True
-        try:
-            yield
-        finally:
-            _nested = False
+    finally:
+        blas.end()
 
 
 def for_each(work: Callable[[T], None], pieces: Sequence[T], shared: bool = True) -> None:
     """Do the work for all pieces, which are independent of each other, on all threads if it is to be shared."""
-    if _count == 1 or len(pieces) < 2 or not shared:
+    count = thread_count()
+    if count == 1 or len(pieces) < 2 or not shared:
         for piece in pieces:
             work(piece)
         return
-    for _ in _pool(os.getpid(), _count).map(work, pieces):
+    for _ in _pool(os.getpid(), count).map(work, pieces):
         pass

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -20,7 +18,7 @@ from clexact.counting.orbit import Orbit, orbit_dimension
 from clexact.support import provenance
 from clexact.support.errors import error_bits
 from clexact.support.limits import MIB, Limits, forget_peak, limits, peak_memory
-from clexact.support.threads import set_threads, thread_count
+from clexact.support.threads import threads
 from clexact.sweeps.case import Case, key_of
 
 DONE, STOPPED, FAILED = "done", "stopped", "failed"
@@ -272,7 +270,8 @@ class _Run:
         forget_peak()
         start, limited = time.perf_counter(), Limits()
         try:
-            with _one_thread(), limits(self.budget.seconds, self.budget.mebibytes) as limited:
+            budget = self.budget
+            with threads(1), limits(budget.seconds, budget.mebibytes) as limited:  # a sweep has a process for each core
                 self._certify()
         except KeyboardInterrupt:
             if not limited.reached:
@@ -398,14 +397,3 @@ def _written(error: Fraction) -> str:
 @cache
 def _host() -> str:
     return socket.gethostname()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread of the kernels inside the block: a sweep uses a process for each core."""
-    before = thread_count()
-    set_threads(1)
-    try:
-        yield
-    finally:
-        set_threads(before)

@@ -11,7 +11,7 @@ Units of one axis may also be *mixed* by a matrix where every operation commutes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TypeVar
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Shape = tuple[int, ...]
+Item = TypeVar("Item")
 Kind = TypeVar("Kind", bound=np.generic)
 FIXED = 0  # the unit of degree 0
 MAX_EQUATIONS = 10**6
@@ -195,24 +196,30 @@ def _as_sets(units: Ints, key: Ints, chosen: Ints) -> Ints:
     return np.array([numbers.setdefault(part.tobytes(), len(numbers)) for part in parts], dtype=np.int64)
 
 
+def connected(items: Iterable[Item], marks: Callable[[Item], Iterable[Hashable]]) -> list[list[Item]]:
+    """The items in groups: together are those that share a mark, or are linked by others that do."""
+    groups: list[tuple[set[Hashable], list[Item]]] = []
+    for item in items:
+        seen, members = set(marks(item)), [item]
+        for other in [group for group in groups if group[0] & seen]:
+            groups.remove(other)
+            seen, members = seen | other[0], other[1] + members
+        groups.append((seen, members))
+    return [members for _, members in groups]
+
+
 def _separated(factors: tuple[Factor, ...]) -> list[tuple[Factor, ...]]:
     """Equations equivalent to: the sum is 0 everywhere. A sum f(i) + g(j) is 0 iff f(i) + g(0) and f(0) + g(j) are."""
     if not factors:
         return []
-    groups: list[tuple[set[int], list[Factor]]] = []
-    for factor in factors:
-        axes, members = set(factor.axes), [factor]
-        for other in [g for g in groups if g[0] & axes]:
-            groups.remove(other)
-            axes, members = axes | other[0], other[1] + members
-        groups.append((axes, members))
+    groups = connected(factors, lambda factor: factor.axes)
     if len(groups) == 1:
-        return [tuple(groups[0][1])]
-    zero = [[f.seen(f.units[tuple(slice(0, 1) for _ in f.units.shape)]) for f in members] for _, members in groups]
+        return [tuple(groups[0])]
+    zero = [[f.seen(f.units[tuple(slice(0, 1) for _ in f.units.shape)]) for f in members] for members in groups]
     return [
         tuple(f for m, others in enumerate(zero) for f in (members if m == n else others))
-        for n, (axes, members) in enumerate(groups)
-        if axes or not any(along for along, _ in groups)
+        for n, members in enumerate(groups)
+        if any(f.axes for f in members) or not any(f.axes for f in factors)
     ]
 
 

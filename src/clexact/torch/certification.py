@@ -16,6 +16,7 @@ from clexact.flows.dynamics import gradient_flow
 from clexact.models import conv1d
 from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model
+from clexact.support.display import counted
 
 TRUE_SIZE = 1500  # parameters of a block that is certified as it is
 BUDGET = 6000  # parameters of all blocks of a module that are
@@ -64,7 +65,7 @@ class Shape:
         """In words."""
         if self.kernel > 1:
             return f"{self.units} channels between two convolutions of kernel {self.kernel}"
-        units = f"{self.units} unit{'s' * (self.units > 1)} {'without gates' if self.matrix else 'with free gates'}"
+        units = f"{counted(self.units, 'unit')} {'without gates' if self.matrix else 'with free gates'}"
         return f"{units}, {_added(self.writers)} columns in, {_added(self.readers)} out"
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from clexact.torch.failures import first_line
 from clexact.torch.law import ModuleLaw, parameters_of
 from clexact.torch.trace import arguments, unwrapped
 
@@ -103,8 +104,7 @@ def _own_code() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:100]
-        raise ModuleFailedError(said) from error
+        raise ModuleFailedError(first_line(error, 100) or type(error).__name__) from error
 
 
 class Precision(TorchFunctionMode):  # type: ignore[misc]

@@ -25,6 +25,7 @@ from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
 from clexact.programs.sparse_jets import Part, collected, compressed
 from clexact.support.bounds import check_bounds
+from clexact.symmetry.grading import connected
 from clexact.torch.law import ModuleLaw, Term, View
 
 PRIME = 2**61 - 1
@@ -123,14 +124,7 @@ class _Pool:
 
     def components(self) -> list[list[ModuleLaw]]:
         """The laws in groups that share no parameter."""
-        found: list[tuple[set[str], list[ModuleLaw]]] = []
-        for law in self.laws:
-            names, members = set(law.parameters), [law]
-            for other in [group for group in found if group[0] & names]:
-                found.remove(other)
-                names, members = names | other[0], other[1] + members
-            found.append((names, members))
-        return [members for _, members in found]
+        return connected(self.laws, lambda law: law.parameters)
 
 
 class _Terms(_Pool):

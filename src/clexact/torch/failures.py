@@ -1,12 +1,19 @@
-"""A rule that raises an error of its own: a fault of clexact, to be told, not a pattern without a rule."""
+"""Errors told in a line; those of a rule of its own are a fault of clexact, not a pattern without a rule."""
 
 from __future__ import annotations
 
 import warnings
 
-from torch.fx import Node
 
-from clexact.torch.trace import operation
+def first_line(error: BaseException, most: int = 200) -> str:
+    """The first line of what an error says, cut; empty if it says nothing."""
+    return (str(error).strip().splitlines() or [""])[0][:most]
+
+
+def told(error: BaseException, most: int = 200) -> str:
+    """An error in a line: its class, and what it says."""
+    name, said = type(error).__name__, first_line(error, most)
+    return f"{name}: {said}" if said else name
 
 
 class RuleFailedWarning(UserWarning):
@@ -26,9 +33,7 @@ class RuleFailedWarning(UserWarning):
 class Failures(dict[str, str]):
     """{operation: the error of its rule}."""
 
-    def note(self, node: Node, error: Exception) -> None:
-        """Remember an error, and warn of it."""
-        name = operation(node)
-        said = (str(error).strip().splitlines() or [""])[0][:200]
-        self[name] = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    def note(self, name: str, error: Exception) -> None:
+        """Remember the error of an operation's rule, and warn of it."""
+        self[name] = told(error)
         warnings.warn(f"the rule for {name} failed: {self[name]}. Please report it.", RuleFailedWarning, stacklevel=2)

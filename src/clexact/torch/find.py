@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.fx import Node
 
+from clexact.support.display import counted
 from clexact.torch import certification
 from clexact.torch.check import ModuleFailedError, checked
 from clexact.torch.counting import disjoint, independent
@@ -243,8 +244,8 @@ class _Finder:
         status = Status.CERTIFIED if small == true else Status.CERTIFIED_SMALLER
         if upper > small.count or not (shape.matrix or gated):
             more = f", at most {upper}" if shape.matrix or gated else "; without gates there may be more"
-            return status, _of_the_block(shape, f"at least {_laws(small.count)}{more}, at {where}"), False
-        return status, _of_the_block(shape, f"exactly {_laws(upper)} at {where}"), True
+            return status, _of_the_block(shape, f"at least {counted(small.count, 'law')}{more}, at {where}"), False
+        return status, _of_the_block(shape, f"exactly {counted(upper, 'law')} at {where}"), True
 
     def _shape(self, law: ModuleLaw) -> certification.Shape | None:
         """The block of a law as the family of ``certification``; None if it is of another."""
@@ -400,10 +401,6 @@ def _of_the_block(shape: certification.Shape, certified: str) -> str:
     """What is certified, and of what."""
     free = "free inputs" if shape.matrix else "free gates and free inputs"
     return f"of the block alone, with {free}: {certified}; whether the module has others is not certified"
-
-
-def _laws(count: int) -> str:
-    return f"{count} law{'s' * (count != 1)}"
 
 
 def _why(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
+from clexact.support.display import counted
 from clexact.support.extras import needed
 from clexact.torch.counting import NOTHING, Independent
 from clexact.torch.law import ModuleLaw, Status, parameters_of
@@ -213,8 +214,8 @@ class ModuleLaws:
     @property
     def headline(self) -> str:
         """The answer in one sentence."""
-        found = f"{self._numbers} in {_counted(len(self), 'law')} of {self.module}{self._alone}"
-        doubt = f"; {_counted(len(self.disputed), 'more law')} disputed by the numerical check" if self.disputed else ""
+        found = f"{self._numbers} in {counted(len(self), 'law')} of {self.module}{self._alone}"
+        doubt = f"; {counted(len(self.disputed), 'more law')} disputed by the numerical check" if self.disputed else ""
         return f"{found}{doubt}{self._certified}"
 
     @property
@@ -223,7 +224,7 @@ class ModuleLaws:
         count, most = self.independent.count, self.independent.most
         if count < most:
             return f"at least {count} and at most {most} independent conserved numbers"
-        return f"{count} independent conserved number{'s' * (count != 1)}"
+        return counted(count, "independent conserved number")
 
     @property
     def _alone(self) -> str:
@@ -246,7 +247,7 @@ class ModuleLaws:
         small = complete.count(Status.CERTIFIED_SMALLER)
         sizes = f" ({small} of them at a smaller size only)" if small else ""
         return (
-            f"; {len(complete)} of {_counted(len(self.blocks), 'block')}, each taken alone with free gates and inputs, "
+            f"; {len(complete)} of {counted(len(self.blocks), 'block')}, each taken alone with free gates and inputs, "
             f"{'is' if len(complete) == 1 else 'are'} certified to have no others{sizes}; "
             "whether the module has others is not"
         )
@@ -289,10 +290,6 @@ class ModuleLaws:
     def _repr_latex_(self) -> str:
         lines = [rf"\text{{{_texed(law.name)}:}}\quad & {law.latex}" for law in self]
         return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$" if lines else ""
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _texed(text: str) -> str:

@@ -108,7 +108,7 @@ def _passed(node: Node, uses: list[Use], failures: Failures) -> list[tuple[Node,
     except MisfitError:
         pass  # not covered
     except Exception as error:
-        failures.note(node, error)
+        failures.note(operation(node), error)
     return [(source, _whole(source, None)) for source in node.all_input_nodes]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -18,6 +19,8 @@ from torch.func import functional_call
 from torch.fx import Node
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+
+from clexact.torch.failures import told
 
 NO_GRADIENT = {"detach", "bernoulli", "sign", "floor", "ceil", "round", "trunc"} | {
     f"{name}_like" for name in ("rand", "randn", "zeros", "ones", "full", "empty", "randint")
@@ -27,6 +30,9 @@ VIEWS = {"detach", "view", "reshape", "select", "slice", "transpose", "permute",
          "alias", "narrow", "as_strided", "getitem", "split", "chunk", "unbind", "flatten"}  # fmt: skip
 ONLY_READS = "clexact_only_reads"  # an attribute of hooks that leave gradients as they are
 UNREAD = "it could not be read by torch.export"
+LOGGERS = ("torch.export._trace", "torch.fx.experimental.symbolic_shapes", "torch.fx.experimental.sym_node",
+           "torch._subclasses.fake_tensor")  # of torch.export, on its way to a failure # fmt: skip
+EXPORTING = threading.RLock()  # torch.export, and filters of warnings, are one to a process
 
 
 class UnreadableError(Exception):
@@ -180,10 +186,7 @@ def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: d
         try:
             output = functional_call(module, buffers, positional, keywords)
         except Exception as error:
-            said = str(error).strip().splitlines() or [""]
-            raise ValueError(
-                f"the module fails on the example input: {type(error).__name__}: {said[0][:200]}"
-            ) from error
+            raise ValueError(f"the module fails on the example input: {told(error)}") from error
     if hooks.seen:
         raise UnreadableError("a hook set while it runs changes or reads the gradient of a hidden tensor")
     if cache := _cache(output):
@@ -266,20 +269,30 @@ def _said(error: Exception) -> str:
         return f"its output holds a {found[1].rpartition('.')[2]}, which is no tensor, tuple, list or dict of them"
     if "fake tensor in the exported program" in str(error):
         return f"{UNREAD}, which loses sight of tensors that leave the graph (.data, autograd.grad, a list kept)"
-    return f"{UNREAD}: {type(error).__name__}: {str(error).strip().splitlines()[0][:160].rstrip('.')}"
+    return f"{UNREAD}: {told(error, 160).rstrip('.')}"
 
 
 @contextmanager
 def _silently() -> Iterator[None]:
-    """Without the warnings and the log of torch.export, whose failures are reported in one clause instead."""
-    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if name.startswith("torch")]
-    states = [(logger, logger.disabled) for logger in loggers]
-    for logger in loggers:
-        logger.disabled = True
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, state in states:
-            logger.disabled = state
+    """Without what torch.export says in this thread on its way to a failure, which is reported in one clause instead.
+
+    Whatever else the module's code prints and logs comes through; it gave its warnings when it was run before.
+    """
+    thread = threading.get_ident()
+
+    def others(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    with ExitStack() as stack:
+        stack.enter_context(EXPORTING)
+        for logger in map(logging.getLogger, LOGGERS):
+            logger.addFilter(others)
+            stack.callback(logger.removeFilter, others)
+        stack.enter_context(patch("torch.export._trace.print", _nothing, create=True))  # the graph read so far
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _nothing(*words: object, **options: object) -> None:
+    """In place of a print."""

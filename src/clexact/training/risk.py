@@ -7,6 +7,7 @@ then one reverse sweep. In floating point, or in rationals where the program and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from fractions import Fraction
 from math import pi, prod, sqrt
@@ -156,8 +157,8 @@ class Risk:
         >>> [float(risk.on(np.array([n]))(risk.start([1, 1]))) for n in (0, 1)]
         [0.5, 2.0]
         """
-        batch = object.__new__(Risk)
-        batch.__dict__ |= self.__dict__ | {"data": self.data.rows(chosen)}
+        batch = copy(self)
+        batch.data = self.data.rows(chosen)
         return batch
 
     def start(self, given: object) -> Values:

@@ -11,6 +11,7 @@ import numpy as np
 from clexact.algebra.evaluation import Values
 from clexact.flows.flow import Flow
 from clexact.programs.model import Model
+from clexact.support.display import counted
 from clexact.support.extras import needed
 from clexact.training.risk import pieces
 
@@ -170,7 +171,7 @@ class Trajectory:
         unit = "time" if self.predicted is None else "step"
         return (
             f"Trajectory({self.description}: {len(self.times)} states up to {unit} {float(self.times[-1]):g}, "
-            f"loss {float(self.losses[0]):.4g} -> {float(self.losses[-1]):.4g}, {count} law{'s' * (count != 1)}{worst})"
+            f"loss {float(self.losses[0]):.4g} -> {float(self.losses[-1]):.4g}, {counted(count, 'law')}{worst})"
         )
 
     def _repr_html_(self) -> str:
@@ -179,7 +180,7 @@ class Trajectory:
         )
         rows = "".join(self._row(n) for n in range(min(SHOWN, len(self.laws))))
         more = len(self.laws) - SHOWN
-        rest = f"<p>{more} more law{'s' * (more != 1)} not shown.</p>" if more > 0 else ""
+        rest = f"<p>{counted(more, 'more law')} not shown.</p>" if more > 0 else ""
         head = "".join(f"<th>{text}</th>" for text in heads)
         return f"<p>{html.escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>{rest}"
 

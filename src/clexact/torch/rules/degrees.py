@@ -6,7 +6,7 @@ An operation without a rule fixes all that enters it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,16 @@ from clexact.torch.failures import Failures
 from clexact.torch.trace import Trace, constant, operation
 
 Value = Any  # Graded, a tuple of them, or a Python constant
-Rule = Callable[["Degrees", Shape, list[Value], dict[str, Value]], Value]
+Rule = Callable[["DegreesAt", Shape, list[Value], dict[str, Value]], Value]
 RULES: dict[str, Rule] = {}
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Register a rule for operations of these names."""
+    """Register a rule for operations of these names; ValueError if one has a rule already."""
 
     def register(function: Rule) -> Rule:
+        if twice := RULES.keys() & set(names):
+            raise ValueError(f"there is a rule for {', '.join(sorted(twice))} already.")
         RULES.update(dict.fromkeys(names, function))
         return function
 
@@ -42,12 +44,10 @@ class Degrees:
         self.parameters: dict[str, Graded] = {}
         self._present = set(trace.nodes)
         self.blocked: dict[str, str] = {}  # {node: why}, of those that stop a rescaling though they have a rule
-        self._node = ""
         self.unknown: dict[str, str] = {}  # {node: operation}, of those that have no rule and stop a rescaling
         self.failures = Failures()  # of rules that stop a rescaling by an error of their own
         values: dict[Node, Value] = {}
         for node in trace.nodes:
-            self._node = node.name
             values[node] = self._value(node, values)
         for node in trace.outputs:
             self._fix_all(values[node])
@@ -68,11 +68,12 @@ class Degrees:
             if not any(g.factors for g in _tensors([inputs, keywords])):
                 return _ungraded(node)
             if name in RULES:
-                return RULES[name](self, shape, inputs, keywords)
+                at = DegreesAt(node.name, self.units, self.ideal, self.blocked)
+                return RULES[name](at, shape, inputs, keywords)
         except (TooManyError, MisfitError):
             pass  # not covered
         except Exception as error:
-            self.failures.note(node, error)
+            self.failures.note(name, error)
         self.unknown[node.name] = name
         self._fix_all([inputs, keywords])
         return _ungraded(node)
@@ -106,7 +107,15 @@ class Degrees:
         for tensor in _tensors(values):
             self.units.fix(tensor)
 
-    # -- what several rules share ---------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class DegreesAt:
+    """The degrees at one node, and what several rules share."""
+
+    node: str
+    units: Units
+    ideal: bool
+    blocked: dict[str, str]
 
     def require(self, condition: bool) -> None:
         """Give up on an operation whose arguments a rule does not cover."""
@@ -118,7 +127,7 @@ class Degrees:
         chosen = [axis % max(1, len(tensor.shape)) for axis in axes]
         varies = [any(f.varies(axis) for axis in chosen) for f in tensor.factors]
         if any(varies):
-            self.blocked[self._node] = "a sum, or a choice, among its units"
+            self.blocked[self.node] = "a sum, or a choice, among its units"
             self.units.fix(Graded(tensor.shape, tuple(f for f, v in zip(tensor.factors, varies, strict=True) if v)))
         return tuple(f for f, v in zip(tensor.factors, varies, strict=True) if not v)
 
@@ -140,7 +149,7 @@ class Degrees:
         if not wide:
             return Graded(shape, zero=True)
         if any(g.factors for g in wide) and not all(g.factors for g in wide):
-            self.blocked[self._node] = "a sum with what does not rescale"
+            self.blocked[self.node] = "a sum with what does not rescale"
         first = max(wide, key=lambda g: max((f.units.size for f in g.factors), default=0))
         for other in wide:
             if other is not first:

@@ -7,46 +7,46 @@ from typing import Any
 import numpy as np
 
 from clexact.symmetry.grading import Graded, Shape, regrouped
-from clexact.torch.rules.degrees import CONVOLUTIONS, TRANSPOSED, Degrees, Value, argument, number, rule
+from clexact.torch.rules.degrees import CONVOLUTIONS, TRANSPOSED, DegreesAt, Value, argument, number, rule
 from clexact.torch.rules.shapes import permute, view
 
 
 @rule("add", "sub", "rsub")
-def _add(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _add(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     tensors = [number(value) for value in a[:2]]
     return d.joined(shape, *tensors)
 
 
 @rule("mul")
-def _mul(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _mul(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     return d.product(shape, number(a[0]), number(a[1]))
 
 
 @rule("div")
-def _div(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _div(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     d.require(k.get("rounding_mode") is None)
     return d.product(shape, number(a[0]), number(a[1]), -1)
 
 
 @rule("tril", "triu")
-def _triangle(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _triangle(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     return d.product(shape, a[0], Graded(shape, constant=True))
 
 
 @rule("pow")
-def _pow(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _pow(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     d.require(isinstance(a[1], (int, float)) and float(a[1]).is_integer() and a[1] >= 1)
     d.units.isolate(a[0].factors)
     return Graded(shape, tuple(f.times(int(a[1])) for f in a[0].factors), a[0].zero)
 
 
 @rule("square")
-def _square(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _square(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     return _pow(d, shape, [a[0], 2], {})
 
 
 @rule("matmul", "bmm", "mm", "mv", "dot")
-def _matmul(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _matmul(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     left, right = a[0], a[1]
     row, column = len(left.shape) == 1, len(right.shape) == 1
     left = view(d, (1, *left.shape), [left], {}) if row else left
@@ -64,19 +64,19 @@ def _matmul(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Va
 
 
 @rule("addmm", "baddbmm")
-def _addmm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _addmm(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     return d.joined(shape, a[0], _matmul(d, shape, a[1:3], {}))
 
 
 @rule("linear")
-def _linear(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _linear(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     x, weight, bias = a[0], a[1], argument(a, k, 2, "bias", None)
     out = _matmul(d, shape, [x, permute(d, weight.shape[::-1], [weight], {})], {})
     return out if bias is None else d.joined(shape, out, bias)
 
 
 @rule(*CONVOLUTIONS)
-def _convolution(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _convolution(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     x, weight, bias = a[0], a[1], argument(a, k, 2, "bias", None)
     groups = argument(a, k, 6, "groups", 1)
     kernel = len(weight.shape) - 2
@@ -99,7 +99,7 @@ def _convolution(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) 
 
 
 @rule(*TRANSPOSED)
-def _transposed(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _transposed(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     """Each entry of the result is a sum over channels and places, as in a convolution of one group."""
     d.require(argument(a, k, 6, "groups", 1) == 1)
     turned = permute(d, (a[1].shape[1], a[1].shape[0], *a[1].shape[2:]), [a[1], 0, 1], {})
@@ -114,14 +114,14 @@ def _unrepeated(units: Any) -> Any:
 
 
 @rule("embedding")
-def _embedding(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _embedding(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     d.require(argument(a, k, 2, "padding_idx", -1) < 0 and not argument(a, k, 3, "scale_grad_by_freq", False))
     kept = d.keep(a[0], [0])
     return Graded(shape, tuple(f.seen(f.units.reshape([1] * (len(shape) - 1) + [-1])) for f in kept))
 
 
 @rule("scaled_dot_product_attention")
-def _attention(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _attention(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     q, key, v = a[:3]
     mask = argument(a, k, 3, "attn_mask", None)
     if isinstance(mask, Graded):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from clexact.symmetry.grading import Graded, Shape
-from clexact.torch.rules.degrees import Degrees, Value, argument, rule
+from clexact.torch.rules.degrees import DegreesAt, Value, argument, rule
 from clexact.torch.rules.shapes import reduced, view
 
 
 @rule("layer_norm", "rms_norm")
-def _layer_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _layer_norm(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     axes = range(len(shape) - len(a[1]), len(shape))
     weight = argument(a, k, 2, "weight", None)
     bias = a[3] if len(a) > 3 and (a[3] is None or isinstance(a[3], Graded)) else k.get("bias")
@@ -18,7 +18,7 @@ def _layer_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -
 
 
 @rule("linalg_vector_norm")
-def _size(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _size(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     """Homogeneous of degree 1, as a sum is linear."""
     order, axes = argument(a, k, 1, "ord", 2), argument(a, k, 2, "dim", None)
     d.require(isinstance(order, (int, float)) and order > 0)  # of order 0: how many are not 0
@@ -27,7 +27,7 @@ def _size(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Valu
 
 
 @rule("_weight_norm")
-def _weight_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _weight_norm(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     """g v / |v|, with sizes of all axes but one."""
     kept = argument(a, k, 2, "dim", 0)
     d.normalised(a[0], [axis for axis in range(len(shape)) if kept == -1 or axis != kept % len(shape)], 0.0)
@@ -35,14 +35,14 @@ def _weight_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) 
 
 
 @rule("_native_batch_norm_legit")
-def _plain_batch_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _plain_batch_norm(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     """Without running statistics."""
     d.require(len(a) == 6 and a[3] is True)
     return _batch_norm(d, shape, [*a[:3], None, None, True, *a[4:]], k)
 
 
 @rule("_native_batch_norm_legit_functional", "_native_batch_norm_legit_no_training")
-def _batch_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _batch_norm(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     x, weight, bias, training, eps = *a[:3], a[5] is True, a[-1]
     if training and len(a) == 8:
         axes = [axis for axis in range(len(x.shape)) if axis != 1]
@@ -53,7 +53,7 @@ def _batch_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -
 
 
 @rule("instance_norm")
-def _instance_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _instance_norm(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     x, weight, bias = a[:3]
     if a[5]:
         d.normalised(x, list(range(2, len(shape))), a[7])
@@ -63,7 +63,7 @@ def _instance_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]
 
 
 @rule("group_norm")
-def _group_norm(d: Degrees, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
+def _group_norm(d: DegreesAt, shape: Shape, a: list[Value], k: dict[str, Value]) -> Value:
     x, groups = a[0], a[1]
     split = (shape[0], groups, shape[1] // groups, *shape[2:])
     numbers = [value for value in (*a[2:], k.get("eps")) if isinstance(value, float)]

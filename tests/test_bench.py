@@ -237,10 +237,17 @@ def test_the_matrices_have_the_ranks_they_are_made_for():
     assert flint.nmod_mat(wide.tolist(), kernel.LARGE_PRIME).rank() == 60  # the last 15 rows depend on the others
 
 
+def ranked(monkeypatch, matrix):
+    """The row of one matrix."""
+    monkeypatch.setattr(kernel, "matrices", lambda quick: [matrix])
+    (row,) = kernel.table(0, 1, True)
+    return row
+
+
 def test_a_missing_peer_is_a_dash_with_its_package(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     fflas.program.cache_clear()
-    row = kernel._row(kernel.Matrix("half rank", 40, 3, 1), tmp_path / "matrix", 0, 1)
+    row = ranked(monkeypatch, kernel.Matrix("half rank", 40, 3, 1))
     assert (
         row["right"] is True
         and row["rank"] == row["ranks"]["FLINT"][0]
@@ -251,19 +258,19 @@ def test_a_missing_peer_is_a_dash_with_its_package(tmp_path, monkeypatch):
     assert "- fflas-ffpack" in (tmp_path / "table").read_text(encoding="utf-8")
 
 
-def test_ranks_that_differ_are_wrong(tmp_path, monkeypatch):
+def test_ranks_that_differ_are_wrong(monkeypatch):
     monkeypatch.setattr(fflas, "rank", lambda *_: Ranked([0.1, 0.2], [39, 39], {}))
-    row = kernel._row(kernel.Matrix("random", 40, kernel.LARGE_PRIME, 1), tmp_path / "matrix", 0, 1)
+    row = ranked(monkeypatch, kernel.Matrix("random", 40, kernel.LARGE_PRIME, 1))
     assert row["right"] is False and row["rank"] == 40 and row["ranks"]["FFLAS"] == [39]
 
 
-def test_a_crash_of_ours_is_wrong_and_one_of_a_peer_is_not(tmp_path, monkeypatch):
+def test_a_crash_of_ours_is_wrong_and_one_of_a_peer_is_not(monkeypatch):
     monkeypatch.setattr(fflas, "rank", lambda *_: subprocess.run(["false"], check=True))
     matrix = kernel.Matrix("random", 40, kernel.LARGE_PRIME, 1)
-    row = kernel._row(matrix, tmp_path / "matrix", 0, 1)
+    row = ranked(monkeypatch, matrix)
     assert row["right"] is True and row["failures"].keys() == {"FFLAS"}
     monkeypatch.setattr(kernel, "OURS", "raise MemoryError")
-    row = kernel._row(matrix, tmp_path / "matrix", 0, 1)
+    row = ranked(monkeypatch, matrix)
     assert row["right"] is False and row["failures"].keys() == {"FFLAS", "clexact"}
 
 
@@ -285,7 +292,8 @@ def test_without_sage_its_package_is_named(monkeypatch):
     sage_peer.version.cache_clear()
     with pytest.raises(MissingPeerError, match="sagemath"):
         sage_peer.runs("rank", "linear", (1, 2, 1), 1, 1.0)
-    assert run._sage(run.cases.PEER_WARM_UP, "laws", 1)["missing"] == {"Sage, s": "sagemath"}
+    monkeypatch.setattr(run.cases, "PEERS", [run.cases.PEER_WARM_UP])
+    assert [row["missing"] for row in run.peers(1, True)] == [{"Sage, s": "sagemath"}] * 2
     sage_peer.version.cache_clear()
 
 
@@ -299,13 +307,23 @@ def test_sympy_counts_what_is_known():
     assert sympy_peer.law_count(fields, variables, 2) == 3 and sympy_peer.lie_rank(fields, variables, 0) == 8 - 3
 
 
-def test_the_two_largest_stages_are_named():
+def test_the_two_largest_stages_are_named(monkeypatch):
     stages = json.dumps({"flow": 100.0, "a": 1.0, "b": 6.0, "c": 3.0})
-    (found,) = clexact.sweep([run.cases.GROWTH[0].case(1)], budget=run.WITHOUT_PROOF)
-    row = run._growth_row(run.cases.GROWTH[0], 1, [replace(found, stages=stages)])
+    name, case, known, _, theory = run.cases.GROWTH[0]
+    family = run.cases.Growth(name, case, known, (1,), theory)
+    (found,) = clexact.sweep([family.case(1)], budget=run.WITHOUT_PROOF)
+    monkeypatch.setattr(run.cases, "GROWTH", [family])
+    monkeypatch.setattr(run.cases, "SEARCH_GROWTH", family)
+
+    def grown(*repeats):
+        """The row of the family, where the repeats after the warm-up found this."""
+        sweeps = iter([[found], *([row] for row in repeats)])
+        monkeypatch.setattr(clexact, "sweep", lambda *_, **__: next(sweeps))
+        return run.growth(len(repeats), True)[0]
+
+    row = grown(replace(found, stages=stages))
     assert row["most time"] == "b 60%, c 30%" and row["right"] and row["D"] == 2
-    wrong = run._growth_row(run.cases.GROWTH[0], 1, [replace(found, lower=0)])
-    failed = run._growth_row(run.cases.GROWTH[0], 1, [found, replace(found, failure="no memory")])
+    wrong, failed = grown(replace(found, lower=0)), grown(found, replace(found, failure="no memory"))
     assert wrong["right"] is False and (failed["seconds"], failed["failure"]) == (None, "no memory")
 
 

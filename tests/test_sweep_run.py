@@ -2,8 +2,8 @@
 
 import io
 import json
-import os
 import pickle
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -144,31 +144,43 @@ def test_a_wicked_case_costs_its_own_row_only(tmp_path, monkeypatch):
     assert ran.count("is_killed 1") == sandbox.KILLS and ran.count("is_stuck 1") == 1
 
 
-def test_what_nobody_wants_is_given_up():
-    """Even inside a C call that holds the GIL."""
-    job = Job("key", wicked("is_stuck").to_json(), Budget(), module.engine(), 1.0, 1)
-    box, asked = sandbox.Sandbox(), []
+@pytest.fixture
+def stuck(tmp_path):
+    """A job that says the number of its process, and never ends, inside a C call that holds the GIL; that number."""
+    said = tmp_path / "pid"
+    text = "import ctypes, os, pathlib\ndef net(n):\n"
+    text += f"    pathlib.Path({str(said)!r}).write_text(f'{{os.getpid()}}.')\n    ctypes.PyDLL(None).sleep(1000)\n"
+    case = Case.from_dict({"python": "stuck.py:net", "text": text, "sizes": [1]})
 
-    def wanted():
-        asked.append(box._child)
-        return len(asked) == 1
+    def number():
+        found = said.read_text() if said.exists() else ""
+        return int(found[:-1]) if found.endswith(".") else None
 
-    ((key, death),) = box.run([job], wanted)
+    return Job("key", case.to_json(), Budget(), module.engine(), 1.0, 1), number
+
+
+def test_what_nobody_wants_is_given_up(stuck):
+    job, number = stuck
+    ((key, death),) = sandbox.Sandbox().run([job], lambda: number() is None)
     assert key == "key" and isinstance(death, Death)
-    assert ended(asked[1].process.pid)
+    assert ended(number())
 
 
-def test_a_child_dies_when_its_lifeline_is_cut():
-    """By the kernel: the child is stuck."""
-    child = sandbox._Child.start()
-    assert child.answer(time.monotonic() + 60, lambda: True) == module.engine().encode()
-    job = Job("key", wicked("is_stuck").to_json(), Budget(), module.engine(), 1.0, 1)
-    child.messages.send([job])
-    assert child.answer(time.monotonic() + 0.5, lambda: True) is None
-    os.close(child.lifeline)
-    assert child.process.wait(5) == -9
-    child.lifeline = os.open(os.devnull, os.O_RDONLY)
-    child.end()
+def test_a_child_dies_with_its_driver(stuck):
+    """By the kernel, which closes the child's lifeline: the child is stuck."""
+    job, number = stuck
+    code = (
+        "import sys\n"
+        "from clexact.sweeps.certified import Budget\n"
+        "from clexact.sweeps.sandbox import Job, Sandbox\n"
+        "Sandbox().run([Job('key', sys.argv[1], Budget(), sys.argv[2], 1.0, 1)])\n"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", code, job.case, job.engine])
+    while number() is None:
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.kill()
+    assert driver.wait() == -9 and ended(number())
 
 
 def test_other_sources_are_refused(monkeypatch):

@@ -584,6 +584,7 @@ def test_the_module_is_left_as_it_was():
     assert found.count and [part.training for part in module.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert all(torch.equal(p.grad, g) for p, g in zip(module.parameters(), gradients, strict=True))
+    # PyTorch has no public list of hooks
     assert list(module[3]._forward_hooks) == [hook.id] and not any(p._backward_hooks for p in module.parameters())
     assert torch.equal(torch.random.get_rng_state(), states[0]) and random.getstate() == states[2]
     assert np.array_equal(np.random.get_state()[1], states[1])

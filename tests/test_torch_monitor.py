@@ -646,6 +646,7 @@ def test_a_closure_makes_the_gradients_within_the_step() -> None:
 def test_close_removes_the_hooks() -> None:
     loop = Loop(sgd())
     loop.monitor.close()
+    # PyTorch has no public list of hooks
     assert not loop.optimizer._optimizer_step_pre_hooks
     assert not any(parameter._post_accumulate_grad_hooks for parameter in loop.net.parameters())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from pictures import is_blank
 
 from clexact import models
 from clexact.cli import main as cli
@@ -30,7 +31,7 @@ def test_python_examples(tmp_path, monkeypatch):
     runner = doctest.DocTestRunner()
     assert runner.run(test).failed == 0
     assert runner.tries > 8
-    assert Path("drift.png").read_bytes().startswith(b"\x89PNG")
+    assert not is_blank(Path("drift.png").read_bytes())
 
 
 @pytest.mark.parametrize("command", COMMANDS)

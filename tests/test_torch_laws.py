@@ -84,6 +84,7 @@ def test_laws_of_an_example_of_size_one_hold_at_any_size(name):
     make, little, large = SIZES[name]
     module = seeded(make)
     found = laws(module, draw(*little), certify=False)
+    assert len(found) or len(found.approximate)
     assert all(residual < EXACT for residual in check(module, draw(*large), found).values())
 
 
@@ -295,9 +296,11 @@ def untransposed(name):
 def test_the_formula_of_a_matrix_law_can_be_multiplied(name):
     module, example, _, _ = case(name)
     parameters = {key: p.detach().double() for key, p in module.named_parameters()}
-    for law in laws(module, example, certify=False):
-        if law.kind == "gram" and "..." not in law.formula:
-            assert torch.allclose(written_value(law.formula, parameters), law.value(parameters))
+    products = [law for law in laws(module, example, certify=False) if law.kind == "gram" and "..." not in law.formula]
+    if not products:
+        pytest.skip("no law of this module is written as a sum of products of matrices")
+    for law in products:
+        assert torch.allclose(written_value(law.formula, parameters), law.value(parameters))
 
 
 def test_formulas_say_which_side_is_transposed():

@@ -38,6 +38,7 @@ def check_basis(given_vectors, basis):
     assert all(type(c) is int and c for vector in basis for c in vector.values())
 
 
+@pytest.mark.slow
 @MODEST
 @given(VECTORS.map(independent), st.integers(0, 99))
 def test_short_basis_spans_the_same_space(vectors, seed):
@@ -51,6 +52,7 @@ def test_short_basis_is_no_longer_than_what_is_given(vectors):
     assert sum(map(len, basis)) <= sum(map(len, vectors))
 
 
+@pytest.mark.slow
 @MODEST
 @given(VECTORS.map(independent), st.data())
 def test_preferred_vectors_come_first(vectors, data):

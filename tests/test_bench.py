@@ -199,6 +199,7 @@ def test_the_chart_shows_each_family_with_its_exponent():
     assert chart.labels(RECORD) == {"linear n n n": r"linear n n n:  $D^{\,2.0}$"}
 
 
+@pytest.mark.slow
 def test_the_chart_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     results = tmp_path / "results.json"
@@ -247,6 +248,7 @@ def ranked(monkeypatch, matrix):
     return row
 
 
+@pytest.mark.slow
 def test_a_missing_peer_is_a_dash_with_its_package(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     fflas.program.cache_clear()
@@ -261,12 +263,14 @@ def test_a_missing_peer_is_a_dash_with_its_package(tmp_path, monkeypatch):
     assert "- fflas-ffpack" in (tmp_path / "table").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_ranks_that_differ_are_wrong(monkeypatch):
     monkeypatch.setattr(fflas, "rank", lambda *_: Ranked([0.1, 0.2], [39, 39], {}))
     row = ranked(monkeypatch, kernel.Matrix("random", 40, kernel.LARGE_PRIME, 1))
     assert row["right"] is False and row["rank"] == 40 and row["ranks"]["FFLAS"] == [39]
 
 
+@pytest.mark.slow
 def test_a_crash_of_ours_is_wrong_and_one_of_a_peer_is_not(monkeypatch):
     monkeypatch.setattr(fflas, "rank", lambda *_: subprocess.run(["false"], check=True))
     matrix = kernel.Matrix("random", 40, kernel.LARGE_PRIME, 1)
@@ -310,6 +314,7 @@ def test_sympy_counts_what_is_known():
     assert sympy_peer.law_count(fields, variables, 2) == 3 and sympy_peer.lie_rank(fields, variables, 0) == 8 - 3
 
 
+@pytest.mark.slow
 def test_the_two_largest_stages_are_named(monkeypatch):
     stages = json.dumps({"flow": 100.0, "a": 1.0, "b": 6.0, "c": 3.0})
     name, case, known, _, theory = run.cases.GROWTH[0]

@@ -81,6 +81,7 @@ def test_random_systems(seed):
     assert count.lower == count.upper == assert_sound(count, [X for X in fields if any(X)], len(fields[0]))
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 10**6), st.sampled_from(["full", "cross_entropy"]))
 def test_random_models(seed, loss):

@@ -98,6 +98,7 @@ VERDICTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "sizes", "verdict", "failing"), VERDICTS, ids=[row[0] for row in VERDICTS])
 def test_verdict(name, sizes, verdict, failing):
     finding = judged(name, sizes)
@@ -170,6 +171,7 @@ def _icnn(size):
     return mirror_flow(mirror.icnn(size, True), ["U"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "sizes", "check", "failing"), PLANTED)
 def test_planted_error(name, sizes, check, failing):
     finding = planted(name, sizes, check)
@@ -223,6 +225,7 @@ def test_nesterov_damping_from_small_steps():
     assert abs((1 - (k - 1) / (k + 2)) / small[-1] - 3 / t) < 10 * small[-1] < abs(3 / t - 3 / t**3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "expected"), [((1, 3, 1), 5), ((1, 2, 2), 2), ((3, 2, 1), 3), ((2, 2, 2), 0)])
 def test_sign_laws_by_brute_force(size, expected):
     fields = gradient_flow(models.nmf(*size)).fields

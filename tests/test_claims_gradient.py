@@ -66,6 +66,7 @@ def test_ids_are_unique_and_registered():
     assert len(ids) == len(set(ids)) and set(CLAIMS) <= set(ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", [id for id in CLAIMS if not id.startswith("batch.")])
 def test_verdicts(id):
     """As established by hand; what is true instead holds on all of the grid."""
@@ -79,6 +80,7 @@ def test_verdicts(id):
         assert id in ("linear.filtration", "fields.no-surface")
 
 
+@pytest.mark.slow
 def test_formulas():
     """Fitted to the certified counts alone."""
     for id, text in {
@@ -320,6 +322,7 @@ def test_batches_as_claims():
     assert (check.count, check.stated, check.holds) == (row.lower, str(row.stated), row.verdict == "confirmed")
 
 
+@pytest.mark.slow
 def test_planted_batch(monkeypatch):
     """A number stated wrongly comes out refuted, at the networks of two layers."""
     true = batches.stated_linear

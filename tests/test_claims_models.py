@@ -93,6 +93,7 @@ VERDICTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VERDICTS)
 def test_where_the_statements_hold_and_what_is_true_instead(name):
     holding, refuted = VERDICTS[name]

@@ -62,6 +62,7 @@ def test_bracket(X, Y):
     assert as_fields(bracket(X, Y)) == [naive_bracket(x, y)]
 
 
+@pytest.mark.slow
 @FEW
 @given(vector_fields(count=1), vector_fields(count=1))
 def test_bracket_is_that_of_sympy(X, Y):
@@ -100,6 +101,7 @@ def test_bracket_obeys_jacobi(X):
     assert is_zero(combination(*((1, F) for F in cyclic)))
 
 
+@pytest.mark.slow
 @FEW
 @given(vector_fields(count=3), st.fractions(max_denominator=9), st.fractions(max_denominator=2**40))
 def test_bracket_is_bilinear(X, s, t):
@@ -108,6 +110,7 @@ def test_bracket_is_bilinear(X, s, t):
     assert bracket(c, combination((s, a), (t, b))) == combination((s, bracket(c, a)), (t, bracket(c, b)))
 
 
+@pytest.mark.slow
 @FEW
 @given(vector_fields(count=2), polynomials(max_terms=2))
 def test_bracket_obeys_leibniz_for_functions(X, h):
@@ -167,6 +170,7 @@ def test_lie_derivative(h, X):
     assert [as_sparse(p) for p in lie_derivative(from_sparse(XYZ, h), X)] == expected
 
 
+@pytest.mark.slow
 @FEW
 @given(polynomials(), vector_fields(count=1))
 def test_lie_derivative_is_that_of_sympy(h, X):
@@ -174,6 +178,7 @@ def test_lie_derivative_is_that_of_sympy(h, X):
     assert sympy.expand(lie_derivative(h, X)[0].to_sympy() - expected) == 0
 
 
+@pytest.mark.slow
 @FEW
 @given(polynomials(max_terms=2), polynomials(max_terms=2), vector_fields(count=2))
 def test_lie_derivative_obeys_leibniz(g, h, X):
@@ -181,6 +186,7 @@ def test_lie_derivative_obeys_leibniz(g, h, X):
     assert lie_derivative(g * h, X) == [dg * h + g * dh for dg, dh in pairs]
 
 
+@pytest.mark.slow
 @FEW
 @given(polynomials(), polynomials(), vector_fields(count=2))
 def test_lie_derivative_is_linear(g, h, X):
@@ -235,6 +241,7 @@ def test_lie_derivative_rejects_another_ring():
 # --- construction and containers -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(st.lists(st.lists(sparse_polynomials(2, max_terms=2), min_size=2, max_size=2), max_size=3))
 def test_constructor_and_components(fields):
@@ -243,6 +250,7 @@ def test_constructor_and_components(fields):
     assert (len(X), X.dimension, X.variables) == (len(fields), 2, XY)
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields())
 def test_round_trips(X):
@@ -253,6 +261,7 @@ def test_round_trips(X):
     assert pickle.loads(pickle.dumps(X)) == X
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields(count=2))
 def test_ode_round_trip(X):
@@ -260,6 +269,7 @@ def test_ode_round_trip(X):
     assert VectorFields.from_ode("\n---\n".join(blocks)) == X
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields())
 def test_indexing_and_iteration(X):
@@ -275,6 +285,7 @@ def test_indexing_rejects_what_is_out_of_range(i):
         fields_of(["x", "y", "z"], ["0", "0", "0"])[i]
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields(), vector_fields())
 def test_addition_joins_families(X, Y):
@@ -282,6 +293,7 @@ def test_addition_joins_families(X, Y):
     assert (X + Y == Y + X) == (as_fields(X) + as_fields(Y) == as_fields(Y) + as_fields(X))
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields(count=2), vector_fields(count=1))
 def test_joined_families_have_the_brackets_of_their_members(X, Y):
@@ -295,6 +307,7 @@ def test_addition_rejects():
         fields_of(["x", "y", "z"]) + 1
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields(), vector_fields())
 def test_equality(X, Y):
@@ -303,6 +316,7 @@ def test_equality(X, Y):
     assert copy == X
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields(count=1), vector_fields(count=1), st.integers(1, 2**65))
 def test_equality_does_not_see_the_denominator(X, Y, k):

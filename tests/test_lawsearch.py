@@ -41,6 +41,7 @@ def at_any_size(monkeypatch):
     monkeypatch.setattr(sys.modules["clexact.laws.polynomial_laws"], "SAMPLED_FROM", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("homogeneous", [False, True])
 @pytest.mark.parametrize("name", COMPLETE)
 def test_samples_and_the_monomial_system_give_the_same_laws(name, homogeneous, monkeypatch):
@@ -66,6 +67,7 @@ def test_laws_that_the_shape_does_not_show_are_never_denied(name, at_any_size):
     assert len(clexact.polynomial_laws(flow, 2)) > len(proposed_laws(flow, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard", [lawsearch.SHARD, 8])
 @pytest.mark.parametrize("name", COMPLETE)
 def test_a_law_left_out_is_missed(name, shard, monkeypatch):
@@ -112,6 +114,7 @@ def test_a_class_that_is_too_large_is_not_decided(monkeypatch):
     assert not lawsearch.all_quadratic_laws(flow, proposed_laws(flow, 2).terms, False, Draws(0))
 
 
+@pytest.mark.slow
 def test_large_networks_are_searched_without_expansion():
     """Three hidden layers of ReLU with 160,000 paths."""
     flow = clexact.gradient_flow(models.relu([20, 20, 20, 20], bias=True))

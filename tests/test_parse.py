@@ -45,6 +45,7 @@ def bounded(monkeypatch):
 # --- grammar ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(expression_texts())
 def test_precedence_is_that_of_python_and_sympy(text):
@@ -174,6 +175,7 @@ def test_any_text_of_the_alphabet_parses_or_is_refused(text):
     assert parses_or_is_refused(lambda: VectorFields.from_ode(text))
 
 
+@pytest.mark.slow
 @MODEST
 @given(st.text(max_size=30))
 def test_any_text_parses_or_is_refused(text):
@@ -201,6 +203,7 @@ def test_nesting(left, right, depth):
     assert value(left * depth + "x" + right * depth) == sign * value("x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [101, 1000, 10**5])
 @pytest.mark.parametrize(("left", "right"), [("(", ")"), ("-", ""), ("-(", ")"), ("(", "")])
 def test_nesting_too_deep_is_refused(left, right, depth):

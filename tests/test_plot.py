@@ -154,6 +154,7 @@ FLOWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLOWS)
 def test_curves_stay_on_their_level_sets(name):
     """In a panel of space, all laws have the levels in its title; in the plane, one of those drawn."""
@@ -184,6 +185,7 @@ def test_a_function_that_is_no_law_is_left_by_the_curves():
     assert np.ptp(values) > 0.1
 
 
+@pytest.mark.slow
 def test_level_sets_of_laws_alone_and_of_a_count():
     assert not plot.level_sets(law("x^2 - y", "xy")).axes[0].lines
     count = count_of(models.product(2))
@@ -192,6 +194,7 @@ def test_level_sets_of_laws_alone_and_of_a_count():
     assert artists(one) == artists(other) and any(kind == "curve" for kind, *_ in artists(one))
 
 
+@pytest.mark.slow
 def test_level_sets_that_are_hard_to_draw():
     """Smaller than a cell of the grid; logarithms that are not defined on planes through the grid; no drift at all."""
     sphere = plot.level_sets(law("x^2 + y^2 + z^2"), [1e-5])
@@ -469,6 +472,7 @@ def test_slope_rejects(found, error, message):
         plot.slope(found)
 
 
+@pytest.mark.slow
 def test_runs_of_training_are_drawn_with_their_prediction():
     """The default: gradient descent and weight decay drift as predicted, momentum does not."""
     figure = plot.drift()
@@ -492,6 +496,7 @@ DRAWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_figures_change_nothing_global(name):
     before = dict(matplotlib.rcParams)
@@ -502,6 +507,7 @@ def test_figures_change_nothing_global(name):
     assert DRAWN[name](ax=given) is given and given.get_children()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "date"), [("png", b"Creation Time"), ("svg", b"dc:date"), ("pdf", b"CreationDate")])
 def test_the_same_figure_gives_the_same_file(kind, date, tmp_path):
     """The same elements with the same names, the same pixels; no date."""
@@ -531,6 +537,7 @@ def test_colours_differ_in_gray():
     assert surface - weights @ to_rgb(ORANGE) > 0.25
 
 
+@pytest.mark.slow
 def test_without_matplotlib_one_sentence_names_the_extra():
     script = (
         "import sys; sys.modules['matplotlib'] = None\n"
@@ -545,6 +552,7 @@ def test_without_matplotlib_one_sentence_names_the_extra():
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

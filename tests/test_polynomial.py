@@ -45,6 +45,7 @@ def same(p, expression):
 # --- ring ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(polynomials(), polynomials(), polynomials())
 def test_ring_axioms(p, q, r):

@@ -107,6 +107,7 @@ def large(monkeypatch):
 # --- what is true ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_the_counts_are_those_of_certify(name):
     """Built from a count, verified in both ways, with the bounds of the count."""
@@ -132,6 +133,7 @@ def jets(part, columns):
     return pc.dense([part.get(0, {})], columns)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("density", [1, 0.3])
 def test_the_evaluation_agrees_with_the_engine(name, density):
@@ -255,6 +257,7 @@ SHOWN = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_the_rule_of_shapes_shows_laws_only(name):
     """What it accepts, of all assignments of signs, on the programs made against the engine's rule: identities."""
@@ -265,6 +268,7 @@ def test_the_rule_of_shapes_shows_laws_only(name):
     assert accepted or name not in SHOWN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 120, 20))
 def test_random_programs(first):
     """The rule shows no false law of random compositions of all operations, and their values are the engine's."""
@@ -276,6 +280,7 @@ def test_random_programs(first):
         assert_same_values(flow, draws, draws.choice([0.3, 1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2,), (2, 2)], ids=str)
 def test_takes(shape):
     """All ways to pick a vector or a matrix from four entries, contracted with another: no false law is shown."""
@@ -450,12 +455,14 @@ def test_what_is_false_is_refused(name):
     assert quick(changed(FALSE[name])) == quick(changed(FALSE[name]), flint_rank) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNFIT)
 def test_what_has_not_the_form_is_no_certificate(name):
     """Types, shapes and keys are strict."""
     assert quick(changed(UNFIT[name])) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", pv.KEYS)
 def test_every_key_is_load_bearing(key):
     """Its presence and its type; and what others have there."""
@@ -472,6 +479,7 @@ def test_every_key_is_load_bearing(key):
         assert quick(document) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASES)
 def test_every_node_is_load_bearing(name):
     """With the old hash: false. With a new one: verified only if the count is that of the new program."""
@@ -632,6 +640,7 @@ def test_bytes_that_are_no_certificate(name):
     assert status == 2 or (name == "nested inside" and status in (0, 2)), said
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data(), plain=st.booleans())
 def test_flipped_bytes(data, plain):
@@ -663,6 +672,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data(), value=VALUES)
 def test_any_value_anywhere(data, value):
@@ -711,6 +721,7 @@ def long_documents():
     yield "families", {"laws": [{"gram": base["laws"][0]["gram"]}] * 20_000}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "change"), list(long_documents()), ids=lambda x: x if isinstance(x, str) else "")
 def test_no_short_document_takes_long(name, change, monkeypatch):
     """With a tenth of the work that is allowed; all of it is bounded, by the length of the document too."""

@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import pytest
 from pictures import elements
 
 import clexact
@@ -27,6 +28,7 @@ def test_the_picture_is_current():
     assert elements(made.PICTURE.read_bytes()) == elements(drawn)
 
 
+@pytest.mark.slow
 def test_every_room_is_on_a_floor_and_imports_from_below():
     """A twin of the contract that import-linter checks."""
     made = rooms()

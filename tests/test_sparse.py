@@ -72,6 +72,7 @@ def sparse_rows(rng, n, m, p, weight):
     return start, np.array(column, dtype=np.int64), np.array(value, dtype=np.uint64), dense
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [2, 3, P, 2**61 - 1])
 @pytest.mark.parametrize(
     ("n", "m", "weight"), [(12, 9, 2), (30, 30, 3), (25, 40, 6), (40, 12, 12), (5, 5, 0), (1, 1, 1)]
@@ -114,6 +115,7 @@ def random_part(rng, rows, size, p, weight):
     return Part((size,), row, place, np.array([rng.randrange(1, p) for _ in entries], dtype=np.uint64))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [0, 1, 2])
 @pytest.mark.parametrize("name", MODELS)
 def test_sparse_brackets_have_the_values_of_dense_ones(name, depth):
@@ -140,6 +142,7 @@ def test_sparse_jets_refuse_large_primes():
         SparseJets(2**61 - 1, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_walks_reach_what_matters_and_say_the_same_again(name):
     """Seeds are indicators in range; the same draws give the same walks; members move their coordinates."""
@@ -178,6 +181,7 @@ def counts(monkeypatch):
     return both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["full", "cross_entropy"])
 @pytest.mark.parametrize("name", MODELS)
 def test_sparse_and_dense_witnesses_give_the_same_count(name, loss, counts):
@@ -203,6 +207,7 @@ def test_sparse_and_dense_witnesses_give_the_same_count(name, loss, counts):
     assert tuple(ranks.values()) == closure.dims and closure.rank == flow.dimension - sparse.upper
 
 
+@pytest.mark.slow
 def test_most_families_have_sparse_witnesses(counts):
     """Otherwise the test above shows little."""
     flows = [clexact.gradient_flow(model) for model in MODELS.values()]
@@ -255,6 +260,7 @@ def lead(h):
     return min((m for m, _ in terms_of(h)), key=display_key)
 
 
+@pytest.mark.slow
 def test_display_order_where_a_number_does_not_hold_the_key():
     """Degree 5 in variables beyond 2^20: sorted, not packed into one word."""
     far = 2**21
@@ -273,6 +279,7 @@ def test_laws_of_factors_are_the_same_all_at_once_and_one_by_one():
             assert factor.gram_terms().canonical() == one_by_one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [(2, 3), (6,), (2, 1, 3), (4, 3, 2), (2, 2, 2)])
 def test_an_axis_kept_by_reshaping_has_its_gram_laws(before):
     """And what another axis shows are laws: all shapes of as many entries, each axis of them times a matrix."""
@@ -300,6 +307,7 @@ def test_linear_convolutions_show_all_laws_of_their_channels():
     assert count.lower == count.upper == 6 == len(proposed_laws(flow, 2)) == len(clexact.polynomial_laws(flow, 2))
 
 
+@pytest.mark.slow
 def test_no_more_members_are_evaluated_than_the_rank_needs(monkeypatch):
     """x_1 ... x_D has one field: its 600 coordinates are not all tried."""
     tried, touching = [], MonomialPaths.touching

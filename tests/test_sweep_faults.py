@@ -15,7 +15,7 @@ from clexact.support.provenance import engine
 from clexact.sweeps.certified import Budget, certified
 from clexact.sweeps.store import Store
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 NAPS = 30
 IN_FLIGHT = 12  # cases that a death may cost a second run: two workers, batches of a few cases
 WORKER, SANDBOX = "LokyProcess", "clexact.sweeps.sandbox"

@@ -53,6 +53,7 @@ def ended(pid):
 # --- the answers -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_sweep_answers_as_certify_does(jobs, tmp_path):
     """Bounds, filtrations and certificates, in the order of the cases; the certificates are verified."""
@@ -68,6 +69,7 @@ def test_a_sweep_answers_as_certify_does(jobs, tmp_path):
     assert [row.key for row in found[1:3]] == [found[1].key, found[2].key]
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_run_again(tmp_path, monkeypatch):
     """The second sweep runs the new case; the third what was stopped by a smaller budget, and what failed if asked."""
     monkeypatch.setenv("CLEXACT_RUNS", str(tmp_path / "runs"))
@@ -88,12 +90,14 @@ def test_what_is_done_is_not_run_again(tmp_path, monkeypatch):
     assert third[2].budget_seconds == 1.2
 
 
+@pytest.mark.slow
 def test_nothing_to_do():
     """No cases, no rows; equal cases are one."""
     assert list(clexact.sweep([])) == []
     assert len(clexact.sweep([CASES[0], CASES[0]])) == 1
 
 
+@pytest.mark.slow
 def test_a_sweep_becomes_a_frame():
     """A column for each value of a row but the certificate."""
     frame = clexact.sweep(CASES[:2]).to_frame()
@@ -121,6 +125,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 def test_a_wicked_case_costs_its_own_row_only(tmp_path, monkeypatch):
     """Every way to misbehave gives a row that says so, and the cases between them are as ever."""
     monkeypatch.setenv("CLEXACT_RUNS", str(tmp_path / "runs"))
@@ -159,6 +164,7 @@ def stuck(tmp_path):
     return Job("key", case.to_json(), Budget(), module.engine(), 1.0, 1), number
 
 
+@pytest.mark.slow
 def test_what_nobody_wants_is_given_up(stuck):
     job, number = stuck
     ((key, death),) = sandbox.Sandbox().run([job], lambda: number() is None)
@@ -166,6 +172,7 @@ def test_what_nobody_wants_is_given_up(stuck):
     assert ended(number())
 
 
+@pytest.mark.slow
 def test_a_child_dies_with_its_driver(stuck):
     """By the kernel, which closes the child's lifeline: the child is stuck."""
     job, number = stuck
@@ -183,6 +190,7 @@ def test_a_child_dies_with_its_driver(stuck):
     assert driver.wait() == -9 and ended(number())
 
 
+@pytest.mark.slow
 def test_other_sources_are_refused(monkeypatch):
     """The engine of the worker must be the driver's."""
     monkeypatch.setattr(module, "engine", lambda: "0.0.9-feedface")
@@ -242,6 +250,7 @@ def test_workers_that_all_die_end_the_sweep():
 # --- wrong input -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cases", "options", "error", "said"),
     [
@@ -280,6 +289,7 @@ def spec_file(tmp_path, monkeypatch):
     return "products.toml"
 
 
+@pytest.mark.slow
 def test_the_command_runs_a_spec(spec_file, capsys):
     """Into a store of the spec's name; the second time there is nothing to do."""
     assert run(["sweep", spec_file, "--jobs", "1", "--quiet"]) == 0

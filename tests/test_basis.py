@@ -45,6 +45,7 @@ def test_short_basis_spans_the_same_space(vectors, seed):
     check_basis(vectors, short_basis(vectors, [], Draws(seed)))
 
 
+@pytest.mark.slow
 @MODEST
 @given(VECTORS.map(independent))
 def test_short_basis_is_no_longer_than_what_is_given(vectors):

@@ -309,6 +309,7 @@ def test_the_rational_matrices_have_the_rank_asked_for():
     assert flint.fmpz_mat(integers.matrix(0, 8, 8, 4)).rank() == 4
 
 
+@pytest.mark.slow
 def test_sympy_counts_what_is_known():
     fields, variables = sympy_peer.gradient_fields("linear", (2, 2, 2))
     assert sympy_peer.law_count(fields, variables, 2) == 3 and sympy_peer.lie_rank(fields, variables, 0) == 8 - 3

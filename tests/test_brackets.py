@@ -173,6 +173,7 @@ def test_random_systems_at_special_points(seed):
         assert explicit.rank == dims[-1]
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 10**6))
 def test_counts_and_certificates_of_random_systems(seed):
@@ -187,6 +188,7 @@ def test_counts_and_certificates_of_random_systems(seed):
     assert verify(count.certificate).status is VerdictStatus.VERIFIED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["identity", "rank-deficient"])
 @pytest.mark.parametrize("sizes", [[2, 2, 2], [2, 2, 2, 2, 2]], ids=str)
 def test_special_starts_of_networks(monkeypatch, sizes, start):
@@ -311,6 +313,7 @@ def test_huge_coefficients_are_left_to_jets():
     assert any(not isinstance(w, ExplicitWitness) for w in closure.witnesses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_depth", [0, 2, 3, 4, 7, 12])
 def test_a_depth_that_is_given_is_obeyed(max_depth):
     """Also beyond that of jets."""

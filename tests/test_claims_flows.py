@@ -179,6 +179,7 @@ def test_planted_error(name, sizes, check, failing):
     assert finding.verdict is (CONFIRMED if not failing else REFUTED if len(failing) == len(sizes) else PARTLY)
 
 
+@pytest.mark.slow
 def test_wrong_starts_are_refuted(monkeypatch):
     sizes = [(1, 1, 2), (1, 2, 2), (2, 2, 1)]
     monkeypatch.setattr(starts, "reachable", lambda n, m, k: k * (n + m) - k)

@@ -166,6 +166,7 @@ def test_planted_deep():
     assert failing(span) == set(sizes)
 
 
+@pytest.mark.slow
 def test_planted_neuron():
     """Neither the slide's formula nor another one close to it; the powers 1 and 2 have no common law."""
     claim = CLAIMS["neuron.formula"]
@@ -239,6 +240,7 @@ def test_planted_bracket_formula(monkeypatch):
     assert found.holds is False and "antisymmetry" in found.found and "the formula" in found.found
 
 
+@pytest.mark.slow
 def test_planted_minimality(monkeypatch):
     """If the bound were no smaller, nothing would be shown; if it were too small, the dead unit would contradict it."""
     assert check("minimal.deeper", (1, 2, 2, 1)).holds

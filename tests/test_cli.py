@@ -24,6 +24,7 @@ def output(capsys, *words):
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "flow"),
     [

@@ -279,6 +279,7 @@ def test_flows_of_models(flow, independent):
     assert all(conserved(law, flow.fields) for law in laws.further)
 
 
+@pytest.mark.slow
 def test_a_law_with_weights_that_are_laws():
     """NMF 1 x 2 x 1 under the mirror flow: h_1 log(U_0 / V_0) - h_0 log(U_1 / V_1) with h_k = U_k - V_k."""
     flow = clexact.mirror_flow(nmf(1, 2, 1), ["U", "V"])
@@ -364,6 +365,7 @@ def test_edge_sizes():
     assert darboux_polynomials(LOTKA_VOLTERRA, 1)[:1] == [darboux_polynomials(LOTKA_VOLTERRA, 1)[0]]
 
 
+@pytest.mark.slow
 def test_large_fields_and_large_spaces():
     """Fields that are too large are refused, spaces that are too large are counted."""
     large = clexact.gradient_flow(clexact.models.linear([30, 30, 30]))

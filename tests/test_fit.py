@@ -147,6 +147,7 @@ def test_a_size_that_does_not_vary_is_not_spoken_of():
     assert str(formula) == "k with k = max(0, r - 3)"
 
 
+@pytest.mark.slow
 def test_interpolation_is_not_a_finding():
     """A polynomial goes through any few points: none is presented, also where it is true."""
     assert fit({(d,): d**2 for d in range(1, 6)}, ("d",)) is None

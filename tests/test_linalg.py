@@ -392,6 +392,7 @@ def test_sparse_nullspace_does_not_depend_on_the_order_of_entries():
 # --- lifting ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(st.data())
 def test_reconstruct_round_trip(data):

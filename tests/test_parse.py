@@ -97,6 +97,7 @@ def test_indices_may_be_spaced():
     assert value("U[ 0 , 1 ]*2", ["U[0,1]"]) == value("2*U[0,1]", ["U[0,1]"])
 
 
+@pytest.mark.slow
 @MODEST
 @given(sparse_polynomials(3), sparse_polynomials(3), st.sampled_from([1, -1]))
 def test_sums_and_products(p, q, sign):
@@ -152,6 +153,7 @@ def test_floats_are_refused(number):
         value(f"x + {number}*y")
 
 
+@pytest.mark.slow
 @MODEST
 @given(expression_texts(), st.data())
 def test_a_foreign_character_is_named_where_it_stands(text, data):

@@ -179,6 +179,7 @@ def test_curves_stay_on_their_level_sets(name):
             assert np.abs(h.value(points) - level).max() < 1e-8
 
 
+@pytest.mark.slow
 def test_a_function_that_is_no_law_is_left_by_the_curves():
     figure = plot.level_sets(clexact.gradient_flow(models.product(2)), [1.0], laws=law("x^2 + y^2", "xy"))
     values = (lines_of(figure.axes[0]) ** 2).sum(axis=1)

@@ -631,6 +631,7 @@ BYTES_OF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BYTES_OF)
 def test_bytes_that_are_no_certificate(name):
     """No exception, no hang; status 2 (nested inside what is not read, it may be verified)."""

@@ -187,6 +187,7 @@ def test_segments_and_take(family):
         assert unpacked(part.owned_by(0), 1) == [p]
 
 
+@pytest.mark.slow
 @MODEST
 @given(FAMILIES, st.one_of(st.sampled_from([0, 1, -1, 2**63, -BIG, Fraction(2, 3)]), st.integers(-9, 9)))
 def test_scaled(family, factor):

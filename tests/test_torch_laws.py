@@ -102,6 +102,7 @@ def test_a_wrong_law_is_seen(name):
     assert check(module, example, [law])[law.name] > 1e-3
 
 
+@pytest.mark.slow
 def test_a_hook_on_a_node_of_the_graph_is_refuted():
     """It cannot be read; the module's own gradient contradicts the law."""
     found = laws(seeded(lambda: pair(hooked)), draw(5, 3))
@@ -117,6 +118,7 @@ def in_float32(m, x):
     return m.o((q.float() @ k.float().mT).softmax(-1).to(v.dtype) @ v)
 
 
+@pytest.mark.slow
 def test_a_cast_to_float32_does_not_contradict_a_law():
     """The rounding of the lowest precision met on the way is allowed for; a wrong law is still seen."""
     module, example = seeded(lambda: Made(in_float32, **heads())), draw(2, 4, 8)

@@ -694,6 +694,7 @@ def test_a_gradient_that_is_not_finite_but_not_used_predicts_nothing() -> None:
     assert "At 1 steps observed a gradient was not finite" in loop.monitor.report()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [nn.DataParallel, lambda net: torch.compile(net, backend="eager")])
 def test_wrapped_modules_are_unwrapped(wrap: Callable[[nn.Module], nn.Module]) -> None:
     net = wrap(network())
@@ -939,6 +940,7 @@ def test_other_parameters_are_refused(change: str) -> None:
         loop.run(1)
 
 
+@pytest.mark.slow
 def test_a_monitor_does_not_hide_the_laws_of_its_module() -> None:
     loop = Loop(sgd())  # its hooks only read gradients
     assert [law.name for law in find.laws(loop.net, loop.inputs, certify=False)] == ["0 -> 2", "2 -> 4"]

@@ -536,6 +536,7 @@ def test_nesterov_steps_in_rationals():
     assert constant.states[:, 0].tolist() == [1, Fraction(1, 2), 0]
 
 
+@pytest.mark.slow
 def test_slopes():
     model = family("relu")
     data, start = drawn(model)
@@ -592,6 +593,7 @@ def test_trajectory():
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page():
     text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     examples = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))

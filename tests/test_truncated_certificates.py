@@ -102,6 +102,7 @@ def program_level_lies(flow):
     yield "the coefficients as the source", same | {"sha256": pv.program_hash(same)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FLOWS)
 def test_program_level_lies_are_refused(name):
     flow = FLOWS[name]

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := setup.py pyproject.toml $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' -o -path '*/templates/*')
 
-.PHONY: reproduce test bench clean
+.PHONY: reproduce test test-fast bench clean
 
 reproduce: .venv/reported
 	$(BIN)/clexact reproduce --budget quick --out reproduction
@@ -14,6 +14,9 @@ test: .venv/tested
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest
+
+test-fast: .venv/tested
+	$(BIN)/python -m pytest -m "not slow"
 
 bench: .venv/installed
 	$(BIN)/python bench/run.py

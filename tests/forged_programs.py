@@ -62,7 +62,8 @@ def lies():
         fields = clexact.certify(flow.fields)
         explicit = json.loads(fields.certificate.to_json())
         found.append(explicit | {"model": base["model"], "assumptions": base["assumptions"]})
-        place = program_certificate._place(fields.shown.point, fields.shown.prime)
+        point = {j: int(x) for j, x in enumerate(fields.shown.point) if x}
+        place = program_certificate.Place(point, fields.shown.prime)
         shown = {**place.written(), "laws": ranges(fields.shown.laws), "rank": fields.exhibited}
         lie = base | {"laws": [{"polynomials": [str(h) for h in fields.laws]}], "independence": shown}
         lie["claim"] = base["claim"] | {"lower": fields.exhibited}

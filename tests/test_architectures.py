@@ -48,6 +48,7 @@ SAME = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "twin"), SAME, ids=lambda model: model.name)
 def test_one_function_by_two_architectures(model, twin):
     """As many parameters, as many laws (recurrent: W is idle, r^2 more of both)."""
@@ -55,6 +56,7 @@ def test_one_function_by_two_architectures(model, twin):
     assert counted(model) == tuple(n + idle for n in counted(twin))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [3, 4, 5, 6])
 def test_shared_keys_need_the_square_of_the_scores(order):
     """Before, the bounds do not meet, and the answer says so; two tokens have no square, but a cube."""
@@ -105,6 +107,7 @@ def selected(W, k):
     return set(map(tuple, best.T.tolist()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("m", "count"), [(1, 2), (2, 2), (2, 3), (3, 4), (1, 3), (1, 4)])
 @pytest.mark.parametrize("k", [1, 2])
 def test_top_k_sets_that_occur(m, count, k):

@@ -38,12 +38,14 @@ def check_basis(given_vectors, basis):
     assert all(type(c) is int and c for vector in basis for c in vector.values())
 
 
+@pytest.mark.slow
 @MODEST
 @given(VECTORS.map(independent), st.integers(0, 99))
 def test_short_basis_spans_the_same_space(vectors, seed):
     check_basis(vectors, short_basis(vectors, [], Draws(seed)))
 
 
+@pytest.mark.slow
 @MODEST
 @given(VECTORS.map(independent))
 def test_short_basis_is_no_longer_than_what_is_given(vectors):
@@ -51,6 +53,7 @@ def test_short_basis_is_no_longer_than_what_is_given(vectors):
     assert sum(map(len, basis)) <= sum(map(len, vectors))
 
 
+@pytest.mark.slow
 @MODEST
 @given(VECTORS.map(independent), st.data())
 def test_preferred_vectors_come_first(vectors, data):

@@ -11,6 +11,7 @@ from pathlib import Path
 import flint
 import numpy as np
 import pytest
+from pictures import elements, is_blank
 from rich.console import Console
 
 import clexact
@@ -198,6 +199,7 @@ def test_the_chart_shows_each_family_with_its_exponent():
     assert chart.labels(RECORD) == {"linear n n n": r"linear n n n:  $D^{\,2.0}$"}
 
 
+@pytest.mark.slow
 def test_the_chart_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     results = tmp_path / "results.json"
@@ -206,7 +208,9 @@ def test_the_chart_is_drawn(tmp_path):
     for name in ("a.svg", "b.svg", "c.png"):
         assert chart.main([str(results), str(tmp_path / name)]) == 0
         drawn.append((tmp_path / name).read_bytes())
-    assert drawn[0] == drawn[1] and drawn[0].startswith(b"<?xml") and drawn[2].startswith(b"\x89PNG")
+    assert elements(drawn[0]) == elements(drawn[1]) and not is_blank(drawn[2])
+    lines = [data["d"].count("L") for kind, data, _ in elements(drawn[0]) if kind == "path" and "clip-path" in data]
+    assert max(lines) == len(RECORD["tables"]["growth"]) - 1  # the family's curve; those of the grid have two ends
 
 
 def test_the_chart_without_matplotlib_or_results_says_so(tmp_path, capsys, monkeypatch):
@@ -237,10 +241,18 @@ def test_the_matrices_have_the_ranks_they_are_made_for():
     assert flint.nmod_mat(wide.tolist(), kernel.LARGE_PRIME).rank() == 60  # the last 15 rows depend on the others
 
 
+def ranked(monkeypatch, matrix):
+    """The row of one matrix."""
+    monkeypatch.setattr(kernel, "matrices", lambda quick: [matrix])
+    (row,) = kernel.table(0, 1, True)
+    return row
+
+
+@pytest.mark.slow
 def test_a_missing_peer_is_a_dash_with_its_package(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     fflas.program.cache_clear()
-    row = kernel._row(kernel.Matrix("half rank", 40, 3, 1), tmp_path / "matrix", 0, 1)
+    row = ranked(monkeypatch, kernel.Matrix("half rank", 40, 3, 1))
     assert (
         row["right"] is True
         and row["rank"] == row["ranks"]["FLINT"][0]
@@ -251,19 +263,21 @@ def test_a_missing_peer_is_a_dash_with_its_package(tmp_path, monkeypatch):
     assert "- fflas-ffpack" in (tmp_path / "table").read_text(encoding="utf-8")
 
 
-def test_ranks_that_differ_are_wrong(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_ranks_that_differ_are_wrong(monkeypatch):
     monkeypatch.setattr(fflas, "rank", lambda *_: Ranked([0.1, 0.2], [39, 39], {}))
-    row = kernel._row(kernel.Matrix("random", 40, kernel.LARGE_PRIME, 1), tmp_path / "matrix", 0, 1)
+    row = ranked(monkeypatch, kernel.Matrix("random", 40, kernel.LARGE_PRIME, 1))
     assert row["right"] is False and row["rank"] == 40 and row["ranks"]["FFLAS"] == [39]
 
 
-def test_a_crash_of_ours_is_wrong_and_one_of_a_peer_is_not(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_a_crash_of_ours_is_wrong_and_one_of_a_peer_is_not(monkeypatch):
     monkeypatch.setattr(fflas, "rank", lambda *_: subprocess.run(["false"], check=True))
     matrix = kernel.Matrix("random", 40, kernel.LARGE_PRIME, 1)
-    row = kernel._row(matrix, tmp_path / "matrix", 0, 1)
+    row = ranked(monkeypatch, matrix)
     assert row["right"] is True and row["failures"].keys() == {"FFLAS"}
     monkeypatch.setattr(kernel, "OURS", "raise MemoryError")
-    row = kernel._row(matrix, tmp_path / "matrix", 0, 1)
+    row = ranked(monkeypatch, matrix)
     assert row["right"] is False and row["failures"].keys() == {"FFLAS", "clexact"}
 
 
@@ -285,7 +299,8 @@ def test_without_sage_its_package_is_named(monkeypatch):
     sage_peer.version.cache_clear()
     with pytest.raises(MissingPeerError, match="sagemath"):
         sage_peer.runs("rank", "linear", (1, 2, 1), 1, 1.0)
-    assert run._sage(run.cases.PEER_WARM_UP, "laws", 1)["missing"] == {"Sage, s": "sagemath"}
+    monkeypatch.setattr(run.cases, "PEERS", [run.cases.PEER_WARM_UP])
+    assert [row["missing"] for row in run.peers(1, True)] == [{"Sage, s": "sagemath"}] * 2
     sage_peer.version.cache_clear()
 
 
@@ -294,18 +309,30 @@ def test_the_rational_matrices_have_the_rank_asked_for():
     assert flint.fmpz_mat(integers.matrix(0, 8, 8, 4)).rank() == 4
 
 
+@pytest.mark.slow
 def test_sympy_counts_what_is_known():
     fields, variables = sympy_peer.gradient_fields("linear", (2, 2, 2))
     assert sympy_peer.law_count(fields, variables, 2) == 3 and sympy_peer.lie_rank(fields, variables, 0) == 8 - 3
 
 
-def test_the_two_largest_stages_are_named():
+@pytest.mark.slow
+def test_the_two_largest_stages_are_named(monkeypatch):
     stages = json.dumps({"flow": 100.0, "a": 1.0, "b": 6.0, "c": 3.0})
-    (found,) = clexact.sweep([run.cases.GROWTH[0].case(1)], budget=run.WITHOUT_PROOF)
-    row = run._growth_row(run.cases.GROWTH[0], 1, [replace(found, stages=stages)])
+    name, case, known, _, theory = run.cases.GROWTH[0]
+    family = run.cases.Growth(name, case, known, (1,), theory)
+    (found,) = clexact.sweep([family.case(1)], budget=run.WITHOUT_PROOF)
+    monkeypatch.setattr(run.cases, "GROWTH", [family])
+    monkeypatch.setattr(run.cases, "SEARCH_GROWTH", family)
+
+    def grown(*repeats):
+        """The row of the family, where the repeats after the warm-up found this."""
+        sweeps = iter([[found], *([row] for row in repeats)])
+        monkeypatch.setattr(clexact, "sweep", lambda *_, **__: next(sweeps))
+        return run.growth(len(repeats), True)[0]
+
+    row = grown(replace(found, stages=stages))
     assert row["most time"] == "b 60%, c 30%" and row["right"] and row["D"] == 2
-    wrong = run._growth_row(run.cases.GROWTH[0], 1, [replace(found, lower=0)])
-    failed = run._growth_row(run.cases.GROWTH[0], 1, [found, replace(found, failure="no memory")])
+    wrong, failed = grown(replace(found, lower=0)), grown(found, replace(found, failure="no memory"))
     assert wrong["right"] is False and (failed["seconds"], failed["failure"]) == (None, "no memory")
 
 

@@ -31,6 +31,7 @@ def split(rule, sizes):
     return [s for s in sizes if not rule(*s)], [s for s in sizes if rule(*s)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
@@ -54,6 +55,7 @@ def test_simplest_condition_in_words(rule, text):
     assert r"\text{ and }" in condition.to_latex() or " and " not in text
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=2), min_size=1, max_size=2))
 def test_planted_conditions_are_recovered(clauses):

@@ -80,6 +80,7 @@ def assert_same_levels(a, b):
 # --- any depth -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", range(3, 41))
 def test_chains_have_no_law(n):
     """Exactly: n - 2 levels of brackets, and a certificate of them that is verified."""
@@ -118,6 +119,7 @@ DEEP = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEEP)
 def test_momentum_flows(monkeypatch, name):
     """The dimensions of jets, the same evidence, and a certificate that is verified."""
@@ -129,6 +131,7 @@ def test_momentum_flows(monkeypatch, name):
     assert count.exact and verify(count.certificate).status is VerdictStatus.VERIFIED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "width"), [(3, 1), (2, 2), (4, 1), (5, 1)])
 def test_signalling_networks(layers, width):
     """Conserved is each kinase in all its forms but the first, on which the input acts; brackets of depth 5 to 8."""
@@ -141,6 +144,7 @@ def test_signalling_networks(layers, width):
 # --- against exact twins ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 10**6))
 def test_random_systems_at_generic_points(seed):
@@ -154,6 +158,7 @@ def test_random_systems_at_generic_points(seed):
     assert padded(explicit.dims, 4)[: levels + 1] == padded(dims, levels + 1)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 10**6))
 def test_random_systems_at_special_points(seed):
@@ -168,6 +173,7 @@ def test_random_systems_at_special_points(seed):
         assert explicit.rank == dims[-1]
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 10**6))
 def test_counts_and_certificates_of_random_systems(seed):
@@ -182,6 +188,7 @@ def test_counts_and_certificates_of_random_systems(seed):
     assert verify(count.certificate).status is VerdictStatus.VERIFIED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["identity", "rank-deficient"])
 @pytest.mark.parametrize("sizes", [[2, 2, 2], [2, 2, 2, 2, 2]], ids=str)
 def test_special_starts_of_networks(monkeypatch, sizes, start):
@@ -282,6 +289,7 @@ def test_closure_of_explicit_members():
 # --- bounds ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 7])
 @pytest.mark.parametrize("least", [0, 1, 2])
 def test_jets_go_on_where_brackets_are_too_large(monkeypatch, n, least):
@@ -305,6 +313,7 @@ def test_huge_coefficients_are_left_to_jets():
     assert any(not isinstance(w, ExplicitWitness) for w in closure.witnesses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_depth", [0, 2, 3, 4, 7, 12])
 def test_a_depth_that_is_given_is_obeyed(max_depth):
     """Also beyond that of jets."""
@@ -345,6 +354,7 @@ FORGERIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORGERIES)
 def test_forged_chains_are_rejected(name):
     assert verifier.verify_text(forged(lambda d: None))[0] == 0

@@ -72,6 +72,7 @@ def noun(count):
     return "independent conservation law" + "s" * (count != 1)
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 10**6))
 def test_random_systems(seed):
@@ -81,6 +82,7 @@ def test_random_systems(seed):
     assert count.lower == count.upper == assert_sound(count, [X for X in fields if any(X)], len(fields[0]))
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 10**6), st.sampled_from(["full", "cross_entropy"]))
 def test_random_models(seed, loss):
@@ -224,6 +226,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "number"),
     [("head", 2), ("rotary scores", 1), ("bilinear gated unit", 2), ("gated unit", 1), ("residual", 3),
@@ -384,6 +387,7 @@ def test_pickle(name):
     assert str(certify(copy.flow)) == str(count)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_seeds(name, seed):

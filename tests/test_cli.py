@@ -24,6 +24,7 @@ def output(capsys, *words):
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "flow"),
     [
@@ -189,6 +190,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "message"), WRONG)
 def test_wrong_input_is_one_sentence_and_status_2(words, message, tmp_path, monkeypatch, capsys):
     """No traceback, nothing on standard output, one line on standard error."""
@@ -257,6 +259,7 @@ def test_fit_prints_counts_and_formula(capsys):
     assert any(re.fullmatch(r"\W*9\W+9\W+8\W+8\W*", row) for row in rows) and "d - 1" in rows
 
 
+@pytest.mark.slow
 def test_fit_as_json(capsys):
     """Everything that the text says, as data."""
     words = ["fit", "nmf", "--grid", "n=1..3,m=1..3,r=1..5", "--flow", "mirror", "--json", "--seed", "2"]
@@ -267,6 +270,7 @@ def test_fit_as_json(capsys):
     assert data["open"] == data["skipped"] == [] and data["error"] == "0" and not data["interrupted"]
 
 
+@pytest.mark.slow
 def test_fit_lists_what_is_open_excluded_and_skipped(capsys):
     """No size disappears silently."""
     grid = ["--grid", "n=1..2,m=1..2,r=1..6"]
@@ -280,6 +284,7 @@ def test_fit_lists_what_is_open_excluded_and_skipped(capsys):
     assert "excluded, with their counts: (1, 1, 2): 2, (1, 1, 3): 6, (1, 1, 4): 10, (1, 1, 5): 14" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "order", "formula"),
     [
@@ -304,6 +309,7 @@ def test_fit_without_a_formula_is_an_answer(capsys):
     assert "no formula" in output(capsys, "fit", "linear", "--grid", "n=2,m=2,r=1..3", "--quiet")
 
 
+@pytest.mark.slow
 def test_fit_interrupted_gives_the_counts_so_far(capsys):
     """By a limit of time: status 3; the table holds what was certified."""
     grid = "n=1..3,m=1..3,r=1..60"
@@ -315,6 +321,7 @@ def test_fit_interrupted_gives_the_counts_so_far(capsys):
     assert 0 < len(data["counts"]) < 540
 
 
+@pytest.mark.slow
 def test_python_dash_m():
     """python -m clexact is the command."""
     words = [sys.executable, "-m", "clexact", "certify", "linear", "2", "1", "2", "--quiet"]
@@ -322,6 +329,7 @@ def test_python_dash_m():
     assert done.stdout.startswith("exactly 1 independent conservation law ")
 
 
+@pytest.mark.slow
 def test_interruption_prints_the_bounds_so_far():
     """Ctrl-C ends with status 130 and both bounds on standard output."""
     words = [

@@ -16,7 +16,7 @@ from clexact.sweeps.certified import Budget, certified
 from clexact.sweeps.store import Store
 
 pytest.importorskip("distributed")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 NAPS, IN_FLIGHT = 30, 24
 SANDBOX = "clexact.sweeps.sandbox"
 STUCK = """

@@ -34,6 +34,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("pick", PICKS)
 def test_pick_seen_by_more_than_a_softmax_lets_no_translation_pass(pick, other):

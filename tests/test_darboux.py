@@ -67,6 +67,7 @@ def plane_polynomials(draw, degree=2):
     return p if p.degree > 0 else p + Polynomial.from_string("x", ["x", "y"])
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(plane_polynomials(), plane_polynomials(), st.fractions(min_value=1, max_value=5))
 def test_factors_and_quotients_undo_products(p, q, scale):
@@ -167,6 +168,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fields", "degree", "expected"), CASES)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_classical_darboux_polynomials(fields, degree, expected, seed):
@@ -176,6 +178,7 @@ def test_classical_darboux_polynomials(fields, degree, expected, seed):
     assert {str(p) for p in found} == set(filter(None, expected.split(", "))) and found.skipped == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(plane_polynomials(), plane_polynomials(), st.integers(1, 3), st.integers(-3, -1), st.integers(0, 5))
 def test_a_planted_rational_law_is_found(p, q, a, b, seed):
@@ -190,6 +193,7 @@ def test_a_planted_rational_law_is_found(p, q, a, b, seed):
     assert_darboux(laws.darboux, fields)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(plane_polynomials(), plane_polynomials(degree=1), st.integers(0, 5))
 def test_a_planted_logarithmic_law_is_found(p, q, seed):
@@ -203,6 +207,7 @@ def test_a_planted_logarithmic_law_is_found(p, q, seed):
     assert all(conserved(law, fields) for law in laws)
 
 
+@pytest.mark.slow
 def test_a_planted_family_conserves_its_rational_law():
     """In three variables, the fields grad(h) x e_i, all tangent to f / g = c."""
     names = ("x", "y", "z")
@@ -230,6 +235,7 @@ CLASSICAL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fields", "degree", "expected"), CLASSICAL)
 def test_classical_laws(fields, degree, expected):
     """Given as text, conserved by SymPy's account, in the number that theory gives."""
@@ -246,6 +252,7 @@ def test_no_law(fields):
     assert len(laws) == laws.independent == 0
 
 
+@pytest.mark.slow
 def test_polynomial_laws_come_first_and_suffice():
     """Euler's top: two polynomial laws leave no room for their quotient; xy is a polynomial law."""
     top = fields_of("x y z", "y*z, -2*x*z, x*y")
@@ -263,6 +270,7 @@ FLOWS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flow", "independent"), FLOWS)
 def test_flows_of_models(flow, independent):
     """As many independent ones as certify counts, each a law by SymPy."""
@@ -271,6 +279,7 @@ def test_flows_of_models(flow, independent):
     assert all(conserved(law, flow.fields) for law in laws.further)
 
 
+@pytest.mark.slow
 def test_a_law_with_weights_that_are_laws():
     """NMF 1 x 2 x 1 under the mirror flow: h_1 log(U_0 / V_0) - h_0 log(U_1 / V_1) with h_k = U_k - V_k."""
     flow = clexact.mirror_flow(nmf(1, 2, 1), ["U", "V"])
@@ -318,6 +327,7 @@ def test_check_trusts_nothing():
     assert not replace(ratio, weights=half).check(fields_of("x y", "x, 2*y"))
 
 
+@pytest.mark.slow
 def test_text_means_the_law():
     """SymPy reads the text as the law."""
     for fields in (LOTKA_VOLTERRA, SIR, fields_of("x y", "2*x*y, y^2 - x^2"), fields_of("x y", "x, 2*y")):
@@ -325,6 +335,7 @@ def test_text_means_the_law():
         assert sympy.simplify(sympy.sympify(str(law).replace("^", "**")) - law.to_sympy()) == 0
 
 
+@pytest.mark.slow
 def test_text_and_latex():
     """Parentheses, powers, signs; e^(r*t) for the clock."""
     laws = general_laws(fields_of("x y", "2*x*y, y^2 - x^2"), 2)
@@ -354,6 +365,7 @@ def test_edge_sizes():
     assert darboux_polynomials(LOTKA_VOLTERRA, 1)[:1] == [darboux_polynomials(LOTKA_VOLTERRA, 1)[0]]
 
 
+@pytest.mark.slow
 def test_large_fields_and_large_spaces():
     """Fields that are too large are refused, spaces that are too large are counted."""
     large = clexact.gradient_flow(clexact.models.linear([30, 30, 30]))
@@ -379,6 +391,7 @@ def test_wrong_arguments(search):
         search("x' = x", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 5])
 def test_the_same_seed_gives_the_same_answer(seed):
     """In order and in form."""
@@ -391,6 +404,7 @@ def test_the_same_seed_gives_the_same_answer(seed):
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_prints_all_forms(tmp_path, capsys):
     """As text, LaTeX and JSON."""
     path = tmp_path / "lv.ode"

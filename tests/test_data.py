@@ -109,6 +109,7 @@ def number_at(place, z):
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_rows_are_sympy_gradients_with_the_gates_fixed(name):
     model, rng = model_of(name), random.Random(name)
@@ -239,6 +240,7 @@ def test_wrong_points_and_models_are_refused():
 # --- the talk's theorem and conclusion -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [0, HALF, -1])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("sizes", [[1, 1, 1], [1, 4, 2], [3, 1, 2], [2, 5, 3], [1, 7, 3], [4, 3, 5], [2, 12, 2]])
@@ -277,6 +279,7 @@ def test_a_deep_network_is_not_minimal_on_an_open_set(seed):
     assert "all regions visited" in repr(found)
 
 
+@pytest.mark.slow
 def test_a_deep_network_is_minimal_elsewhere():
     """So neither holds for almost all parameters."""
     net = relu_net([2, 2, 2, 1], bias=True)
@@ -335,6 +338,7 @@ def test_the_seed_determines_everything():
 # --- the pieces ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_phi_bounds_hold_the_rank_of_all_fields(name):
     """W_phi by SymPy: the coefficients in probes and gates of the gradients, at the point."""
@@ -347,6 +351,7 @@ def test_phi_bounds_hold_the_rank_of_all_fields(name):
     assert lower == rank == upper
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", [relu_net([1, 3, 3, 1], bias=True), relu_net([1, 2, 3, 2, 1], bias=True, slope=HALF)])
 @pytest.mark.parametrize("seed", range(5))
 def test_intervals_against_a_fine_grid(net, seed):
@@ -369,6 +374,7 @@ def test_intervals_against_a_fine_grid(net, seed):
         assert len(place) == 1 and {gates(t)} == visited[place[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "net", [relu_net([2, 2, 3, 1], bias=True), relu_net([1, 3, 3, 2]), relu_net([2, 2, 2, 2], slope=HALF)]
 )

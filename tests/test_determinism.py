@@ -37,6 +37,7 @@ def reference():
     return printed(PYTHONHASHSEED="0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [{"PYTHONHASHSEED": "0"}, {"PYTHONHASHSEED": "1"}, {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}],

@@ -71,6 +71,7 @@ def check(count, fields, dimension, degree=2):
     assert verdict, f"{verdict}: {described}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, SYSTEMS, CHUNK))
 def test_random_systems(first):
     """Small systems of every kind, each with its certificate verified."""
@@ -81,6 +82,7 @@ def test_random_systems(first):
         check(clexact.certify(as_clexact(fields), seed=seed), fields, len(fields[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, MODELS, CHUNK))
 def test_random_models(first):
     """Random programs under both losses."""

@@ -111,6 +111,7 @@ def check(flow, fields, number=None):
 # --- fields by hand --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damping", DAMPINGS, ids=str)
 @pytest.mark.parametrize("decay", [0, HALF], ids=str)
 @pytest.mark.parametrize(("model", "phi", "positive", "number"), [
@@ -181,6 +182,7 @@ FLOWS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.description)
 def test_proposed_laws_are_laws(flow):
     """Annihilated exactly by every field; and most flows have some."""
@@ -204,6 +206,7 @@ STILL, STILL2 = (Model({"x": (n,)}, {}, lambda x: x * 0) for n in (1, 2))
 PULLED = Model({"x": (2,)}, {}, lambda x: x[0] - x[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0, 2], ids=["", "decay"])
 @pytest.mark.parametrize("damping", [*DAMPINGS, HeavyBall(3)], ids=str)
 @pytest.mark.parametrize(("model", "degree", "total"), [
@@ -253,6 +256,7 @@ def number(flow):
     return count.lower
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "m", "r"), [(2, 1, 1), (2, 1, 2), (1, 2, 3), (2, 2, 3), (3, 2, 4), (2, 1, 8)])
 def test_momentum_of_linear_networks(n, m, r):
     """r(r - 1)/2 - max(0, s)(s - 1)/2, s = r - 2(n + m), at any damping."""
@@ -261,6 +265,7 @@ def test_momentum_of_linear_networks(n, m, r):
         assert number(momentum_flow(models.linear([n, r, m]), damping)) == math.comb(r, 2) - max(0, s) * (s - 1) // 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damping", DAMPINGS, ids=str)
 @pytest.mark.parametrize("r", [1, 2, 3, 4, 5, 6])
 def test_momentum_of_an_inner_product(r, damping):
@@ -295,6 +300,7 @@ def test_no_damping_is_a_heavy_ball_of_zero():
     assert (a.variables, a.fields, a.description, a.recipe) == (b.variables, b.fields, b.description, b.recipe)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damping", DAMPINGS, ids=str)
 def test_momentum_of_gated_and_positive_networks(damping):
     """None: ReLU with biases or not, NMF, ICNN."""

@@ -262,6 +262,7 @@ def test_every_family_is_checked_by_hand():
     assert {model.recipe["family"] for model, *_ in CASES} == set(models.FAMILIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "phi", "degree", "number"), CASES, ids=lambda x: getattr(x, "name", ""))
 def test_fields_and_laws_by_hand(model, phi, degree, number):
     """Same span of fields, the values of random members mod p at a random point included; the oracle's number."""
@@ -290,6 +291,7 @@ def number_of(model):
     return count.lower
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("m", "r", "n"), [(1, 1, 1), (2, 1, 1), (1, 2, 2), (2, 2, 3), (3, 3, 1)])
 def test_activations_and_gates(m, r, n):
     """Two laws for each bilinear unit, one for each SwiGLU unit, none for GELU, SiLU and tanh."""
@@ -300,6 +302,7 @@ def test_activations_and_gates(m, r, n):
             assert number_of(family(m, r, n, order=order)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d", "h"), [(1, 1), (2, 1), (2, 2), (3, 2), (3, 3), (4, 4)])
 @pytest.mark.parametrize("heads", [1, 2])
 def test_attention_heads(d, h, heads):

@@ -47,6 +47,7 @@ def table(path):
 WRITERS = {"c.json": certificate, "c.json.gz": certificate, "f.svg": figure, "t.csv": table}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_new_file_has_the_permissions_of_the_umask(tmp_path, umask, name):
     WRITERS[name](tmp_path / name)
@@ -180,6 +181,7 @@ def test_verify_knows_before_that_a_file_is_missing(tmp_path, capsys):
     assert not out and "missing.json': No such file or directory." in err
 
 
+@pytest.mark.slow
 def test_a_full_disk_behind_the_output_is_said_in_one_sentence():
     words = [sys.executable, "-m", "clexact", "certify", "linear", "1", "1"]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

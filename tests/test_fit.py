@@ -33,6 +33,7 @@ def at(formula, sizes):
     return {s: formula(**dict(zip(formula.names, s, strict=True))) for s in sizes}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "text", "latex"),
     [
@@ -55,6 +56,7 @@ def test_known_formulas_as_they_are_written(rule, text, latex):
     assert formula.region is None and formula.excluded == ()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.dictionaries(st.sampled_from([e for e in product(range(3), repeat=3) if sum(e) <= 2]),
                        st.fractions(-3, 3, max_denominator=2), max_size=4), st.integers(0, 5))  # fmt: skip
@@ -81,6 +83,7 @@ QUANTITIES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(QUANTITIES), st.tuples(*[st.integers(-3, 3)] * 5))
 @example(QUANTITIES[0], (0, 1, -1, 1, 0))
@@ -95,6 +98,7 @@ def test_planted_piecewise_formulas_are_recovered(quantity, c):
     assert at(formula, LARGER) == counted(rule, LARGER)
 
 
+@pytest.mark.slow
 def test_two_quantities():
     """Found when one does not suffice."""
     rule = lambda n, m, r: min(n, m) * r + max(0, r - 2)  # noqa: E731
@@ -102,6 +106,7 @@ def test_two_quantities():
     assert len(formula.quantities) == 2 and at(formula, LARGER) == counted(rule, LARGER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wrong", "seed"), [((2, 3, 4), 0), ((2, 3, 4), 1), ((1, 1, 1), 2), ((4, 4, 6), 3)])
 def test_a_wrong_count_is_excluded_and_nothing_else(wrong, seed):
     """Whether it is held out or not: the formula is that of the others, and says where it does not hold."""
@@ -114,6 +119,7 @@ def test_a_wrong_count_is_excluded_and_nothing_else(wrong, seed):
         formula(**dict(zip(NAMES, wrong, strict=True)))
 
 
+@pytest.mark.slow
 def test_an_excluded_region_is_described():
     """The momentum flow of two linear layers: Noether's laws, and more of them for n = m = 1."""
     rule = lambda n, m, r: r * (r - 1) // 2 if (n, m) != (1, 1) else max(0, 4 * r - 6)  # noqa: E731
@@ -123,6 +129,7 @@ def test_an_excluded_region_is_described():
     assert formula.excluded == tuple(((1, 1, r), 4 * r - 6) for r in range(2, 7))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_noise_has_no_formula(seed):
     """Random counts, on two grids; and random counts on half of the grid."""
@@ -140,6 +147,7 @@ def test_a_size_that_does_not_vary_is_not_spoken_of():
     assert str(formula) == "k with k = max(0, r - 3)"
 
 
+@pytest.mark.slow
 def test_interpolation_is_not_a_finding():
     """A polynomial goes through any few points: none is presented, also where it is true."""
     assert fit({(d,): d**2 for d in range(1, 6)}, ("d",)) is None
@@ -150,6 +158,7 @@ def test_interpolation_is_not_a_finding():
     assert fit(exponential, ("n", "r")) is None  # any function of n is a polynomial on three values
 
 
+@pytest.mark.slow
 def test_the_sizes_held_out():
     """A quarter of the boundary and of the inside, chosen by the seed; the fit does not see them."""
     held = held_out(GRID, 0)
@@ -187,6 +196,7 @@ def test_sympy_form_has_the_same_values():
             assert expression.subs(dict(zip(NAMES, s, strict=True))) == rule(*s)
 
 
+@pytest.mark.slow
 def test_certified_counts_of_two_linear_layers():
     """From certified counts to n, m <= 4, r <= 5, the formula of theory on a larger grid."""
     certified = {}

@@ -9,7 +9,10 @@ from forged_programs import bases, is_true, is_true_of_the_model, lies, mutants
 from clexact.proofs.certificate import VerdictStatus, verify_bytes
 
 # torch.func warns of what it uses itself
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning"),
+]
 
 
 def written(document):

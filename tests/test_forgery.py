@@ -105,6 +105,7 @@ def test_the_oracle_knows_a_lie(name):
     assert verifier.verify_text(json.dumps(d))[0] != 0
 
 
+@pytest.mark.slow
 def test_mutants_are_distinct_and_the_same_each_time():
     """The same in two fresh processes, with different hashes of strings."""
     first = list(forgery.mutants(300, seed=3))
@@ -125,6 +126,7 @@ def _digest_elsewhere(seed):
 # --- forged ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in forgery.ALL_KINDS if kind != "deep brackets"])
 def test_nothing_untrue_is_accepted(kind, alarm):
     """Every kind: accepted only what is true, nothing raised, nothing slow."""
@@ -153,6 +155,7 @@ def judged_alone(path):
 TRUE_BOMBS = ["12 nested brackets"]  # small enough, when multiplied out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", forgery.bombs())
 def test_no_short_document_takes_long(name, tmp_path):
     """All of the work is bounded, not only that of one bracket; so is the size of every number."""
@@ -165,6 +168,7 @@ def test_no_short_document_takes_long(name, tmp_path):
         pytest.fail(f"{name}: {path.stat().st_size} bytes take more than {SECONDS} seconds")
 
 
+@pytest.mark.slow
 def test_what_takes_too_much_is_undecided_and_not_false(tmp_path, capsys):
     """Exit status 3; a false certificate beside it counts for more, whatever their order."""
     deep, wrong = tmp_path / "deep.json", tmp_path / "wrong.json"
@@ -188,6 +192,7 @@ def test_deep_brackets(alarm):
         assert judge(mutant, alarm) != 0 or mutant.truth, mutant.change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [*CHECKED, *UNCHECKED])
 def test_every_key_is_load_bearing(key):
     """Each key can make a certificate rejected: what it says if checked, its type and presence always."""
@@ -219,6 +224,7 @@ def unfit(d):
     del d["claim"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("forge", "status"), [(lambda d: None, 0), (lie, 1), (unfit, 2)])
 def test_certify_save_and_verify_in_a_fresh_process(forge, status, tmp_path):
     """The verifier alone, without site packages; and the command of the package."""
@@ -245,6 +251,7 @@ BYTES_OF = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BYTES_OF)
 def test_bytes_that_are_no_certificate(name, tmp_path):
     """Status 2 by the verifier alone and by the package, which must not differ; load refuses them too."""
@@ -328,6 +335,7 @@ def test_rebuild_of_a_forged_recipe_is_refused_in_time(change):
     assert verdict.status is clexact.VerdictStatus.FALSE and verdict.sentences[-1].startswith("FALSE: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "status"), [(0, 1), (1, 1), (5, 1), (7, 3)])
 def test_rebuild_by_the_command(n, status, tmp_path):
     """The model's own certificate passes, with the fields of another it does not; explicit fields have no model."""
@@ -339,6 +347,7 @@ def test_rebuild_by_the_command(n, status, tmp_path):
     assert rebuild(path) == status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[200, 200, 200], [2] * 2000], ids=["wide", "deep"])
 def test_rebuild_of_a_huge_model_is_refused_in_time(sizes, tmp_path):
     """The fields given have 4 variables: no need to expand a model of many."""

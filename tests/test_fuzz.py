@@ -41,6 +41,7 @@ def folder(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @FUZZ
 @given(command=st.sampled_from(["certify", "laws", "verify", "explain", ""]), words=WORDS)
 def test_the_command_line_answers_or_says_what_is_wrong(folder, command, words):
@@ -77,6 +78,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @FUZZ
 @given(st.fixed_dictionaries(dict.fromkeys(verifier.KEYS, JSON) | {"format": st.just(verifier.FORMAT)}))
 def test_documents_shaped_like_certificates(document):

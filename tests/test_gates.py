@@ -120,6 +120,7 @@ FLOWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("name", GATED)
 def test_free_gates_are_in_every_word(name, flow):

@@ -107,6 +107,7 @@ def test_examples_are_homogeneous(name, seed):
     assert g.weights.shape == g.signs.shape == (fields.dimension,)
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields(("x", "y", "z")), st.integers(0, 2**32))
 def test_random_families_are_homogeneous(fields, seed):
@@ -148,6 +149,7 @@ def test_sign_flips_of_a_gradient_field_without_scalings():
     assert g.rank == 0 and even == (0, 0) and len({even, x, y, both}) == 4
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields(("x", "y", "z")), st.data())
 def test_labels_are_additive(fields, data):

@@ -386,6 +386,7 @@ def test_balanced_kernels_refuse_rows_that_are_not_contiguous():
 # --- bits ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [2, 3])
 @pytest.mark.parametrize("shape", [*SHAPES, (5, 63), (63, 64), (65, 64), (70, 65), (40, 129), (129, 40)])
 @pytest.mark.parametrize("least", [0, 1])

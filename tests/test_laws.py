@@ -95,6 +95,7 @@ def assert_basis(laws, fields, degree, homogeneous=False):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_classical_systems(name):
     """The known numbers of polynomial laws, and the oracle's space."""

@@ -41,6 +41,7 @@ def at_any_size(monkeypatch):
     monkeypatch.setattr(sys.modules["clexact.laws.polynomial_laws"], "SAMPLED_FROM", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("homogeneous", [False, True])
 @pytest.mark.parametrize("name", COMPLETE)
 def test_samples_and_the_monomial_system_give_the_same_laws(name, homogeneous, monkeypatch):
@@ -66,8 +67,12 @@ def test_laws_that_the_shape_does_not_show_are_never_denied(name, at_any_size):
     assert len(clexact.polynomial_laws(flow, 2)) > len(proposed_laws(flow, 2))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", [lawsearch.SHARD, 8])
 @pytest.mark.parametrize("name", COMPLETE)
-def test_a_law_left_out_is_missed(name):
+def test_a_law_left_out_is_missed(name, shard, monkeypatch):
+    """In one shard or in many: a pair of coordinates in none would lose a law, one in two would find it twice."""
+    monkeypatch.setattr(lawsearch, "SHARD", shard)
     flow = clexact.gradient_flow(COMPLETE[name])
     terms = proposed_laws(flow, 2).terms
     last = int(terms.owner.max())
@@ -91,20 +96,6 @@ def test_signs_of_the_program_are_a_grading_of_the_fields(name):
     assert len(pairs) == len({f for f, _ in pairs})  # each fine class lies in one coarse class
 
 
-def test_every_pair_stands_in_one_shard(monkeypatch):
-    """All classes of all shards together: each pair of coordinates once, equal labels together."""
-    monkeypatch.setattr(lawsearch, "SHARD", 8)
-    labels = Draws(3).residues((23,), 16)
-    seen, classes = [], []
-    for first, second, sizes in lawsearch._classes(labels, True):
-        seen += [tuple(sorted(pair)) for pair in zip(first.tolist(), second.tolist(), strict=True)]
-        for end, size in zip(np.cumsum(sizes), sizes, strict=True):
-            label = set((labels[first[end - size : end]] ^ labels[second[end - size : end]]).tolist())
-            assert len(label) == 1
-            classes.append(label.pop())
-    assert sorted(seen) == [(i, j) for i in range(23) for j in range(i, 23)] and len(classes) == len(set(classes))
-
-
 @pytest.mark.parametrize("p", [2, 3, 7, 2**22 - 3])
 @pytest.mark.parametrize("shape", [(5, 3, 4), (40, 6, 3), (1, 1, 1), (9, 12, 5)])
 def test_batched_ranks(p, shape):
@@ -123,6 +114,7 @@ def test_a_class_that_is_too_large_is_not_decided(monkeypatch):
     assert not lawsearch.all_quadratic_laws(flow, proposed_laws(flow, 2).terms, False, Draws(0))
 
 
+@pytest.mark.slow
 def test_large_networks_are_searched_without_expansion():
     """Three hidden layers of ReLU with 160,000 paths."""
     flow = clexact.gradient_flow(models.relu([20, 20, 20, 20], bias=True))

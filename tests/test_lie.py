@@ -53,6 +53,7 @@ def test_generic_closure_of_random_systems(seed):
     assert_levels(closure, lie_dims(fields, random_point(dimension), min(3, len(closure.dims) - 1))[0])
 
 
+@pytest.mark.slow
 @FEW
 @given(st.integers(0, 10**6))
 def test_generic_closure_of_random_models(seed):
@@ -64,6 +65,7 @@ def test_generic_closure_of_random_models(seed):
     assert closure.rank == exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dims", "expected"),
     [
@@ -142,6 +144,7 @@ def test_special_points_of_random_systems(seed):
         assert_consistent(closure, dims[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_special_points_of_random_models(seed):
     """The same for programs."""

@@ -53,6 +53,7 @@ def test_limits_must_be_positive(wrong):
         pass
 
 
+@pytest.mark.slow
 def test_certify_stops_with_its_bounds_and_status_3():
     """The bounds are printed, the limit is named on standard error."""
     done = run("certify", "linear", "60", "60", "60", "--flow", "momentum", "--json", "--time-limit", "3")
@@ -62,6 +63,7 @@ def test_certify_stops_with_its_bounds_and_status_3():
     assert data["interrupted"] and 0 <= data["lower"] <= 1770 <= data["upper"] <= 14401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [[], ["--flow", "momentum"]])
 def test_what_needs_more_memory_than_allowed_is_not_started(flow):
     """One sentence with both numbers, status 3, at once."""
@@ -82,6 +84,7 @@ def hidden_pair():
     )
 
 
+@pytest.mark.slow
 def test_dense_brackets_that_would_exceed_the_limit_are_left_out_and_the_bounds_given(monkeypatch):
     """Sparse brackets alone give an upper bound that holds; without the limit the bounds meet."""
     flow = clexact.gradient_flow(hidden_pair())
@@ -108,6 +111,7 @@ print(json.dumps([needed, limits.peak_memory()]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["linear gradient 60 60 60", "relu gradient 60 60 60", "linear momentum 20 20 20"])
 def test_no_more_memory_is_taken_than_stated(words):
     """The peak of a fresh process."""
@@ -116,6 +120,7 @@ def test_no_more_memory_is_taken_than_stated(words):
     assert peak <= needed
 
 
+@pytest.mark.slow
 def test_laws_stop_with_status_3():
     """A search has no bounds to show, and says which limit it was."""
     done = run("laws", "linear", "30", "30", "30", "30", "--time-limit", "1")
@@ -130,6 +135,7 @@ def no_collection():
     gc.enable()
 
 
+@pytest.mark.slow
 def test_keep_partial_returns_valid_bounds(no_collection):
     """The Python call, interrupted from a limit."""
     flow = clexact.momentum_flow(clexact.models.linear([60, 60, 60]))
@@ -139,6 +145,7 @@ def test_keep_partial_returns_valid_bounds(no_collection):
     assert count.lower <= 60 * 59 // 2 <= count.upper
 
 
+@pytest.mark.slow
 def test_without_keep_partial_the_interrupt_is_raised(no_collection):
     """As any Python call."""
     flow = clexact.momentum_flow(clexact.models.linear([60, 60, 60]))
@@ -176,6 +183,7 @@ def slow(tmp_path, monkeypatch):
     Path("recording.py").write_text(RECORDING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["certify", "laws", "orbit --at zero"])
 @pytest.mark.parametrize(("words", "doing"), READING.values(), ids=READING)
 def test_the_time_limit_holds_while_the_input_is_read(slow, command, words, doing):
@@ -184,6 +192,7 @@ def test_the_time_limit_holds_while_the_input_is_read(slow, command, words, doin
     assert (done.returncode, done.stdout, done.stderr) == (3, "", said)
 
 
+@pytest.mark.slow
 def test_the_memory_limit_holds_while_the_input_is_read(slow):
     done = run("certify", "--system", "slow.ode", "--memory-limit", "50")
     said = f"clexact: stopped by the memory limit of 50 MiB while reading slow.ode: {NOTHING}"
@@ -201,6 +210,7 @@ def interrupted(*words):
     return running.returncode, out, err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["certify", "laws", "orbit --at zero"])
 def test_ctrl_c_while_the_input_is_read(slow, command):
     status, out, err = interrupted(*command.split(), "sleeping.py:net")

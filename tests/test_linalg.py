@@ -59,6 +59,7 @@ def test_entrywise_arithmetic(p, left, right):
     assert np.array_equal(linalg.multiply(a, b, p), (wide * tall) % p)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", BLAS_PRIMES + BIG_PRIMES)
 @pytest.mark.parametrize(("n", "m", "k"), [(1, 3, 2), (32, 32, 32), (40, 512, 33), (33, 513, 40), (0, 4, 2), (3, 0, 2)])
 def test_matmul(p, n, m, k):
@@ -69,6 +70,7 @@ def test_matmul(p, n, m, k):
     assert out[0].tolist() == (naive_matmul(a, b, p) if m else [[0] * k] * n)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", BLAS_PRIMES + BIG_PRIMES)
 @pytest.mark.parametrize("size", [3, 40])
 def test_matmul_of_stacks_shares_a_stack_of_one(p, size):
@@ -133,6 +135,7 @@ def test_rank(p, shape):
     assert np.array_equal(rows, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", BLAS_PRIMES + BIG_PRIMES)
 @pytest.mark.parametrize(("n", "m", "rank"), [(300, 260, 190), (150, 400, 150), (400, 150, 149), (200, 200, 0)])
 def test_rank_of_large_matrices(p, n, m, rank):
@@ -142,6 +145,7 @@ def test_rank_of_large_matrices(p, n, m, rank):
     assert echelon.rank(rows, p) == flint_rank(rows, p) <= rank
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [7, 2**22 - 3, 2**61 - 1])
 def test_rank_past_the_chunks_of_512(p):
     rows = np.random.default_rng(1).integers(0, p, (600, 640), dtype=np.uint64)
@@ -178,6 +182,7 @@ def check_echelon(form, rows, fresh, p):
     assert naive_rank([*rows, *taken], p) == form.rank
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", PRIMES)
 @pytest.mark.parametrize(("n", "m", "rank"), [(1, 1, 0), (1, 5, 1), (9, 4, 2), (70, 12, 11), (20, 40, 13)])
 @pytest.mark.parametrize("step", [1, 5, 100])
@@ -198,6 +203,7 @@ def test_echelon_of_many_rows_has_the_rank_of_flint(p):
     assert flint_rank(rows[fresh][:, form.pivots], p) == form.rank
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [2, 3, 251, 257, 2**22 - 3, 2**61 - 1])
 @pytest.mark.parametrize("kind", ["zero columns", "rows on columns of their own", "columns reversed", "half rank"])
 def test_echelon_where_the_first_columns_do_not_do(p, kind):
@@ -218,6 +224,7 @@ def test_echelon_where_the_first_columns_do_not_do(p, kind):
     assert flint_rank(rows[fresh][:, form.pivots], p) == form.rank and not form.reduced(rows).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [2, 251, 2**22 - 3])
 def test_rank_is_the_same_for_any_number_of_threads(p):
     rows = np.random.default_rng(5).integers(0, p, (700, 1300), dtype=np.uint64)
@@ -249,6 +256,7 @@ def test_blas_keeps_to_one_thread_until_the_last_block_ends():
         assert used() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [3, 2**22 - 3, 2**22 + 15, 2**61 - 1])
 def test_echelon_of_more_rows_than_a_panel(p):
     """Several blocks, rows in unequal portions, half of them dependent: FLINT's rank, and which rows raise it."""
@@ -402,6 +410,7 @@ def test_sparse_nullspace_does_not_depend_on_the_order_of_entries():
 # --- lifting ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(st.data())
 def test_reconstruct_round_trip(data):

@@ -24,6 +24,7 @@ def test_decimals(power, more):
     assert whole("000" + text) == n
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("power", "divisor"), [(4000, 1), (9000, 1), (4000, 3000)])
 def test_the_law_of_an_oscillator(power, divisor):
     w, X = Fraction(3**power, 7**divisor), oscillator(f"3^{power}/7^{divisor}")
@@ -51,6 +52,7 @@ def test_a_certificate_of_numbers_that_the_verifier_reads(tmp_path):
 SENTENCE = r"no certificate can be made: {}; the verifier reads numbers of at most 4000 digits and powers below 10\^9\."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "what"),
     [
@@ -87,6 +89,7 @@ HUGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
 def test_more_than_memory_holds_is_refused_at_once(text):
     with pytest.raises(ValueError, match=r"line 1, column \d+: (power \d+ is too large|too many terms)"):

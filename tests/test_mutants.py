@@ -25,6 +25,7 @@ def test_the_certificates_themselves_are_verified_and_true():
         assert is_true(document)
 
 
+@pytest.mark.slow
 def test_no_untrue_mutant_is_accepted():
     """A reduced run; each outcome must occur, so that the suite does not only make nonsense."""
     outcomes = Counter()
@@ -35,6 +36,7 @@ def test_no_untrue_mutant_is_accepted():
     assert min(outcomes[0], outcomes[1], outcomes[2]) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_section_is_load_bearing(section):
     """Taking a section from another certificate is refused for every pair in which it differs enough to matter."""
@@ -109,6 +111,7 @@ def test_load_refuses_what_is_no_certificate(text, tmp_path):
     assert clexact.verify(path).status is clexact.VerdictStatus.NOT_A_CERTIFICATE
 
 
+@pytest.mark.slow
 def test_a_certificate_that_would_be_too_large_is_refused():
     """Five million terms, on a phase space; of the gradient flow the program is written."""
     model = clexact.models.relu([8] * 7)

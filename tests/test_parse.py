@@ -45,6 +45,7 @@ def bounded(monkeypatch):
 # --- grammar ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(expression_texts())
 def test_precedence_is_that_of_python_and_sympy(text):
@@ -96,6 +97,7 @@ def test_indices_may_be_spaced():
     assert value("U[ 0 , 1 ]*2", ["U[0,1]"]) == value("2*U[0,1]", ["U[0,1]"])
 
 
+@pytest.mark.slow
 @MODEST
 @given(sparse_polynomials(3), sparse_polynomials(3), st.sampled_from([1, -1]))
 def test_sums_and_products(p, q, sign):
@@ -151,6 +153,7 @@ def test_floats_are_refused(number):
         value(f"x + {number}*y")
 
 
+@pytest.mark.slow
 @MODEST
 @given(expression_texts(), st.data())
 def test_a_foreign_character_is_named_where_it_stands(text, data):
@@ -174,6 +177,7 @@ def test_any_text_of_the_alphabet_parses_or_is_refused(text):
     assert parses_or_is_refused(lambda: VectorFields.from_ode(text))
 
 
+@pytest.mark.slow
 @MODEST
 @given(st.text(max_size=30))
 def test_any_text_parses_or_is_refused(text):
@@ -201,6 +205,7 @@ def test_nesting(left, right, depth):
     assert value(left * depth + "x" + right * depth) == sign * value("x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [101, 1000, 10**5])
 @pytest.mark.parametrize(("left", "right"), [("(", ")"), ("-", ""), ("-(", ")"), ("(", "")])
 def test_nesting_too_deep_is_refused(left, right, depth):

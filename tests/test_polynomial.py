@@ -45,6 +45,7 @@ def same(p, expression):
 # --- ring ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(polynomials(), polynomials(), polynomials())
 def test_ring_axioms(p, q, r):
@@ -65,6 +66,7 @@ def test_arithmetic_is_that_of_dicts(p, q):
     assert len(a) == len(p) and a.is_zero == (not p)
 
 
+@pytest.mark.slow
 @FEW
 @given(polynomials(), polynomials())
 def test_arithmetic_is_that_of_sympy(p, q):
@@ -73,6 +75,7 @@ def test_arithmetic_is_that_of_sympy(p, q):
     assert same(p * q, p.to_sympy() * q.to_sympy())
 
 
+@pytest.mark.slow
 @MODEST
 @given(polynomials(), coefficients())
 def test_numbers_act_as_constants(p, c):
@@ -191,6 +194,7 @@ def test_diff(p):
     assert a.diff("x").diff("y") == a.diff("y").diff("x")
 
 
+@pytest.mark.slow
 @FEW
 @given(polynomials())
 def test_diff_is_that_of_sympy(p):
@@ -209,6 +213,7 @@ def test_diff_rejects_an_unknown_variable():
         poly("x").diff("w")
 
 
+@pytest.mark.slow
 @MODEST
 @given(sparse_polynomials(3), POINTS)
 def test_call(p, point):
@@ -225,6 +230,7 @@ def test_call_is_that_of_sympy(p, point):
     assert p.to_sympy().subs(values) == sympy.Rational(value.numerator, value.denominator)
 
 
+@pytest.mark.slow
 @MODEST
 @given(polynomials(), polynomials(), POINTS)
 def test_evaluation_is_a_homomorphism(p, q, point):
@@ -421,6 +427,7 @@ def test_from_sympy_of_a_deep_expression():
     assert Polynomial.from_sympy(deep, [X, Y]) == poly("x + 1500*y - 1500", ["x", "y"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
@@ -473,6 +480,7 @@ def test_from_sympy_rejects_names():
 # --- text ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(polynomials(("x", "U[0,1]", "theta_2"), 6))
 def test_text_round_trip(p):

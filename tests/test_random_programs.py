@@ -30,6 +30,7 @@ LOGITS = Case(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(8))
 def test_random_programs(part):
     """No law and no bound that the oracle denies; few programs are refused."""
@@ -58,6 +59,7 @@ def test_every_operation_occurs():
     assert max(len(shape) for program in programs for shape in program.parameters.values()) == 3
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_program_everywhere():
     """In this process, and in a fresh one whose sets have another order."""
     code = (
@@ -119,6 +121,7 @@ def test_planted_laws_of_other_forms_are_denied():
         assert len(found.violations) == said, (count, found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [
     {"flow": "momentum", "damping": "none"}, {"flow": "momentum", "damping": "heavy-ball", "tau": "1/2"},
     {"flow": "momentum", "damping": "nesterov"}, {"flow": "mirror", "positive": ["U"]},

@@ -112,6 +112,7 @@ def nested(members):
     return members[0] if len(members) == 1 else lie_bracket(members[0], nested(members[1:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 @pytest.mark.parametrize("p", PRIMES)
 def test_brackets_of_explicit_fields_exactly(depth, p):

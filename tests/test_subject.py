@@ -37,6 +37,7 @@ def test_rebuilt_says_of_what_and_what_is_assumed(flow):
     assert all(words in verdict.sentences[-1] for words in flow.assumptions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [OWN, LARGE_OWN, clexact.momentum_flow(FIELDS)])
 def test_a_model_of_the_users_is_undecided_not_false(flow):
     verdict = verify(clexact.certify(flow).certificate, rebuild=True)

@@ -266,6 +266,7 @@ def test_special_starts_have_rows(start, laws):
     assert laws in (None, row.lower)
 
 
+@pytest.mark.slow
 def test_an_orbit_that_is_not_closed_has_two_bounds():
     """Brackets of too small a depth: lower < upper, and the truth lies between."""
     case = Case.of("nmf", 2, 2, 2, at="zero", flow="momentum", max_depth=0)
@@ -306,6 +307,7 @@ def test_a_stopped_case_keeps_its_bounds():
     assert 0 <= row.lower <= 1770 <= row.upper <= row.dimension == 14401 and row.certificate is None
 
 
+@pytest.mark.slow
 def test_a_case_that_needs_more_memory_than_allowed_is_not_started():
     """Known before the start; all that is known are the trivial bounds."""
     case = Case.of("linear", 60, 60, 60, flow="momentum")
@@ -650,6 +652,7 @@ TABLE = st.dictionaries(st.sampled_from(["seed", "budget", "max_dimension", "oth
 FUZZ = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @FUZZ
 @given(top=TABLE, blocks=st.one_of(st.lists(BLOCK, min_size=1, max_size=2), VALUE))
 def test_any_data_is_a_spec_or_one_sentence(top, blocks):
@@ -745,6 +748,7 @@ def test_the_driver_of_user_files_is_not_their_runner(folder):
     assert (folder / "ran").exists()
 
 
+@pytest.mark.slow
 def test_importing_the_package_does_not_import_sweeps():
     """It stays light."""
     code = "import sys, clexact; sys.exit(any(name.startswith('clexact.sweeps') for name in sys.modules))"

@@ -15,7 +15,7 @@ from clexact.support.provenance import engine
 from clexact.sweeps.certified import Budget, certified
 from clexact.sweeps.store import Store
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 NAPS = 30
 IN_FLIGHT = 12  # cases that a death may cost a second run: two workers, batches of a few cases
 WORKER, SANDBOX = "LokyProcess", "clexact.sweeps.sandbox"
@@ -131,7 +131,10 @@ def test_the_disk_is_full(field, expected, tmp_path):
 
 
 def test_workers_ignore_ctrl_c_however_they_were_started():
-    """loky starts workers anew from threads of its own, in which nothing is blocked."""
+    """loky starts workers anew from threads of its own, in which nothing is blocked.
+
+    No public call brings about such a start, so what every worker runs first is run alone.
+    """
     code = (
         "import os, signal\n"
         "from clexact.sweeps.execute import _follow\n"

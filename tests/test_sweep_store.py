@@ -237,6 +237,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reaped", [True, False])
 def test_leases_of_a_killed_driver_are_taken_over_at_once(path, reaped):
     """Also while its parent has not asked for its exit status."""
@@ -284,6 +285,7 @@ def test_a_driver_elsewhere_lives_by_its_heartbeat(path, age, taken):
         assert two.claim([key(0)]) == [key(0)] * taken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["closed", "forgotten"])
 def test_a_store_that_cannot_sign_off_leaves_no_lease_behind(path, monkeypatch, way):
     """Its process lives on, as in a notebook: on a full disk, or if it is never closed."""
@@ -358,6 +360,7 @@ def faults(*words):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_kill_9_loses_no_row_that_was_reported():
     """At random moments of opening and writing; the file is whole, and so is every row."""
     found = faults("kill", 30, 0)
@@ -365,6 +368,7 @@ def test_kill_9_loses_no_row_that_was_reported():
     assert found["of them while writing"] >= 15 and found["rows"] >= 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("drivers", "cases", "kills"), [(2, 300, 0), (4, 300, 0), (4, 300, 6)])
 def test_drivers_at_once_run_each_case_once(drivers, cases, kills):
     """From the making of the file on; killed ones are replaced, and only what they had in flight runs again."""
@@ -374,6 +378,7 @@ def test_drivers_at_once_run_each_case_once(drivers, cases, kills):
     assert bool(kills) <= found["faults"] <= kills  # on a busy machine all is done before the last kill
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("disk", "said"), [("full", "no space is left on its disk"), ("limit", "cannot be read or written")]
 )
@@ -694,6 +699,7 @@ def test_verify_says_what_it_found_in_a_line(certificates, capsys):
     assert run(capsys, "verify", "--db", path) == (0, said, "")
 
 
+@pytest.mark.slow
 def test_verify_in_several_processes_finds_what_is_damaged(copy):
     """The exit status is the worst; each forgery is named."""
     change(
@@ -711,6 +717,7 @@ def test_verify_in_several_processes_finds_what_is_damaged(copy):
     )
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_as_it_verifies_is_one_sentence(copy):
     """Here by the user's Python file, which is run only if asked for."""
     case = Case.from_dict({"python": "net.py:net", "text": "import os\ndef net(n):\n    os._exit(9)\n", "sizes": [2]})

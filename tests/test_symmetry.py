@@ -214,6 +214,7 @@ def assert_sound(case, loss):
     return laws
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPLETE)
 def test_shapes_prove_all_quadratic_laws(name):
     """The laws proposed span the nullspaces of the engine and of the oracle."""
@@ -224,6 +225,7 @@ def test_shapes_prove_all_quadratic_laws(name):
     assert explicit.complete and same_span(laws, elements(explicit, case))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_shapes_prove_no_false_law(name):
     """Shared weights, cuts, reshapes, constants in between; and the search finds what shapes do not show."""
@@ -234,6 +236,7 @@ def test_shapes_prove_no_false_law(name):
     assert same_span(every, dense_laws(case.fields(), case.ring, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOGITS | COMPLETE | OTHERS)
 def test_no_false_law_under_cross_entropy(name):
     """Every model with an output axis, under the loss that sees differences of logits only."""
@@ -265,6 +268,7 @@ def test_cross_entropy_adds_the_column_sums_of_the_last_layer():
     assert gradient_rank(logits, point) == gradient_rank(plain, point) + 2 + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 160, 20))
 def test_no_false_law_of_random_programs(first):
     """Random compositions of all operations, under both losses."""

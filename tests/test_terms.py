@@ -120,6 +120,7 @@ def test_starts(labels, count):
 # --- operations ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(RAW)
 def test_canonical_merges_sorts_and_drops(entries):
@@ -160,6 +161,7 @@ def test_variables():
     assert is_canonical(terms)
 
 
+@pytest.mark.slow
 @MODEST
 @given(FAMILIES)
 def test_hashes_and_degrees(family):
@@ -174,6 +176,7 @@ def test_degrees_do_not_overflow():
     assert terms.degrees().tolist() == [5 * (2**31 - 1)]
 
 
+@pytest.mark.slow
 @MODEST
 @given(FAMILIES)
 def test_segments_and_take(family):
@@ -184,6 +187,7 @@ def test_segments_and_take(family):
         assert unpacked(part.owned_by(0), 1) == [p]
 
 
+@pytest.mark.slow
 @MODEST
 @given(FAMILIES, st.one_of(st.sampled_from([0, 1, -1, 2**63, -BIG, Fraction(2, 3)]), st.integers(-9, 9)))
 def test_scaled(family, factor):
@@ -201,6 +205,7 @@ def test_scaled_by_one_factor_for_each_term():
     assert terms.scaled(np.array([2**40, -1])).coef.tolist() == [2**80, -3]
 
 
+@pytest.mark.slow
 @MODEST
 @given(FAMILIES)
 def test_partials(family):
@@ -215,6 +220,7 @@ def test_partials_widen_when_the_power_overflows():
     assert partial.coef.tolist() == [5 * 2**62]
 
 
+@pytest.mark.slow
 @MODEST
 @given(st.lists(FAMILIES, max_size=3))
 def test_concatenate(families):
@@ -242,6 +248,7 @@ def test_times_overflows_into_python_integers():
     assert unpacked(a.times(b, zero, zero), 1) == [{((0, 2),): -(2**80)}]
 
 
+@pytest.mark.slow
 @MODEST
 @given(FAMILIES, FAMILIES)
 def test_equality(a, b):
@@ -263,6 +270,7 @@ def constant_hash(start, var, power):
     return np.zeros(len(start) - 1, dtype=np.uint64)
 
 
+@pytest.mark.slow
 @MODEST
 @given(RAW)
 def test_canonical_when_all_hashes_collide(entries):

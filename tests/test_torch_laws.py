@@ -70,6 +70,7 @@ def rank(found, module, seed=0):
     return int(torch.linalg.matrix_rank(torch.cat([part.flatten(1) for part in parts], 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_only_true_laws(name):
     """As many as expected, and none that the module's own gradient refutes: neither unasked nor at another point."""
@@ -83,14 +84,17 @@ def test_only_true_laws(name):
     assert all(law.count == rank([law], module) for law in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIZES)
 def test_laws_of_an_example_of_size_one_hold_at_any_size(name):
     make, little, large = SIZES[name]
     module = seeded(make)
     found = laws(module, draw(*little), certify=False)
+    assert len(found) or len(found.approximate)
     assert all(residual < EXACT for residual in check(module, draw(*large), found).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "linear", "attention", "pooled"])
 def test_a_wrong_law_is_seen(name):
     """What ``check`` says of a law with one coefficient changed."""
@@ -102,6 +106,7 @@ def test_a_wrong_law_is_seen(name):
     assert check(module, example, [law])[law.name] > 1e-3
 
 
+@pytest.mark.slow
 def test_a_hook_on_a_node_of_the_graph_is_refuted():
     """It cannot be read; the module's own gradient contradicts the law."""
     found = laws(seeded(lambda: pair(hooked)), draw(5, 3))
@@ -117,6 +122,7 @@ def in_float32(m, x):
     return m.o((q.float() @ k.float().mT).softmax(-1).to(v.dtype) @ v)
 
 
+@pytest.mark.slow
 def test_a_cast_to_float32_does_not_contradict_a_law():
     """The rounding of the lowest precision met on the way is allowed for; a wrong law is still seen."""
     module, example = seeded(lambda: Made(in_float32, **heads())), draw(2, 4, 8)
@@ -166,6 +172,7 @@ OVERLAPPING = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OVERLAPPING)
 def test_dependent_laws_are_counted_once(name):
     make, count, total = OVERLAPPING[name]
@@ -295,13 +302,16 @@ def untransposed(name):
     return name.removesuffix("^T")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, (_, _, quadratic, _) in CASES.items() if quadratic])
 def test_the_formula_of_a_matrix_law_can_be_multiplied(name):
     module, example, _, _ = case(name)
     parameters = {key: p.detach().double() for key, p in module.named_parameters()}
-    for law in laws(module, example, certify=False):
-        if law.kind == "gram" and "..." not in law.formula:
-            assert torch.allclose(written_value(law.formula, parameters), law.value(parameters))
+    products = [law for law in laws(module, example, certify=False) if law.kind == "gram" and "..." not in law.formula]
+    if not products:
+        pytest.skip("no law of this module is written as a sum of products of matrices")
+    for law in products:
+        assert torch.allclose(written_value(law.formula, parameters), law.value(parameters))
 
 
 def test_formulas_say_which_side_is_transposed():
@@ -314,6 +324,7 @@ def test_formulas_say_which_side_is_transposed():
     )
 
 
+@pytest.mark.slow
 def test_resnet_18():
     module = seeded(ResNet18)
     found = laws(module, draw(2, 3, 32, 32))
@@ -328,6 +339,7 @@ def test_resnet_18():
     assert not contradicted(found) and any("Checked numerically" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_a_narrow_resnet_in_float64():
     module, example = seeded(lambda: ResNet18(4, 3)), draw(2, 3, 64, 64)
     found = laws(module, example, loss="cross_entropy", certify=False)
@@ -341,6 +353,7 @@ def check_count(module, example, found):
     return sum(law.count for law in found)
 
 
+@pytest.mark.slow
 def test_gpt_2():
     module = seeded(GPT).eval()
     names = dict(module.named_parameters())
@@ -358,6 +371,7 @@ def test_gpt_2():
     assert found.values(module)[heads[0].name].shape == (12, 64, 64)
 
 
+@pytest.mark.slow
 def test_deep_residual_networks():
     """A stream has a path for every subset of the blocks: 2^40 of them."""
     module = seeded(lambda: residual(40))
@@ -369,6 +383,7 @@ def test_deep_residual_networks():
     assert deeper.status is Status.CERTIFIED_SMALLER and "32 (in 16 parts) out" in deeper.evidence
 
 
+@pytest.mark.slow
 def test_a_deep_llama():
     module = seeded(lambda: Llama(12))
     found = laws(module, torch.tensor([[1, 4, 2, 0]]), loss="cross_entropy", class_axis=2, certify=False)
@@ -376,6 +391,7 @@ def test_a_deep_llama():
     assert found.count == found.independent.most == 12 * each + 16 + 16 and not found.disputed
 
 
+@pytest.mark.slow
 def test_a_small_gpt_in_float64():
     """With dropout the stream after a layer is not shifted as one; the untied head has its classes."""
     module, example = seeded(lambda: GPT(8, 2, 2, 11, 6)), torch.tensor([[1, 4, 2, 0]])
@@ -430,6 +446,7 @@ TWINS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TWINS)
 def test_gradients_lie_in_the_exact_fields(name):
     """The gradient of a loss is a combination of the values of the fields of the model of the same family."""
@@ -449,6 +466,7 @@ def test_gradients_lie_in_the_exact_fields(name):
         assert np.linalg.norm(g - span @ (span.T @ g)) < EXACT * np.linalg.norm(g)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "linear", "bias", "glu", "attention", "linear conv2d"])
 def test_as_many_laws_as_the_model(name):
     make, shape, model, _ = TWINS[name]
@@ -534,6 +552,7 @@ def test_optimizers_that_break_the_law(optimizer, settings, said):
     assert not len(found) and said in why and law.kind == "gram"
 
 
+@pytest.mark.slow
 def test_what_has_no_gradient_survives_momentum_but_not_adam():
     module, x, _, _ = case("batch norm")
     module.double()
@@ -572,6 +591,7 @@ def test_frozen_and_unused_parameters():
     assert [part.name for part in idle] == ["c.weight, c.bias"]
 
 
+@pytest.mark.slow
 def test_the_module_is_left_as_it_was():
     """Mode of each part, parameters, statistics, gradients, hooks, and the global random states."""
     module = seeded(lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.ReLU(), Linear(4, 2)))
@@ -588,6 +608,7 @@ def test_the_module_is_left_as_it_was():
     assert found.count and [part.training for part in module.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert all(torch.equal(p.grad, g) for p, g in zip(module.parameters(), gradients, strict=True))
+    # PyTorch has no public list of hooks
     assert list(module[3]._forward_hooks) == [hook.id] and not any(p._backward_hooks for p in module.parameters())
     assert torch.equal(torch.random.get_rng_state(), states[0]) and random.getstate() == states[2]
     assert np.array_equal(np.random.get_state()[1], states[1])
@@ -644,6 +665,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
 def test_no_rule_fails(name, loss):

@@ -261,6 +261,7 @@ CLEAN: dict[str, Callable[[], Loop]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLEAN)
 def test_nothing_is_reported_of_a_clean_loop(name: str) -> None:
     monitor = CLEAN[name]().run()
@@ -330,6 +331,7 @@ def test_matrix_laws_of_a_linear_network(momentum: float) -> None:
     assert difference > 1e-2 if momentum else difference < 1e-5 < 1e-3 < monitor.history().moved[0, -1]
 
 
+@pytest.mark.slow
 def test_the_laws_that_are_found_are_watched() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -491,6 +493,7 @@ BROKEN: dict[str, tuple[Callable[[], Loop], dict[Cause, set[str]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_cause_of_a_drift_is_named(name: str) -> None:
     loop, expected = BROKEN[name]
@@ -554,6 +557,7 @@ def test_under_plain_steps_the_excess_is_the_first_order_term() -> None:
     np.testing.assert_allclose(evidence.excess, -RATE * evidence.slopes.sum(axis=0), atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "bits"), [(torch.bfloat16, 8), (torch.float16, 11)])
 def test_the_numbers_of_mixed_precision(dtype: torch.dtype, bits: int) -> None:
     scaler = torch.amp.GradScaler("cpu", init_scale=256.0) if dtype is torch.float16 else None
@@ -583,6 +587,7 @@ def test_steps_below_rounding_are_seen() -> None:
     assert finding.numbers["excess"] < finding.numbers["budget"]
 
 
+@pytest.mark.slow
 def test_the_numbers_of_groups_penalties_and_frozen_parameters() -> None:
     groups = only("two learning rates")
     assert groups.numbers["lr of 0.weight"] == RATE and groups.numbers["lr of 2.weight"] == RATE / 4
@@ -646,6 +651,7 @@ def test_a_closure_makes_the_gradients_within_the_step() -> None:
 def test_close_removes_the_hooks() -> None:
     loop = Loop(sgd())
     loop.monitor.close()
+    # PyTorch has no public list of hooks
     assert not loop.optimizer._optimizer_step_pre_hooks
     assert not any(parameter._post_accumulate_grad_hooks for parameter in loop.net.parameters())
 
@@ -688,6 +694,7 @@ def test_a_gradient_that_is_not_finite_but_not_used_predicts_nothing() -> None:
     assert "At 1 steps observed a gradient was not finite" in loop.monitor.report()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrap", [nn.DataParallel, lambda net: torch.compile(net, backend="eager")])
 def test_wrapped_modules_are_unwrapped(wrap: Callable[[nn.Module], nn.Module]) -> None:
     net = wrap(network())
@@ -933,6 +940,7 @@ def test_other_parameters_are_refused(change: str) -> None:
         loop.run(1)
 
 
+@pytest.mark.slow
 def test_a_monitor_does_not_hide_the_laws_of_its_module() -> None:
     loop = Loop(sgd())  # its hooks only read gradients
     assert [law.name for law in find.laws(loop.net, loop.inputs, certify=False)] == ["0 -> 2", "2 -> 4"]

@@ -111,6 +111,7 @@ FLOWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FLOWS)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_laws_stay_and_what_is_no_law_drifts(name, kind):
@@ -126,6 +127,7 @@ def test_laws_stay_and_what_is_no_law_drifts(name, kind):
     assert planted.drift().max() > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in FAMILIES if FAMILIES[name].positive])
 @pytest.mark.parametrize("decay", [0, Fraction(1, 2)])
 def test_mirror_flows(name, decay):
@@ -219,6 +221,7 @@ def test_attention_is_the_true_softmax():
     assert np.allclose(risk.outputs(risk.start(W)), total, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradient_agrees_with_sympy():
     """Analytic gates, softmax and a leaky relu in one network, cross-entropy."""
     model = clexact.Model(
@@ -445,6 +448,7 @@ def test_the_exponential_clock_in_laws_and_names():
 THIRD = Fraction(1, 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0, Fraction(1, 4)])
 @pytest.mark.parametrize("optimizer", [GD(THIRD), SGD(THIRD, 2, seed=3), SGD(THIRD)])
 @pytest.mark.parametrize("name", ["relu", "linear", "maxpool", "icnn", "residual"])
@@ -472,6 +476,7 @@ def test_one_step_in_rationals_by_hand():
     assert run.losses.tolist() == [Fraction(1, 2), (2 * w - 3) ** 2 / 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0, 0.3])
 @pytest.mark.parametrize("optimizer", [GD(0.05), SGD(0.05, 2, seed=1), GD(0.05, batch=3)])
 @pytest.mark.parametrize("name", ["relu", "attention", "transformer", "conv1d", "swiglu"])
@@ -531,6 +536,7 @@ def test_nesterov_steps_in_rationals():
     assert constant.states[:, 0].tolist() == [1, Fraction(1, 2), 0]
 
 
+@pytest.mark.slow
 def test_slopes():
     model = family("relu")
     data, start = drawn(model)
@@ -587,6 +593,7 @@ def test_trajectory():
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page():
     text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     examples = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
@@ -595,6 +602,7 @@ def test_the_examples_of_the_page():
     assert runner.tries > 20
 
 
+@pytest.mark.slow
 def test_the_bench_on_digits():
     """Two of its tables: each flow keeps its own laws and breaks those of the other."""
     pytest.importorskip("sklearn")
@@ -611,6 +619,7 @@ def test_the_bench_on_digits():
         assert row[2] < 1e-9 < 0.1 < row[3]
 
 
+@pytest.mark.slow
 def test_scipy_is_imported_with_the_training_only():
     code = (
         "import sys, clexact; assert 'scipy' not in sys.modules; clexact.training.GD(1); assert 'scipy' in sys.modules"
@@ -652,6 +661,7 @@ def test_projection_with_a_known_answer():
     assert np.array_equal(project(model, values=3, start=[2, 1]), [2, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "relu", "nmf", "conv1d", "attention", "residual", "recurrent", "neuron"])
 def test_balanced_starts(name):
     model = family(name)

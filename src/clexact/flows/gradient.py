@@ -194,7 +194,7 @@ class GradientFlow(Flow):
     @cached_property
     def symmetries(self) -> Symmetries:
         """Found on the program before any Taylor expansion."""
-        return symmetries(self.source, self.model.program, self.model.offsets(), self.dimension, self.unseen)
+        return symmetries(self.source, self.model.offsets())
 
     @property
     def left_out(self) -> str:

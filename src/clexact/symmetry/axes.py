@@ -176,7 +176,7 @@ class AxisDegrees(Algebra[Graded]):
         for axis in range(len(a.shape)):
             if not chosen.whole(axis):
                 self._leave(a, axis, chosen.along[axis])
-        return self._moved(a, chosen.shape, lambda x: _selected(x, chosen))
+        return self._moved(a, chosen.shape, lambda x: selected(x, chosen))
 
     def take(self, a: Graded, index: Ints) -> Graded:
         self.units.isolate(a.factors)
@@ -297,7 +297,7 @@ def _same_along(a: Graded, b: Graded, axis: int) -> bool:
     )
 
 
-def _selected(x: NDArray[Any], chosen: Selection) -> NDArray[Any]:
+def selected(x: NDArray[Any], chosen: Selection) -> NDArray[Any]:
     """Entries of an array that broadcasts to the source, which broadcast to the result."""
     for axis, index in reversed(list(enumerate(chosen.along))):
         if x.shape[axis] == 1:

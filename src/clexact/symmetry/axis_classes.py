@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from math import prod
 
 import numpy as np
@@ -53,11 +52,8 @@ class AxisClasses:
         return self.movable(axis) and self.find(axis)[0] not in self._orthogonal
 
 
-def axis_classes(program: Program, passing: Collection[int] = ()) -> AxisClasses:
-    """The classes of axes that every operation respects; the output's axes are left open.
-
-    ``passing`` names nodes that let translations pass along the axis of logits: softmaxes, and what picks for them.
-    """
+def axis_classes(program: Program) -> AxisClasses:
+    """The classes of axes that every operation respects; the output's axes are left open."""
     classes = AxisClasses()
     for n, node in enumerate(program.nodes):
         match node.op:
@@ -70,10 +66,7 @@ def axis_classes(program: Program, passing: Collection[int] = ()) -> AxisClasses
             case "function" | "softmax":
                 _fix_all(classes, n, node)
                 for axis in range(len(node.shape)):
-                    if n not in passing or axis != node.data:
-                        classes.fix((node.inputs[0], axis))
-            case "take" | "select" if n in passing:
-                pass
+                    classes.fix((node.inputs[0], axis))
             case "add" | "multiply":
                 _type_elementwise(classes, program, n)
             case "matmul":

@@ -6,7 +6,7 @@ $\langle A\theta + c, \nabla\langle C, g\rangle\rangle = 0$. Three kinds are fou
 * scalings: degrees of all entries (``axes.py``);
 * factors: a matrix g acting on an axis of some arrays and its inverse on the axes contracted with it (U g, g^-1 V), any
   g (``gather.py``, ``axis_classes.py``), or orthogonal ones where the axis is also contracted with itself (U U^T);
-* translations of all logits (``translations.py``).
+* translations, also of what softmaxes and the loss do not see (``shifts.py``).
 
 Analytic functions are opaque here: nothing moves their arguments (a softmax lets translations pass). So a group that is
 found is one of the functions themselves, whatever the order of the Taylor coefficients that are used elsewhere.
@@ -26,8 +26,8 @@ from clexact.algebra.terms import Ints, Terms, concatenate
 from clexact.programs.program import Program
 from clexact.symmetry.axis_classes import axis_classes
 from clexact.symmetry.gather import MOST_ENTRIES, rescalings
+from clexact.symmetry.shifts import Translation, translations
 from clexact.symmetry.solutions import PRIME
-from clexact.symmetry.translations import Logits, Translation, softmax_logits, translations
 
 Law = dict[tuple[int, ...], int]  # {variables of the monomial, with repetition: coefficient}
 Scaling = dict[int, int]  # {parameter: degree}
@@ -169,19 +169,10 @@ class Symmetries:
         return [factor.gram(k, m) for factor in self.free_factors for k, m in factor.planes()]
 
 
-def symmetries(
-    seen: Program, program: Program, offsets: dict[str, int], dimension: int, unseen: Sequence[Sequence[int]]
-) -> Symmetries:
-    """Groups that leave unchanged all outputs of ``seen``: of ``program``, the parts that the loss sees.
-
-    ``unseen`` are the directions of logits, the last axis of ``program``'s output, that the loss does not see.
-    """
-    found = rescalings(seen, offsets)
+def symmetries(program: Program, offsets: dict[str, int]) -> Symmetries:
+    """Groups that leave unchanged all outputs of a program, that of what the loss sees."""
+    found = rescalings(program, offsets)
     factors = [FactorClass(parts, orthogonal=False) for parts in found.mixed]
     free = tuple(factors)
-    factors += [factor for factor in factor_classes(seen, offsets) if factor.orthogonal or not _known(factor, free)]
-    last = Logits(program.output, len(program.shape) - 1, (), unseen)
-    moved = list(translations(program, offsets, last)) if len(unseen) else []
-    for logits in softmax_logits(seen):
-        moved += translations(seen, offsets, logits)
-    return Symmetries(found.scalings, tuple(factors), tuple(moved), found.complete)
+    factors += [factor for factor in factor_classes(program, offsets) if factor.orthogonal or not _known(factor, free)]
+    return Symmetries(found.scalings, tuple(factors), tuple(translations(program, offsets)), found.complete)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,14 +33,23 @@ def equations(units: Units) -> tuple[Ints, Ints, Ints]:
 
 
 def solutions(units: Units) -> list[dict[int, int]]:
-    """A basis of the integer solutions {unit: degree}, the primitive multiples of those of a reduced form mod p."""
+    """A basis of the integer solutions {unit: degree}, inner units first in the reduced form."""
     equation, unit, value = equations(units)
-    unknown = units.order()[unit]
-    system = SparseRows(equation, unknown, (value % PRIME).astype(np.uint64), units.count, PRIME)
+    back = np.argsort(units.order())
+    found = integer_nullspace(equation, units.order()[unit], value, units.count)
+    return [dict(zip(back[list(v)].tolist(), v.values(), strict=True)) for v in found]
+
+
+def integer_nullspace(equation: Ints, unknown: Ints, value: NDArray[Any], columns: int) -> list[dict[int, int]]:
+    """Primitive integer multiples of a basis in reduced form mod p of the solutions of integer equations.
+
+    Each is checked over the integers; those that do not hold, or are large, are left out.
+    """
+    residues = (value % PRIME).astype(np.uint64)
+    system = SparseRows(equation, unknown, residues, columns, PRIME)
     exact = [found for vector in system.nullspace() if (found := _primitive(vector))]
     holds = _satisfy(equation, unknown, value, exact)
-    back = np.argsort(units.order())
-    return [dict(zip(back[list(v)].tolist(), v.values(), strict=True)) for n, v in enumerate(exact) if holds[n]]
+    return [vector for n, vector in enumerate(exact) if holds[n]]
 
 
 def _primitive(vector: dict[int, int]) -> dict[int, int]:
@@ -49,7 +60,7 @@ def _primitive(vector: dict[int, int]) -> dict[int, int]:
     return primitive({x: c for x, c in found.items() if c is not None}) if None not in found.values() else {}
 
 
-def _satisfy(equation: Ints, unknown: Ints, value: Ints, vectors: list[dict[int, int]]) -> NDArray[np.bool_]:
+def _satisfy(equation: Ints, unknown: Ints, value: NDArray[Any], vectors: list[dict[int, int]]) -> NDArray[np.bool_]:
     """Whether each vector satisfies all equations, over the integers."""
     owner = np.repeat(np.arange(len(vectors)), [len(vector) for vector in vectors])
     member = np.array([x for vector in vectors for x in vector], dtype=np.int64)
@@ -59,8 +70,11 @@ def _satisfy(equation: Ints, unknown: Ints, value: Ints, vectors: list[dict[int,
     times = last - first
     place = order[np.repeat(first - np.cumsum(times) + times, times) + np.arange(times.sum())]
     key = np.repeat(owner, times) * (int(equation.max(initial=0)) + 1) + equation[place]
-    sums = dict.fromkeys(key.tolist(), 0)
-    for at, product in zip(key.tolist(), (np.repeat(degree, times) * value[place]).tolist(), strict=True):
-        sums[at] += product
-    broken = {at // (int(equation.max(initial=0)) + 1) for at, total in sums.items() if total}
-    return np.array([n not in broken for n in range(len(vectors))], dtype=bool)
+    largest = max(map(abs, degree.tolist()), default=0) * max(map(abs, value.tolist()), default=0)
+    kind: type = np.int64 if largest * max(1, len(key)) < 2**62 else object
+    products = np.repeat(degree, times).astype(kind) * value[place].astype(kind)
+    keys, where = np.unique(key, return_inverse=True)
+    sums: NDArray[Any] = np.zeros(len(keys), dtype=kind)
+    np.add.at(sums, where, products)
+    broken = np.unique(keys[sums != 0] // (int(equation.max(initial=0)) + 1))
+    return ~np.isin(np.arange(len(vectors)), broken)

@@ -1,0 +1,360 @@
+r"""Translations $\theta' = c$ that leave every output of a program alone: the linear laws $\langle c, \theta\rangle$.
+
+An algebra for programs: every entry of a parameter has an unknown velocity, and the velocity of an entry of any other
+array is a sum $\sum_h k_h u_h f_h$ of unknowns u times numbers k times functions f of parameters and probes. What the
+functions are is not said, only which are known to be the same; that different ones are independent is not claimed: the
+coefficient of each is made zero, which is enough. A softmax does not see what is the same along its axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from itertools import count
+from math import lcm, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clexact.algebra.linalg import primitive
+from clexact.programs.algebras import Algebra
+from clexact.programs.places import Selection, Shape, places
+from clexact.programs.program import LEAVES, Program
+from clexact.symmetry.axes import compressed, selected
+from clexact.symmetry.grading import Ints, regrouped
+from clexact.symmetry.solutions import integer_nullspace
+
+MOST = 10**6  # terms of one array; beyond it every velocity that enters is made zero
+MANY = 10**5  # the same, where functions are products of entries of several arrays
+NONE = 0  # the unknown that is 0
+NOTHING = np.empty(0, dtype=np.int64)
+
+Translation = dict[int, int]  # {entry of theta: velocity}
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Terms of the velocity of an array: arrays with one more axis, of terms, that broadcast to each other.
+
+    Entry e moves by the sum over h of ``number`` * ``unknown`` * the function that ``label`` says, all at [e, h].
+    """
+
+    unknown: Ints
+    number: Numbers
+    label: Ints
+
+    def like(self, change: Any) -> Moved:
+        """The same change of all three arrays."""
+        return Moved(change(self.unknown), change(self.number), change(self.label))
+
+    @property
+    def shape(self) -> Shape:
+        """Of all terms."""
+        return np.broadcast_shapes(self.unknown.shape, self.number.shape, self.label.shape)
+
+
+Family = tuple[int, ...]  # numbers of the arrays of which the functions are products of entries
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """An array, known by its number, with the terms of its velocity for each family of functions.
+
+    ``value`` holds the entries of a constant.
+    """
+
+    shape: Shape
+    number: int
+    parts: Mapping[Family, Moved]
+    value: Numbers | None = None
+
+
+class Shifts(Algebra[Velocity]):
+    """The algebra of velocities; it collects equations between unknowns, numbered from 1."""
+
+    def __init__(self) -> None:
+        self.unknowns, self._numbers = 1, count()
+        self._zero = np.ones(1, dtype=bool)  # the unknowns that are 0
+        self._equations: list[tuple[Ints, Ints, Numbers]] = []  # (row, unknown, number)
+        self._rows = 0
+
+    def fresh(self, shape: Shape) -> Ints:
+        """New unknowns."""
+        first, self.unknowns = self.unknowns, self.unknowns + prod(shape)
+        if self.unknowns > len(self._zero):
+            self._zero = np.concatenate([self._zero, np.zeros(self.unknowns, dtype=bool)])
+        return np.arange(first, self.unknowns, dtype=np.int64).reshape(shape)
+
+    def leaf(self, shape: Shape, unknown: Ints | None = None) -> Velocity:
+        """A parameter with the velocities of its entries, or a probe, which does not move."""
+        one = np.ones((1,) * (len(shape) + 1), dtype=object)
+        parts: dict[Family, Moved] = {}
+        if unknown is not None:
+            parts[()] = Moved(unknown[..., None], one, np.zeros(one.shape, dtype=np.int64))
+        return Velocity(shape, next(self._numbers), parts)
+
+    def demand(self, row: Ints, unknown: Ints, number: Numbers) -> None:
+        """Sums over terms with equal rows are 0."""
+        rows, row, terms = np.unique(row, return_inverse=True, return_counts=True)
+        alone = terms[row] == 1
+        self._zero[unknown[alone & (number != 0)]] = True
+        if not alone.all():
+            self._equations.append((row[~alone] + self._rows, unknown[~alone], number[~alone]))
+            self._rows += len(rows)
+
+    def stop(self, velocity: Velocity) -> None:
+        """Nothing moves the array: the coefficient of each function is 0 at each entry."""
+        for part in velocity.parts.values():
+            if prod(part.shape) > MOST:
+                self._still(part)
+                continue
+            terms = part.like(lambda x, shape=part.shape: np.broadcast_to(x, shape).reshape(-1, shape[-1]))
+            entry = np.broadcast_to(np.arange(len(terms.unknown))[:, None], terms.unknown.shape)
+            place = entry * (int(terms.label.max(initial=0)) + 1) + terms.label
+            self.demand(place.ravel(), terms.unknown.ravel(), terms.number.ravel())
+
+    def _still(self, part: Moved) -> None:
+        """Every unknown of the terms is 0: more than is needed."""
+        self._zero[part.unknown.ravel()] = True
+
+    def _made(self, shape: Shape, parts: Mapping[Family, Moved], value: Numbers | None = None) -> Velocity:
+        """An array with terms, which are gathered, or stopped where they are too many."""
+        kept = {}
+        for family, part in parts.items():
+            if prod(part.shape) > (MOST if len(family) < 2 else MANY):
+                self._still(part)
+            elif not self._zero[part.unknown].all():
+                kept[family] = self._gathered(part)
+        return Velocity(shape, next(self._numbers), kept, value)
+
+    def _gathered(self, part: Moved) -> Moved:
+        """One unknown in place of a sum of those of one function."""
+        if part.label.shape[-1] > 1 or part.shape[-1] == 1:
+            return part
+        shape = np.broadcast_shapes(part.unknown.shape, part.number.shape)
+        total = self.fresh((*shape[:-1], 1))
+        row = np.broadcast_to(total, shape)
+        unknown, number = (np.broadcast_to(x, shape).ravel() for x in (part.unknown, part.number))
+        self.demand(
+            np.concatenate([row.ravel(), total.ravel()]), np.concatenate([unknown, total.ravel()]),
+            np.concatenate([number, np.full(total.size, -1, dtype=object)]),
+        )  # fmt: skip
+        return Moved(total, np.ones((1,) * total.ndim, dtype=object), part.label)
+
+    def constant(self, value: Numbers) -> Velocity:
+        return self._made(value.shape, {}, value)
+
+    def add(self, a: Velocity, b: Velocity) -> Velocity:
+        shape, parts = np.broadcast_shapes(a.shape, b.shape), dict(a.parts)
+        for family, part in b.parts.items():
+            parts[family] = _together([parts[family], part]) if family in parts else part
+        return self._made(shape, parts)
+
+    def multiply(self, a: Velocity, b: Velocity) -> Velocity:
+        """(a b)' = a' b + a b'."""
+        shape, value = np.broadcast_shapes(a.shape, b.shape), None
+        if a.value is not None and b.value is not None:
+            value = np.asarray(a.value * b.value, dtype=object)
+        parts = [_times(part, family, b, places(b.shape)) for family, part in a.parts.items()]
+        parts += [_times(part, family, a, places(a.shape)) for family, part in b.parts.items()]
+        return self._made(shape, _merged(parts), value)
+
+    def matmul(self, a: Velocity, b: Velocity) -> Velocity:
+        """As ``multiply``, in the axes (*stack, row, column, contracted); the last one then numbers terms."""
+        shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+        parts = []
+        for one, other, mine, theirs in ((a, b, _rows, _columns), (b, a, _columns, _rows)):
+            for family, part in one.parts.items():
+                wide = part.like(partial(_before_terms, mine))
+                parts.append(_times(wide, family, other, theirs(places(other.shape)), theirs))
+        flat = [(family, _flattened(part, a.shape[-1])) for family, part in parts]
+        return self._made(shape, _merged(flat))
+
+    def transpose(self, a: Velocity, axes: tuple[int, ...]) -> Velocity:
+        return self._moved(a, tuple(a.shape[axis] for axis in axes), lambda x: x.transpose((*axes, len(axes))))
+
+    def reshape(self, a: Velocity, shape: Shape) -> Velocity:
+        def change(x: Numbers) -> Numbers:
+            terms = x.shape[-1]
+            return regrouped(x, (*a.shape, terms), (*shape, terms))
+
+        return self._moved(a, shape, change)
+
+    def select(self, a: Velocity, chosen: Selection) -> Velocity:
+        return self._moved(a, chosen.shape, lambda x: selected(x, chosen))
+
+    def take(self, a: Velocity, index: Ints) -> Velocity:
+        size = prod(a.shape)
+        return self._moved(
+            a, index.shape, lambda x: np.broadcast_to(x, (*a.shape, x.shape[-1])).reshape(size, x.shape[-1])[index]
+        )
+
+    def _moved(self, a: Velocity, shape: Shape, change: Any) -> Velocity:
+        value = None if a.value is None else change(a.value[..., None])
+        value = None if value is None else np.broadcast_to(value, (*shape, 1))[..., 0]
+        return self._made(shape, {family: part.like(change) for family, part in a.parts.items()}, value)
+
+    def concatenate(self, parts: list[Velocity], axis: int) -> Velocity:
+        """What a part does not fill does not move there."""
+        sizes = [part.shape[axis] for part in parts]
+        shape = (*parts[0].shape[:axis], sum(sizes), *parts[0].shape[axis + 1 :])
+        pieces = list[tuple[Family, Moved]]()
+        for n, part in enumerate(parts):
+            before, after = sum(sizes[:n]), sum(sizes[n + 1 :])
+            for family, moved in part.parts.items():
+                alone = _same_along(moved, axis) and all(family in other.parts for other in parts)
+                if alone and all(_equal(moved, other.parts[family]) for other in parts):
+                    pieces += [(family, moved)] * (n == 0)  # the same in all parts, and along the axis
+                else:
+                    pieces.append((family, _placed(moved, axis, sizes[n], before, after)))
+        return self._made(shape, _merged(pieces))
+
+    def sum(self, a: Velocity, axis: int) -> Velocity:
+        """The axis numbers terms."""
+        shape = a.shape[:axis] + a.shape[axis + 1 :]
+        last = {
+            family: part.like(partial(np.moveaxis, source=axis, destination=-2)) for family, part in a.parts.items()
+        }
+        return self._made(shape, {family: _flattened(part, a.shape[axis]) for family, part in last.items()})
+
+    def function(self, a: Velocity, name: str) -> Velocity:
+        """f(a)' = f'(a) a'."""
+        slope = Velocity(a.shape, next(self._numbers), {})
+        parts = [_times(part, family, slope, places(a.shape)) for family, part in a.parts.items()]
+        return self._made(a.shape, _merged(parts))
+
+    def softmax(self, a: Velocity, axis: int) -> Velocity:
+        """What is the same along the axis is not seen; nothing else may move."""
+        for part in a.parts.values():
+            if _same_along(part, axis):
+                continue
+            if part.label.shape[axis] > 1 or prod(part.shape) > MOST:
+                self._still(part)
+                continue
+            shape = np.broadcast_shapes(part.unknown.shape, part.number.shape)
+            first = (slice(None),) * axis + (slice(0, 1),)
+            unknown, number = (np.broadcast_to(x, shape) for x in (part.unknown, part.number))
+            row = np.arange(unknown.size)
+            self.demand(
+                np.concatenate([row, row]),
+                np.concatenate([unknown.ravel(), np.broadcast_to(unknown[first], shape).ravel()]),
+                np.concatenate([number.ravel(), -np.broadcast_to(number[first], shape).ravel()]),
+            )
+        return self._made(a.shape, {})
+
+    def solutions(self, chosen: int) -> list[dict[int, int]]:
+        """A basis of the integer velocities {unknown: number} of the unknowns 1, ..., ``chosen``."""
+        row, unknown, number = (np.concatenate([part[k] for part in self._equations] or [NOTHING]) for k in range(3))
+        alive = ~self._zero[: self.unknowns]
+        keep = alive[unknown] & (number != 0).astype(bool)
+        row, unknown, number = row[keep], unknown[keep], number[keep]
+        left = np.flatnonzero(alive)
+        left = np.concatenate([left[left > chosen], left[left <= chosen]])  # inner ones first
+        place = np.zeros(self.unknowns, dtype=np.int64)
+        place[left] = np.arange(len(left))
+        entry, where = np.unique(row * len(left) + place[unknown], return_inverse=True)
+        value = np.zeros(len(entry), dtype=object)
+        np.add.at(value, where, number)
+        entry, value = entry[value != 0], value[value != 0]
+        scale = lcm(*(Fraction(c).denominator for c in value.tolist()))
+        whole = np.array([int(c * scale) for c in value.tolist()], dtype=object)
+        columns = max(1, len(left))
+        found = integer_nullspace(entry // columns, entry % columns, whole, len(left))
+        numbers = [{int(left[x]): c for x, c in vector.items()} for vector in found]
+        vectors = [primitive({x: c for x, c in each.items() if x <= chosen}) for each in numbers]
+        return [vector for vector in vectors if vector]
+
+
+def _rows(x: Numbers) -> Numbers:
+    """The left factor of a matrix product in the axes (*stack, row, column, contracted)."""
+    return x[..., :, None, :]
+
+
+def _columns(x: Numbers) -> Numbers:
+    """The right factor."""
+    return np.swapaxes(x, -1, -2)[..., None, :, :]
+
+
+def _before_terms(change: Callable[[Numbers], Numbers], x: Numbers) -> Numbers:
+    """A change of all axes but that of the terms."""
+    return np.moveaxis(change(np.moveaxis(x, -1, 0)), 0, -1)
+
+
+def _flattened(part: Moved, size: int) -> Moved:
+    """The last axis of entries, of this size, as one of terms."""
+    terms = part.shape[-1]
+
+    def flat(x: Numbers, whole: bool = False) -> Numbers:
+        if x.shape[-2:] == (1, 1) and not whole:
+            return x[..., 0]
+        return np.broadcast_to(x, (*x.shape[:-2], size, terms)).reshape(*x.shape[:-2], size * terms)
+
+    return Moved(flat(part.unknown, True), flat(part.number), flat(part.label))
+
+
+def _wide(x: Numbers, axis: int, size: int) -> Numbers:
+    """With an axis repeated to its size."""
+    return np.broadcast_to(x, (*x.shape[:axis], size, *x.shape[axis + 1 :]))
+
+
+def _merged(pieces: Sequence[tuple[Family, Moved]]) -> dict[Family, Moved]:
+    out: dict[Family, list[Moved]] = {}
+    for family, part in pieces:
+        out.setdefault(family, []).append(part)
+    return {family: _together(parts) for family, parts in out.items()}
+
+
+def _together(parts: Sequence[Moved]) -> Moved:
+    """All terms of several arrays, as broadcasting adds them."""
+    if len(parts) == 1:
+        return parts[0]
+    arrays = []
+    for each in zip(*((part.unknown, part.number, part.label) for part in parts), strict=True):
+        lead = np.broadcast_shapes(*(x.shape[:-1] for x in each))
+        wide = [np.broadcast_to(x, (*lead, part.shape[-1])) for x, part in zip(each, parts, strict=True)]
+        same = all(x.shape[-1] == 1 for x in each) and all(np.array_equal(x, each[0]) for x in each)
+        arrays.append(each[0] if same else np.concatenate(wide, axis=-1))
+    return Moved(*arrays)
+
+
+def _times(
+    part: Moved, family: Family, other: Velocity, where: Ints, change: Any = lambda x: x
+) -> tuple[Family, Moved]:
+    """Terms times the entries of an array, which stand at the places ``where``; a constant changes the numbers only."""
+    if other.value is not None:
+        return family, replace(part, number=part.number * compressed(change(other.value))[..., None])
+    label = part.label * prod(other.shape) + where[..., None]
+    return (*family, other.number), replace(part, label=label)
+
+
+def _same_along(part: Moved, axis: int) -> bool:
+    return part.shape[axis] == 1
+
+
+def _equal(a: Moved, b: Moved) -> bool:
+    pairs = ((a.unknown, b.unknown), (a.number, b.number), (a.label, b.label))
+    return all(np.array_equal(x, y) for x, y in pairs)
+
+
+def _placed(part: Moved, axis: int, size: int, before: int, after: int) -> Moved:
+    """Terms that fill some entries along an axis."""
+    widths = [(before, after) if n == axis else (0, 0) for n in range(part.unknown.ndim)]
+    unknown = np.pad(_wide(part.unknown, axis, size), widths, constant_values=NONE)
+    number, label = (x if x.shape[axis] == 1 else np.pad(x, widths, mode="edge") for x in (part.number, part.label))
+    return Moved(unknown, number, label)
+
+
+def translations(program: Program, offsets: Mapping[str, int]) -> list[Translation]:
+    """A basis of the translations found of a program's parameters."""
+    shifts, leaves, entries = Shifts(), dict[str, Velocity](), [-1]
+    for node in program.nodes:
+        if node.op in LEAVES:
+            moves = node.op == "parameter" and node.data in offsets
+            leaves[node.data] = shifts.leaf(node.shape, shifts.fresh(node.shape) if moves else None)
+            entries += range(offsets[node.data], offsets[node.data] + prod(node.shape)) if moves else []
+    shifts.stop(program.run(shifts, leaves)[program.output])
+    return [{entries[x]: c for x, c in vector.items()} for vector in shifts.solutions(len(entries) - 1)]

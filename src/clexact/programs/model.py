@@ -45,7 +45,7 @@ class Model:
       broadcast_arrays shape ndim size``; entries moved: ``flip roll repeat tile take take_along_axis diagonal split
       array_split pad concatenate stack vstack hstack lib.stride_tricks.sliding_window_view``; masks: ``where`` with a
       constant condition, ``tril triu zeros_like ones_like``; as methods, what NumPy's arrays have of these;
-    - the piecewise functions ``relu`` and ``maximum`` of ``clexact.functions``, ``np.maximum minimum max min abs fabs``,
+    - piecewise functions: ``relu`` and ``maximum`` of ``clexact.functions``, ``np.maximum minimum max min abs fabs``,
       whose gates and choices become probes by themselves;
     - analytic functions: ``np.exp tanh reciprocal``, and ``sigmoid``, ``silu``, ``gelu`` and ``softmax`` of
       ``clexact.functions``. They enter by their Taylor coefficients in the probes ``expand`` (default: all those given)

@@ -316,4 +316,6 @@ def _triu(m: Array, k: int = 0) -> Array:
 def _where(condition: Any, x: Any, y: Any) -> Array:
     chosen = np.asarray(_constant(condition, "the condition of np.where")).astype(bool)
     a, b = symbols([x, y])
-    return a * chosen.astype(int) + b * (~chosen).astype(int)
+    chosen = np.broadcast_to(chosen, np.broadcast_shapes(chosen.shape, a.shape, b.shape))
+    terms = [each * mask.astype(int) for each, mask in ((a, chosen), (b, ~chosen)) if not each.is_zero]
+    return sum(terms[1:], terms[0]) if terms else a.symbol(np.zeros(chosen.shape, dtype=int))

@@ -28,21 +28,17 @@ def convolve(x: Array, W: Array, stride: Sizes = 1, padding: Sizes = 0, dilation
     parts, each convolved alone. As ``torch.nn.functional.conv1d`` to ``conv3d``.
     """
     x, W = _pair(x, W)
-    kernel = W.shape[2:]
-    d = len(kernel)
-    steps, pads = _each(stride, d, "stride"), _each(padding, d, "padding", 0)
-    gaps = _each(dilation, d, "dilation")
+    kernel, channels = W.shape[2:], x.shape[1 - W.ndim]
+    steps, pads, gaps, groups = _options(len(kernel), stride, padding, dilation, groups)
     along = []
-    for n, k, s, p, d in zip(x.shape[-len(kernel) :], kernel, steps, pads, gaps, strict=True):
+    for n, k, s, p, d in zip(x.shape[2 - W.ndim :], kernel, steps, pads, gaps, strict=True):
         if n + 2 * p < d * (k - 1) + 1:
             raise ValueError(f"a kernel of size {k} does not fit an input of length {n + 2 * p}, padding included.")
         along.append(np.arange(0, n + 2 * p - d * (k - 1), s) + d * np.arange(k)[:, None] - p)
-    groups = check_size(groups, "groups")
-    if W.shape[0] % groups or W.shape[1] * groups != x.shape[-len(kernel) - 1]:
-        channels = x.shape[-len(kernel) - 1]
+    if W.shape[0] % groups or W.shape[1] * groups != channels:
         raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
-    matrix = W.reshape((groups, W.shape[0] // groups, prod(W.shape[1:])))
-    return _convolved(x, matrix, along)
+    parts = (groups,) if groups > 1 else ()
+    return _convolved(x, W.reshape((*parts, W.shape[0] // groups, prod(W.shape[1:]))), along)
 
 
 def convolve_transposed(
@@ -60,37 +56,33 @@ def convolve_transposed(
     ``output_padding`` makes the output so much longer at its end.
     """
     x, W = _pair(x, W)
-    kernel = W.shape[2:]
-    d = len(kernel)
-    steps, pads = _each(stride, d, "stride"), _each(padding, d, "padding", 0)
-    gaps = _each(dilation, d, "dilation")
-    longer = _each(output_padding, d, "output_padding", 0)
+    kernel, channels, out = W.shape[2:], x.shape[1 - W.ndim], W.shape[1]
+    steps, pads, gaps, groups = _options(len(kernel), stride, padding, dilation, groups)
+    longer = _each(output_padding, len(kernel), "output_padding", 0)
     along = []
-    for n, k, s, p, d, more in zip(x.shape[-len(kernel) :], kernel, steps, pads, gaps, longer, strict=True):
+    for n, k, s, p, d, more in zip(x.shape[2 - W.ndim :], kernel, steps, pads, gaps, longer, strict=True):
         size = (n - 1) * s - 2 * p + d * (k - 1) + 1 + more
         if size < 1 or more >= max(s, d):
             raise ValueError(f"a transposed convolution from length {n} cannot have length {size}: check its paddings.")
         place, rest = np.divmod(np.arange(size) - d * np.arange(k)[:, None] + p, s)
         along.append(np.where((rest == 0) & (place < n), place, -1))
-    groups, channels = check_size(groups, "groups"), x.shape[-len(kernel) - 1]
     if W.shape[0] != channels or channels % groups:
         raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
-    each, out = channels // groups, W.shape[1]
-    grouped = W.reshape((groups, each, out, prod(kernel)))
-    return _convolved(x, grouped.transpose(0, 2, 1, 3).reshape((groups, out, each * prod(kernel))), along)
+    parts = (groups,) if groups > 1 else ()
+    apart = W.reshape((*parts, channels // groups, out, prod(kernel)))
+    turned = apart.transpose((*range(len(parts)), -2, -3, -1))
+    return _convolved(x, turned.reshape((*parts, out, channels // groups * prod(kernel))), along)
 
 
 def _convolved(x: Array, matrix: Array, along: list[Ints]) -> Array:
-    """Products of matrices (groups, out, channels times offsets) with the windows (offsets, positions) of x."""
+    """The product of a matrix (out, channels times offsets), one for each group, with the windows of x."""
     before, d = x.ndim - len(along), len(along)
-    picked = _picked(x, along)
+    picked = _picked(x, along)  # axes: batch, channels, then for each dimension offsets and positions
     offsets, positions = range(before, picked.ndim, 2), range(before + 1, picked.ndim, 2)
     picked = permuted(picked, [*range(before), *offsets, *positions])
-    batch, space, groups = x.shape[: before - 1], picked.shape[before + d :], matrix.shape[0]
-    parts = matrix.shape[:1] if groups > 1 else ()
-    columns = picked.reshape((*batch, *parts, matrix.shape[2], prod(space)))
-    y = matrix.reshape((*parts, *matrix.shape[1:])) @ columns
-    return y.reshape((*batch, groups * matrix.shape[1], *space))
+    batch, space = x.shape[: before - 1], picked.shape[before + d :]
+    y = matrix @ picked.reshape((*batch, *matrix.shape[:-2], matrix.shape[-1], prod(space)))
+    return y.reshape((*batch, prod(matrix.shape[:-1]), *space))
 
 
 def _picked(x: Array, along: Sequence[Ints]) -> Array:
@@ -166,6 +158,14 @@ def _each(value: Sizes, count: int, what: str, least: int = 1) -> list[int]:
     if len(values) != count:
         raise ValueError(f"{what} must be one integer, or one for each of {count} dimensions, not {shown(value)}.")
     return [check_size(each, what, least) for each in values]
+
+
+def _options(
+    dimensions: int, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+) -> tuple[list[int], list[int], list[int], int]:
+    """Strides, paddings and dilations of every dimension, and the number of groups."""
+    steps, pads = _each(stride, dimensions, "stride"), _each(padding, dimensions, "padding", 0)
+    return steps, pads, _each(dilation, dimensions, "dilation"), check_size(groups, "groups")
 
 
 def _pair(x: object, W: object) -> tuple[Array, Array]:

@@ -18,12 +18,12 @@ from clexact.support.listed import listed, shown
 MAX_DIMENSION = 10**7  # of the parameters, and of the probes
 
 
-def check_size(value: object, what: str) -> int:
-    """Return a size as int; TypeError unless it is an integer, ValueError unless it is at least 1."""
+def check_size(value: object, what: str, least: int = 1) -> int:
+    """Return a size as int; TypeError unless it is an integer, ValueError unless it is at least 1, or ``least``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{what} must be an integer, not {value!r}.")
-    if value < 1:
-        raise ValueError(f"{what} must be at least 1, not {value}.")
+    if value < least:
+        raise ValueError(f"{what} must be at least {least}, not {value}.")
     return int(value)
 
 
@@ -39,6 +39,25 @@ class Model:
     $\nabla_\theta \langle C, g(\theta, \xi)\rangle$ over all $\xi$ and covectors C: the coefficients of the monomials
     in $\xi$ are the re-parametrization $\varphi$ of arXiv 2307.00144, section 2.
 
+    ``output`` is called once, with one array for each name, and may use
+
+    - ``@ + - * ** /`` with exact constants, ``T``, indexing, and NumPy's names for the same:
+      ``add subtract multiply matmul true_divide negative positive square power``;
+    - products: ``einsum tensordot dot inner outer kron``; sums: ``sum mean cumsum trace``;
+    - shapes: ``reshape ravel transpose matrix_transpose swapaxes moveaxis expand_dims squeeze broadcast_to
+      broadcast_arrays shape ndim size``; entries moved: ``flip roll repeat tile take take_along_axis diagonal split
+      array_split pad concatenate stack vstack hstack lib.stride_tricks.sliding_window_view``; masks: ``where`` with a
+      constant condition, ``tril triu zeros_like ones_like``; as methods, what NumPy's arrays have of these;
+    - piecewise functions: ``relu`` and ``maximum`` of ``clexact.functions``, ``np.maximum minimum max min abs fabs``,
+      whose gates and choices become probes by themselves;
+    - analytic functions: ``np.exp tanh reciprocal``, and ``sigmoid``, ``silu``, ``gelu`` and ``softmax`` of
+      ``clexact.functions``. They enter by their Taylor coefficients in the probes ``expand`` (default: all those given)
+      up to the total degree ``order`` (default 3);
+    - the layers of ``clexact.functions``: ``convolve``, ``convolve_transposed``, ``windows``, ``average_pool``,
+      ``max_pool``, ``embedding``, ``upsample``, ``pixel_shuffle``, ``channel_shuffle``.
+
+    It returns an array, or several in nested lists and tuples: their entries, one after another, are one vector.
+
     Parameters
     ----------
     parameters : mapping of str to int or sequence of int
@@ -46,10 +65,7 @@ class Model:
     probes : mapping of str to int or sequence of int, optional
         Likewise.
     output : callable
-        Called once, with one array for each name; it may use ``@ + - * ** /``, ``T``, ``transpose``, ``reshape``,
-        indexing, ``sum``, ``clexact.concatenate``, exact constants and the functions of ``clexact.functions``: ``relu``
-        and ``maximum``, whose gates and choices become probes by themselves, and analytic ones (``tanh``, ``softmax``,
-        ...), which enter by their Taylor coefficients.
+        Of the arrays, by name, to an array or several.
     name : str
         How results call it.
     recipe : mapping, optional
@@ -69,7 +85,7 @@ class Model:
     Raises
     ------
     TypeError, ValueError
-        For wrong names or shapes, and for an output that fails or is no array.
+        For wrong names or shapes, and for an output that fails or holds no array.
 
     Examples
     --------

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
-from math import prod
 
 import numpy as np
 
+from clexact.functions import convolve
 from clexact.functions import relu as rectified
 from clexact.models.layers import check_dims
-from clexact.programs.array import Array, concatenate
+from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
-
-
-def convolve(W: Array, x: Array, stride: int = 1, padding: int = 0) -> Array:
-    r"""$y_{c,i} = \sum_{c',k} W_{c,c',k}\, x_{c',\,s i + k - p}$, in as many dimensions as W has axes after two.
-
-    A sum over the offsets k, so that the channels stay axes of matrices W[:, :, k]. ValueError if the kernel is larger
-    than the padded input.
-    """
-    kernel = W.shape[2:]
-    for axis in range(1, x.ndim) if padding else ():
-        zeros = np.zeros((*x.shape[:axis], padding, *x.shape[axis + 1 :]), dtype=int)
-        x = concatenate([zeros, x, zeros], axis)
-    lengths = [(size - k) // stride + 1 for size, k in zip(x.shape[1:], kernel, strict=True)]
-    if min(lengths) < 1:
-        raise ValueError(_misfit(kernel[0], x.shape[1]))
-    total: Array | None = None
-    for offset in product(*map(range, kernel)):
-        window = tuple(slice(k, k + stride * (size - 1) + 1, stride) for k, size in zip(offset, lengths, strict=True))
-        part = W[(slice(None), slice(None), *offset)] @ x[(slice(None), *window)].reshape((x.shape[0], prod(lengths)))
-        total = part if total is None else total + part
-    assert total is not None
-    return total.reshape((W.shape[0], *lengths))
 
 
 def conv1d(
@@ -155,7 +132,7 @@ def _network(
 
     def output(x: Array, **arrays: Array) -> Array:
         for layer in layers:
-            x = convolve(arrays[f"W{layer}"], x, step, padding)
+            x = convolve(x, arrays[f"W{layer}"], step, padding)
             if layer < len(layers):
                 x = x + arrays[f"b{layer}"].reshape((-1, *([1] * axes))) if bias else x
                 x = rectified(x) if relu else x

@@ -120,7 +120,9 @@ class AxisDegrees(Algebra[Graded]):
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
         if a.zero or b.zero:
             return Graded(shape, zero=True)
-        if prod(shape) * a.shape[-1] <= MAX_EQUATIONS and (a.alive is not None or b.alive is not None):
+        alive = _product_mask(a, b)
+        masked = a.alive is not None or b.alive is not None
+        if masked and alive is None and prod(shape) * a.shape[-1] <= MAX_EQUATIONS:
             return self._masked_product(shape, a, b)
         a, b = self._separated(a, -2, -1), self._separated(b, -1, -2)
         factors = [f.seen(f.units[..., :, None, :]) for f in a.factors]  # in the axes (*stack, row, column, contracted)
@@ -138,7 +140,7 @@ class AxisDegrees(Algebra[Graded]):
         for factor in varying:
             self.units.isolate([factor], range(len(shape)))
         self.units.isolate(kept, stack)
-        return Graded(shape, self.units.sum_of([f.seen(f.units[..., 0]) for f in kept]))
+        return Graded(shape, self.units.sum_of([f.seen(f.units[..., 0]) for f in kept]), alive=alive)
 
     def _separated(self, a: Graded, free: int, summed: int) -> Graded:
         """With degrees of rows and of columns in place of such of entries: a matrix product demands that."""
@@ -273,8 +275,30 @@ def _both(a: Mask | None, b: Mask | None) -> Mask | None:
     return a if b is None else b if a is None else np.asarray(a & b)
 
 
+def _product_mask(a: Graded, b: Graded) -> Mask | None:
+    """Where a product does not vanish, if zeros of one factor change no demand; None if that is not known.
+
+    Where the degrees of b are the same in all columns, one column without zeros demands all that any other would.
+    """
+    if b.alive is None and a.alive is not None:
+        units = [np.swapaxes(f.units, -1, -2) for f in a.factors]
+        rows = _column_mask(a.alive.swapaxes(-1, -2), units, (*a.shape[:-2], a.shape[-1], a.shape[-2]))
+        return None if rows is None else rows[..., :, None]
+    if a.alive is None and b.alive is not None:
+        columns = _column_mask(b.alive, [f.units for f in b.factors], b.shape)
+        return None if columns is None else columns[..., None, :]
+    return None
+
+
+def _column_mask(alive: Mask, units: Sequence[NDArray[Any]], shape: Shape) -> Mask | None:
+    """Which columns do not vanish, if their units are the same and one column, in each matrix, has no zeros."""
+    if any(each.shape[-1] > 1 for each in units) or not alive.all(axis=-2).any(axis=-1).all():
+        return None
+    return np.asarray(np.broadcast_to(alive, (*alive.shape[:-1], shape[-1])).any(axis=-2))
+
+
 def _joined_masks(parts: Sequence[Graded], axis: int) -> Mask | None:
-    """Where a concatenation does not vanish; None if nowhere."""
+    """Where a concatenation does not vanish; None if everywhere."""
     if all(part.alive is None and not part.zero for part in parts):
         return None
     masks = [np.asarray(not part.zero if part.alive is None else part.alive) for part in parts]

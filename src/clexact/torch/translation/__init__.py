@@ -1,0 +1,18 @@
+"""What each operation of an exported graph is on arrays of a program: ``RULES``, by their kind."""
+
+from clexact.torch.translation import analytic, arithmetic, contraction, convolution, pieces, rearrangement
+from clexact.torch.translation.rule import RULES, Call, Masked, NotTranslatableError, symbol
+
+__all__ = [
+    "RULES",
+    "Call",
+    "Masked",
+    "NotTranslatableError",
+    "analytic",
+    "arithmetic",
+    "contraction",
+    "convolution",
+    "pieces",
+    "rearrangement",
+    "symbol",
+]

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import NDArray
 
 from clexact.algebra.polynomial import exact
 from clexact.algebra.terms import Ints
+from clexact.programs.dispatch import call
 from clexact.programs.operations import Node
 from clexact.programs.places import Selection, Shape, places
 from clexact.programs.program import Program
 from clexact.support.listed import listed
 
 
-class Array:
-    """A symbol: an array of a recorded program. Supports the operations of NumPy arrays that are polynomial."""
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy as a method."""
 
-    __array_ufunc__ = None  # NumPy arrays on the left defer to the reflected operators
+    def method(self: Array, *args: Any, **kwargs: Any) -> Any:
+        return call(function, (self, *args), kwargs)
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = f"As ``numpy.{function.__name__}``."
+    return method
+
+
+class Array:
+    """A symbol: an array of a recorded program. NumPy's functions on it are those of ``dispatch.py``."""
 
     def __init__(self, program: Program, number: int) -> None:
         self.program, self.number = program, number
@@ -44,6 +55,19 @@ class Array:
     def size(self) -> int:
         """Number of entries."""
         return int(np.prod(self.shape))
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            raise TypeError(f"np.{ufunc.__name__}.{method} is not defined on arrays of a model.")
+        return call(ufunc, inputs, kwargs)
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        return call(function, args, kwargs)
+
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
+        raise TypeError(
+            "an array of a model has no numbers to make a NumPy array of; np.stack joins arrays of a model."
+        )
 
     def __len__(self) -> int:
         if not self.shape:
@@ -95,7 +119,13 @@ class Array:
     def __rsub__(self, other: object) -> Array:
         return -self + other
 
+    __abs__ = _method(np.abs)
+
     def __truediv__(self, other: object) -> Array:
+        if isinstance(other, (list, np.ndarray)):
+            divisors = np.asarray(other, dtype=object)
+            inverses = [1 / Fraction(exact(c, "a divisor")) for c in divisors.ravel().tolist()]
+            return self * np.array(inverses, dtype=object).reshape(divisors.shape)
         return self * (1 / Fraction(exact(other, "a divisor")))
 
     def __pow__(self, power: object) -> Array:
@@ -148,12 +178,23 @@ class Array:
             return self
         return self.then("select", chosen.shape, chosen)
 
-    def sum(self, axis: int | None = None) -> Array:
-        """Sum over one axis, or over all entries."""
-        if axis is None:
-            return self.reshape((self.size,)).sum(0)
-        axis = range(self.ndim)[axis]
-        return self.then("sum", self.shape[:axis] + self.shape[axis + 1 :], axis)
+    def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Array:
+        """Sum over one axis, over several, or over all entries."""
+        axes = normalize_axis_tuple(range(self.ndim) if axis is None else axis, self.ndim)
+        total = self.reshape((self.size,))._summed(0) if axis is None else self
+        for each in sorted(axes, reverse=True) if axis is not None else ():
+            total = total._summed(each)
+        kept = tuple(1 if n in axes else size for n, size in enumerate(self.shape))
+        return total.reshape(kept) if keepdims else total
+
+    def _summed(self, axis: int) -> Array:
+        shape = self.shape[:axis] + self.shape[axis + 1 :]
+        return self.then("sum", shape, axis) if self.shape[axis] else self.symbol(np.zeros(shape, dtype=int))
+
+    mean, max, min = _method(np.mean), _method(np.max), _method(np.min)
+    dot, cumsum, trace, diagonal = _method(np.dot), _method(np.cumsum), _method(np.trace), _method(np.diagonal)
+    ravel, flatten, squeeze = _method(np.ravel), _method(np.ravel), _method(np.squeeze)
+    swapaxes, repeat, take = _method(np.swapaxes), _method(np.repeat), _method(np.take)
 
     def __bool__(self) -> bool:
         raise TypeError("a model may not branch on the values of its parameters or probes.")
@@ -193,24 +234,31 @@ def _matmul(a: Array, b: Array) -> Array:
     if a.shape[-1] != b.shape[-2]:
         raise ValueError(f"matmul of shapes {a.shape} and {b.shape}: {a.shape[-1]} columns meet {b.shape[-2]} rows.")
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
-    out = a.then("matmul", shape, None, b)
     kept = shape[:-2] + shape[-2:-1] * (not row) + shape[-1:] * (not column)
-    return out.reshape(kept)
+    return a.then("matmul", shape, None, b).reshape(kept) if a.shape[-1] else a.symbol(np.zeros(kept, dtype=int))
+
+
+def symbols(arrays: Iterable[object], what: str = "a function of a model") -> list[Array]:
+    """Arrays of a model as they are, with constants among them as symbols of the same program."""
+    arrays = listed(arrays, f"{what} takes a list of arrays")
+    first = next((a for a in arrays if isinstance(a, Array)), None)
+    if first is None:
+        raise TypeError(f"{what} takes at least one array of a model.")
+    return [first.symbol(a) for a in arrays]
 
 
 def concatenate(arrays: Sequence[Array | NDArray[Any]], axis: int = 0) -> Array:
     """Join arrays of a model along an axis, as ``numpy.concatenate``."""
-    arrays = listed(arrays, "concatenate takes a list of arrays")
-    symbols = [a for a in arrays if isinstance(a, Array)]
-    if not symbols:
-        raise TypeError("concatenate takes at least one array of a model.")
-    parts = [symbols[0].symbol(a) for a in arrays]
+    parts = symbols(arrays, "concatenate")
     shape = np.concatenate([np.empty(p.shape, dtype=bool) for p in parts], axis=axis).shape
     return parts[0].then("concatenate", shape, range(len(shape))[axis], *parts[1:])
 
 
 def record(output: Callable[..., object], parameters: Mapping[str, Shape], probes: Mapping[str, Shape]) -> Program:
-    """Call ``output`` on symbols and return the program; ValueError or TypeError if it fails, saying why."""
+    """Call ``output`` on symbols and return the program; ValueError or TypeError if it fails, saying why.
+
+    The entries of several outputs, in nested lists or tuples, are those of one vector, one after another.
+    """
     program = Program()
     kinds = {"parameter": parameters, "probe": probes}
     arguments = {
@@ -225,7 +273,19 @@ def record(output: Callable[..., object], parameters: Mapping[str, Shape], probe
         kind = TypeError if isinstance(error, TypeError) else ValueError
         said = str(error).rstrip(".")
         raise kind(f"the model's output function {name!r} failed: {type(error).__name__}: {said}.") from error
-    if not isinstance(result, Array) or result.program is not program:
+    parts = list(_entries(result))
+    if not parts or not all(isinstance(part, Array) and part.program is program for part in parts):
         raise TypeError(f"the model's output must be an array made of its parameters, not {result!r}.")
-    program.output = result.number
+    program.several = isinstance(result, (list, tuple))
+    whole = concatenate([part.reshape(-1) for part in parts]) if program.several else parts[0]
+    program.output = whole.number
     return program.pruned()
+
+
+def _entries(result: object) -> Iterator[Any]:
+    """The members of nested lists and tuples."""
+    if isinstance(result, (list, tuple)):
+        for each in result:
+            yield from _entries(each)
+    else:
+        yield result

@@ -18,12 +18,12 @@ from clexact.support.listed import listed, shown
 MAX_DIMENSION = 10**7  # of the parameters, and of the probes
 
 
-def check_size(value: object, what: str) -> int:
-    """Return a size as int; TypeError unless it is an integer, ValueError unless it is at least 1."""
+def check_size(value: object, what: str, least: int = 1) -> int:
+    """Return a size as int; TypeError unless it is an integer, ValueError unless it is at least 1, or ``least``."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{what} must be an integer, not {value!r}.")
-    if value < 1:
-        raise ValueError(f"{what} must be at least 1, not {value}.")
+    if value < least:
+        raise ValueError(f"{what} must be at least {least}, not {value}.")
     return int(value)
 
 

@@ -41,12 +41,14 @@ class Gate:
 class Program:
     """The nodes in order; leaves are "parameter" and "probe" nodes named by ``data``; ``output`` is a node.
 
+    ``several``: the output holds the entries of several arrays, one after another.
     What is recorded twice is one node, so equal expressions are equal numbers of nodes.
     """
 
     nodes: list[Node] = field(default_factory=list)
     output: int = -1
     gates: list[Gate] = field(default_factory=list)
+    several: bool = False
     _numbers: dict[Hashable, int] = field(default_factory=dict, repr=False, compare=False)  # of the nodes appended
 
     def append(self, op: str, inputs: tuple[int, ...], shape: Shape, data: Any = None) -> int:
@@ -70,7 +72,7 @@ class Program:
         nodes = [replace(self.nodes[n], inputs=tuple(number[i] for i in self.nodes[n].inputs)) for n in number]
         used = {node.data for node in nodes if node.op == "probe"}
         gates = [replace(gate, source=number[gate.source]) for gate in self.gates if gate.probe in used]
-        return Program(nodes, number[self.output], gates)
+        return Program(nodes, number[self.output], gates, self.several)
 
     @property
     def shape(self) -> Shape:

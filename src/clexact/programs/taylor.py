@@ -148,8 +148,7 @@ def _joined(inputs: list[Series], shapes: list[tuple[int, ...]], axis: int) -> S
     out: Series = {}
     for k in sorted(set().union(*inputs)):
         parts = [x[k] if k in x else _zeros(shape) for x, shape in zip(inputs, shapes, strict=True)]
-        symbolic = any(isinstance(part, Array) for part in parts)
-        out[k] = concatenate(parts, axis) if symbolic else np.concatenate(parts, axis)  # type: ignore[arg-type]
+        out[k] = np.concatenate(parts, axis)
     return out
 
 

@@ -1,4 +1,4 @@
-"""Functions for the output of a model that are not polynomial: piecewise ones and analytic ones.
+"""Functions that are not polynomial, entry by entry or along an axis: piecewise ones and analytic ones.
 
 A piecewise linear function is linear near a generic point, with a local choice (on or off, which entry is largest)
 that becomes a probe. An analytic function enters by its Taylor coefficients (``programs/taylor.py``).
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import count
+from typing import Any
 
 import numpy as np
 
 from clexact.algebra.polynomial import Number, exact
-from clexact.programs.array import Array
+from clexact.programs.array import Array, symbols
+from clexact.programs.dispatch import implements
 from clexact.programs.program import LEAVES, Gate
+from clexact.programs.rearrange import Axes, merged
 
 
 def relu(z: Array, slope: Number = 0) -> Array:
@@ -43,6 +46,41 @@ def maximum(z: Array, axis: int = -1) -> Array:
         return z[(*before, 0)]
     last, others = z[(*before, slice(-1, None))], (*before, slice(0, -1))
     return last[(*before, 0)] + (_selection(z, axis)[others] * (z[others] - last)).sum(axis)
+
+
+@implements(np.abs, np.fabs)
+def absolute(z: Array) -> Array:
+    """|z|, entry by entry: the leaky ReLU of slope -1."""
+    return relu(z, slope=-1)
+
+
+@implements(np.maximum)
+def _larger(x1: Any, x2: Any) -> Array:
+    """b + relu(a - b): the relu of a where b is zero."""
+    a, b = symbols([x1, x2])
+    for z, other in ((a, b), (b, a)):
+        if other.node.op == "constant":
+            zero = not np.any(other.node.data != 0) and np.broadcast_shapes(z.shape, other.shape) == z.shape
+            return relu(z) if zero else other + relu(z - other)
+    return b + relu(a - b)
+
+
+@implements(np.minimum)
+def _smaller(x1: Any, x2: Any) -> Array:
+    a, b = symbols([x1, x2])
+    return -_larger(-a, -b)
+
+
+@implements(np.max, np.amax)
+def _largest(a: Array, axis: Axes = None, keepdims: bool = False) -> Array:
+    last, kept = merged(a, axis)
+    largest = maximum(last)
+    return largest.reshape(kept) if keepdims else largest
+
+
+@implements(np.min, np.amin)
+def _least(a: Array, axis: Axes = None, keepdims: bool = False) -> Array:
+    return -_largest(-a, axis, keepdims)
 
 
 def _gate(z: Array, slope: Number) -> Array:
@@ -104,11 +142,13 @@ def _check_array(z: object) -> None:
         raise TypeError(f"expected an array of a model, not {z!r}.")
 
 
+@implements(np.exp)
 def exp(z: Array) -> Array:
     """The exponential function, entry by entry."""
     return _function(z, "exp")
 
 
+@implements(np.tanh)
 def tanh(z: Array) -> Array:
     """The hyperbolic tangent, entry by entry: odd powers only."""
     return _function(z, "tanh")
@@ -133,6 +173,7 @@ def gelu(z: Array) -> Array:
     return _function(z, "gelu")
 
 
+@implements(np.reciprocal)
 def reciprocal(z: Array) -> Array:
     """1 / z, entry by entry; z must be a nonzero constant where the expanded probes vanish."""
     return _function(z, "reciprocal")

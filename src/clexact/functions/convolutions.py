@@ -1,0 +1,180 @@
+"""Convolutions and pooling: one selection of windows, then one product of matrices or one function of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from clexact.algebra.terms import Ints
+from clexact.functions.pointwise import maximum
+from clexact.programs.array import Array, concatenate, symbols
+from clexact.programs.dispatch import implements
+from clexact.programs.model import check_size
+from clexact.programs.rearrange import permuted
+from clexact.support.listed import listed, shown
+
+Sizes = int | Sequence[int]
+
+
+def convolve(x: Array, W: Array, stride: Sizes = 1, padding: Sizes = 0, dilation: Sizes = 1, groups: int = 1) -> Array:
+    r"""$y_{c,i} = \sum_{c',k} W_{c,c',k}\, x_{c',\,s i + d k - p}$, x being zero outside, in 1 to 3 dimensions.
+
+    x: (channels, \*space) or (batch, channels, \*space). W: (out, channels / groups, \*kernel). Stride s, padding p and
+    dilation d are one integer, or one for each dimension. The channels, and the rows of W, fall in ``groups`` equal
+    parts, each convolved alone. As ``torch.nn.functional.conv1d`` to ``conv3d``.
+    """
+    x, W = _pair(x, W)
+    kernel = W.shape[2:]
+    d = len(kernel)
+    steps, pads = _each(stride, d, "stride"), _each(padding, d, "padding", 0)
+    gaps = _each(dilation, d, "dilation")
+    along = []
+    for n, k, s, p, d in zip(x.shape[-len(kernel) :], kernel, steps, pads, gaps, strict=True):
+        if n + 2 * p < d * (k - 1) + 1:
+            raise ValueError(f"a kernel of size {k} does not fit an input of length {n + 2 * p}, padding included.")
+        along.append(np.arange(0, n + 2 * p - d * (k - 1), s) + d * np.arange(k)[:, None] - p)
+    groups = check_size(groups, "groups")
+    if W.shape[0] % groups or W.shape[1] * groups != x.shape[-len(kernel) - 1]:
+        channels = x.shape[-len(kernel) - 1]
+        raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
+    matrix = W.reshape((groups, W.shape[0] // groups, prod(W.shape[1:])))
+    return _convolved(x, matrix, along)
+
+
+def convolve_transposed(
+    x: Array,
+    W: Array,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Array:
+    r"""$y_{c,i} = \sum_{c',k,j} W_{c',c,k}\, x_{c',j}$ over all $s j + d k - p = i$: the transpose of ``convolve``.
+
+    W: (channels, out / groups, \*kernel). As ``torch.nn.functional.conv_transpose1d`` to ``conv_transpose3d``;
+    ``output_padding`` makes the output so much longer at its end.
+    """
+    x, W = _pair(x, W)
+    kernel = W.shape[2:]
+    d = len(kernel)
+    steps, pads = _each(stride, d, "stride"), _each(padding, d, "padding", 0)
+    gaps = _each(dilation, d, "dilation")
+    longer = _each(output_padding, d, "output_padding", 0)
+    along = []
+    for n, k, s, p, d, more in zip(x.shape[-len(kernel) :], kernel, steps, pads, gaps, longer, strict=True):
+        size = (n - 1) * s - 2 * p + d * (k - 1) + 1 + more
+        if size < 1 or more >= max(s, d):
+            raise ValueError(f"a transposed convolution from length {n} cannot have length {size}: check its paddings.")
+        place, rest = np.divmod(np.arange(size) - d * np.arange(k)[:, None] + p, s)
+        along.append(np.where((rest == 0) & (place < n), place, -1))
+    groups, channels = check_size(groups, "groups"), x.shape[-len(kernel) - 1]
+    if W.shape[0] != channels or channels % groups:
+        raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
+    each, out = channels // groups, W.shape[1]
+    grouped = W.reshape((groups, each, out, prod(kernel)))
+    return _convolved(x, grouped.transpose(0, 2, 1, 3).reshape((groups, out, each * prod(kernel))), along)
+
+
+def _convolved(x: Array, matrix: Array, along: list[Ints]) -> Array:
+    """Products of matrices (groups, out, channels times offsets) with the windows (offsets, positions) of x."""
+    before, d = x.ndim - len(along), len(along)
+    picked = _picked(x, along)
+    offsets, positions = range(before, picked.ndim, 2), range(before + 1, picked.ndim, 2)
+    picked = permuted(picked, [*range(before), *offsets, *positions])
+    batch, space, groups = x.shape[: before - 1], picked.shape[before + d :], matrix.shape[0]
+    parts = matrix.shape[:1] if groups > 1 else ()
+    columns = picked.reshape((*batch, *parts, matrix.shape[2], prod(space)))
+    y = matrix.reshape((*parts, *matrix.shape[1:])) @ columns
+    return y.reshape((*batch, groups * matrix.shape[1], *space))
+
+
+def _picked(x: Array, along: Sequence[Ints]) -> Array:
+    """The entries at places along the last axes; for places outside, a zero that is put at the end of the axis."""
+    first, places = x.ndim - len(along), list[Ints]()
+    for axis, index in enumerate(along, first):
+        n = x.shape[axis]
+        outside = (index < 0) | (index >= n)
+        if outside.any():
+            x = concatenate([x, np.zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), dtype=int)], axis)
+        places.append(np.where(outside, n, index))
+    return x.select([*map(np.arange, x.shape[:first]), *places])
+
+
+def windows(
+    x: Array, size: Sizes, stride: Sizes = 1, dilation: Sizes = 1, axes: int | Sequence[int] | None = None
+) -> Array:
+    """All windows of these sizes along axes: their places stay where the axis was, offsets within them come last.
+
+    ``axes`` may be left out where ``size`` has one integer for each of the last axes.
+    """
+    chosen, sizes = axes_of(x, size, axes)
+    steps, gaps = _each(stride, len(sizes), "stride"), _each(dilation, len(sizes), "dilation")
+    along = [np.arange(n) for n in x.shape]
+    for axis, k, s, d in zip(chosen, sizes, steps, gaps, strict=True):
+        if (span := d * (k - 1) + 1) > x.shape[axis]:
+            raise ValueError(f"a window of length {span} does not fit an axis of length {x.shape[axis]}.")
+        along[axis] = np.arange(0, x.shape[axis] - span + 1, s)[:, None] + d * np.arange(k)
+    firsts = np.cumsum([0, *(index.ndim for index in along)])[:-1]
+    return permuted(x.select(along), [*firsts.tolist(), *(int(firsts[axis]) + 1 for axis in chosen)])
+
+
+@implements(np.lib.stride_tricks.sliding_window_view)
+def _sliding_window_view(x: Array, window_shape: Sizes, axis: int | Sequence[int] | None = None) -> Array:
+    if axis is None and isinstance(window_shape, (int, np.integer)):
+        axis = 0 if x.ndim == 1 else None
+    return windows(x, window_shape, axes=axis)
+
+
+def average_pool(x: Array, size: Sizes, stride: Sizes | None = None, axes: int | Sequence[int] | None = None) -> Array:
+    """The mean of each window along axes (as for ``windows``); by default windows lie side by side."""
+    return _pooled(x, size, stride, axes, lambda each: each.mean(-1))
+
+
+def max_pool(x: Array, size: Sizes, stride: Sizes | None = None, axes: int | Sequence[int] | None = None) -> Array:
+    """The largest entry of each window along axes (as for ``windows``), by ``maximum``; by default side by side."""
+    return _pooled(x, size, stride, axes, maximum)
+
+
+def _pooled(x: Array, size: Sizes, stride: Sizes | None, axes: Any, pool: Callable[[Array], Array]) -> Array:
+    found = windows(x, size, size if stride is None else stride, axes=axes)
+    return pool(found.reshape((*found.shape[: x.ndim], prod(found.shape[x.ndim :]))))
+
+
+# --- sizes -----------------------------------------------------------------------------------------------------------
+
+
+def axes_of(x: object, size: Sizes, axes: int | Sequence[int] | None) -> tuple[tuple[int, ...], list[int]]:
+    """The axes meant and a size for each; ValueError where neither says how many there are."""
+    if not isinstance(x, Array):
+        raise TypeError(f"expected an array of a model, not {x!r}.")
+    if axes is None and isinstance(size, (int, np.integer)):
+        raise ValueError(f"one size, {size}, does not say along which axes: give a size for each of the last, or axes.")
+    if axes is None:
+        axes = range(-len(size), 0)  # type: ignore[arg-type]
+    chosen = normalize_axis_tuple(axes, x.ndim)
+    return chosen, _each(size, len(chosen), "size")
+
+
+def _each(value: Sizes, count: int, what: str, least: int = 1) -> list[int]:
+    """One integer for each dimension."""
+    values = [value] * count if isinstance(value, (int, np.integer)) else listed(value, f"{what} must list integers")
+    if len(values) != count:
+        raise ValueError(f"{what} must be one integer, or one for each of {count} dimensions, not {shown(value)}.")
+    return [check_size(each, what, least) for each in values]
+
+
+def _pair(x: object, W: object) -> tuple[Array, Array]:
+    """An input and a kernel whose axes fit."""
+    x, W = symbols([x, W], "a convolution")
+    dimensions = W.ndim - 2
+    if not 1 <= dimensions <= 3 or x.ndim - dimensions not in (1, 2):
+        raise ValueError(
+            f"a convolution takes W (out, channels, *kernel) with a kernel of 1 to 3 axes and x (channels, *space) or "
+            f"(batch, channels, *space), not W of shape {W.shape} and x of shape {x.shape}."
+        )
+    return x, W

@@ -41,8 +41,7 @@ def convolve(x: Array, W: Array, stride: Sizes = 1, padding: Sizes = 0, dilation
     if W.shape[0] % groups or W.shape[1] * groups != x.shape[-len(kernel) - 1]:
         channels = x.shape[-len(kernel) - 1]
         raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
-    matrix = W.reshape((groups, W.shape[0] // groups, prod(W.shape[1:])))
-    return _convolved(x, matrix, along)
+    return _convolved(x, W.reshape((groups, W.shape[0] // groups, W.shape[1], prod(kernel))), along)
 
 
 def convolve_transposed(
@@ -77,20 +76,23 @@ def convolve_transposed(
         raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
     each, out = channels // groups, W.shape[1]
     grouped = W.reshape((groups, each, out, prod(kernel)))
-    return _convolved(x, grouped.transpose(0, 2, 1, 3).reshape((groups, out, each * prod(kernel))), along)
+    return _convolved(x, grouped.transpose(0, 2, 1, 3), along)
 
 
-def _convolved(x: Array, matrix: Array, along: list[Ints]) -> Array:
-    """Products of matrices (groups, out, channels times offsets) with the windows (offsets, positions) of x."""
-    before, d = x.ndim - len(along), len(along)
+def _convolved(x: Array, W: Array, along: list[Ints]) -> Array:
+    """Sums over the offsets of W (groups, out, channels, offsets) times the windows (offsets, positions) of x.
+
+    One product of matrices for each offset, in a stack: so rows and columns of each stay those of W.
+    """
+    before = x.ndim - len(along)
     picked = _picked(x, along)
     offsets, positions = range(before, picked.ndim, 2), range(before + 1, picked.ndim, 2)
-    picked = permuted(picked, [*range(before), *offsets, *positions])
-    batch, space, groups = x.shape[: before - 1], picked.shape[before + d :], matrix.shape[0]
-    parts = matrix.shape[:1] if groups > 1 else ()
-    columns = picked.reshape((*batch, *parts, matrix.shape[2], prod(space)))
-    y = matrix.reshape((*parts, *matrix.shape[1:])) @ columns
-    return y.reshape((*batch, groups * matrix.shape[1], *space))
+    picked = permuted(picked, [*offsets, *range(before), *positions])
+    batch, space, (groups, out, channels, count) = x.shape[: before - 1], picked.shape[before + len(along) :], W.shape
+    parts = W.shape[:1] if groups > 1 else ()
+    kernels = W.transpose(3, 0, 1, 2).reshape((count, *[1] * len(batch), *parts, out, channels))
+    y = (kernels @ picked.reshape((count, *batch, *parts, channels, prod(space)))).sum(0)
+    return y.reshape((*batch, groups * out, *space))
 
 
 def _picked(x: Array, along: Sequence[Ints]) -> Array:

@@ -50,6 +50,8 @@ class GradientFlow(Flow):
 
     def __init__(self, model: Model, loss: Loss = "full") -> None:
         self.model, self.loss, self.variables = model, loss, model.variables
+        if isinstance(loss, str) and loss == "cross_entropy" and model.program.several:
+            raise ValueError("cross_entropy needs one output, not several.")
         kind, self._matrix, self.unseen = _covectors(loss, model.program.shape)  # unseen: a basis, along the last axis
         self.program = self._seen(model.polynomial)
         self.truncated = model.truncated

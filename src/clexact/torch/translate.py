@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.fx import Node
 
-from clexact.programs.array import Array, concatenate
+from clexact.programs.array import Array
 from clexact.programs.model import Model
 from clexact.programs.places import Shape
 from clexact.torch.trace import Trace, UnreadableError, operation, trace, unwrapped
@@ -115,7 +115,7 @@ class Translation:
             "take a module without, or clexact.torch.laws, which leaves what it does not know uncovered."
         )
 
-    def __call__(self, **arrays: Array) -> Array:
+    def __call__(self, **arrays: Array) -> Array | tuple[Array, ...]:
         values: dict[str, Any] = {}
         for node in self.nodes:
             values[node.name] = self._value(node, values, arrays)
@@ -124,10 +124,8 @@ class Translation:
         if self.refused:
             raise NotTranslatableError("; ".join(self.refused))
         outputs = [values[node.name] for node in self.trace.outputs]
-        symbols = [part for part in outputs if isinstance(part, Array)]
-        if len(outputs) == 1 and symbols:
-            return symbols[0]
-        return concatenate([part.reshape((-1,)) for part in symbols])
+        symbols = tuple(part for part in outputs if isinstance(part, Array))  # constants among them move nothing
+        return symbols[0] if len(outputs) == 1 else symbols
 
     def _value(self, node: Node, values: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
         if node.op == "placeholder":
@@ -171,7 +169,7 @@ class Translation:
             lambda place: self._tensor(node.args[place]),
             self.rounded,
         )
-        keywords = {{"self": "x"}.get(key, key): value for key, value in given.items() if key not in IGNORED}
+        keywords = {"x" if key in ("self", "input") else key: value for key, value in given.items() if key not in IGNORED}
         if any(isinstance(value, Masked) for value in given.values()) and name not in READ_MASKS:
             self.refused.append(f"{name} of minus infinity")
             return UNKNOWN

@@ -1,7 +1,7 @@
-"""What each operation of an exported graph is on arrays of a program: ``RULES``, by their kind."""
+"""What each operation of an exported graph is on arrays of a program: ``RULES``, in files by their kind."""
 
 from clexact.torch.translation import analytic, arithmetic, contraction, convolution, pieces, rearrangement
-from clexact.torch.translation.rule import RULES, Call, Masked, NotTranslatableError, symbol
+from clexact.torch.translation.rule import RULES, Call, Masked, NotTranslatableError
 
 __all__ = [
     "RULES",
@@ -14,5 +14,4 @@ __all__ = [
     "convolution",
     "pieces",
     "rearrangement",
-    "symbol",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from math import isinf
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,47 +13,46 @@ import torch
 from numpy.typing import NDArray
 
 from clexact.programs.array import Array
-from clexact.programs.places import Shape
-
-LARGEST = 2**53  # below it every integer is a double
+from clexact.programs.places import Mask, Shape
+from clexact.programs.rearrange import broadcast_to
 
 
 class NotTranslatableError(ValueError):
-    """An operation, or this use of it, is none of programs; the message is a clause, or empty."""
+    """No program has an operation, or this use of it; the message is what it is, in the words of PyTorch."""
 
 
 class Masked(NamedTuple):
-    """Scores of which some are minus infinity: they get no weight from a softmax, which alone reads them."""
+    """Scores of which some are minus infinity: a softmax, which alone reads them, gives those no weight."""
 
     scores: Array
-    hidden: NDArray[np.bool_]  # of the shape of the scores
+    hidden: Mask  # of the shape of the scores
 
     @classmethod
-    def hide(cls, scores: Array | Masked, hidden: NDArray[np.bool_]) -> Masked:
+    def hide(cls, scores: Array | Masked, hidden: Mask) -> Masked:
         """Hide more entries, the mask broadcast with the scores."""
         if isinstance(scores, Masked):
             scores, hidden = scores.scores, scores.hidden | hidden
         shape = np.broadcast_shapes(scores.shape, hidden.shape)
-        return cls(widened(scores, shape), np.broadcast_to(hidden, shape))
+        return cls(broadcast_to(scores, shape), np.broadcast_to(hidden, shape))
 
 
 @dataclass
 class Call:
-    """One operation of a graph: its result's shape, and what rules ask beside their arguments."""
+    """One operation of a graph, and what its rule may ask beside the arguments."""
 
     name: str
-    shape: Shape  # of its result, the first one if there are several
+    shape: Shape  # of its result, of the first one if there are several
     target: Callable[..., Any]
     probe: Callable[[], Array]  # the probe that stands for its random numbers
-    value: Callable[[int], torch.Tensor]  # the tensor that one of its arguments is in the module as it stands
-    rounded: set[str] = field(default_factory=set)  # operations of which constants were rounded
+    leaf: Callable[[int], torch.Tensor]  # the tensor of the module that one of its arguments is
+    rounded: set[str]  # operations of which irrational constants were rounded
 
     def refuse(self, why: str) -> NotTranslatableError:
-        """The error to raise: the operation cannot be translated here."""
+        """The error to raise where the operation cannot be translated."""
         return NotTranslatableError(f"{self.name} {why}")
 
     def inexact(self, value: float) -> Fraction:
-        """A constant of the operation that is irrational, as the float that stands for it."""
+        """An irrational constant of the operation, as the float that stands for it."""
         self.rounded.add(self.name)
         return Fraction(value)
 
@@ -63,53 +62,49 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:
-    """Register a function of (call, **arguments named as in the schema, ``self`` as ``x``) for these operations."""
+    """Enter a function of (call, **arguments) for these operations.
 
-    def register(function: Rule) -> Rule:
+    Arguments have their names in PyTorch's schema, but ``x`` for ``self`` and ``input``, with which they begin.
+    """
+
+    def entered(function: Rule) -> Rule:
         RULES.update(dict.fromkeys(names, function))
         return function
 
-    return register
+    return entered
 
 
 def number(value: float) -> int | Fraction:
     """A number of Python as an exact one: a float is a dyadic rational. NotTranslatableError if it is not finite."""
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float) and value == value and not isinf(value):
-        return int(value) if value.is_integer() and abs(value) < LARGEST else Fraction(value)
-    raise NotTranslatableError(f"with the constant {value}")
+    if not isfinite(value):
+        raise NotTranslatableError(f"the constant {value}")
+    return int(value) if value == int(value) else Fraction(value)
 
 
 def constants(tensor: torch.Tensor) -> NDArray[Any]:
     """The entries of a tensor as exact numbers, equal ones made once."""
     if tensor.is_complex():
-        raise NotTranslatableError("with complex constants")
-    array = (tensor.double() if tensor.is_floating_point() else tensor).detach().cpu().numpy()
-    values, inverse = np.unique(array, return_inverse=True)
-    exact = np.empty(len(values), dtype=object)
-    exact[:] = [number(v) for v in values.tolist()]
-    return exact[inverse].reshape(array.shape)
+        raise NotTranslatableError("complex constants")
+    values = (tensor.double() if tensor.is_floating_point() else tensor).detach().cpu().numpy()
+    different, which = np.unique(values, return_inverse=True)
+    exact = np.empty(len(different), dtype=object)
+    exact[:] = [number(value) for value in different.tolist()]
+    return exact[which].reshape(values.shape)
 
 
-def symbol(like: Array, value: Any) -> Array:
-    """A value that a rule is given (an array, a tensor, a number) as an array of the same program."""
+def first_array(*values: Any) -> Array:
+    """The first array among values: there is one, or the operation would be a constant."""
+    return next(value for value in values if isinstance(value, Array))
+
+
+def symbols(*values: Any) -> list[Array]:
+    """What a rule is given (arrays, tensors, numbers) as arrays of one program."""
+    like = first_array(*values)
+    return [like.symbol(exactly(value)) for value in values]
+
+
+def exactly(value: Any) -> Any:
+    """A tensor or a number as exact numbers; an array as it is."""
     if isinstance(value, torch.Tensor):
-        value = constants(value)
-    elif isinstance(value, (bool, int, float)):
-        value = number(value)
-    return like.symbol(value)
-
-
-def widened(x: Array, shape: Shape) -> Array:
-    """Broadcast to a shape, as a selection that repeats places; new axes in front."""
-    x = x.reshape((1,) * (len(shape) - x.ndim) + x.shape)
-    along = [np.arange(mine) if mine == size else np.zeros(size, dtype=np.int64) for mine, size in zip(x.shape, shape)]
-    return x.select(along)
-
-
-def at(x: Array, axis: int, index: Any) -> Array:
-    """The entries at these places of one axis, which the axes of the index replace."""
-    along = [np.arange(size) for size in x.shape]
-    along[range(x.ndim)[axis]] = np.asarray(index, dtype=np.int64)
-    return x.select(along)
+        return constants(value)
+    return number(value) if isinstance(value, (int, float)) else value

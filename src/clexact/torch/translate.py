@@ -16,7 +16,7 @@ from torch.fx import Node
 from clexact.programs.array import Array
 from clexact.programs.model import Model
 from clexact.programs.places import Shape
-from clexact.torch.trace import Trace, UnreadableError, operation, trace, unwrapped
+from clexact.torch.trace import Trace, UnreadableError, constant, operation, trace, unwrapped
 from clexact.torch.translation import RULES, Call, Masked, NotTranslatableError
 
 RANDOM = ("rand", "randn", "rand_like", "randn_like", "normal", "uniform")
@@ -65,7 +65,7 @@ def model(module: nn.Module, example_input: Any, *, name: str | None = None) -> 
     translation = Translation(module, read)
     title = name or type(module).__name__
     try:
-        made = Model(translation.parameters, translation.probes, translation, title)
+        made = Model(translation.parameters, translation.probes, translation, title, expand=translation.inputs)
     except ValueError:
         if translation.refused:
             raise ValueError(translation.refusal) from None
@@ -104,6 +104,7 @@ class Translation:
             if (shape := _probe_shape(node, read)) is not None:
                 self.leaves[node.name] = _fresh(node.name, [*self.parameters, *self.probes])
                 self.probes[self.leaves[node.name]] = shape
+        self.inputs = [self.leaves[node.name] for node in self.nodes if node.name in read.inputs & self.leaves.keys()]
         self.refused: list[str] = []
         self.rounded: set[str] = set()
 
@@ -158,7 +159,7 @@ class Translation:
 
     def _translated(self, node: Node, given: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
         name = operation(node)
-        if name not in RULES:
+        if name not in RULES or (constant(node) and node.name not in self.leaves):  # a cast to integers is none
             self.refused.append(name)
             return UNKNOWN
         call = Call(

@@ -55,6 +55,18 @@ def _outer(call: Call, x: Any, vec2: Any) -> Array:
     return a.reshape((-1, 1)) * b.reshape((1, -1))
 
 
+@rule("_trilinear")
+def _trilinear(
+    call: Call, i1: Any, i2: Any, i3: Any, expand1: Any, expand2: Any, expand3: Any, sumdim: Any, unroll_dim: int = 1
+) -> Any:
+    """The product of three arrays, each with more axes, summed over some."""
+    a, b, c = (
+        np.expand_dims(part, tuple(axes))  # type: ignore[arg-type]
+        for part, axes in zip(symbols(i1, i2, i3), (expand1, expand2, expand3), strict=True)
+    )
+    return (a * b * c).sum(tuple(sumdim))
+
+
 @rule("embedding")
 def _embedding(
     call: Call,

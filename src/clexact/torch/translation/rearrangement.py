@@ -141,7 +141,7 @@ def _moved(call: Call, x: Array, **others: Any) -> Array:
     """Other ways to move entries: PyTorch moves their places, of which a table is taken."""
     if any(isinstance(part, Array) for value in others.values() for part in _parts(value)):
         raise call.refuse("at places that depend on values")
-    table = call.target(torch.arange(prod(x.shape)).reshape(x.shape), *others.values())
+    table = call.target(torch.arange(prod(x.shape)).reshape(x.shape), **others)
     return x.then("take", tuple(table.shape), table.numpy())
 
 

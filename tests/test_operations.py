@@ -1,5 +1,6 @@
 """NumPy's names on arrays of a model, and the functions of layers: every reading of each against NumPy or PyTorch."""
 
+import json
 import random
 from fractions import Fraction
 from inspect import signature
@@ -23,6 +24,8 @@ from clexact.programs.jets import Jets
 from clexact.programs.network import Network
 from clexact.programs.reverse import ExactRows, gradients
 from clexact.programs.sparse_jets import Part, SparseJets
+from clexact.proofs import program_certificate
+from clexact.proofs.program_verifier import verify_bytes
 
 P = 4194301
 SHAPES = {
@@ -134,6 +137,7 @@ NAMES = {
     "split at": lambda v, **_: np.split(v, [1])[1],
     "array_split": lambda v, **_: np.array_split(v, 2)[0],
     "where": lambda A, v, **_: np.where(MASK, A, v),
+    "where zero": lambda A, v, **_: np.where([[True], [False]], np.zeros(3, dtype=int), v) + A,
     "where a constant": lambda A, **_: np.where(MASK, A, -1),
     "tril": lambda S, **_: np.tril(S),
     "triu of a stack": lambda T, **_: np.triu(T, 1),
@@ -673,6 +677,58 @@ def test_the_row_of_padding_is_conserved():
 
     assert [lower().lower, lower().upper] == [3, 3]  # E^T E - w w^T
     assert [lower(padding_idx=2).lower, lower(padding_idx=2).upper] == [5, 5]
+
+
+def test_analytic_functions_of_rearranged_arrays():
+    """Taylor coefficients through convolutions, pads, joins and contractions are those of the same sums written out."""
+    shapes, probes = {"W": (2, 1, 2), "U": (2, 3)}, {"x": (1, 2)}
+
+    def layers(W, U, x):
+        h = np.tanh(functions.convolve(np.flip(x, 1), W, padding=1))
+        return np.einsum("ct,ct->t", U, np.concatenate([h[:, 1:], h[:, :1]], axis=1))
+
+    def written(W, U, x):
+        y = [x[0, 1] * W[:, 0, 1], x[0, 1] * W[:, 0, 0] + x[0, 0] * W[:, 0, 1], x[0, 0] * W[:, 0, 0]]
+        return np.stack([U[:, t] @ functions.tanh(y[(t + 1) % 3]) for t in range(3)])
+
+    found = []
+    for output in (layers, written):
+        model = clexact.Model(shapes, probes, output, order=5)
+        found.append(model.polynomial.run(Numbers(), fractions(shapes | probes, 1))[model.polynomial.output])
+    assert found[0].shape == (3, 3) and found[0].any() and found[0].tolist() == found[1].tolist()
+
+
+CERTIFIED = {
+    "convolution": (
+        {"W": (4, 1, 2), "b": (4, 1), "U": (2, 4)},
+        {"x": (2, 2, 3)},
+        lambda W, b, U, x: U @ np.maximum(functions.convolve(x, W, groups=2) + b, 0),
+    ),
+    "pooling": (
+        {"W": (2, 1, 2, 2), "U": (2, 2)},
+        {"x": (1, 3, 3)},
+        lambda W, U, x: U @ functions.max_pool(functions.convolve(x, W, padding=1), (2, 2)).mean((1, 2)),
+    ),
+    "embedding": (
+        {"E": (3, 2), "P": (2, 2), "U": (2, 2)},
+        {"x": (2,)},
+        lambda E, P, U, x: (functions.embedding(E, [2, 0], padding_idx=1) + np.flip(P, 0)) @ U * x[:, None],
+    ),
+    "einsum": (
+        {"Q": (2, 3, 1), "K": (2, 3, 1), "V": (3, 2)},
+        {"X": (2, 3)},
+        lambda Q, K, V, X: np.einsum("nd,hdk,hek,me,mf,fv->nv", X, Q, K, X, X, V),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CERTIFIED)
+def test_certificates_of_composed_operations(name):
+    """The verifier, which knows the few operations alone, accepts the counts."""
+    count = clexact.certify(clexact.gradient_flow(clexact.Model(*CERTIFIED[name])))
+    assert 0 < count.lower == count.upper
+    status, said = verify_bytes(json.dumps(program_certificate.of_count(count)).encode(), None)
+    assert status == 0, said
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

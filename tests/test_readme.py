@@ -99,4 +99,4 @@ def test_worked_examples_of_your_own_model(tmp_path, monkeypatch, capsys):
     for command, shown in sessions:
         assert cli.run(shlex.split(command)) == 0
         assert capsys.readouterr().out == dedent(shown)
-    assert len(files) == 3 and len(sessions) == 5
+    assert len(files) == 4 and len(sessions) == 6

@@ -28,20 +28,17 @@ def convolve(x: Array, W: Array, stride: Sizes = 1, padding: Sizes = 0, dilation
     parts, each convolved alone. As ``torch.nn.functional.conv1d`` to ``conv3d``.
     """
     x, W = _pair(x, W)
-    kernel = W.shape[2:]
-    d = len(kernel)
-    steps, pads = _each(stride, d, "stride"), _each(padding, d, "padding", 0)
-    gaps = _each(dilation, d, "dilation")
+    kernel, channels = W.shape[2:], x.shape[1 - W.ndim]
+    steps, pads, gaps, groups = _options(len(kernel), stride, padding, dilation, groups)
     along = []
-    for n, k, s, p, d in zip(x.shape[-len(kernel) :], kernel, steps, pads, gaps, strict=True):
+    for n, k, s, p, d in zip(x.shape[2 - W.ndim :], kernel, steps, pads, gaps, strict=True):
         if n + 2 * p < d * (k - 1) + 1:
             raise ValueError(f"a kernel of size {k} does not fit an input of length {n + 2 * p}, padding included.")
         along.append(np.arange(0, n + 2 * p - d * (k - 1), s) + d * np.arange(k)[:, None] - p)
-    groups = check_size(groups, "groups")
-    if W.shape[0] % groups or W.shape[1] * groups != x.shape[-len(kernel) - 1]:
-        channels = x.shape[-len(kernel) - 1]
+    if W.shape[0] % groups or W.shape[1] * groups != channels:
         raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
-    return _convolved(x, W.reshape((groups, W.shape[0] // groups, W.shape[1], prod(kernel))), along)
+    parts = (groups,) if groups > 1 else ()
+    return _convolved(x, W.reshape((*parts, W.shape[0] // groups, W.shape[1], prod(kernel))), along)
 
 
 def convolve_transposed(
@@ -59,40 +56,36 @@ def convolve_transposed(
     ``output_padding`` makes the output so much longer at its end.
     """
     x, W = _pair(x, W)
-    kernel = W.shape[2:]
-    d = len(kernel)
-    steps, pads = _each(stride, d, "stride"), _each(padding, d, "padding", 0)
-    gaps = _each(dilation, d, "dilation")
-    longer = _each(output_padding, d, "output_padding", 0)
+    kernel, channels, out = W.shape[2:], x.shape[1 - W.ndim], W.shape[1]
+    steps, pads, gaps, groups = _options(len(kernel), stride, padding, dilation, groups)
+    longer = _each(output_padding, len(kernel), "output_padding", 0)
     along = []
-    for n, k, s, p, d, more in zip(x.shape[-len(kernel) :], kernel, steps, pads, gaps, longer, strict=True):
+    for n, k, s, p, d, more in zip(x.shape[2 - W.ndim :], kernel, steps, pads, gaps, longer, strict=True):
         size = (n - 1) * s - 2 * p + d * (k - 1) + 1 + more
         if size < 1 or more >= max(s, d):
             raise ValueError(f"a transposed convolution from length {n} cannot have length {size}: check its paddings.")
         place, rest = np.divmod(np.arange(size) - d * np.arange(k)[:, None] + p, s)
         along.append(np.where((rest == 0) & (place < n), place, -1))
-    groups, channels = check_size(groups, "groups"), x.shape[-len(kernel) - 1]
     if W.shape[0] != channels or channels % groups:
         raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
-    each, out = channels // groups, W.shape[1]
-    grouped = W.reshape((groups, each, out, prod(kernel)))
-    return _convolved(x, grouped.transpose(0, 2, 1, 3), along)
+    parts = (groups,) if groups > 1 else ()
+    apart = W.reshape((*parts, channels // groups, out, prod(kernel)))
+    return _convolved(x, apart.transpose((*range(len(parts)), -2, -3, -1)), along)
 
 
 def _convolved(x: Array, W: Array, along: list[Ints]) -> Array:
-    """Sums over the offsets of W (groups, out, channels, offsets) times the windows (offsets, positions) of x.
+    """Sums over the offsets of W (out, channels, offsets), one for each group, times the windows of x.
 
-    One product of matrices for each offset, in a stack: so rows and columns of each stay those of W.
+    A stack of products of matrices, one for each offset: so rows and columns of W stay rows and columns.
     """
-    before = x.ndim - len(along)
-    picked = _picked(x, along)
+    before, d = x.ndim - len(along), len(along)
+    picked = _picked(x, along)  # axes: batch, channels, then for each dimension offsets and positions
     offsets, positions = range(before, picked.ndim, 2), range(before + 1, picked.ndim, 2)
     picked = permuted(picked, [*offsets, *range(before), *positions])
-    batch, space, (groups, out, channels, count) = x.shape[: before - 1], picked.shape[before + len(along) :], W.shape
-    parts = W.shape[:1] if groups > 1 else ()
-    kernels = W.transpose(3, 0, 1, 2).reshape((count, *[1] * len(batch), *parts, out, channels))
-    y = (kernels @ picked.reshape((count, *batch, *parts, channels, prod(space)))).sum(0)
-    return y.reshape((*batch, groups * out, *space))
+    batch, space, count = x.shape[: before - 1], picked.shape[before + d :], W.shape[-1]
+    kernels = W.transpose((-1, *range(W.ndim - 1))).reshape((count, *[1] * len(batch), *W.shape[:-1]))
+    y = kernels @ picked.reshape((count, *batch, *W.shape[:-3], W.shape[-2], prod(space)))
+    return y.sum(0).reshape((*batch, prod(W.shape[:-2]), *space))
 
 
 def _picked(x: Array, along: Sequence[Ints]) -> Array:
@@ -168,6 +161,14 @@ def _each(value: Sizes, count: int, what: str, least: int = 1) -> list[int]:
     if len(values) != count:
         raise ValueError(f"{what} must be one integer, or one for each of {count} dimensions, not {shown(value)}.")
     return [check_size(each, what, least) for each in values]
+
+
+def _options(
+    dimensions: int, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+) -> tuple[list[int], list[int], list[int], int]:
+    """Strides, paddings and dilations of every dimension, and the number of groups."""
+    steps, pads = _each(stride, dimensions, "stride"), _each(padding, dimensions, "padding", 0)
+    return steps, pads, _each(dilation, dimensions, "dilation"), check_size(groups, "groups")
 
 
 def _pair(x: object, W: object) -> tuple[Array, Array]:

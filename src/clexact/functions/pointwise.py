@@ -60,8 +60,8 @@ def _larger(x1: Any, x2: Any) -> Array:
     a, b = symbols([x1, x2])
     for z, other in ((a, b), (b, a)):
         if other.node.op == "constant":
-            zero = not np.any(other.node.data != 0) and np.broadcast_shapes(z.shape, other.shape) == z.shape
-            return relu(z) if zero else other + relu(z - other)
+            narrow = np.broadcast_shapes(z.shape, other.shape) == z.shape
+            return relu(z) if other.is_zero and narrow else other + relu(z - other)
     return b + relu(a - b)
 
 

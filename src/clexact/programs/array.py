@@ -69,6 +69,11 @@ class Array:
             "an array of a model has no numbers to make a NumPy array of; np.stack joins arrays of a model."
         )
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is a constant, all of whose entries are 0."""
+        return self.node.op == "constant" and not np.any(self.node.data != 0)
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("an array without axes has no length.")

@@ -1,7 +1,7 @@
 """NumPy's functions on arrays of a model: which there are, and what is said of the others.
 
 Each is composed of the operations that programs have, when it is recorded: every reading has it for nothing. The table
-is filled by ``rearrange.py``, ``contract.py`` and ``clexact.functions``.
+is filled by ``rearrange.py``, ``sums.py``, ``contract.py``, ``ufuncs.py`` and ``clexact.functions``.
 """
 
 from __future__ import annotations

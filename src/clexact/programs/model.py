@@ -37,10 +37,23 @@ class Model:
 
     ``parameters`` and ``probes`` map names to shapes. Probes are what varies freely: the input x, the angle of a
     rotation. ``output`` is called once, with one array for each name, and may use
-    ``@ + - * ** /``, ``T``, ``transpose``, ``reshape``, indexing, ``sum``, ``clexact.concatenate``, exact constants and
-    the functions of ``clexact.functions``: ``relu`` and ``maximum``, whose gates and choices become probes by
-    themselves, and analytic ones (``tanh``, ``softmax``, ...), which enter by their Taylor coefficients in the probes
-    ``expand`` (default: all those given) up to the total degree ``order`` (default 3).
+
+    - ``@ + - * ** /`` with exact constants, ``T``, indexing, and NumPy's names for the same:
+      ``add subtract multiply matmul true_divide negative positive square power``;
+    - products: ``einsum tensordot dot inner outer kron``; sums: ``sum mean cumsum trace``;
+    - shapes: ``reshape ravel transpose matrix_transpose swapaxes moveaxis expand_dims squeeze broadcast_to
+      broadcast_arrays shape ndim size``; entries moved: ``flip roll repeat tile take take_along_axis diagonal split
+      array_split pad concatenate stack vstack hstack lib.stride_tricks.sliding_window_view``; masks: ``where`` with a
+      constant condition, ``tril triu zeros_like ones_like``; as methods, what NumPy's arrays have of these;
+    - piecewise functions: ``relu`` and ``maximum`` of ``clexact.functions``, ``np.maximum minimum max min abs fabs``,
+      whose gates and choices become probes by themselves;
+    - analytic functions: ``np.exp tanh reciprocal``, and ``sigmoid``, ``silu``, ``gelu`` and ``softmax`` of
+      ``clexact.functions``. They enter by their Taylor coefficients in the probes ``expand`` (default: all those given)
+      up to the total degree ``order`` (default 3);
+    - the layers of ``clexact.functions``: ``convolve``, ``convolve_transposed``, ``windows``, ``average_pool``,
+      ``max_pool``, ``embedding``, ``upsample``, ``pixel_shuffle``, ``channel_shuffle``.
+
+    It returns an array, or several in nested lists and tuples: their entries, one after another, are one vector.
 
     The fields of its gradient flow are $\nabla_\theta \langle C, g(\theta, \xi)\rangle$ over all $\xi$ and covectors C:
     the coefficients of the monomials in $\xi$ are the re-parametrization $\varphi$ of arXiv 2307.00144, section 2.
@@ -53,7 +66,7 @@ class Model:
     >>> net.dimension, net.variables[:2]
     (18, ('U[0,0]', 'U[0,1]'))
 
-    Raises TypeError or ValueError for wrong names or shapes, and for an output that fails or is no array.
+    Raises TypeError or ValueError for wrong names or shapes, and for an output that fails or holds no array.
     """
 
     def __init__(

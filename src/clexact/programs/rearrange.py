@@ -1,4 +1,4 @@
-"""NumPy's functions that move entries of arrays of a model, repeat them, join them, leave some out, or add them up.
+"""NumPy's functions that move entries of arrays of a model, repeat them, join them, or leave some out.
 
 What moves along axes is a selection: the same function of NumPy, applied to the places along an axis, says which. So a
 flip is that of 0, 1, ..., n - 1.
@@ -7,7 +7,6 @@ flip is that of 0, 1, ..., n - 1.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from math import prod
 from operator import index as integer
 from typing import Any
@@ -33,7 +32,8 @@ def permuted(a: Array, order: Sequence[int]) -> Array:
     return a if list(order) == list(range(a.ndim)) else a.transpose(tuple(order))
 
 
-def _constant(value: object, what: str) -> Any:
+def constant(value: object, what: str) -> Any:
+    """What is no array of a model; TypeError for one."""
     if isinstance(value, Array):
         raise TypeError(f"{what} must be constant, not an array of a model.")
     return value
@@ -170,7 +170,7 @@ def repeat(a: Array, repeats: int | Sequence[int], axis: int | None = None) -> A
     if axis is None:
         return repeat(ravel(a), repeats, 0)
     axis = normalize_axis_index(axis, a.ndim)
-    return selected(a, {axis: np.repeat(np.arange(a.shape[axis]), _constant(repeats, "how often to repeat"))})
+    return selected(a, {axis: np.repeat(np.arange(a.shape[axis]), constant(repeats, "how often to repeat"))})
 
 
 @implements(np.tile)
@@ -186,12 +186,12 @@ def _take(a: Array, indices: Any, axis: int | None = None) -> Array:
     if axis is None:
         return _take(ravel(a), indices, 0)
     axis = normalize_axis_index(axis, a.ndim)
-    return selected(a, {axis: np.take(np.arange(a.shape[axis]), _constant(indices, "the indices of take"))})
+    return selected(a, {axis: np.take(np.arange(a.shape[axis]), constant(indices, "the indices of take"))})
 
 
 @implements(np.take_along_axis)
 def _take_along_axis(arr: Array, indices: Any, axis: int | None = -1) -> Array:
-    index = np.take_along_axis(places(arr.shape), _constant(indices, "the indices of take_along_axis"), axis)
+    index = np.take_along_axis(places(arr.shape), constant(indices, "the indices of take_along_axis"), axis)
     return arr.then("take", index.shape, np.asarray(index, dtype=np.int64))
 
 
@@ -207,7 +207,7 @@ def diagonal(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
 @implements(np.array_split)
 def _array_split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     axis = normalize_axis_index(axis, ary.ndim)
-    parts = np.array_split(np.arange(ary.shape[axis]), _constant(indices_or_sections, "where to split"))
+    parts = np.array_split(np.arange(ary.shape[axis]), constant(indices_or_sections, "where to split"))
     return [selected(ary, {axis: part}) for part in parts]
 
 
@@ -269,51 +269,3 @@ def _fenced(a: Array, axis: int, widths: Sequence[int], value: object) -> Array:
     before, after = (np.full(shape, value, dtype=object) for shape in shapes)
     parts = [part for part in (before, a, after) if part is a or np.size(part)]
     return concatenate(parts, axis) if len(parts) > 1 else a
-
-
-# --- sums and masks --------------------------------------------------------------------------------------------------
-
-
-@implements(np.sum)
-def _sum(a: Array, axis: Axes = None, keepdims: bool = False) -> Array:
-    return a.sum(axis, keepdims)
-
-
-@implements(np.mean)
-def mean(a: Array, axis: Axes = None, keepdims: bool = False) -> Array:
-    """As ``numpy.mean``."""
-    axes = normalize_axis_tuple(range(a.ndim) if axis is None else axis, a.ndim)
-    count = prod(a.shape[each] for each in axes)
-    if not count:
-        raise ValueError("no entries have no mean.")
-    return a.sum(axis, keepdims) * Fraction(1, count)
-
-
-@implements(np.cumsum)
-def _cumsum(a: Array, axis: int | None = None) -> Array:
-    if axis is None:
-        return _cumsum(ravel(a), 0)
-    last = moveaxis(a, axis, -1)
-    return moveaxis(last @ np.triu(np.ones((last.shape[-1],) * 2, dtype=int)), -1, axis)
-
-
-@implements(np.trace)
-def _trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    return diagonal(a, offset, axis1, axis2).sum(-1)
-
-
-@implements(np.tril)
-def _tril(m: Array, k: int = 0) -> Array:
-    return m * np.tril(np.ones(m.shape, dtype=int), k)
-
-
-@implements(np.triu)
-def _triu(m: Array, k: int = 0) -> Array:
-    return m * np.triu(np.ones(m.shape, dtype=int), k)
-
-
-@implements(np.where)
-def _where(condition: Any, x: Any, y: Any) -> Array:
-    chosen = np.asarray(_constant(condition, "the condition of np.where")).astype(bool)
-    a, b = symbols([x, y])
-    return a * chosen.astype(int) + b * (~chosen).astype(int)

@@ -70,10 +70,11 @@ def expanded(program: Program, order: int, probes: Sequence[str]) -> Program:
     for node in program.nodes:
         if node.op == "concatenate":
             shapes = [program.nodes[i].shape for i in node.inputs]
-            values.append(_joined([values[i] for i in node.inputs], shapes, node.data))
+            step = _joined([values[i] for i in node.inputs], shapes, node.data)
         else:
             step = _step(target, node, [values[i] for i in node.inputs], order, probes)
-            values.append({k: c if isinstance(c, Array) else _array(c) for k, c in step.items()})
+        coefficients = {k: c if isinstance(c, Array) else _array(c) for k, c in step.items()}
+        values.append({k: c for k, c in coefficients.items() if isinstance(c, Array) or np.any(c != 0)})
         if len(target.nodes) > MAX_NODES:
             raise ValueError(f"the Taylor coefficients up to order {order} take over {MAX_NODES} operations.")
     parts = [c.reshape((1, *program.shape)) for _, c in sorted(values[program.output].items()) if isinstance(c, Array)]

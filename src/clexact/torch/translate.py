@@ -138,11 +138,17 @@ class Translation:
             self._note_unknown(node)
             return UNKNOWN
         if node.target is getitem:
-            value, place = given.values()
-            return UNKNOWN if value[place] is None else value[place]
+            return self._part(node, *given.values())
         if node.name not in self.leaves and not any(isinstance(part, (Array, Masked)) for part in parts):
             return self._constant(node, given)
         return self._translated(node, given, arrays)
+
+    def _part(self, node: Node, value: Sequence[Any], place: int) -> Any:
+        """One of several results, unless it is one that no program has."""
+        if value[place] is not None:
+            return value[place]
+        self.refused.append(f"result {place} of {operation(node.all_input_nodes[0])}")
+        return UNKNOWN
 
     def _note_unknown(self, node: Node) -> None:
         if node.target is not getitem and operation(node) not in RULES:
@@ -178,7 +184,7 @@ class Translation:
             return RULES[name](call, **keywords)
         except NotTranslatableError as error:
             said = str(error)
-            self.refused.append(said if said.startswith(name) else f"{name} {said}")
+            self.refused.append(said if said.startswith(name) else f"{name} with {said}")
             return UNKNOWN
 
     def _tensor(self, node: Any) -> torch.Tensor:

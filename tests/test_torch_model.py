@@ -49,7 +49,7 @@ class Compared:
         self.inputs = {name: x.numpy()[None] for name, x in zip(names, given, strict=True)} or None
 
     def agree(self, run=None):
-        """Outputs, and the gradients of the squared distance to a target: the model's own reverse sweep, and autograd."""
+        """Outputs, and gradients of the squared distance to a target: the model's reverse sweep, and autograd's."""
         self.module.zero_grad()
         outputs = flat((run or (lambda: self.module(*self.example)))())
         targets = draw(*outputs.shape, seed=2)
@@ -339,11 +339,18 @@ def test_a_row_of_padding_keeps_its_value():
     Compared(module, (torch.tensor([[1, 0, 3]]),)).agree()
 
 
+def unbiased(width):
+    return {name: Linear(3, width, bias=False) for name in "abc"}
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), Linear(4, 2)).eval(), "batch_norm"),
-        (lambda: Made(lambda m, x: ATTENTION(m.a(x), m.b(x), m.c(x)), **{n: Linear(3, 3, False) for n in "abc"}), "product"),
+        (
+            lambda: Made(lambda m, x: ATTENTION(m.a(x), m.b(x), m.c(x)), **{n: Linear(3, 3, False) for n in "abc"}),
+            "product",
+        ),
         (lambda: Made(lambda m, x: m.a(x) * torch.arange(4.0).cos(), a=Linear(3, 4)), "cos"),
     ],
 )
@@ -355,7 +362,7 @@ def test_rounded_constants_are_named(make, said):
 
 def test_constants_that_are_exact_are_not_called_rounded():
     """Perfect squares under a root, whole numbers, masks, moves; floats of the module as they stand."""
-    module = Made(lambda m, x: ATTENTION(m.a(x), m.b(x), m.c(x), is_causal=True), **{n: Linear(3, 9) for n in "abc"})
+    module = Made(lambda m, x: ATTENTION(m.a(x), m.b(x), m.c(x), is_causal=True), **unbiased(9))
     assert model(module, torch.randn(2, 3)).name == "Made"
     norm = nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4, eps=0.25), Linear(4, 2)).eval()
     norm[1].running_var.fill_(2.0)
@@ -393,9 +400,9 @@ def test_what_is_refused_is_named(function, said):
 
 def test_what_cannot_be_read_is_refused_with_the_reason():
     module, example, _, _ = case("branch")
-    with pytest.raises(ValueError, match="Made cannot be made a model: its control flow.* depends on values\\.$"):
+    with pytest.raises(ValueError, match=r"Made cannot be made a model: its control flow.* depends on values\.$"):
         model(module, example)
-    with pytest.raises(TypeError, match="expected a torch.nn.Module"):
+    with pytest.raises(TypeError, match=r"expected a torch\.nn\.Module"):
         model(lambda x: x, torch.randn(1))
 
 
@@ -438,7 +445,7 @@ def test_counts_are_those_of_the_laws_of_the_module_and_more(name):
 
 
 def confirm(module, example, found, samples=3):
-    r"""$\langle\nabla h, \nabla\langle C, g\rangle\rangle = 0$ for every law h, by autograd at random parameters and inputs."""
+    r"""$\langle\nabla h, \nabla\langle C, g\rangle\rangle = 0$ for every law h, by autograd at random places."""
     random, terms = torch.Generator().manual_seed(11), found.terms
     for _ in range(samples):
         trained = [p for p in module.parameters() if p.requires_grad]
@@ -449,13 +456,15 @@ def confirm(module, example, found, samples=3):
         outputs = flat(module(x))
         (outputs * torch.randn(outputs.shape, generator=random, dtype=torch.float64)).sum().backward()
         theta = np.concatenate([p.detach().numpy().ravel() for p in trained])
-        gradient = np.concatenate([(torch.zeros_like(p) if p.grad is None else p.grad).numpy().ravel() for p in trained])
+        gradient = np.concatenate(
+            [(torch.zeros_like(p) if p.grad is None else p.grad).numpy().ravel() for p in trained]
+        )
         rates, sizes = derivatives(terms, theta, gradient), derivatives(terms, abs(theta), abs(gradient), abs)
         assert (abs(rates) <= 1e-11 * sizes + 1e-300).all()
 
 
 def derivatives(terms, theta, direction, of=lambda c: c):
-    """The derivatives of polynomials along a direction, without rounding differences: by a step in the complex plane."""
+    """The derivatives of polynomials along a direction, by a step in the complex plane: no difference is rounded."""
     step = 1e-100
     powers = (theta + 1j * step * direction)[terms.var] ** terms.power
     monomials = np.multiply.reduceat(powers, terms.start[:-1])
@@ -513,12 +522,17 @@ def test_certificates_of_modules_verify(name):
 
 
 def test_a_module_has_what_models_have():
-    """Momentum, weight decay, minimality, training: 4 units, and the sums of the last layer that cross-entropy keeps."""
+    """Cross-entropy (4 units, the sums of the last layer), minimality, momentum (Noether: 4 * 3 / 2), weight decay."""
     module = seeded(lambda: nn.Sequential(Linear(3, 4), nn.ReLU(), Linear(4, 3)))
     found = model(module, torch.randn(1, 3))
     assert clexact.certify(clexact.gradient_flow(found, loss="cross_entropy")).upper == 4 + 4 + 1
-    assert clexact.certify(clexact.momentum_flow(found)).lower >= 0
-    assert clexact.minimality(found) is not None
+    assert clexact.minimality(found).status is clexact.MinimalityStatus.EQUAL
+    linear = model(seeded(lambda: nn.Sequential(Linear(3, 4), Linear(4, 3))), torch.randn(1, 3))
+    flows = {clexact.gradient_flow: 10, clexact.momentum_flow: 6}
+    for flow, known in flows.items():
+        for decay in (0, 1):
+            count = clexact.certify(flow(linear, weight_decay=decay))
+            assert (count.lower, count.upper) == (known, known)
 
 
 def test_a_network_of_50890_parameters_is_certified_whole():

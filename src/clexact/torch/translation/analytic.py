@@ -12,6 +12,7 @@ import torch
 from clexact import functions
 from clexact.programs.array import Array, concatenate
 from clexact.programs.places import Mask
+from clexact.programs.rearrange import moveaxis
 from clexact.torch.translation.rule import RULES, Call, Masked, constants, number, rule, symbols
 
 CUBIC = 0.044715  # of the tanh form of GELU
@@ -43,7 +44,7 @@ def _softmax(call: Call, x: Array | Masked, dim: int, dtype: Any = None, half_to
 
 def _masked_softmax(call: Call, masked: Masked, dim: int) -> Array:
     """Rows with the same mask together: the softmax of what they see, and zeros for the rest."""
-    z, hidden = np.moveaxis(masked.scores, dim, -1), np.moveaxis(masked.hidden, dim, -1)  # type: ignore[call-overload]
+    z, hidden = moveaxis(masked.scores, dim, -1), np.moveaxis(masked.hidden, dim, -1)
     rows, mask = z.reshape((-1, z.shape[-1])), hidden.reshape(-1, z.shape[-1])
     patterns, which = np.unique(mask, axis=0, return_inverse=True)
     if patterns.all(axis=1).any():
@@ -51,7 +52,7 @@ def _masked_softmax(call: Call, masked: Masked, dim: int) -> Array:
     parts = [_weights(rows, np.flatnonzero(which == n), pattern) for n, pattern in enumerate(patterns)]
     back = np.argsort(np.argsort(which.ravel(), kind="stable"))
     weights: Any = concatenate(parts).take(back, 0)
-    return np.moveaxis(weights.reshape(z.shape), -1, dim)  # type: ignore[no-any-return]
+    return moveaxis(weights.reshape(z.shape), -1, dim)
 
 
 def _weights(rows: Array, chosen: Any, hidden: Mask) -> Array:
@@ -82,7 +83,8 @@ def _attention(
     elif attn_mask is not None:
         scores = RULES["add"](call, scores, attn_mask)
     weights = _softmax(call, scores, -1)
-    return (weights * call.probe() if dropout_p else weights) @ v
+    mixed: Array = (weights * call.probe() if dropout_p else weights) @ v
+    return mixed
 
 
 def _inverse_root(call: Call, square: int | Fraction) -> Fraction:

@@ -152,7 +152,7 @@ def _where(call: Call, condition: Any, x: Any, other: Any) -> Any:
 def _hides(value: Any) -> bool:
     """Whether a constant is minus infinity, or the least number of its type, everywhere."""
     if isinstance(value, float):
-        return value <= torch.finfo(torch.bfloat16).min
+        return value <= float(torch.finfo(torch.bfloat16).min)
     hidden = hiding(value)
     return hidden is not None and bool(hidden.all())
 

@@ -46,7 +46,7 @@ def _add_product(call: Call, x: Any, beta: float = 1, alpha: float = 1, **operan
 
 @rule("inner")
 def _inner(call: Call, x: Any, other: Any) -> Any:
-    return np.inner(*symbols(x, other))  # type: ignore[call-overload]
+    return np.inner(*symbols(x, other))
 
 
 @rule("outer", "ger")
@@ -61,7 +61,7 @@ def _trilinear(
 ) -> Any:
     """The product of three arrays, each with more axes, summed over some."""
     a, b, c = (
-        np.expand_dims(part, tuple(axes))  # type: ignore[arg-type]
+        np.expand_dims(part, tuple(axes))
         for part, axes in zip(symbols(i1, i2, i3), (expand1, expand2, expand3), strict=True)
     )
     return (a * b * c).sum(tuple(sumdim))

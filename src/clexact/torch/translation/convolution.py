@@ -47,8 +47,8 @@ def _convolve_transposed(
     groups: int = 1, dilation: Any = 1,
 ) -> Array:  # fmt: skip
     a, w, *added = symbols(*(part for part in (x, weight, bias) if part is not None))
-    settings = (each(value, w.ndim - 2) for value in (stride, padding, output_padding, dilation))
-    return _with_bias(functions.convolve_transposed(a, w, *settings, groups), added, w.ndim - 2)
+    s, p, o, d = (each(value, w.ndim - 2) for value in (stride, padding, output_padding, dilation))
+    return _with_bias(functions.convolve_transposed(a, w, s, p, o, d, groups), added, w.ndim - 2)
 
 
 def _with_bias(out: Array, bias: Sequence[Array], count: int) -> Array:

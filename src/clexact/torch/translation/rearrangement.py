@@ -61,9 +61,7 @@ def _select(call: Call, x: Any, dim: int, index: int) -> Any:
 
 
 @rule("slice")
-def _slice(
-    call: Call, x: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Any:
+def _slice(call: Call, x: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
     return x.take(np.arange(x.shape[dim])[start:end:step], dim)
 
 
@@ -92,7 +90,7 @@ def _concatenate(call: Call, tensors: Sequence[Any], dim: int = 0) -> Array:
 
 @rule("stack")
 def _stack(call: Call, tensors: Sequence[Any], dim: int = 0) -> Any:
-    return np.stack(symbols(*tensors), dim)  # type: ignore[call-overload]
+    return np.stack(symbols(*tensors), dim)
 
 
 @rule("index_select")

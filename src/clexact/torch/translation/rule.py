@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ class Masked(NamedTuple):
     def hide(cls, scores: Array | Masked, hidden: Mask) -> Masked:
         """Hide more entries, the mask broadcast with the scores."""
         if isinstance(scores, Masked):
-            scores, hidden = scores.scores, scores.hidden | hidden
+            return cls.hide(scores.scores, scores.hidden | hidden)
         shape = np.broadcast_shapes(scores.shape, hidden.shape)
         return cls(broadcast_to(scores, shape), np.broadcast_to(hidden, shape))
 
@@ -57,8 +57,8 @@ class Call:
         return Fraction(value)
 
 
-Rule = Callable[..., Any]
-RULES: dict[str, Rule] = {}
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+RULES: dict[str, Callable[..., Any]] = {}
 
 
 def rule(*names: str) -> Callable[[Rule], Rule]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
+from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -539,3 +542,11 @@ def test_a_network_of_50890_parameters_is_certified_whole():
     module = nn.Sequential(Linear(784, 64), nn.ReLU(), Linear(64, 10))
     count = clexact.certify(clexact.gradient_flow(model(module, torch.randn(1, 784)), loss="cross_entropy"))
     assert (count.dimension, count.lower, count.upper) == (50890, 129, 129)
+
+
+def test_the_example_of_the_page(capsys):
+    """docs/pytorch.md: the module as a model, its output word for word."""
+    page = (Path(__file__).parent.parent / "docs" / "pytorch.md").read_text(encoding="utf-8")
+    (code, shown), *_ = re.findall(r"## The whole module.*?```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", page, re.DOTALL)
+    exec(code, {})
+    assert capsys.readouterr().out == dedent(shown)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import Linear
 from torch.nn import functional as F  # noqa: N812
-from torch_modules import Made, case, heads, pair, parameter, seeded
+from torch_modules import Made, ResNet18, case, heads, pair, parameter, seeded
 
 import clexact
 from clexact.torch import laws, model
@@ -245,6 +245,18 @@ def test_a_module_and_its_model_agree(name):
     Compared(module, (example,)).agree()
 
 
+def test_a_narrow_resnet():
+    module = seeded(lambda: ResNet18(2, 3)).eval()
+    Compared(module, (draw(1, 3, 32, 32),)).agree()
+
+
+def test_words_through_blocks_of_a_decoder():
+    module = seeded(lambda: nn.Sequential(nn.Embedding(7, 4), bare(4, 2, True), bare(4, 1, True), Linear(4, 7)))
+    compared = Compared(module, (torch.tensor([[1, 3, 3, 0]]),))
+    assert not compared.model.probes
+    compared.agree()
+
+
 # --- what is not run as it stands -----------------------------------------------------------------------------------
 
 
@@ -276,6 +288,12 @@ def test_random_numbers_are_probes():
     compared = Compared(module, (draw(2, 3),), [draw(2, 3), noise])
     assert compared.model.probes["randn"] == (4,)
     compared.agree(lambda: module.b(F.relu(module.a(compared.example[0])) + noise))
+
+
+def test_dropout_of_constants_is_a_probe():
+    module = seeded(lambda: pair(lambda m, h: h * F.dropout(torch.arange(4.0), 0.5)))
+    compared = Compared(module, (draw(2, 3),), [draw(2, 3), kept := torch.tensor([0, 1.5, 0, 2], dtype=torch.float64)])
+    compared.agree(lambda: module.b(module.a(compared.example[0]) * torch.arange(4.0) * kept))
 
 
 def test_a_mask_of_padding_is_a_constant():
@@ -390,6 +408,7 @@ def test_constants_that_are_exact_are_not_called_rounded():
         (lambda m, h: h.masked_fill(torch.ones(5, 4) > 0, float("-inf")).softmax(1), "softmax of minus infinities"),
         (lambda m, h: h.masked_fill(torch.eye(5, 4) > 0, float("-inf")).exp(), "exp of minus infinity"),
         (lambda m, h: h.max(1).indices[:, None] * h, "no program has result 1 of max;"),
+        (lambda m, h: h[:, torch.randperm(4)] + torch.bernoulli(torch.ones(4)), "no program has randperm, bernoulli;"),
         (lambda m, h: h.topk(2).values @ h[:2], "no program has topk"),
         (lambda m, h: h + float("inf"), "add with the constant inf"),
     ],

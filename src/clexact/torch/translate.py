@@ -17,12 +17,20 @@ from clexact.programs.model import Model
 from clexact.programs.places import Shape
 from clexact.torch.trace import Trace, UnreadableError, constant, operation, trace, unwrapped
 from clexact.torch.translation import RULES, Call, Masked, NotTranslatableError
-from clexact.torch.translation.graph import ancestors, arguments, computed, exactly_computed, leaves, shape_of
+from clexact.torch.translation.graph import (
+    ancestors,
+    arguments,
+    computed,
+    exactly_computed,
+    is_random,
+    leaves,
+    shape_of,
+)
 from clexact.torch.translation.graph import probe_shape as asked_for
 
 NOT_READ = {"dtype", "layout", "device", "pin_memory", "memory_format", "implicit"}  # arguments that change no value
 READ_MASKS = {"softmax", "_softmax", "_safe_softmax", "add", "mul", "div", "masked_fill", "where", "contiguous",
-              "clone", "alias", "to", "_to_copy", "float", "scaled_dot_product_attention"}  # fmt: skip
+              "clone", "alias", "to", "_to_copy", "scaled_dot_product_attention"}  # fmt: skip
 UNKNOWN = object()  # the result of an operation that is not translated
 
 
@@ -148,6 +156,8 @@ class Translation:
             return _part(node, *given.values())
         if node.name in self._asked or any(isinstance(part, (Array, Masked)) for part in parts):
             return self._translated(node, given, arrays)
+        if name not in RULES and is_random(node):
+            raise NotTranslatableError(name)
         value = computed(node, given)
         if not exactly_computed(node, given, value):
             self.rounded.add(name)

@@ -13,7 +13,7 @@ from clexact.programs.places import Mask
 from clexact.torch.translation.rule import Call, Masked, exactly, number, rule, symbols
 
 
-@rule("contiguous", "clone", "alias", "to", "_to_copy", "type_as", "float", "double", "lift_fresh_copy", "positive")
+@rule("contiguous", "clone", "alias", "to", "_to_copy", "type_as", "lift_fresh_copy", "positive")
 def _same(call: Call, x: Any, **_: Any) -> Any:
     return x
 
@@ -173,6 +173,6 @@ def _random(call: Call, **_: Any) -> Array:
 
 
 @rule("dropout", "feature_dropout", "native_dropout")
-def _dropout(call: Call, x: Array, p: float = 0.5, train: bool = True) -> Any:
-    out = x * call.probe() if train and p else x
+def _dropout(call: Call, x: Any, p: float = 0.5, train: bool = True) -> Any:
+    out = call.probe() * exactly(x) if train and p else x
     return (out, None) if call.name == "native_dropout" else out

@@ -77,6 +77,11 @@ def probe_shape(node: Node) -> Shape | None:
     return None
 
 
+def is_random(node: Node) -> bool:
+    """Whether a node draws random numbers: one draw of them is no constant of the module."""
+    return torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+
+
 def computed(node: Node, given: Mapping[str, Any]) -> Any:
     """What a node gives on these constants, by PyTorch."""
     placed = list(given)[: len(node.args)]

@@ -86,6 +86,7 @@ CAUSAL = torch.ones(3, 3, dtype=torch.bool).tril()
 ROWS = torch.tensor([[True, False, True], [True, True, True], [False, False, True]])
 ADDED = torch.tensor([[0.5, float("-inf"), 0.25], [0, 1, 2], [float("-inf"), float("-inf"), 0]])
 ATTENTION = F.scaled_dot_product_attention
+ATEN = torch.ops.aten
 QKV = ((1, 2, 3, 4),) * 3
 
 OPERATIONS = {
@@ -215,6 +216,39 @@ OPERATIONS = {
     "attention, width 3": (lambda q, k, v: ATTENTION(q, k, v), *((2, 3),) * 3),
     "attention, grouped queries": (
         lambda q, k, v: ATTENTION(q, k, v, enable_gqa=True), (1, 4, 3, 2), (1, 2, 3, 2), (1, 2, 3, 2)),
+    # other names of these, and what torch.export makes of some
+    "names of sums": (
+        lambda a, b: torch.subtract(a, b) + torch.multiply(a, b) + torch.divide(a, 4) + torch.true_divide(b, 3)
+        + torch.negative(torch.positive(a)) + torch.absolute(b) - torch.fmax(a, b) + 2 * torch.fmin(a, b),
+        (2, 3), (2, 3)),
+    "names of clamps": (lambda a: torch.clamp_max(a, 0) + torch.clip(a, min=0) * 2, (2, 3)),
+    "names of shapes": (
+        lambda a, b: torch.moveaxis(a, 0, 1).view_as(b).reshape_as(a).swapaxes(0, 1).swapdims(0, 1).adjoint() * b[:, :1]
+        + torch.broadcast_to(a[:1, :1], (2, 3)).T + a[:1, :1].expand_as(b).reshape(3, 2), (2, 3), (3, 2)),
+    "names of joins": (lambda a, b: torch.concat([a, b]) * torch.concatenate([b, a]), (1, 3), (1, 3)),
+    "names of splits": (
+        lambda a: a.tensor_split(2, 1)[1] * a.tensor_split((1, 3), 1)[1] + torch.unsafe_split(a, 2, 1)[0]
+        + torch.unsafe_chunk(a, 2, 1)[1], (2, 4)),
+    "names of products": (
+        lambda a, b, c: torch.addmv(a, c, b) * torch.vdot(a, a) + torch.ger(a, b) @ b, (2,), (3,), (2, 3)),
+    "casts": (
+        lambda a: a.type_as(torch.ones(1).double()) + ATEN._to_copy(a, dtype=torch.float64) * ATEN.alias(a), (2, 3)),
+    "aten of softmax": (
+        lambda a: ATEN._softmax(a, 1, False) + ATEN._safe_softmax(a.masked_fill(~ROWS, -torch.inf), 1), (3, 3)),
+    "aten of convolutions": (
+        lambda x, w: ATEN.convolution(x, w, None, [1], [1], [2], False, [0], 1)
+        + ATEN.convolution(x, w, None, [1], [1], [2], True, [0], 1), (1, 2, 5), (2, 2, 2)),
+    "aten of borders": (lambda a: ATEN.constant_pad_nd(a, [1, -1], 0.5), (2, 3)),
+    "aten of dropout": (lambda a: ATEN.native_dropout(a, 0.5, False)[0] * 2, (2, 3)),
+    "moved by tables": (
+        lambda a: F.channel_shuffle(F.pixel_unshuffle(a, 2), 2).flatten(1) + torch.rot90(a[0, 0]).reshape(1, -1),
+        (1, 1, 4, 4)),
+    "pools along one axis": (
+        lambda a: F.adaptive_avg_pool1d(a, 2) * F.adaptive_max_pool1d(a, 2) + F.interpolate(a, 8).sum(2, True),
+        (1, 2, 4)),
+    "pools along three axes": (
+        lambda a: F.adaptive_avg_pool3d(a, 1) * F.adaptive_max_pool3d(a, (1, 2, 1)) + F.interpolate(a, (4, 4, 2)).sum(),
+        (1, 2, 2, 4, 2)),
     "several outputs": (lambda a, b: (a * b, a.sum(1), b), (2, 3), (2, 3)),
 }  # fmt: skip
 

@@ -30,7 +30,7 @@ from clexact.torch.translation.graph import probe_shape as asked_for
 
 NOT_READ = {"dtype", "layout", "device", "pin_memory", "memory_format", "implicit"}  # arguments that change no value
 READ_MASKS = {"softmax", "_softmax", "_safe_softmax", "add", "mul", "div", "masked_fill", "where", "contiguous",
-              "clone", "alias", "to", "_to_copy", "scaled_dot_product_attention"}  # fmt: skip
+              "clone", "alias", "to", "_to", "scaled_dot_product_attention"}  # fmt: skip
 UNKNOWN = object()  # the result of an operation that is not translated
 
 

@@ -13,7 +13,7 @@ from clexact.programs.places import Mask
 from clexact.torch.translation.rule import Call, Masked, exactly, number, rule, symbols
 
 
-@rule("contiguous", "clone", "alias", "to", "_to_copy", "type_as", "lift_fresh_copy", "positive")
+@rule("contiguous", "clone", "alias", "to", "_to", "type_as", "positive")
 def _same(call: Call, x: Any, **_: Any) -> Any:
     return x
 

@@ -19,7 +19,7 @@ MOVES = {"view", "reshape", "_unsafe_view", "flatten", "unflatten", "unsqueeze",
          "amax", "amin", "max", "min", "dropout"}  # fmt: skip
 MADE = {"arange", "zeros", "ones", "full", "eye", "scalar_tensor", "zeros_like", "ones_like", "full_like", "new_zeros",
         "new_ones", "new_full"}  # fmt: skip
-RING = {"add", "sub", "rsub", "mul", "square", "sum", "cumsum", "matmul", "mm", "bmm", "to", "_to_copy", "type_as"}
+RING = {"add", "sub", "rsub", "mul", "square", "sum", "cumsum", "matmul", "mm", "bmm", "to", "_to", "type_as"}
 LARGEST = 2**24  # below it every integer is a float32
 
 

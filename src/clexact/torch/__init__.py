@@ -14,6 +14,7 @@ from clexact.torch.find import laws
 from clexact.torch.law import ModuleLaw, Status, Term, View
 from clexact.torch.laws import Block, ModuleLaws, Uncovered
 from clexact.torch.monitor import LawMonitor
+from clexact.torch.translate import model
 
 __all__ = [
     "Block",
@@ -29,6 +30,7 @@ __all__ = [
     "View",
     "check",
     "laws",
+    "model",
 ]
 
 del _torch

@@ -48,6 +48,7 @@ class Trace:
     outputs: tuple[Node, ...]
     inputs: frozenset[str]  # names of the leaf nodes that hold the input
     dead: tuple[str, ...]  # parameters that are trained and get no gradient
+    given: Mapping[str, torch.Tensor]  # {name of a leaf node: tensor}: parameters, buffers, constants, the input
 
 
 def arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -112,7 +113,18 @@ def trace(module: nn.Module, example: Any) -> Trace:
     used = {trained[leaf] for leaf in trained if leaf in present}
     everything = [name for name, p in module.named_parameters() if _trains(p)]
     given = frozenset(name for name in signature.user_inputs if isinstance(name, str))
-    return Trace(nodes, trained, outputs, given, tuple(name for name in everything if name not in used))
+    dead = tuple(name for name in everything if name not in used)
+    return Trace(nodes, trained, outputs, given, dead, _leaves(program, named))
+
+
+def _leaves(program: Any, parameters: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors that the leaves of a graph are, those of the example input among them."""
+    signature, stored = program.graph_signature, program.state_dict | program.constants
+    leaves = {leaf: parameters[name] for leaf, name in signature.inputs_to_parameters.items()}
+    others = {**signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
+    leaves |= {leaf: stored[name] for leaf, name in others.items()}
+    example = zip(signature.user_inputs, tree_leaves(program.example_inputs), strict=True)
+    return leaves | {leaf: value for leaf, value in example if isinstance(value, torch.Tensor)}
 
 
 def _to_decompose(node: Node) -> bool:

@@ -1,0 +1,17 @@
+"""What each operation of an exported graph is on arrays of a program: ``RULES``, in files by their kind."""
+
+from clexact.torch.translation import analytic, arithmetic, contraction, convolution, pieces, rearrangement
+from clexact.torch.translation.rule import RULES, Call, Masked, NotTranslatableError
+
+__all__ = [
+    "RULES",
+    "Call",
+    "Masked",
+    "NotTranslatableError",
+    "analytic",
+    "arithmetic",
+    "contraction",
+    "convolution",
+    "pieces",
+    "rearrangement",
+]

@@ -31,6 +31,20 @@ def test_the_time_limit_interrupts_and_says_so():
     assert "time limit of 0.2 s" in found.reached
 
 
+def test_limits_hold_where_ctrl_c_is_ignored():
+    """As in what a script runs with &; what is ignored stays so, also inside the block."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with limits(seconds=60):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), limits(seconds=0.2) as found:
+            while True:
+                time.sleep(0.01)
+        assert "time limit" in found.reached and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_the_memory_limit_interrupts_and_says_so():
     """The peak is above one mebibyte already."""
     with pytest.raises(KeyboardInterrupt), limits(mebibytes=1) as found:

@@ -350,3 +350,11 @@ def test_large_networks_need_no_expansion():
         for ((j, _),), c in h.items():
             slopes[j, n] = 2 * int(c) * int(point[j]) % p
     assert not matmul(members[None], slopes[None], p).any()
+
+
+def test_arrays_without_entries():
+    """Axes of size 0, reshaped and joined: nothing moves them, and nothing is missed beside them."""
+    empty = net(
+        {"U": (2, 2), "V": (2, 2)}, {}, lambda U, V: join([(U @ V).reshape(-1), U[:0].reshape((0, 1)).reshape(-1)])
+    )
+    assert len(assert_sound(empty, "full")) == len(assert_sound(layered([2, 2, 2]), "full")) == 3

@@ -38,7 +38,7 @@ def convolve(x: Array, W: Array, stride: Sizes = 1, padding: Sizes = 0, dilation
     if W.shape[0] % groups or W.shape[1] * groups != channels:
         raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
     parts = (groups,) if groups > 1 else ()
-    return _convolved(x, W.reshape((*parts, W.shape[0] // groups, W.shape[1], prod(kernel))), along)
+    return _convolved(x, W.reshape((*parts, W.shape[0] // groups, prod(W.shape[1:]))), along)
 
 
 def convolve_transposed(
@@ -70,22 +70,19 @@ def convolve_transposed(
         raise ValueError(f"W of shape {W.shape} does not convolve {channels} channels in {groups} groups.")
     parts = (groups,) if groups > 1 else ()
     apart = W.reshape((*parts, channels // groups, out, prod(kernel)))
-    return _convolved(x, apart.transpose((*range(len(parts)), -2, -3, -1)), along)
+    turned = apart.transpose((*range(len(parts)), -2, -3, -1))
+    return _convolved(x, turned.reshape((*parts, out, channels // groups * prod(kernel))), along)
 
 
-def _convolved(x: Array, W: Array, along: list[Ints]) -> Array:
-    """Sums over the offsets of W (out, channels, offsets), one for each group, times the windows of x.
-
-    A stack of products of matrices, one for each offset: so rows and columns of W stay rows and columns.
-    """
+def _convolved(x: Array, matrix: Array, along: list[Ints]) -> Array:
+    """The product of a matrix (out, channels times offsets), one for each group, with the windows of x."""
     before, d = x.ndim - len(along), len(along)
     picked = _picked(x, along)  # axes: batch, channels, then for each dimension offsets and positions
     offsets, positions = range(before, picked.ndim, 2), range(before + 1, picked.ndim, 2)
-    picked = permuted(picked, [*offsets, *range(before), *positions])
-    batch, space, count = x.shape[: before - 1], picked.shape[before + d :], W.shape[-1]
-    kernels = W.transpose((-1, *range(W.ndim - 1))).reshape((count, *[1] * len(batch), *W.shape[:-1]))
-    y = kernels @ picked.reshape((count, *batch, *W.shape[:-3], W.shape[-2], prod(space)))
-    return y.sum(0).reshape((*batch, prod(W.shape[:-2]), *space))
+    picked = permuted(picked, [*range(before), *offsets, *positions])
+    batch, space = x.shape[: before - 1], picked.shape[before + d :]
+    y = matrix @ picked.reshape((*batch, *matrix.shape[:-2], matrix.shape[-1], prod(space)))
+    return y.reshape((*batch, prod(matrix.shape[:-1]), *space))
 
 
 def _picked(x: Array, along: Sequence[Ints]) -> Array:

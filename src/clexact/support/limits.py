@@ -10,6 +10,7 @@ import _thread
 import os
 import re
 import resource
+import signal
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
+from types import FrameType
 
 INTERVAL = 0.02  # seconds between two looks
 REPEAT = 2.0  # seconds between two interrupts
@@ -132,7 +134,27 @@ def limits(seconds: float | None = None, mebibytes: int | None = None, start: fl
         return
     watch = _watch(os.getpid())
     try:
-        watch.begin(found)
-        yield found
+        with _heard(found):
+            watch.begin(found)
+            yield found
     finally:
         watch.end(found)
+
+
+@contextmanager
+def _heard(block: Limits) -> Iterator[None]:
+    """Let interrupts of this block come where SIGINT is ignored, as in a command that a script runs with ``&``."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not ignored or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if block.limit:  # ours; others stay ignored
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -172,6 +172,8 @@ class AxisDegrees(Algebra[Graded]):
         return self._moved(a, tuple(a.shape[axis] for axis in axes), lambda x: x.transpose(axes))
 
     def reshape(self, a: Graded, shape: Shape) -> Graded:
+        if not prod(shape):
+            return Graded(shape)
         return self._moved(a, shape, lambda x: regrouped(x, a.shape, shape))
 
     def select(self, a: Graded, chosen: Selection) -> Graded:

@@ -178,6 +178,9 @@ class Shifts(Algebra[Velocity]):
         return self._moved(a, tuple(a.shape[axis] for axis in axes), lambda x: x.transpose((*axes, len(axes))))
 
     def reshape(self, a: Velocity, shape: Shape) -> Velocity:
+        if not prod(shape):
+            return self._made(shape, {})
+
         def change(x: Numbers) -> Numbers:
             terms = x.shape[-1]
             return regrouped(x, (*a.shape, terms), (*shape, terms))

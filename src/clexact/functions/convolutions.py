@@ -23,9 +23,47 @@ Sizes = int | Sequence[int]
 def convolve(x: Array, W: Array, stride: Sizes = 1, padding: Sizes = 0, dilation: Sizes = 1, groups: int = 1) -> Array:
     r"""$y_{c,i} = \sum_{c',k} W_{c,c',k}\, x_{c',\,s i + d k - p}$, x being zero outside, in 1 to 3 dimensions.
 
-    x: (channels, \*space) or (batch, channels, \*space). W: (out, channels / groups, \*kernel). Stride s, padding p and
-    dilation d are one integer, or one for each dimension. The channels, and the rows of W, fall in ``groups`` equal
-    parts, each convolved alone. As ``torch.nn.functional.conv1d`` to ``conv3d``.
+    As ``torch.nn.functional.conv1d`` to ``conv3d``, without bias. The channels of x, and the rows of W, fall in
+    ``groups`` equal parts, each convolved alone: the formula is that of one group.
+
+    Parameters
+    ----------
+    x : Array
+        The input, (channels, \*space) or (batch, channels, \*space); it may be constant if W is not.
+    W : Array
+        The kernel, (out, channels / groups, \*kernel); it may be constant if x is not.
+    stride : int or sequence of int
+        The step s between windows: one integer, or one for each dimension.
+    padding : int or sequence of int
+        The number p of zeros before and after each axis of space, likewise.
+    dilation : int or sequence of int
+        The step d between the entries of a window, likewise.
+    groups : int
+        The number of parts.
+
+    Returns
+    -------
+    Array
+        Of shape (out, \*places) or (batch, out, \*places), with $\lfloor (n + 2p - d (k - 1) - 1) / s \rfloor + 1$
+        places along an axis of length n for a kernel of size k.
+
+    Raises
+    ------
+    TypeError
+        If neither x nor W is an array of a model, a constant is not exact, or an option not an integer.
+    ValueError
+        If the shapes do not fit each other or the groups, the kernel does not fit the padded input, or an option is
+        too small.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> parameters = {"W": (1, 1, 2), "V": (1, 1, 2)}
+    >>> net = clexact.Model(parameters, {"x": (1, 3)}, lambda W, V, x: convolve(convolve(x, W), V))
+    >>> net
+    Model(model, D = 4, output of shape (1, 1))
+    >>> clexact.certify(clexact.gradient_flow(net)).laws
+    ConservationLaws([W[0,0,0]^2 + W[0,0,1]^2 - V[0,0,0]^2 - V[0,0,1]^2])
     """
     x, W = _pair(x, W)
     kernel, channels = W.shape[2:], x.shape[1 - W.ndim]
@@ -52,8 +90,50 @@ def convolve_transposed(
 ) -> Array:
     r"""$y_{c,i} = \sum_{c',k,j} W_{c',c,k}\, x_{c',j}$ over all $s j + d k - p = i$: the transpose of ``convolve``.
 
-    W: (channels, out / groups, \*kernel). As ``torch.nn.functional.conv_transpose1d`` to ``conv_transpose3d``;
-    ``output_padding`` makes the output so much longer at its end.
+    As ``torch.nn.functional.conv_transpose1d`` to ``conv_transpose3d``, without bias. The channels, and the rows of W,
+    fall in ``groups`` equal parts, each convolved alone: the formula is that of one group.
+
+    Parameters
+    ----------
+    x : Array
+        The input, (channels, \*space) or (batch, channels, \*space); it may be constant if W is not.
+    W : Array
+        The kernel, (channels, out / groups, \*kernel); it may be constant if x is not.
+    stride : int or sequence of int
+        The step s in the output for each step in the input: one integer, or one for each dimension.
+    padding : int or sequence of int
+        The number p of entries cut off both ends of each axis of space, likewise.
+    output_padding : int or sequence of int
+        By how much the output is longer at its end, likewise; less than the stride or the dilation.
+    dilation : int or sequence of int
+        The step d between the entries of the kernel, likewise.
+    groups : int
+        The number of parts.
+
+    Returns
+    -------
+    Array
+        Of shape (out, \*places) or (batch, out, \*places), with $(n - 1) s - 2p + d (k - 1) + 1$ places, and
+        ``output_padding`` more, along an axis of length n for a kernel of size k.
+
+    Raises
+    ------
+    TypeError
+        If neither x nor W is an array of a model, a constant is not exact, or an option not an integer.
+    ValueError
+        If the shapes do not fit each other or the groups, the paddings leave no place or are too long, or an option is
+        too small.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model(
+    ...     {"u": (1,), "W": (1, 1, 2)}, {"x": (1, 2)}, lambda u, W, x: u @ convolve_transposed(x, W, stride=2)
+    ... )
+    >>> net
+    Model(model, D = 3, output of shape (4,))
+    >>> clexact.certify(clexact.gradient_flow(net)).laws
+    ConservationLaws([u[0]^2 - W[0,0,0]^2 - W[0,0,1]^2])
     """
     x, W = _pair(x, W)
     kernel, channels, out = W.shape[2:], x.shape[1 - W.ndim], W.shape[1]
@@ -100,9 +180,46 @@ def _picked(x: Array, along: Sequence[Ints]) -> Array:
 def windows(
     x: Array, size: Sizes, stride: Sizes = 1, dilation: Sizes = 1, axes: int | Sequence[int] | None = None
 ) -> Array:
-    """All windows of these sizes along axes: their places stay where the axis was, offsets within them come last.
+    r"""All windows of these sizes along axes: $y_{i,k} = x_{s i + d k}$, with the offsets k last.
 
-    ``axes`` may be left out where ``size`` has one integer for each of the last axes.
+    Places i stay where the axis was. As ``torch.Tensor.unfold`` along each of the axes in turn, with dilation besides.
+    ``numpy.lib.stride_tricks.sliding_window_view`` of an array of a model is this function, with stride 1.
+
+    Parameters
+    ----------
+    x : Array
+        An array of at least one axis.
+    size : int or sequence of int
+        The sizes of the windows: one integer for all axes, or one for each.
+    stride : int or sequence of int
+        The step s from window to window, likewise.
+    dilation : int or sequence of int
+        The step d between the entries of a window, likewise.
+    axes : int or sequence of int, optional
+        The axes; may be left out where ``size`` has one integer for each of the last axes.
+
+    Returns
+    -------
+    Array
+        Of the shape of x with the number of places, $\lfloor (n - d (k - 1) - 1) / s \rfloor + 1$, for the length n of
+        each axis with windows of size k, followed by the sizes.
+
+    Raises
+    ------
+    TypeError
+        If x is no array of a model, or a size, step or axis not an integer.
+    ValueError
+        If the axes are not given or not axes of x, the sizes or steps not one for each or less than 1, or a window
+        longer than its axis.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": (2,)}, {"x": (4,)}, lambda u, v, x: u * windows(x, (2,)) @ v)
+    >>> net  # three windows of two entries
+    Model(model, D = 3, output of shape (3,))
+    >>> clexact.certify(clexact.gradient_flow(net)).laws
+    ConservationLaws([u^2 - v[0]^2 - v[1]^2])
     """
     chosen, sizes = axes_of(x, size, axes)
     steps, gaps = _each(stride, len(sizes), "stride"), _each(dilation, len(sizes), "dilation")
@@ -123,12 +240,82 @@ def _sliding_window_view(x: Array, window_shape: Sizes, axis: int | Sequence[int
 
 
 def average_pool(x: Array, size: Sizes, stride: Sizes | None = None, axes: int | Sequence[int] | None = None) -> Array:
-    """The mean of each window along axes (as for ``windows``); by default windows lie side by side."""
+    r"""The mean of each window along axes: $y_i = \frac{1}{k} \sum_{j<k} x_{s i + j}$.
+
+    As ``torch.nn.functional.avg_pool1d`` to ``avg_pool3d`` without padding.
+
+    Parameters
+    ----------
+    x : Array
+        An array of at least one axis.
+    size : int or sequence of int
+        The sizes of the windows: one integer for all axes, or one for each.
+    stride : int or sequence of int, optional
+        The step s from window to window, likewise; by default the size, so that windows lie side by side.
+    axes : int or sequence of int, optional
+        The axes; may be left out where ``size`` has one integer for each of the last axes.
+
+    Returns
+    -------
+    Array
+        Of the shape of x with the number of windows, $\lfloor (n - k) / s \rfloor + 1$, for the length n of each axis.
+
+    Raises
+    ------
+    TypeError
+        If x is no array of a model, or a size, step or axis not an integer.
+    ValueError
+        If the axes are not given or not axes of x, the sizes or steps not one for each or less than 1, or a window
+        longer than its axis.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (2,), "v": (4,)}, {"x": (4,)}, lambda u, v, x: u @ average_pool(v * x, (2,)))
+    >>> print(*clexact.certify(clexact.gradient_flow(net)).laws, sep="\n")  # one law for each window
+    u[0]^2 - v[0]^2 - v[1]^2
+    u[1]^2 - v[2]^2 - v[3]^2
+    """
     return _pooled(x, size, stride, axes, lambda each: each.mean(-1))
 
 
 def max_pool(x: Array, size: Sizes, stride: Sizes | None = None, axes: int | Sequence[int] | None = None) -> Array:
-    """The largest entry of each window along axes (as for ``windows``), by ``maximum``; by default side by side."""
+    r"""The largest entry of each window along axes: $y_i = \max_{j<k} x_{s i + j}$.
+
+    As ``torch.nn.functional.max_pool1d`` to ``max_pool3d`` without padding; by ``maximum``, whose choices are probes.
+
+    Parameters
+    ----------
+    x : Array
+        An array of at least one axis.
+    size : int or sequence of int
+        The sizes of the windows: one integer for all axes, or one for each.
+    stride : int or sequence of int, optional
+        The step s from window to window, likewise; by default the size, so that windows lie side by side.
+    axes : int or sequence of int, optional
+        The axes; may be left out where ``size`` has one integer for each of the last axes.
+
+    Returns
+    -------
+    Array
+        Of the shape of x with the number of windows, $\lfloor (n - k) / s \rfloor + 1$, for the length n of each axis.
+
+    Raises
+    ------
+    TypeError
+        If x is no array of a model, or a size, step or axis not an integer.
+    ValueError
+        If the axes are not given or not axes of x, the sizes or steps not one for each or less than 1, or a window
+        longer than its axis.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (2,), "v": (4,)}, {"x": (4,)}, lambda u, v, x: u @ max_pool(v * x, (2,)))
+    >>> print(*clexact.certify(clexact.gradient_flow(net)).laws, sep="\n")  # one law for each window
+    u[0]^2 - v[0]^2 - v[1]^2
+    u[1]^2 - v[2]^2 - v[3]^2
+    """
     return _pooled(x, size, stride, axes, maximum)
 
 

@@ -13,11 +13,42 @@ from clexact.programs.rearrange import broadcast_to, permuted, selected
 
 
 def embedding(table: Array, tokens: object, padding_idx: int | None = None, padding: object = 0) -> Array:
-    """The rows of a table (rows, \\*features) at constant tokens, an array of integers: shape (\\*tokens, \\*features).
+    r"""The rows of a table at constant tokens: $y_{t,f} = E_{\tau_t,f}$, as ``torch.nn.functional.embedding``.
 
     Row ``padding_idx`` has no gradient, as in PyTorch, so it stays what it was at the start: a constant, ``padding``
     (default 0, as ``torch.nn.Embedding`` makes it). The table's own entries there are not read, and so are conserved;
     where the table has another use that moves this row, the embedding is a different one.
+
+    Parameters
+    ----------
+    table : Array
+        The table E, (rows, \*features).
+    tokens : int or array of int
+        The numbers of rows, constant, of any shape.
+    padding_idx : int, optional
+        The number of the row without gradient; negative ones count from the end.
+    padding : object
+        The value of that row, that is broadcast to its shape \*features.
+
+    Returns
+    -------
+    Array
+        Of shape (\*tokens, \*features).
+
+    Raises
+    ------
+    TypeError
+        If the table is no array of a model with rows, the tokens or ``padding_idx`` are not constant integers, or the
+        padding is not exact.
+    ValueError
+        If a token or ``padding_idx`` is not the number of a row, or the padding does not fit a row.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "E": (3,)}, {}, lambda u, E: u * embedding(E, [0, 2]))
+    >>> clexact.certify(clexact.gradient_flow(net)).laws  # row 1 is not read
+    ConservationLaws([E[1], u^2 - E[0]^2 - E[2]^2, E[1]^2])
     """
     if not isinstance(table, Array) or not table.ndim:
         raise TypeError(f"embedding takes a table of a model with rows, not {table!r}.")
@@ -39,13 +70,80 @@ def embedding(table: Array, tokens: object, padding_idx: int | None = None, padd
 
 
 def upsample(x: Array, scale: Sizes, axes: int | Sequence[int] | None = None) -> Array:
-    """Every entry repeated ``scale`` times along axes (as for ``windows``): the nearest one."""
+    r"""Every entry repeated k times along axes: $y_i = x_{\lfloor i / k \rfloor}$, the nearest one.
+
+    As ``torch.nn.Upsample`` with mode "nearest" and an integer ``scale_factor``.
+
+    Parameters
+    ----------
+    x : Array
+        An array of at least one axis.
+    scale : int or sequence of int
+        The numbers k of repetitions: one integer for all axes, or one for each.
+    axes : int or sequence of int, optional
+        The axes; may be left out where ``scale`` has one integer for each of the last axes.
+
+    Returns
+    -------
+    Array
+        Of the shape of x with k times the length of each axis.
+
+    Raises
+    ------
+    TypeError
+        If x is no array of a model, or a scale or axis not an integer.
+    ValueError
+        If the axes are not given or not axes of x, or the scales not one for each or less than 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (4,), "v": (2,)}, {"x": (2,)}, lambda u, v, x: u * upsample(v * x, (2,)))
+    >>> print(*clexact.certify(clexact.gradient_flow(net)).laws, sep="\n")
+    u[0]^2 + u[1]^2 - v[0]^2
+    u[2]^2 + u[3]^2 - v[1]^2
+    """
     chosen, scales = axes_of(x, scale, axes)
     return selected(x, {axis: np.repeat(np.arange(x.shape[axis]), k) for axis, k in zip(chosen, scales, strict=True)})
 
 
 def pixel_shuffle(x: Array, factor: int) -> Array:
-    r"""(..., channels $r^2$, height, width) as (..., channels, height r, width r), as ``torch.nn.PixelShuffle``."""
+    r"""Channels become pixels: $y_{c,\,r h + a,\,r w + b} = x_{r^2 c + r a + b,\,h,\,w}$ with $a, b < r$.
+
+    As ``torch.nn.functional.pixel_shuffle``.
+
+    Parameters
+    ----------
+    x : Array
+        Of shape (..., channels $r^2$, height, width).
+    factor : int
+        The factor r.
+
+    Returns
+    -------
+    Array
+        Of shape (..., channels, height r, width r).
+
+    Raises
+    ------
+    TypeError
+        If the factor is not an integer.
+    ValueError
+        If the factor is less than 1, or x is no array of a model of such a shape.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> parameters = {"U": (2, 2), "W": (4, 1, 1)}
+    >>> net = clexact.Model(parameters, {"x": ()}, lambda U, W, x: U * pixel_shuffle(W * x, 2))
+    >>> net  # one channel of 2 by 2 pixels
+    Model(model, D = 8, output of shape (1, 2, 2))
+    >>> print(*clexact.certify(clexact.gradient_flow(net)).laws, sep="\n")
+    U[0,0]^2 - W[0,0,0]^2
+    U[0,1]^2 - W[1,0,0]^2
+    U[1,0]^2 - W[2,0,0]^2
+    U[1,1]^2 - W[3,0,0]^2
+    """
     r = check_size(factor, "the factor of pixel_shuffle")
     if not isinstance(x, Array) or x.ndim < 3 or x.shape[-3] % (r * r):
         raise ValueError(f"pixel_shuffle takes an array (..., channels * {r * r}, height, width), not {x!r}.")
@@ -57,7 +155,41 @@ def pixel_shuffle(x: Array, factor: int) -> Array:
 
 
 def channel_shuffle(x: Array, groups: int, axis: int = 0) -> Array:
-    """The channels, along ``axis``, of groups in turn: the first of each, the second of each, and so on."""
+    r"""The first channel of each of g groups, then the second, and so on: $y_{g j + i} = x_{(c / g)\, i + j}$, $i < g$.
+
+    As ``torch.nn.ChannelShuffle``, where the channels are along axis 1, after the batch.
+
+    Parameters
+    ----------
+    x : Array
+        An array of at least one axis.
+    groups : int
+        The number g of groups, which divides the number c of channels.
+    axis : int
+        The axis of the channels.
+
+    Returns
+    -------
+    Array
+        Of the shape of x.
+
+    Raises
+    ------
+    TypeError
+        If x is no array of a model, or the number of groups or the axis not an integer.
+    ValueError
+        If x has no such axis, or its channels do not fall in so many equal groups.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (4,), "v": (4,)}, {"x": ()}, lambda u, v, x: u * channel_shuffle(v * x, 2))
+    >>> print(*clexact.certify(clexact.gradient_flow(net)).laws, sep="\n")
+    u[0]^2 - v[0]^2
+    u[1]^2 - v[2]^2
+    u[2]^2 - v[1]^2
+    u[3]^2 - v[3]^2
+    """
     _, (groups,) = axes_of(x, groups, axis)
     channels = x.shape[axis]
     if channels % groups:

@@ -104,7 +104,33 @@ def maximum(z: Array, axis: int = -1) -> Array:
 
 @implements(np.abs, np.fabs)
 def absolute(z: Array) -> Array:
-    """|z|, entry by entry: the leaky ReLU of slope -1."""
+    r"""$|z|$, entry by entry: the leaky ReLU of slope -1.
+
+    As ``torch.abs``; ``numpy.abs`` of an array of a model is this function. Its gates, signs locally, are those of
+    ``relu`` for the same z, rescaled.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": (2,)}, {"x": (2,)}, lambda u, v, x: u * absolute(v @ x))
+    >>> clexact.certify(clexact.gradient_flow(net)).laws
+    ConservationLaws([u^2 - v[0]^2 - v[1]^2])
+    """
     return relu(z, slope=-1)
 
 

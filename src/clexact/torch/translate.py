@@ -48,12 +48,31 @@ def model(module: nn.Module, example_input: Any, *, name: str | None = None) -> 
     ReLUs and maxima have free gates, and analytic functions enter by their Taylor coefficients in the inputs, as in
     ``Model``. Where PyTorch computes a constant that is rounded (1/sqrt(d) of attention, cosines of positions, the
     statistics of BatchNorm in evaluation mode), the model is the one with the float for it, and its name says so.
-    ``name`` (default: the module's class) is what results call it. A model has no recipe: certificates hold its
-    program.
+    A model has no recipe: certificates hold its program.
 
-    Raises TypeError for what is no module; ValueError, with the reason, where torch.export cannot read it, and naming
-    every operation that no program has.
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network, in training or evaluation mode.
+    example_input : torch.Tensor, tuple or dict
+        A tensor, a tuple of arguments or a dict of keywords, as for ``laws``.
+    name : str, optional
+        What results call the model (default: the module's class).
 
+    Returns
+    -------
+    Model
+        The function, and in its name what constants are rounded.
+
+    Raises
+    ------
+    TypeError
+        If it is given no module.
+    ValueError
+        If torch.export cannot read it, with the reason, or it has operations that no program has, naming every one.
+
+    Examples
+    --------
     >>> import torch, clexact
     >>> net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
     >>> g = clexact.torch.model(net, torch.randn(1, 3))

@@ -483,6 +483,8 @@ class _Certification:
             try:
                 with self._timed("independence of the laws"):
                     found = sparse_independent(proposed, growth.point, prime)
+                if growth.dear(flow.dimension - len(found)) and not self._over_limit(dense_bytes(flow)):
+                    continue
                 with self._timed("sparse brackets"):
                     growth.run(flow.dimension - len(found), self.max_depth, self.progress)
             except MemoryError:

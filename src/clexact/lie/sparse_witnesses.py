@@ -26,6 +26,10 @@ EXTRA = 1  # entries beside the diagonal in each row of the second point, about
 MOST_FILL = 128  # entries of the echelon form for each coordinate, on the average
 CHUNK = 2**14  # rows evaluated at a time, at most
 PER_RANK = 16  # rows evaluated at a time for each unit of the rank that the laws leave
+SPARSE_COST = 800.0  # nanoseconds for an entry handled by sparse jets, which are so in about five passes
+DENSE_COST, ELIMINATION_COST = 30.0, 0.12  # for a number of a dense member; for D^3 of the dense elimination
+SHORT = 2e9  # nanoseconds that are tried in any case
+SAMPLE = 16  # coordinates from which the work is estimated
 MISSES = 3  # rounds of members that do not raise the rank before a level counts as exhausted
 
 
@@ -56,6 +60,22 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         super().__init__(point, prime, SparseForm(flow.dimension, prime))
         self._flow, self._walks = flow, flow.monomial_paths(support, draws)
 
+    def dear(self, limit: int) -> bool:
+        """Whether dense brackets of this rank are sure to take less time: rows that are not sparse, few coordinates."""
+        D = self._flow.dimension
+        dense = D * self._flow.work * DENSE_COST + D**3 * ELIMINATION_COST
+        return limit > SAMPLE and self._work() * SPARSE_COST > max(dense, SHORT)
+
+    def _work(self) -> int:
+        """Entries handled to evaluate members that move all coordinates once, estimated from some."""
+        step = max(1, self._flow.dimension // SAMPLE)
+        reached, seeds = self._drawn(np.arange(0, self._flow.dimension, step), 0)
+        if not len(reached):
+            return 0
+        ring = SparseJets(self.prime, len(reached))
+        self._values(seeds, ring)
+        return ring.entries * self._flow.dimension // len(reached)
+
     def run(self, limit: int, max_depth: int | None, progress: Progress | None) -> None:
         """Draw members level by level until the rank is ``limit`` or the depth is exhausted; MemoryError on fill-in."""
         for depth in range((MAX_DEPTH if max_depth is None else max_depth) + 1):
@@ -83,7 +103,10 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     def values(self, witness: SparseWitness) -> Words:
         """Values (members, D) of a witness at the point, dense."""
         rows = int(witness.seeds[0].rows.max(initial=-1)) + 1
-        found, out = self._values(list(witness.seeds), rows), np.zeros((rows, self._flow.dimension), dtype=np.uint64)
+        found, out = (
+            self._values(list(witness.seeds), SparseJets(self.prime, rows)),
+            np.zeros((rows, self._flow.dimension), dtype=np.uint64),
+        )
         out[found.rows, found.place] = found.value
         return out
 
@@ -93,7 +116,9 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         rows = len(reached)
         if not rows:
             return
-        fresh = self.form.add(*compressed(self._values(seeds, rows), rows), MOST_FILL * self._flow.dimension)
+        fresh = self.form.add(
+            *compressed(self._values(seeds, SparseJets(self.prime, rows)), rows), MOST_FILL * self._flow.dimension
+        )
         if fresh.any():
             self.witnesses.append(SparseWitness(depth, tuple(_selected(part, fresh) for part in seeds)))
 
@@ -107,8 +132,8 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         reached, inner = self._drawn(partner, depth - 1)
         return found.walk[paired][reached], [_reordered(outer, reached, len(partner)), *inner]
 
-    def _values(self, seeds: list[Part], rows: int) -> Part:
-        ring, place = SparseJets(self.prime, rows), np.flatnonzero(self.point)
+    def _values(self, seeds: list[Part], ring: SparseJets) -> Part:
+        place = np.flatnonzero(self.point)
         theta: SparseJet = {0: Part((self._flow.dimension,), None, place, self.point[place])}
         found = nested_bracket(ring, lambda at, row: self._flow.sparse_values(at, row, ring), seeds, theta)
         none = np.empty(0, dtype=np.int64)

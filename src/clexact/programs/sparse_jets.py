@@ -72,6 +72,7 @@ class SparseJets(Reversible[SparseJet]):
         if prime >= 2**32:
             raise ValueError(f"sparse jets need a prime below 2^32, not {prime}.")
         self.prime, self.rows = prime, rows
+        self.entries = 0  # joined, added and selected so far: what the work grows with
 
     def constant(self, value: NDArray[Any]) -> SparseJet:
         flat = linalg.residues(value, self.prime).ravel()
@@ -88,6 +89,7 @@ class SparseJets(Reversible[SparseJet]):
                 x, y = self._spread(x), self._spread(y)
             row = None if x.row is None or y.row is None else np.concatenate([x.row, y.row])
             place, value = np.concatenate([x.place, y.place]), np.concatenate([x.value, y.value])
+            self.entries += len(place)
             out[mask] = collected(Part(shape, row, place, value), self.prime)
         return out
 
@@ -127,6 +129,7 @@ class SparseJets(Reversible[SparseJet]):
         for a, b, size in keys:
             left, right = left * size + a, right * size + b
         i, j = _joined(left, right)
+        self.entries += len(i)
         shape = tuple((x, y)[side].shape[t] for side, t in out_axes)
         place = raveled([mine[t][i] if side == 0 else theirs[t][j] for side, t in out_axes], shape, len(i))
         row = x.row[i] if x.row is not None else None if y.row is None else y.row[j]
@@ -155,7 +158,9 @@ class SparseJets(Reversible[SparseJet]):
 
     def select(self, a: SparseJet, places: Selection) -> SparseJet:
         """Axis by axis: what is selected several times is repeated."""
-        return {mask: _selected(part, places) for mask, part in a.items()}
+        out = {mask: _selected(part, places) for mask, part in a.items()}
+        self.entries += sum(len(part.place) for part in out.values())
+        return out
 
     def pull_back_select(self, g: SparseJet, places: Selection) -> SparseJet:
         out = {}

@@ -34,6 +34,7 @@ NOTHING = np.empty(0, dtype=np.int64)
 
 Translation = dict[int, int]  # {entry of theta: velocity}
 Numbers = NDArray[Any]
+Change = Callable[[Numbers], Numbers]
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,21 @@ class Shifts(Algebra[Velocity]):
         shape, value = np.broadcast_shapes(a.shape, b.shape), None
         if a.value is not None and b.value is not None:
             value = np.asarray(a.value * b.value, dtype=object)
-        parts = [_times(part, family, b, places(b.shape)) for family, part in a.parts.items()]
-        parts += [_times(part, family, a, places(a.shape)) for family, part in b.parts.items()]
+        parts = [pair for family, part in a.parts.items() for pair in self._times(part, family, b, places(b.shape))]
+        parts += [pair for family, part in b.parts.items() for pair in self._times(part, family, a, places(a.shape))]
         return self._made(shape, _merged(parts), value)
+
+    def _times(
+        self, part: Moved, family: Family, other: Velocity, where: Ints, change: Change = np.asarray
+    ) -> list[tuple[Family, Moved]]:
+        """Terms times the entries of an array, at the places ``where``; a constant changes the numbers only."""
+        if other.value is not None:
+            return [(family, replace(part, number=part.number * compressed(change(other.value))[..., None]))]
+        if (int(part.label.max(initial=0)) + 1) * prod(other.shape) >= 2**62:
+            self._still(part)
+            return []
+        label = part.label * prod(other.shape) + where[..., None]
+        return [((*family, other.number), replace(part, label=label))]
 
     def matmul(self, a: Velocity, b: Velocity) -> Velocity:
         """As ``multiply``, in the axes (*stack, row, column, contracted); the last one then numbers terms."""
@@ -170,7 +183,7 @@ class Shifts(Algebra[Velocity]):
         for one, other, mine, theirs in ((a, b, _rows, _columns), (b, a, _columns, _rows)):
             for family, part in one.parts.items():
                 wide = part.like(partial(_before_terms, mine))
-                parts.append(_times(wide, family, other, theirs(places(other.shape)), theirs))
+                parts += self._times(wide, family, other, theirs(places(other.shape)), theirs)
         flat = [(family, _flattened(part, a.shape[-1])) for family, part in parts]
         return self._made(shape, _merged(flat))
 
@@ -227,7 +240,7 @@ class Shifts(Algebra[Velocity]):
     def function(self, a: Velocity, name: str) -> Velocity:
         """f(a)' = f'(a) a'."""
         slope = Velocity(a.shape, next(self._numbers), {})
-        parts = [_times(part, family, slope, places(a.shape)) for family, part in a.parts.items()]
+        parts = [pair for family, part in a.parts.items() for pair in self._times(part, family, slope, places(a.shape))]
         return self._made(a.shape, _merged(parts))
 
     def softmax(self, a: Velocity, axis: int) -> Velocity:
@@ -282,7 +295,7 @@ def _columns(x: Numbers) -> Numbers:
     return np.swapaxes(x, -1, -2)[..., None, :, :]
 
 
-def _before_terms(change: Callable[[Numbers], Numbers], x: Numbers) -> Numbers:
+def _before_terms(change: Change, x: Numbers) -> Numbers:
     """A change of all axes but that of the terms."""
     return np.moveaxis(change(np.moveaxis(x, -1, 0)), 0, -1)
 
@@ -322,16 +335,6 @@ def _together(parts: Sequence[Moved]) -> Moved:
         same = all(x.shape[-1] == 1 for x in each) and all(np.array_equal(x, each[0]) for x in each)
         arrays.append(each[0] if same else np.concatenate(wide, axis=-1))
     return Moved(*arrays)
-
-
-def _times(
-    part: Moved, family: Family, other: Velocity, where: Ints, change: Any = lambda x: x
-) -> tuple[Family, Moved]:
-    """Terms times the entries of an array, which stand at the places ``where``; a constant changes the numbers only."""
-    if other.value is not None:
-        return family, replace(part, number=part.number * compressed(change(other.value))[..., None])
-    label = part.label * prod(other.shape) + where[..., None]
-    return (*family, other.number), replace(part, label=label)
 
 
 def _same_along(part: Moved, axis: int) -> bool:

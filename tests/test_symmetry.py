@@ -34,6 +34,8 @@ def net(parameters, probes, output):
 LINEAR = [[2, 3], [1, 1, 2], [2, 1, 1], [2, 1, 2], [2, 2, 2], [2, 3, 2], [1, 4, 2], [2, 1, 2, 2], [2, 2, 2, 2]]
 RELU = [[1, 1, 1], [2, 2, 2], [1, 3, 1], [2, 3, 1], [2, 2, 2, 1], [1, 2, 1, 2]]
 HEAD = {"Q": (2, 2), "K": (2, 2)}
+TRIANGLE = np.array([[1, 0], [1, 1]])
+ZEROS = np.zeros((1, 2), dtype=int)
 
 # Every quadratic law of these is proved by their shapes.
 COMPLETE = (
@@ -151,6 +153,56 @@ OTHERS = {
     "commutator": net({"A": (2, 2), "B": (2, 2)}, {}, lambda A, B: A @ B - B @ A),
     "convolution": net(
         {"a": (2,), "b": (2,)}, {"x": (4,)}, lambda a, b, x: cross(b, cross(a, x, 3), 2)
+    ),
+    "triangles": net({"W": (2, 2), "V": (2, 2)}, {}, lambda W, V: (TRIANGLE * W) @ (TRIANGLE.T * V)),
+    "padded and contracted": net(
+        {"W": (2, 2), "V": (2, 2)}, {}, lambda W, V: join([W, ZEROS.T], 1) @ join([ZEROS, V])
+    ),
+    "blocks on the diagonal": net(
+        {"A": (1, 2), "B": (1, 2), "C": (2, 1), "D": (2, 1)},
+        {},
+        lambda A, B, C, D: (
+            join([join([A, ZEROS], 1), join([ZEROS, B], 1)]) @ join([join([C, ZEROS.T], 1), join([ZEROS.T, D], 1)])
+        ),
+    ),
+    "masks that differ in a stack": net(
+        {"A": (2, 2, 2), "B": (2, 2)}, {}, lambda A, B: (np.array([[[1, 0], [0, 1]], [[0, 1], [1, 0]]]) * A) @ B
+    ),
+    "complementary masks": net(
+        {"A": (2, 2), "B": (2, 2), "C": (2, 2)},
+        {},
+        lambda A, B, C: (np.eye(2, dtype=int) * A + (1 - np.eye(2, dtype=int)) * B) @ C,
+    ),
+    "mask of a product": net({"A": (2, 2), "B": (2, 2), "C": (2, 2)}, {}, lambda A, B, C: (TRIANGLE * (A @ B)) @ C),
+    "diagonal as a matrix": net(
+        {"A": (2, 1, 2), "B": (2, 1), "d": (2,)}, {}, lambda A, B, d: A @ (d * np.eye(2, dtype=int)) @ B
+    ),
+    "rows taken twice": net({"W": (2, 2), "V": (2, 3)}, {}, lambda W, V: V @ W[[0, 0, 1]]),
+    "units beside shuffled ones": net(
+        {"W": (4, 1), "V": (1, 4)}, {}, lambda W, V: join([V @ W, V @ W[[1, 0, 3, 2]]])
+    ),
+    "units plus shifted ones": net({"W": (4, 1), "V": (1, 4)}, {}, lambda W, V: V @ (W + W[[1, 2, 3, 0]])),
+    "two strides": net(
+        {"W": (1, 4), "V": (2, 1), "U": (2, 1)}, {}, lambda W, V, U: W[:, ::2] @ V + W[:, 1::2] @ U
+    ),
+    "product flattened and contracted": net(
+        {"W": (2, 1), "V": (1, 2), "u": (1, 4)}, {}, lambda W, V, u: u @ (W @ V).reshape(4, 1)
+    ),
+    "product reshaped and contracted": net(
+        {"A": (2, 1), "B": (1, 4), "C": (2, 1)}, {}, lambda A, B, C: (A @ B).reshape(4, 2) @ C
+    ),
+    "matrix minus its transpose": net({"W": (2, 2), "V": (2, 2)}, {}, lambda W, V: (W - W.T) @ V),
+    "as a matrix and by entries": net({"W": (2, 2), "V": (2, 2)}, {}, lambda W, V: join([W @ V, W * V])),
+    "centred twice": net({"W": (2, 2)}, {}, lambda W: W - W.sum(axis=0) / 2 - W.sum(axis=1)[:, None] / 2),
+    "centred and contracted": net(
+        {"W": (2, 2), "V": (2, 2)}, {}, lambda W, V: (W - W.sum(axis=0) / 2) @ (V - V.sum(axis=0) / 2)
+    ),
+    "running sums": net({"W": (2, 2), "V": (2, 2)}, {}, lambda W, V: W @ TRIANGLE @ V),
+    "differences of neighbours": net({"w": (4,), "v": (3,)}, {}, lambda w, v: (w[1:] - w[:-1]) * v),
+    "powers contracted": net({"A": (1, 2), "B": (2, 1)}, {}, lambda A, B: (A**2) @ (B**3)),
+    "no entries": net({"U": (2, 2), "V": (2, 2)}, {}, lambda U, V: join([U[:, :0] @ V[:0], U @ V])),
+    "hidden units joined with an output": net(
+        {"U": (2, 2), "V": (2, 2), "W": (4, 1)}, {}, lambda U, V, W: join([U @ V, U], 1) @ W
     ),
     "tied encoder and decoder": net(
         {"E": (3, 2), "W": (2, 2)}, {"x": (3,)}, lambda E, W, x: E @ (W @ (E.T @ x))

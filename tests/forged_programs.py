@@ -63,7 +63,7 @@ def lies():
         explicit = json.loads(fields.certificate.to_json())
         found.append(explicit | {"model": base["model"], "assumptions": base["assumptions"]})
         point = {j: int(x) for j, x in enumerate(fields.shown.point) if x}
-        place = program_certificate.Place(point, fields.shown.prime)
+        place = program_certificate.ModularPoint(point, fields.shown.prime)
         shown = {**place.written(), "laws": ranges(fields.shown.laws), "rank": fields.exhibited}
         lie = base | {"laws": [{"polynomials": [str(h) for h in fields.laws]}], "independence": shown}
         lie["claim"] = base["claim"] | {"lower": fields.exhibited}

@@ -410,3 +410,25 @@ def test_arrays_without_entries():
         {"U": (2, 2), "V": (2, 2)}, {}, lambda U, V: join([(U @ V).reshape(-1), U[:0].reshape((0, 1)).reshape(-1)])
     )
     assert len(assert_sound(empty, "full")) == len(assert_sound(layered([2, 2, 2]), "full")) == 3
+
+
+WRONGLY_SHIFTED = {
+    "doubled": net({"a": (2,)}, {}, lambda a: a + a - a),
+    "doubled and scaled": net({"b": (2,), "c": (2,)}, {"x": (2,)}, lambda b, c, x: (x + b + b) * c - b * c),
+    "long chain": net({"a": (4,)}, {"x": (4,), "g": (8,)}, lambda a, x, g: chained(g * (a * x).sum(), g, 25)),
+    "rows of nothing": net({"U": (2, 2), "V": (2, 2)}, {}, lambda U, V: join([U[:0] @ V, U @ V])),
+    "nothing reshaped": net({"B": (2, 2)}, {}, lambda B: B[:0].reshape((0, 2, 1))),
+}
+
+
+def chained(z, g, times):
+    """z g g ... g."""
+    for _ in range(times):
+        z = z * g
+    return z
+
+
+@pytest.mark.parametrize("name", WRONGLY_SHIFTED)
+def test_translations_that_are_none(name):
+    """What is added to itself moves twice; labels of long products do not wrap; arrays without entries."""
+    assert_sound(WRONGLY_SHIFTED[name], "full")

@@ -89,7 +89,7 @@ def program_level_lies(flow):
     fields = clexact.certify(flow.fields)
     laws = {"polynomials": [str(h) for h in fields.laws]}
     point = {j: int(x) for j, x in enumerate(fields.shown.point) if x}
-    shown = pc.Place(point, fields.shown.prime)
+    shown = pc.ModularPoint(point, fields.shown.prime)
     lie = document | {
         "laws": [laws],
         "independence": {**shown.written(), "laws": pc.ranges(fields.shown.laws), "rank": fields.exhibited},

@@ -335,7 +335,7 @@ def selected(x: NDArray[Any], chosen: Selection) -> NDArray[Any]:
 
 def compressed(x: NDArray[Any]) -> NDArray[Any]:
     """The smallest array that broadcasts to x."""
-    for axis in range(x.ndim):
+    for axis in range(x.ndim if x.size else 0):
         first = x.take([0], axis=axis)
         x = first if x.shape[axis] > 1 and np.array_equal(np.broadcast_to(first, x.shape), x) else x
     return x

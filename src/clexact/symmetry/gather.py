@@ -89,10 +89,11 @@ class _Frames:
             self.firsts += [_restricted(table, some) for table in tables]
             self.size = max(self.size, offsets[name] + prod(tensor.shape))
 
-    def of(self, unit: int) -> int:
-        """The frame of a unit; -1 for one that belongs to no parameter."""
-        n = int(np.searchsorted(self.first, unit, side="right")) - 1
-        return n if n >= 0 and unit - self.first[n] < len(self.whole[n].start) - 1 else -1
+    def of(self, units: Ints) -> Ints:
+        """The frame of each unit; -1 for one that belongs to no parameter."""
+        frame = np.searchsorted(self.first, units, side="right") - 1
+        ends = np.array(self.first) + [len(table.start) - 1 for table in self.whole]
+        return np.where((frame >= 0) & (units < ends[frame]), frame, -1)
 
     def scaled(self, frame: int, unit: int) -> Ints:
         """The entries that a unit scales."""
@@ -136,8 +137,8 @@ def _restricted(table: _Table, some: Ints) -> _Table:
 
 
 def _ordered(frames: _Frames, vector: dict[int, int]) -> _Solution:
-    of_parameters = [(frames.of(unit), degree, unit) for unit, degree in vector.items()]
-    rows = sorted((frame, unit, degree) for frame, degree, unit in of_parameters if frame >= 0)
+    of_parameters = zip(frames.of(np.array(list(vector), dtype=np.int64)).tolist(), vector.items(), strict=True)
+    rows = sorted((frame, unit, degree) for frame, (unit, degree) in of_parameters if frame >= 0)
     sign = -1 if rows and rows[0][2] < 0 else 1
     rows = sorted(rows, key=lambda row: (row[0], -sign * row[2], row[1]))
     return _Solution(

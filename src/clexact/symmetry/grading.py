@@ -241,6 +241,8 @@ def aligned(units: Ints) -> bool:
 
 def regrouped(array: NDArray[Kind], old: Shape, new: Shape) -> NDArray[Kind]:
     """An array that broadcasts to ``old``, made to broadcast to ``new`` as the tensor is reshaped."""
+    if not prod(old):
+        return np.empty(new, dtype=array.dtype)
     middle, final = list[int](), list[int]()
     for before, after in matching(old, new):
         whole = any(array.shape[axis] > 1 for axis in before)

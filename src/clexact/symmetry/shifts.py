@@ -115,7 +115,8 @@ class Shifts(Algebra[Velocity]):
                 continue
             terms = part.like(lambda x, shape=part.shape: np.broadcast_to(x, shape).reshape(-1, shape[-1]))
             entry = np.broadcast_to(np.arange(len(terms.unknown))[:, None], terms.unknown.shape)
-            place = entry * (int(terms.label.max(initial=0)) + 1) + terms.label
+            functions, function = np.unique(terms.label, return_inverse=True)
+            place = entry * len(functions) + function.reshape(entry.shape)
             self.demand(place.ravel(), terms.unknown.ravel(), terms.number.ravel())
 
     def _still(self, part: Moved) -> None:
@@ -126,7 +127,7 @@ class Shifts(Algebra[Velocity]):
         """An array with terms, which are gathered, or stopped where they are too many."""
         kept = {}
         for family, part in parts.items():
-            if prod(part.shape) > (MOST if len(family) < 2 else MANY):
+            if prod(part.shape) > _most(family):
                 self._still(part)
             elif not self._zero[part.unknown].all():
                 kept[family] = self._gathered(part)
@@ -168,13 +169,16 @@ class Shifts(Algebra[Velocity]):
         self, part: Moved, family: Family, other: Velocity, where: Ints, change: Change = np.asarray
     ) -> list[tuple[Family, Moved]]:
         """Terms times the entries of an array, at the places ``where``; a constant changes the numbers only."""
+        product = family if other.value is not None else (*family, other.number)
+        if prod(np.broadcast_shapes(part.shape, (*where.shape, 1))) > _most(product):
+            self._still(part)
+            return []
         if other.value is not None:
             return [(family, replace(part, number=part.number * compressed(change(other.value))[..., None]))]
         if (int(part.label.max(initial=0)) + 1) * prod(other.shape) >= 2**62:
             self._still(part)
             return []
-        label = part.label * prod(other.shape) + where[..., None]
-        return [((*family, other.number), replace(part, label=label))]
+        return [(product, replace(part, label=part.label * prod(other.shape) + where[..., None]))]
 
     def matmul(self, a: Velocity, b: Velocity) -> Velocity:
         """As ``multiply``, in the axes (*stack, row, column, contracted); the last one then numbers terms."""
@@ -219,12 +223,13 @@ class Shifts(Algebra[Velocity]):
         sizes = [part.shape[axis] for part in parts]
         shape = (*parts[0].shape[:axis], sum(sizes), *parts[0].shape[axis + 1 :])
         pieces = list[tuple[Family, Moved]]()
-        for n, part in enumerate(parts):
-            before, after = sum(sizes[:n]), sum(sizes[n + 1 :])
+        filled = [n for n, part in enumerate(parts) if prod(part.shape)]
+        for n in filled:
+            part, before, after = parts[n], sum(sizes[:n]), sum(sizes[n + 1 :])
             for family, moved in part.parts.items():
-                alone = _same_along(moved, axis) and all(family in other.parts for other in parts)
-                if alone and all(_equal(moved, other.parts[family]) for other in parts):
-                    pieces += [(family, moved)] * (n == 0)  # the same in all parts, and along the axis
+                others = [parts[m].parts.get(family) for m in filled]
+                if _same_along(moved, axis) and all(other and _equal(moved, other) for other in others):
+                    pieces += [(family, moved)] * (n == filled[0])  # the same in all parts, and along the axis
                 else:
                     pieces.append((family, _placed(moved, axis, sizes[n], before, after)))
         return self._made(shape, _merged(pieces))
@@ -232,10 +237,14 @@ class Shifts(Algebra[Velocity]):
     def sum(self, a: Velocity, axis: int) -> Velocity:
         """The axis numbers terms."""
         shape = a.shape[:axis] + a.shape[axis + 1 :]
-        last = {
-            family: part.like(partial(np.moveaxis, source=axis, destination=-2)) for family, part in a.parts.items()
-        }
-        return self._made(shape, {family: _flattened(part, a.shape[axis]) for family, part in last.items()})
+        parts = {}
+        for family, part in a.parts.items():
+            if prod(part.shape) // part.shape[axis] * a.shape[axis] > _most(family):
+                self._still(part)
+            else:
+                turned = part.like(partial(np.moveaxis, source=axis, destination=-2))
+                parts[family] = _flattened(turned, a.shape[axis])
+        return self._made(shape, parts)
 
     def function(self, a: Velocity, name: str) -> Velocity:
         """f(a)' = f'(a) a'."""
@@ -300,6 +309,11 @@ def _before_terms(change: Change, x: Numbers) -> Numbers:
     return np.moveaxis(change(np.moveaxis(x, -1, 0)), 0, -1)
 
 
+def _most(family: Family) -> int:
+    """How many terms an array may have whose functions are of this family."""
+    return MOST if len(family) < 2 else MANY
+
+
 def _flattened(part: Moved, size: int) -> Moved:
     """The last axis of entries, of this size, as one of terms."""
     terms = part.shape[-1]
@@ -329,11 +343,11 @@ def _together(parts: Sequence[Moved]) -> Moved:
     if len(parts) == 1:
         return parts[0]
     arrays = []
-    for each in zip(*((part.unknown, part.number, part.label) for part in parts), strict=True):
+    for n, each in enumerate(zip(*((part.unknown, part.number, part.label) for part in parts), strict=True)):
         lead = np.broadcast_shapes(*(x.shape[:-1] for x in each))
         wide = [np.broadcast_to(x, (*lead, part.shape[-1])) for x, part in zip(each, parts, strict=True)]
-        same = all(x.shape[-1] == 1 for x in each) and all(np.array_equal(x, each[0]) for x in each)
-        arrays.append(each[0] if same else np.concatenate(wide, axis=-1))
+        shared = n > 0 and all(x.shape[-1] == 1 and np.array_equal(x, each[0]) for x in each)  # by all terms
+        arrays.append(each[0] if shared else np.concatenate(wide, axis=-1))
     return Moved(*arrays)
 
 

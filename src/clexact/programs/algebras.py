@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.programs.places import Selection, Shape
+from clexact.programs.places import OuterIndex, Shape
 
 V = TypeVar("V")
 
@@ -29,7 +29,7 @@ class Algebra(Protocol[V]):
     def concatenate(self, parts: list[V], axis: int) -> V: ...
     def sum(self, a: V, axis: int) -> V: ...
 
-    def select(self, a: V, places: Selection) -> V:
+    def select(self, a: V, places: OuterIndex) -> V:
         """Entries at places along each axis: a table of them is taken, unless the algebra has a shorter way."""
         return self.take(a, places.table)
 
@@ -54,7 +54,7 @@ class Reversible(Algebra[V], Protocol[V]):
     def scatter(self, a: V, index: NDArray[np.int64], shape: Shape) -> V:
         """The transpose of ``take``: add the entries of a at the places ``index`` of zeros."""
 
-    def pull_back_select(self, g: V, places: Selection) -> V:
+    def pull_back_select(self, g: V, places: OuterIndex) -> V:
         """The transpose of ``select``."""
         return self.scatter(g, places.table, places.source)
 
@@ -153,7 +153,7 @@ class Uniform(Algebra[V]):
     def take(self, a: V, index: NDArray[np.int64]) -> V:
         return a
 
-    def select(self, a: V, places: Selection) -> V:
+    def select(self, a: V, places: OuterIndex) -> V:
         return a
 
     def concatenate(self, parts: list[V], axis: int) -> V:

@@ -14,7 +14,7 @@ from clexact.algebra.polynomial import exact
 from clexact.algebra.terms import Ints
 from clexact.programs.dispatch import call
 from clexact.programs.operations import Node
-from clexact.programs.places import Selection, Shape, places
+from clexact.programs.places import OuterIndex, Shape, places
 from clexact.programs.program import Program
 from clexact.support.listed import listed
 
@@ -234,7 +234,7 @@ class Array:
 
     def select(self, along: Sequence[Ints]) -> Array:
         """The entries at places along each axis: x[i, j, ...] for all i in the first array, all j in the second, ..."""
-        chosen = Selection(self.shape, tuple(along))
+        chosen = OuterIndex(self.shape, tuple(along))
         if all(map(chosen.whole, range(self.ndim))):
             return self
         return self.then("select", chosen.shape, chosen)

@@ -21,7 +21,7 @@ def places(shape: Shape) -> Ints:
     return np.arange(prod(shape)).reshape(shape)
 
 
-class Selection(NamedTuple):
+class OuterIndex(NamedTuple):
     """Places along each axis, an array of them: x[i, j, ...] for all i in the first, all j in the second, and so on.
 
     The axes of the result are those of all the arrays: none where one place is selected, two for windows.

@@ -15,7 +15,7 @@ import numpy as np
 from clexact.algebra.polynomial import Number
 from clexact.programs.algebras import Algebra
 from clexact.programs.operations import OPERATIONS, Node
-from clexact.programs.places import Selection, Shape
+from clexact.programs.places import OuterIndex, Shape
 from clexact.support.digest import digest
 
 V = TypeVar("V")
@@ -108,4 +108,4 @@ class Program:
 
 def _key(data: Any) -> Hashable:
     """Equal for equal data of nodes."""
-    return digest(data) if isinstance(data, (np.ndarray, Selection)) else data
+    return digest(data) if isinstance(data, (np.ndarray, OuterIndex)) else data

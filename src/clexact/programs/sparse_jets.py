@@ -18,7 +18,7 @@ from clexact.algebra import linalg
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
 from clexact.programs.algebras import Reversible
-from clexact.programs.places import Selection, Shape, places, raveled, unraveled
+from clexact.programs.places import OuterIndex, Shape, places, raveled, unraveled
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,13 @@ class SparseJets(Reversible[SparseJet]):
             out[mask] = part.chosen(which, index.shape, order[member])
         return out
 
-    def select(self, a: SparseJet, places: Selection) -> SparseJet:
+    def select(self, a: SparseJet, places: OuterIndex) -> SparseJet:
         """Axis by axis: what is selected several times is repeated."""
         out = {mask: _selected(part, places) for mask, part in a.items()}
         self.entries += sum(len(part.place) for part in out.values())
         return out
 
-    def pull_back_select(self, g: SparseJet, places: Selection) -> SparseJet:
+    def pull_back_select(self, g: SparseJet, places: OuterIndex) -> SparseJet:
         out = {}
         for mask, part in g.items():
             at = unraveled(part.place, places.sizes)
@@ -247,7 +247,7 @@ def compressed(part: Part, rows: int) -> tuple[Ints, Ints, Words, Ints]:
     return start, part.place[order], part.value[order], np.argsort(np.diff(start), kind="stable")
 
 
-def _selected(part: Part, places: Selection) -> Part:
+def _selected(part: Part, places: OuterIndex) -> Part:
     """The entries of a part that are selected, as often as they are."""
     which, chosen = np.arange(len(part.place)), list[Ints]()
     for axis, (c, index) in enumerate(zip(part.coordinates(), places.along, strict=True)):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from clexact.programs.algebras import Algebra, Numbers, Support
 from clexact.programs.operations import OPERATIONS
-from clexact.programs.places import Mask, Selection, Shape, places
+from clexact.programs.places import Mask, OuterIndex, Shape, places
 from clexact.programs.program import LEAVES, Program
 from clexact.symmetry.grading import (
     FIXED,
@@ -176,7 +176,7 @@ class AxisDegrees(Algebra[Graded]):
             return Graded(shape)
         return self._moved(a, shape, lambda x: regrouped(x, a.shape, shape))
 
-    def select(self, a: Graded, chosen: Selection) -> Graded:
+    def select(self, a: Graded, chosen: OuterIndex) -> Graded:
         for axis in range(len(a.shape)):
             if not chosen.whole(axis):
                 self._leave(a, axis, chosen.along[axis])
@@ -323,7 +323,7 @@ def _same_along(a: Graded, b: Graded, axis: int) -> bool:
     )
 
 
-def selected(x: NDArray[Any], chosen: Selection) -> NDArray[Any]:
+def selected(x: NDArray[Any], chosen: OuterIndex) -> NDArray[Any]:
     """Entries of an array that broadcasts to the source, which broadcast to the result."""
     for axis, index in reversed(list(enumerate(chosen.along))):
         if x.shape[axis] == 1:

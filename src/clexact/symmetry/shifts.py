@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from clexact.algebra.linalg import primitive
 from clexact.programs.algebras import Algebra
-from clexact.programs.places import Selection, Shape, places
+from clexact.programs.places import OuterIndex, Shape, places
 from clexact.programs.program import LEAVES, Program
 from clexact.symmetry.axes import compressed, selected
 from clexact.symmetry.grading import Ints, regrouped
@@ -204,7 +204,7 @@ class Shifts(Algebra[Velocity]):
 
         return self._moved(a, shape, change)
 
-    def select(self, a: Velocity, chosen: Selection) -> Velocity:
+    def select(self, a: Velocity, chosen: OuterIndex) -> Velocity:
         return self._moved(a, chosen.shape, lambda x: selected(x, chosen))
 
     def take(self, a: Velocity, index: Ints) -> Velocity:

@@ -103,7 +103,7 @@ class Take(Operation):
 
 
 class Select(Operation):
-    """The entries at places along each axis that the data, a ``Selection``, holds: slices, windows, repetitions."""
+    """The entries at places along each axis that the data, a ``OuterIndex``, holds: slices, windows, repetitions."""
 
     def value(self, algebra: Algebra[V], node: Node, inputs: list[V]) -> V:
         return algebra.select(inputs[0], node.data)

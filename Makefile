@@ -16,7 +16,7 @@ test: .venv/tested
 	$(BIN)/python -m pytest
 
 test-fast: .venv/tested
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" tests
 
 bench: .venv/installed
 	$(BIN)/python bench/run.py

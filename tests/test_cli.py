@@ -246,6 +246,7 @@ def test_laws_say_at_least_where_the_number_is_a_bound(capsys):
     assert "6 polynomial laws of degree at most 2, 6 independent" in output(capsys, "laws", "linear", "4", "3", "5")
 
 
+@pytest.mark.slow
 def test_fit_prints_counts_and_formula(capsys):
     """The table, the formula, where it was fitted and tested, and in which order the sizes were taken."""
     text = output(capsys, "fit", "linear", "--grid", "n=1..4,m=1..4,r=1..5")

@@ -10,6 +10,8 @@ import pytest
 from numpydoc.docscrape import ClassDoc
 from numpydoc.validate import validate
 
+pytestmark = pytest.mark.slow  # a lint, not a test of answers
+
 MODULES = {  # and what of each is public, where it does not say so itself
     "clexact": None,
     "clexact.functions": None,

@@ -363,6 +363,7 @@ CERTIFIED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CERTIFIED)
 def test_certificates_of_every_flow(name, tmp_path):
     """Saved, verified, and rebuilt from their description; a metric given has none."""

@@ -55,6 +55,7 @@ def is_zero(X):
 # --- brackets --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(vector_fields(count=1), vector_fields(count=1))
 def test_bracket(X, Y):
@@ -163,6 +164,7 @@ def test_bracket_rejects():
 # --- Lie derivatives -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @MODEST
 @given(sparse_polynomials(3), vector_fields())
 def test_lie_derivative(h, X):

@@ -265,6 +265,7 @@ def test_an_interruption_after_laws_names_the_stage(monkeypatch):
     assert not clexact.certify(flow).stage
 
 
+@pytest.mark.slow
 def test_the_certificate_is_made_within_the_limits(monkeypatch, capsys, tmp_path):
     """The answer is printed; what is not written is named."""
 
@@ -282,6 +283,7 @@ def test_the_certificate_is_made_within_the_limits(monkeypatch, capsys, tmp_path
     assert err == said and not path.exists()
 
 
+@pytest.mark.slow
 def test_a_formula_is_searched_for_within_the_limits(monkeypatch, capsys):
     """The counts are printed, and it is not said that there is no formula."""
 

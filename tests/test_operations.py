@@ -496,6 +496,7 @@ LAYERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_are_those_of_pytorch(name):
     """Values and gradients at a rational point, with the true gates, against float64 and autograd."""

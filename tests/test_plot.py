@@ -130,6 +130,7 @@ def lines_of(axes, style="-"):
     return points[np.isfinite(points).all(axis=1)]
 
 
+@pytest.mark.slow
 def test_the_talk_s_example():
     """Slide 7: three level sets of v1^2 + v2^2 - u^2, and gradient flows that stay on them."""
     figure = plot.level_sets()

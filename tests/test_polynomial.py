@@ -202,6 +202,7 @@ def test_diff_is_that_of_sympy(p):
         assert same(p.diff(name), sympy.diff(p.to_sympy(), symbol))
 
 
+@pytest.mark.slow
 @MODEST
 @given(polynomials(), polynomials())
 def test_diff_obeys_leibniz(p, q):
@@ -284,6 +285,7 @@ def test_items_are_in_graded_lexicographic_order(p):
     assert listed == sorted(listed, key=display_key)
 
 
+@pytest.mark.slow
 @MODEST
 @given(sparse_polynomials(3))
 def test_degree(p):

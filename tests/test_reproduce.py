@@ -183,6 +183,7 @@ def test_records_round_trip_as_plain_data(whole):
 # --- certificates -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_numbers_of_the_tables_are_those_of_the_certificates(whole):
     """Each saved certificate claims the number shown, in the finding and in both reports."""
     results, records, _ = whole

@@ -299,6 +299,7 @@ def test_whatever_happens_there_is_a_row(body, status, failure):
     assert row.lower is row.upper is row.dimension is row.certificate is None and row.certificate_note
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # an interrupt may hit a finalizer first
 def test_a_stopped_case_keeps_its_bounds():
     """The time ends in the middle: the bounds hold, the true number is between them."""
@@ -332,6 +333,7 @@ def test_certificates_that_are_not_kept_have_a_note(monkeypatch):
     assert (large.status, large.lower) == (unlisted.status, unlisted.lower) == (none.status, none.lower) == (DONE, 3)
 
 
+@pytest.mark.slow
 def test_an_interrupt_from_outside_is_not_swallowed():
     """Ctrl-C in the middle of a certification, with limits and without."""
     for budget in (Budget(), Budget(seconds=60)):
@@ -708,6 +710,7 @@ def sizes_of(batch):
     return [tuple(net.recipe["sizes"] if isinstance(net, clexact.Model) else net) for net in second]
 
 
+@pytest.mark.slow
 def test_published_networks_are_those_of_the_batches():
     """Under the gradient flow network by network: 120 of four batches, the ReLU ones with biases too, and the products.
 

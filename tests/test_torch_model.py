@@ -253,6 +253,7 @@ OPERATIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_operation_is_that_of_pytorch(name):
@@ -273,12 +274,14 @@ MODULES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_and_its_model_agree(name):
     module, example, _, _ = case(name)
     Compared(module, (example,)).agree()
 
 
+@pytest.mark.slow
 def test_a_narrow_resnet():
     module = seeded(lambda: ResNet18(2, 3)).eval()
     Compared(module, (draw(1, 3, 32, 32),)).agree()
@@ -488,6 +491,7 @@ ANALYTIC = {"swiglu", "glu", "attention", "multihead", "rotary", "shared keys", 
 LONG = {"shuffle added", "shuffle in one of two sums", "shuffle between two uses"}  # many laws, found by search
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in ANALYTIC | LONG])
 def test_counts_are_those_of_the_laws_of_the_module_and_more(name):
     """The whole module is certified; its laws are those of clexact.torch.laws, and those known to be missing there."""
@@ -591,12 +595,14 @@ def test_a_module_has_what_models_have():
             assert (count.lower, count.upper) == (known, known)
 
 
+@pytest.mark.slow
 def test_a_network_of_50890_parameters_is_certified_whole():
     module = nn.Sequential(Linear(784, 64), nn.ReLU(), Linear(64, 10))
     count = clexact.certify(clexact.gradient_flow(model(module, torch.randn(1, 784)), loss="cross_entropy"))
     assert (count.dimension, count.lower, count.upper) == (50890, 129, 129)
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page(capsys):
     """docs/pytorch.md: the module as a model, its output word for word."""
     page = (Path(__file__).parent.parent / "docs" / "pytorch.md").read_text(encoding="utf-8")

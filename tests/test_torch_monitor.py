@@ -812,6 +812,7 @@ def test_a_step_never_waits_for_the_device(every: int) -> None:
 # What is read
 
 
+@pytest.mark.slow
 def test_frame_report_and_html() -> None:
     monitor = Loop(sgd(momentum=0.9)).run(8)
     frame = monitor.to_frame()

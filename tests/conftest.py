@@ -1,0 +1,11 @@
+"""What all tests share."""
+
+import re
+
+SLOW = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.slow\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Modules that are slow as a whole are not even imported by ``make test-fast``."""
+    fast = config.option.markexpr == "not slow" and collection_path.name.startswith("test_")
+    return True if fast and SLOW.search(collection_path.read_text()) else None

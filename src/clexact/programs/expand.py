@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clexact.algebra.terms import Ints, Terms, concatenate, ranges, starts, sum_of_products
 from clexact.programs.algebras import Algebra
-from clexact.programs.places import Shape, places
+from clexact.programs.places import Shape, places, product_columns, product_rows
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ class Polynomials(Algebra[PolynomialArray]):
         stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         shape = (*stack, a.shape[-2], b.shape[-1])
         # triples (row i, column j, contracted k) in the shape (*stack, i, j, k)
-        ia, ib = np.broadcast_arrays(
-            a.positions()[..., :, None, :], np.swapaxes(b.positions(), -1, -2)[..., None, :, :]
-        )
+        ia, ib = np.broadcast_arrays(product_rows(a.positions()), product_columns(b.positions()))
         return self._products(a, b, shape, ia, ib, np.repeat(np.arange(prod(shape)), a.shape[-1]))
 
     @staticmethod

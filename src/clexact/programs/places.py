@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +71,16 @@ def raveled(coordinates: Sequence[Ints], shape: Shape, count: int) -> Ints:
 def unraveled(place: Ints, shape: Shape) -> list[Ints]:
     """The coordinates of flat places, one array for each axis."""
     return list(np.unravel_index(place, shape)) if shape else []
+
+
+def product_rows(x: NDArray[Any]) -> NDArray[Any]:
+    """The left factor of a matrix product, in the axes (*stack, row, column, contracted)."""
+    return x[..., :, None, :]
+
+
+def product_columns(x: NDArray[Any]) -> NDArray[Any]:
+    """The right factor, in the same axes."""
+    return np.swapaxes(x, -1, -2)[..., None, :, :]
 
 
 def projected(place: Ints, shape: Shape, own: Shape) -> Ints:

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.algebra.terms import Ints
 from clexact.programs.algebras import Algebra, Numbers, Support
 from clexact.programs.operations import OPERATIONS
-from clexact.programs.places import Mask, OuterIndex, Shape, places
+from clexact.programs.places import Mask, OuterIndex, Shape, places, product_columns, product_rows
 from clexact.programs.program import LEAVES, Program
 from clexact.symmetry.grading import (
     FIXED,
     MAX_EQUATIONS,
     Factor,
     Graded,
-    Ints,
+    Kind,
     TooManyError,
     Units,
     aligned,
@@ -125,8 +126,7 @@ class AxisDegrees(Algebra[Graded]):
         if masked and alive is None and prod(shape) * a.shape[-1] <= MAX_EQUATIONS:
             return self._masked_product(shape, a, b)
         a, b = self._separated(a, -2, -1), self._separated(b, -1, -2)
-        factors = [f.seen(f.units[..., :, None, :]) for f in a.factors]  # in the axes (*stack, row, column, contracted)
-        factors += [f.seen(np.swapaxes(f.units, -1, -2)[..., None, :, :]) for f in b.factors]
+        factors = _multiplied(a, b)
         kept = [f for f in factors if not f.varies(len(shape))]
         varying = [f for f in factors if f.varies(len(shape))]
         stack = range(len(shape) - 2)
@@ -159,10 +159,9 @@ class AxisDegrees(Algebra[Graded]):
     def _masked_product(self, shape: Shape, a: Graded, b: Graded) -> Graded:
         """A product of arrays that vanish somewhere, entry by entry."""
         alive = [np.ones(x.shape, dtype=bool) if x.alive is None else np.broadcast_to(x.alive, x.shape) for x in (a, b)]
-        both = alive[0][..., :, None, :] & np.swapaxes(alive[1], -1, -2)[..., None, :, :]
+        both = product_rows(alive[0]) & product_columns(alive[1])
         total = Factor(-1, self.units.fresh((*shape, 1), inner=True))
-        factors = [f.seen(f.units[..., :, None, :]) for f in a.factors]
-        factors += [f.seen(np.swapaxes(f.units, -1, -2)[..., None, :, :]) for f in b.factors]
+        factors = _multiplied(a, b)
         self._demand_where((*factors, total), both)
         self.units.isolate((*factors, total))
         out = np.asarray(both.any(axis=-1))
@@ -211,12 +210,7 @@ class AxisDegrees(Algebra[Graded]):
         if all(_same_along(part, present[0], axis) for part in present):
             return Graded(shape, present[0].factors, alive=alive)
         single = [self._single(part) for part in parts]
-        common = [max(f.units.shape[n] for f in single) for n in range(len(shape))]
-        sized = [
-            np.broadcast_to(f.units, [part.shape[n] if n == axis else size for n, size in enumerate(common)])
-            for f, part in zip(single, parts, strict=True)
-        ]
-        factor = Factor(1, np.concatenate(sized, axis=axis))
+        factor = Factor(1, _joined([f.units for f in single], parts, axis))
         self.units.isolate([factor])
         return Graded(shape, (factor,), alive=alive)
 
@@ -261,6 +255,12 @@ class AxisDegrees(Algebra[Graded]):
         return Graded(a.shape)
 
 
+def _multiplied(a: Graded, b: Graded) -> list[Factor]:
+    """The factors of both operands of a matrix product, in the axes (*stack, row, column, contracted)."""
+    left = [f.seen(product_rows(f.units)) for f in a.factors]
+    return left + [f.seen(product_columns(f.units)) for f in b.factors]
+
+
 def _paired(first: Sequence[Factor], second: Sequence[Factor]) -> list[tuple[Factor, Factor]]:
     """Several factors that vary along axes of their own, each with one that varies along the same; else nothing."""
     pairs = [(f, g) for f in first for g in second if f.axes == g.axes]
@@ -303,13 +303,15 @@ def _joined_masks(parts: Sequence[Graded], axis: int) -> Mask | None:
     """Where a concatenation does not vanish; None if everywhere."""
     if all(part.alive is None and not part.zero for part in parts):
         return None
-    masks = [np.asarray(not part.zero if part.alive is None else part.alive) for part in parts]
-    common = [max(mask.shape[n] if mask.ndim else 1 for mask in masks) for n in range(len(parts[0].shape))]
-    sized = [
-        np.broadcast_to(mask, [part.shape[n] if n == axis else size for n, size in enumerate(common)])
-        for mask, part in zip(masks, parts, strict=True)
-    ]
-    return np.concatenate(sized, axis=axis)
+    one = (1,) * len(parts[0].shape)
+    return _joined([np.full(one, not p.zero) if p.alive is None else p.alive for p in parts], parts, axis)
+
+
+def _joined(arrays: Sequence[NDArray[Kind]], parts: Sequence[Graded], axis: int) -> NDArray[Kind]:
+    """Arrays that broadcast to parts, side by side."""
+    common = np.array([array.shape for array in arrays]).max(axis=0).tolist()
+    sizes = [[part.shape[axis] if n == axis else size for n, size in enumerate(common)] for part in parts]
+    return np.concatenate([np.broadcast_to(x, size) for x, size in zip(arrays, sizes, strict=True)], axis=axis)
 
 
 def _same_along(a: Graded, b: Graded, axis: int) -> bool:
@@ -388,17 +390,7 @@ def _vanishing_somewhere(program: Program) -> set[int]:
     if not zeros or sum(prod(node.shape) for node in program.nodes) > MAX_EQUATIONS:
         return set()
     ones = {node.data: np.ones(node.shape, dtype=np.float32) for node in program.nodes if node.op in LEAVES}
-    return {n for n, value in enumerate(program.run(_Support(), ones)) if not np.all(value > 0)}
-
-
-class _Support(Support):
-    """Functions of anything need not vanish."""
-
-    def function(self, a: NDArray[Any], name: str) -> NDArray[Any]:
-        return np.ones_like(a)
-
-    def softmax(self, a: NDArray[Any], axis: int) -> NDArray[Any]:
-        return np.ones_like(a)
+    return {n for n, value in enumerate(program.run(Support(), ones)) if not np.all(value > 0)}
 
 
 def _rows_and_columns(shape: Shape, table: Ints, contracted: int, units: Units) -> list[Ints]:

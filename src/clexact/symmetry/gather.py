@@ -10,15 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clexact._kernels.sparse import SparseForm
 from clexact.algebra.terms import Ints, starts
 from clexact.programs.program import Program
 from clexact.symmetry.axes import AxisDegrees, graded
 from clexact.symmetry.grading import Graded, Units
 from clexact.symmetry.mixing import Matching
-from clexact.symmetry.solutions import PRIME, solutions
+from clexact.symmetry.solutions import independent, solutions
 
-MOST_ENTRIES = 2 * 10**8  # of the echelon form
 Part = tuple[Ints, int]  # entries of theta, one row for each of the units that are mixed, and their common degree
 
 
@@ -41,9 +39,9 @@ def rescalings(program: Program, offsets: Mapping[str, int]) -> Rescalings:
     frames = _Frames({name: leaves[name] for name in offsets if name in leaves}, offsets)
     degrees.fix(program.run(degrees, leaves)[program.output])
     every = [_ordered(frames, vector) for vector in solutions(degrees.units)]
-    independent = frames.independent(sorted(every, key=lambda solution: len(solution.unit)))
-    scalings = tuple(frames.scaling(solution) for solution in independent)
-    return Rescalings(scalings, tuple(_mixed(frames, degrees.units, independent)), degrees.complete)
+    chosen = frames.independent(sorted(every, key=lambda solution: len(solution.unit)))
+    scalings = tuple(frames.scaling(solution) for solution in chosen)
+    return Rescalings(scalings, tuple(_mixed(frames, degrees.units, chosen)), degrees.complete)
 
 
 @dataclass(frozen=True)
@@ -110,12 +108,7 @@ class _Frames:
 
     def independent(self, solutions: Sequence[_Solution]) -> list[_Solution]:
         """Those that are independent, as degrees of entries, of the ones before them."""
-        parts = [self.degrees(self.firsts, solution) for solution in solutions]
-        start = np.cumsum([0] + [len(entries) for entries, _ in parts])
-        none = np.empty(0, dtype=np.int64)
-        column, degree = (np.concatenate([none, *(part[k] for part in parts)]) for k in (0, 1))
-        value = (degree % PRIME).astype(np.uint64)
-        fresh = SparseForm(self.size, PRIME).add(start, column, value, np.arange(len(parts)), MOST_ENTRIES)
+        fresh = independent([self.degrees(self.firsts, solution) for solution in solutions], self.size)
         return [solution for solution, new in zip(solutions, fresh, strict=True) if new]
 
     def scaling(self, solution: _Solution) -> dict[int, int]:
@@ -151,9 +144,9 @@ def _mixed(frames: _Frames, units: Units, every: Sequence[_Solution]) -> list[tu
     """The parts of matrices: solutions whose units are labelled alike, and match in order."""
     matching = Matching(units)
     blocks: dict[object, list[_Solution]] = {}
-    for solution in every:
-        if solution.unit and all(abs(degree) == 1 for degree in solution.degree):
-            blocks.setdefault((solution.shape, matching.key(solution.vector)), []).append(solution)
+    able = [solution for solution in every if solution.unit and all(abs(degree) == 1 for degree in solution.degree)]
+    for solution in able if len(able) > 1 else ():
+        blocks.setdefault((solution.shape, matching.key(solution.vector)), []).append(solution)
     out = []
     for members in blocks.values():
         single = all(count == 1 for _, count in members[0].shape)

@@ -1,4 +1,4 @@
-r"""Which rescalings of parameters leave the outputs of a module unchanged, entry by entry of its hidden layers.
+r"""Which rescalings of parameters leave the outputs of a program alone, entry by entry of its hidden layers.
 
 Every axis of a parameter gets *units*, each with an unknown degree; the degree of an entry of a tensor is a sum of
 degrees of units, kept as small integer arrays that broadcast to its shape (never one number an entry). Each operation
@@ -19,8 +19,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Shape = tuple[int, ...]
+from clexact.algebra.terms import Ints
+from clexact.programs.places import Shape
+
 Item = TypeVar("Item")
 Kind = TypeVar("Kind", bound=np.generic)
 FIXED = 0  # the unit of degree 0

@@ -17,17 +17,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import prod
 
 import numpy as np
 
-from clexact._kernels.sparse import SparseForm
 from clexact.algebra.terms import Ints, Terms, concatenate
+from clexact.programs.places import places
 from clexact.programs.program import Program
 from clexact.symmetry.axis_classes import axis_classes
-from clexact.symmetry.gather import MOST_ENTRIES, rescalings
+from clexact.symmetry.gather import rescalings
 from clexact.symmetry.shifts import Translation, translations
-from clexact.symmetry.solutions import PRIME
+from clexact.symmetry.solutions import independent
 
 Law = dict[tuple[int, ...], int]  # {variables of the monomial, with repetition: coefficient}
 Scaling = dict[int, int]  # {parameter: degree}
@@ -110,7 +109,7 @@ def factor_classes(program: Program, offsets: dict[str, int]) -> list[FactorClas
     for n, node in enumerate(program.nodes):
         if node.op != "parameter":
             continue
-        entries = np.arange(prod(node.shape)).reshape(node.shape) + offsets[node.data]
+        entries = places(node.shape) + offsets[node.data]
         for axis in range(len(node.shape)):
             if classes.movable((n, axis)):
                 root, sign = classes.find((n, axis))
@@ -130,11 +129,9 @@ def _known(factor: FactorClass, others: Sequence[FactorClass]) -> bool:
         laws += [other.gram(k, m) for k, m in sorted(planes)]
     monomials = {key: n for n, key in enumerate(dict.fromkeys(key for each in (*laws, law) for key in each))}
     every = [*laws, law]
-    column = np.array([monomials[key] for each in every for key in each], dtype=np.int64)
-    value = np.array([c % PRIME for each in every for c in each.values()], dtype=np.uint64)
-    start = np.cumsum([0] + [len(each) for each in every])
-    fresh = SparseForm(len(monomials), PRIME).add(start, column, value, np.arange(len(every)), MOST_ENTRIES)
-    return not fresh[-1]
+    columns = [np.array([monomials[key] for key in each], dtype=np.int64) for each in every]
+    values = [np.array(list(each.values()), dtype=np.int64) for each in every]
+    return not independent(list(zip(columns, values, strict=True)), len(monomials))[-1]
 
 
 @dataclass(frozen=True)

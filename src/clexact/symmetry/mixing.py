@@ -12,14 +12,20 @@ from functools import cached_property
 
 import numpy as np
 
-from clexact.symmetry.grading import Ints, Units
+from clexact.algebra.terms import Ints
+from clexact.symmetry.grading import Units
 
 
 class Matching:
     """Units matched by their axis, degree, label and then in order."""
 
     def __init__(self, units: Units) -> None:
-        self.units, self.labels, self.origins = units, units.labels(), units.origins()
+        self.units, self.origins = units, units.origins()
+
+    @cached_property
+    def labels(self) -> Ints:
+        """Those of all units."""
+        return self.units.labels()
 
     @cached_property
     def _touched(self) -> dict[int, list[int]]:

@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.linalg import primitive
+from clexact.algebra.terms import Ints
 from clexact.programs.algebras import Algebra
-from clexact.programs.places import OuterIndex, Shape, places
+from clexact.programs.places import OuterIndex, Shape, places, product_columns, product_rows
 from clexact.programs.program import LEAVES, Program
 from clexact.symmetry.axes import compressed, selected
-from clexact.symmetry.grading import Ints, regrouped
+from clexact.symmetry.grading import regrouped
 from clexact.symmetry.solutions import integer_nullspace
 
 MOST = 10**6  # terms of one array; beyond it every velocity that enters is made zero
@@ -184,7 +185,7 @@ class Shifts(Algebra[Velocity]):
         """As ``multiply``, in the axes (*stack, row, column, contracted); the last one then numbers terms."""
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
         parts = []
-        for one, other, mine, theirs in ((a, b, _rows, _columns), (b, a, _columns, _rows)):
+        for one, other, mine, theirs in ((a, b, product_rows, product_columns), (b, a, product_columns, product_rows)):
             for family, part in one.parts.items():
                 wide = part.like(partial(_before_terms, mine))
                 parts += self._times(wide, family, other, theirs(places(other.shape)), theirs)
@@ -292,16 +293,6 @@ class Shifts(Algebra[Velocity]):
         numbers = [{int(left[x]): c for x, c in vector.items()} for vector in found]
         vectors = [primitive({x: c for x, c in each.items() if x <= chosen}) for each in numbers]
         return [vector for vector in vectors if vector]
-
-
-def _rows(x: Numbers) -> Numbers:
-    """The left factor of a matrix product in the axes (*stack, row, column, contracted)."""
-    return x[..., :, None, :]
-
-
-def _columns(x: Numbers) -> Numbers:
-    """The right factor."""
-    return np.swapaxes(x, -1, -2)[..., None, :, :]
 
 
 def _before_terms(change: Change, x: Numbers) -> Numbers:

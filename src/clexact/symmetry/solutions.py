@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact._kernels.sparse import SparseForm
 from clexact.algebra.linalg import SparseRows, primitive, reconstruct
-from clexact.symmetry.grading import FIXED, Ints, Units
+from clexact.algebra.terms import Ints
+from clexact.symmetry.grading import FIXED, Units
 
 PRIME = 2**61 - 1
+MOST_ENTRIES = 2 * 10**8  # of the echelon form
 
 
 def equations(units: Units) -> tuple[Ints, Ints, Ints]:
@@ -35,8 +39,9 @@ def equations(units: Units) -> tuple[Ints, Ints, Ints]:
 def solutions(units: Units) -> list[dict[int, int]]:
     """A basis of the integer solutions {unit: degree}, inner units first in the reduced form."""
     equation, unit, value = equations(units)
-    back = np.argsort(units.order())
-    found = integer_nullspace(equation, units.order()[unit], value, units.count)
+    order = units.order()
+    back = np.argsort(order)
+    found = integer_nullspace(equation, order[unit], value, units.count)
     return [dict(zip(back[list(v)].tolist(), v.values(), strict=True)) for v in found]
 
 
@@ -50,6 +55,15 @@ def integer_nullspace(equation: Ints, unknown: Ints, value: NDArray[Any], column
     exact = [found for vector in system.nullspace() if (found := _primitive(vector))]
     holds = _satisfy(equation, unknown, value, exact)
     return [vector for n, vector in enumerate(exact) if holds[n]]
+
+
+def independent(rows: Sequence[tuple[Ints, Ints]], columns: int) -> NDArray[np.bool_]:
+    """Which rows (columns, integers) raise the rank of those before them, modulo the prime."""
+    start = np.cumsum([0] + [len(column) for column, _ in rows])
+    none = np.empty(0, dtype=np.int64)
+    column, value = (np.concatenate([none, *(row[k] for row in rows)]) for k in (0, 1))
+    residues = (value % PRIME).astype(np.uint64)
+    return SparseForm(columns, PRIME).add(start, column, residues, np.arange(len(rows)), MOST_ENTRIES)
 
 
 def _primitive(vector: dict[int, int]) -> dict[int, int]:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.fx import Node
 
-from clexact.symmetry.grading import Shape, matching, regrouped
+from clexact.programs.places import Shape
+from clexact.symmetry.grading import matching, regrouped
 from clexact.torch.failures import Failures
 from clexact.torch.law import Term, View
 from clexact.torch.rules import CONVOLUTIONS

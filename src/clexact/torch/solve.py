@@ -10,7 +10,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.symmetry.grading import Graded, Ints
+from clexact.algebra.terms import Ints
+from clexact.symmetry.grading import Graded
 from clexact.symmetry.mixing import Matching
 from clexact.symmetry.solutions import solutions
 from clexact.torch.law import Kind, Term, View

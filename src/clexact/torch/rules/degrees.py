@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from torch.fx import Node
 
-from clexact.symmetry.grading import Factor, Graded, Ints, Shape, TooManyError, Units, regrouped
+from clexact.algebra.terms import Ints
+from clexact.programs.places import Shape
+from clexact.symmetry.grading import Factor, Graded, TooManyError, Units, regrouped
 from clexact.torch.failures import Failures
 from clexact.torch.trace import Trace, constant, operation
 

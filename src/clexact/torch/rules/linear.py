@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from clexact.symmetry.grading import Graded, Shape, regrouped
+from clexact.programs.places import Shape
+from clexact.symmetry.grading import Graded, regrouped
 from clexact.torch.rules.degrees import CONVOLUTIONS, TRANSPOSED, DegreesAt, Value, argument, number, rule
 from clexact.torch.rules.shapes import permute, view
 

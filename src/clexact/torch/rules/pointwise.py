@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clexact.symmetry.grading import Graded, Shape
+from clexact.programs.places import Shape
+from clexact.symmetry.grading import Graded
 from clexact.torch.rules.degrees import DegreesAt, Value, argument, number, rule
 from clexact.torch.rules.shapes import pieces, reduced
 

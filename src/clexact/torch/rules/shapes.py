@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from clexact.symmetry.grading import FIXED, Factor, Graded, Shape, aligned, regrouped, repeats
+from clexact.programs.places import Shape
+from clexact.symmetry.grading import FIXED, Factor, Graded, aligned, regrouped, repeats
 from clexact.torch.rules.degrees import DegreesAt, Rule, Value, argument, rule
 
 

@@ -32,14 +32,34 @@ EXAMPLES = {
     "conv2d": ["conv2d 1 2 2 --kernel 2", "conv2d 1 2 2 --kernel 2 --relu"],
     "attention": [
         "attention 4 2", "attention 4 2 --heads 2 --tokens 2", "attention 4 2 --heads 4 --keys 2",
-        "attention 4 4 --rope", "attention 4 2 --tokens 3 --causal", "attention 4 4 --rope --flow momentum",
+        "attention 4 4 --rope", "attention 4 2 --tokens 3 --causal", "attention 4 2 --tokens 2 --bias",
+        "attention 4 4 --rope --flow momentum",
     ],
-    "transformer": ["transformer 3 2 2"],
+    "transformer": [
+        "transformer 3 2 2", "transformer 3 2 4 --norm pre-layer --bias --gain --eps 1/100000",
+        "transformer 3 2 4 --norm post-layer --bias --gain --eps 1/100000",
+        "transformer 4 2 4 --heads 2 --keys 1 --norm pre-rms --gain --eps 1/100000 --rope --causal --swiglu",
+    ],
     "residual": ["residual 3 2 --blocks 2", "residual 3 2 --blocks 2 --relu"],
     "maxpool": ["maxpool 3 2 2"],
     "avgpool": ["avgpool 3 2 2"],
     "recurrent": ["recurrent 2 3 2", "recurrent 2 3 2 --relu --steps 3"],
     "moe": ["moe 2 3 2", "moe 2 3 2 --gate topk --k 2", "moe 2 3 2 --gate sigmoid"],
+    "mlp": [
+        "mlp 2 4 4 3 --act gelu --bias", "mlp 2 3 3 --norm batch --bias --gain", "mlp 2 3 3 --act tanh --norm layer",
+        "mlp 2 3 3 --act silu --norm rms", "mlp 2 3 3 --act silu --norm rms --eps 1/100000",
+    ],
+    "gru": ["gru 2 2 1", "gru 2 2 1 --bias --steps 3"],
+    "lstm": ["lstm 2 2 1", "lstm 2 2 1 --bias --steps 3"],
+    "ssm": ["ssm 2 3 2", "ssm 2 3 2 --dense"],
+    "lora": ["lora 4 4 --rank 2", "lora 3 3 3 --rank 2 --act gelu", "lora 3 3 3 --act relu --fixed"],
+    "cosine": ["cosine 3 2 2"],
+    "weight_norm": ["weight_norm 3 2 2 --gain --bias", "weight_norm 3 2 2 --act tanh"],
+    "factorization": [
+        "factorization 4 4 --rank 2 --measurements 5", "factorization 3 3 3 --rank 2",
+        "factorization 3 3 3 --rank 2 --scheme tucker", "factorization 4 4 --rank 2 --scheme shared",
+    ],
+    "diagonal": ["diagonal 4", "diagonal 4 --layers 3"],
 }  # fmt: skip
 HEAD = """\
 # Architectures
@@ -51,11 +71,10 @@ laws means that the bounds meet: the count is exact. `clexact certify … --laws
 NOTES = """\
 ## What is meant
 
-- **Analytic functions** (tanh, GELU, SiLU, softmax, sigmoid) enter by the Taylor coefficients of the output in the
-  input, up to `--order`. They span part of the fields, so the upper bound is a proof for the functions themselves.
-  The laws counted below are those that symmetries of the program prove before it is expanded, with the functions
-  opaque: so they hold at all orders. A function is expanded where its argument vanishes with the input: a bias before
-  it is refused. In GELU, 1/sqrt(2 pi) is set to 1: a specialization can only lower a rank.
+- **Analytic functions** (exp, tanh, sigmoid, softmax, SiLU, GELU in both forms, softplus, roots, quotients) stand for
+  themselves, at any depth and with biases anywhere. The lower bound is that of symmetries, which hold whatever the
+  functions are but for what is said of them: a softmax does not see a number added to all scores, a norm no scale. The
+  upper bound is a rank of residues that a homomorphism puts in place of the functions (`docs/trust.md`).
 - **Piecewise functions** (ReLU, leaky ReLU, max) have free gates, and every count says "with free gates": the network
   itself has at least as many laws. True inputs can open fewer gates beyond two layers, for a scalar input without
   biases, where a gate multiplies itself or no input decides it, and for a maximum over more entries than the inputs
@@ -63,10 +82,10 @@ NOTES = """\
   point.
 - **Normalised sigmoid gates** have no law, where softmax gates have one for each input: adding a number to all logits
   changes them. (arXiv 2606.17816, theorem 4.7, states the same laws as for softmax.)
-- **Normalisation** (LayerNorm, RMSNorm, BatchNorm) is not in the library: its square root is not polynomial in the
-  parameters. `functions.reciprocal` covers denominators that are a nonzero constant where the input vanishes, as in
-  softmax and normalised gates; `x / |x|` is not analytic there. Clear denominators by hand where the norm is a common
-  factor of the fields: multiplying a field by a function without zeros changes no law.
+- **Norms** have gains, shifts and eps where `--gain`, `--bias` and `--eps` say so; by default eps = 0, and the scale of
+  what enters is kept: any eps > 0 ends that. A batch norm is that of training, over a batch. Of two entries a variance
+  is a square, and a layer norm a sign; of two samples so is a batch norm: no count is claimed where roots of squares
+  stand.
 """
 
 

@@ -1,6 +1,6 @@
 """Forged certificates that hold a program, of models with analytic functions above all; and what is true of them.
 
-The truth is found in floating point by PyTorch, from the document alone: its source, with true functions, moves no law
+The truth is found in floating point by PyTorch, from the document alone: its program, with true functions, moves no law
 that it lists, the laws' gradients are independent, and brackets have the rank that its upper bound needs.
 """
 
@@ -12,6 +12,7 @@ from functools import cache
 from math import prod
 
 import torch
+from function_programs import output_of
 from mutants import VALUES, changed_list, changed_object, changed_text, slots
 
 import clexact
@@ -25,17 +26,17 @@ NUMBERS = [0, 1, -1, 2, 3, 7, 10**6, 2**40, 2**64 + 13]
 
 @cache
 def flows():
-    """Models whose Taylor coefficients have laws of their own, or as many as the model; and polynomial ones."""
+    """Models that have more laws without their functions, or as many; and polynomial ones."""
     return [
-        clexact.gradient_flow(models.tanh(2, 2, 2, order=1)),
+        clexact.gradient_flow(models.tanh(2, 2, 2)),
         clexact.gradient_flow(models.tanh(2, 1, 2)),
-        clexact.gradient_flow(models.gelu(1, 2, 1, order=1)),
-        clexact.gradient_flow(models.silu(2, 1, 1, order=2)),
+        clexact.gradient_flow(models.gelu(1, 2, 1)),
+        clexact.gradient_flow(models.silu(2, 1, 1)),
         clexact.gradient_flow(models.swiglu(1, 2, 1)),
-        clexact.gradient_flow(models.attention(2, 2, tokens=2, order=1)),
+        clexact.gradient_flow(models.attention(2, 2, tokens=2)),
         clexact.gradient_flow(models.attention(2, 1, tokens=2), "cross_entropy"),
         clexact.gradient_flow(models.moe(2, 2, 1)),
-        clexact.gradient_flow(models.moe(2, 2, 1, gate="sigmoid", order=2)),
+        clexact.gradient_flow(models.moe(2, 2, 1, gate="sigmoid")),
         clexact.gradient_flow(models.moe(1, 2, 1), "cross_entropy"),
         clexact.gradient_flow(models.linear([2, 2, 2])),
         clexact.gradient_flow(models.relu([2, 2, 1])),
@@ -45,29 +46,27 @@ def flows():
 @cache
 def bases():
     """Their certificates."""
-    written = []
-    for flow in flows():
-        count = clexact.certify(flow)
-        written.append(json.loads(json.dumps(program_certificate.of_count(count))))
-    return written
+    return [json.loads(json.dumps(program_certificate.of_count(clexact.certify(flow)))) for flow in flows()]
 
 
 @cache
 def lies():
-    """Documents that say of a model what is true of its Taylor coefficients: explicit, and with a program."""
+    """Documents that say of a model what is true of it without its functions: explicit ones, and with a program."""
     found = []
-    for flow, base in zip(flows(), bases(), strict=True):
-        if not flow.truncated:
+    for base in bases():
+        if not any(node[0] in program_verifier.FUNCTIONS for node in base["program"]["nodes"]):
             continue
-        fields = clexact.certify(flow.fields)
-        explicit = json.loads(fields.certificate.to_json())
-        found.append(explicit | {"model": base["model"], "assumptions": base["assumptions"]})
-        point = {j: int(x) for j, x in enumerate(fields.shown.point) if x}
-        place = program_certificate.ModularPoint(point, fields.shown.prime)
-        shown = {**place.written(), "laws": ranges(fields.shown.laws), "rank": fields.exhibited}
-        lie = base | {"laws": [{"polynomials": [str(h) for h in fields.laws]}], "independence": shown}
-        lie["claim"] = base["claim"] | {"lower": fields.exhibited}
-        found += [lie, {key: value for key, value in lie.items() if key != "source"}, lie | {"source": lie["program"]}]
+        output = output_of(base["program"], linear=True)
+        count = clexact.certify(clexact.gradient_flow(clexact.Model(base["parameters"], base["probes"], output)))
+        about = {key: base[key] for key in ("model", "assumptions")}
+        found.append(json.loads(clexact.certify(count.flow.fields).certificate.to_json()) | about)
+        if count.lower == count.exhibited:
+            found.append(json.loads(json.dumps(program_certificate.of_count(count))) | about)
+        point = {j: int(x) for j, x in enumerate(count.shown.point) if x}
+        place = program_certificate.ModularPoint(point, count.shown.prime)
+        shown = {**place.written(), "laws": ranges(count.shown.laws), "rank": count.exhibited}
+        lie = base | {"laws": [{"polynomials": [str(h) for h in count.laws]}], "independence": shown}
+        found.append(lie | {"claim": base["claim"] | {"lower": count.exhibited}})
     return found
 
 
@@ -122,36 +121,49 @@ def anywhere(rng, document):
 
 
 def of_another(rng, document):
-    """A part of another certificate, or its source in place of its program."""
-    other, key = rng.choice(bases()), rng.choice(["laws", "program", "source", "lie", "independence", "model", "claim"])
-    document[key] = copy.deepcopy(other.get(key, other.get("program")))
+    """A part of another certificate."""
+    key = rng.choice(["laws", "program", "lie", "independence", "model", "claim"])
+    document[key] = copy.deepcopy(rng.choice(bases())[key])
     return f"{key} of another"
 
 
-def without_source(rng, document):
-    document.pop("source", None)
-    return "no source"
+def nodes_of(document):
+    """The nodes of functions, as far as there are nodes."""
+    program = document.get("program")
+    nodes = program.get("nodes") if isinstance(program, dict) else None
+    found = [n for n in nodes if isinstance(n, list) and len(n) == 4] if isinstance(nodes, list) else []
+    return [n for n in found if n[0] in program_verifier.FUNCTIONS]
 
 
-def source_instead(rng, document):
-    """Each program in the other's place."""
-    document["program"], document["source"] = document.get("source"), document.get("program")
-    return "source and program exchanged"
+def without_functions(rng, document):
+    """One or all of them the identity."""
+    nodes = nodes_of(document)
+    for node in nodes if rng.random() < 0.5 else nodes[:1]:
+        node[0], node[3] = "reshape", None
+    return "without functions"
 
 
 def another_function(rng, document):
-    """A function, or the axis of a softmax, in the source."""
-    nodes = [
-        n
-        for n in document.get("source", {}).get("nodes", [])
-        if isinstance(n, list) and n[0] in program_verifier.FUNCTIONS
-    ]
-    if nodes:
+    """A function, or the axis of a softmax."""
+    if nodes := nodes_of(document):
         node = rng.choice(nodes)
-        node[0], node[3] = rng.choice(
-            [("function", "tanh"), ("function", "reciprocal"), ("function", "gelu"), ("softmax", 0)]
-        )
+        node[0], node[3] = rng.choice([("softmax", 0), *(("function", name) for name in program_verifier.NAMES)])
     return "another function"
+
+
+def another_homomorphism(rng, document):
+    """Another field, base or key, or one less."""
+    lie = document.get("lie")
+    if isinstance(lie, dict) and isinstance(lie.get("fields"), list) and isinstance(lie.get("bases"), list):
+        which = rng.choice(["fields", "bases", "key", "prime", "shorter"])
+        if which == "shorter":
+            lie["fields"], lie["bases"] = lie["fields"][:-1], lie["bases"][:-1]
+        elif which in ("fields", "bases") and lie[which]:
+            n = rng.randrange(len(lie[which]))
+            lie[which][n] = rng.choice([lie[which][n] ** 2 % 1000003, lie[which][n] // 2, 3, 1, 16, *lie["fields"]])
+        else:
+            lie[which] = rng.choice([0, 7, "7", str(2**22 - 17)])
+    return "another homomorphism"
 
 
 def further_law(rng, document):
@@ -215,9 +227,9 @@ CHANGES = [
     anywhere,
     anywhere,
     of_another,
-    without_source,
-    source_instead,
+    without_functions,
     another_function,
+    another_homomorphism,
     further_law,
     another_family,
     another_model,
@@ -227,8 +239,8 @@ CHANGES = [
 # --- the truth -------------------------------------------------------------------------------------------------------
 
 FUNCTIONS = {
-    "exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "silu": torch.nn.functional.silu,
-    "gelu": torch.nn.functional.gelu, "reciprocal": torch.reciprocal,
+    "exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "reciprocal": torch.reciprocal,
+    "rsqrt": torch.rsqrt, "normal_cdf": torch.special.ndtr, "softplus": torch.nn.functional.softplus,
 }  # fmt: skip
 
 
@@ -280,12 +292,12 @@ def split(flat, shapes):
     return out
 
 
-def field(document, key, generator):
+def field(document, generator):
     """A random member: theta -> gradient of <C, output>."""
     probes = {n: torch.randn(s, dtype=torch.float64, generator=generator) for n, s in document["probes"].items()}
 
     def output(theta):
-        return run(document[key], split(theta, document["parameters"]) | probes)
+        return run(document["program"], split(theta, document["parameters"]) | probes)
 
     theta = torch.randn(document["dimension"], dtype=torch.float64, generator=generator)
     C = torch.randn(output(theta).shape, dtype=torch.float64, generator=generator)
@@ -307,11 +319,11 @@ def rank(rows):
 
 @cache
 def reached(text):
-    """Rank of many brackets, of depth 2 at most, of a program, at a random point; ``text``: document and key."""
-    document, key = json.loads(text)
+    """Rank of many brackets, of depth 2 at most, of a program, at a random point; ``text``: of the document."""
+    document = json.loads(text)
     generator = torch.Generator().manual_seed(7)
     theta = torch.randn(document["dimension"], dtype=torch.float64, generator=generator)
-    draw = lambda: field(document, key, generator)  # noqa: E731
+    draw = lambda: field(document, generator)  # noqa: E731
     count = document["dimension"] + 2
     rows = [draw()(theta) for _ in range(count)]
     for nest in (lambda: bracket(draw(), draw()), lambda: bracket(draw(), bracket(draw(), draw()))):
@@ -320,10 +332,10 @@ def reached(text):
     return rank(torch.stack(rows))
 
 
-def brackets_reach(document, key):
+def brackets_reach(document):
     """Whether brackets leave no more laws than the upper bound says."""
-    about = {part: document[part] for part in ("dimension", "parameters", "probes", key)}
-    return document["dimension"] - reached(json.dumps([about, key])) <= document["claim"]["upper"]
+    about = {part: document[part] for part in ("dimension", "parameters", "probes", "program")}
+    return document["dimension"] - reached(json.dumps(about)) <= document["claim"]["upper"]
 
 
 def law_values(document, theta):
@@ -362,23 +374,17 @@ def polynomial(text, arrays):
 
 
 def is_true(document):
-    """Whether what is claimed of the program, and of the source, holds."""
+    """Whether what is claimed of the program holds."""
     generator = torch.Generator().manual_seed(3)
-    key = "source" if "source" in document else "program"
     chosen = [n for first, last in document["independence"]["laws"] for n in range(first, last + 1)]
     for sample in range(SAMPLES):
         theta = torch.randn(document["dimension"], dtype=torch.float64, generator=generator)
         jacobian = torch.func.jacrev(lambda theta: law_values(document, theta))(theta)
         if len(jacobian):
-            X = field(document, key, generator)(theta)
+            X = field(document, generator)(theta)
             sizes = (jacobian.abs() @ X.abs()).clamp(min=1e-30)
             if (abs(jacobian @ X) > TOLERANCE * sizes).any():
                 return False
         if not sample and rank(jacobian[chosen]) < len(chosen):
             return False
-    return document["claim"]["lower"] == len(chosen) and brackets_reach(document, "program")
-
-
-def is_true_of_the_model(document):
-    """The same of the model itself: brackets of its source, of true functions, reach too."""
-    return is_true(document) and brackets_reach(document, "source" if "source" in document else "program")
+    return document["claim"]["lower"] == len(chosen) and brackets_reach(document)

@@ -319,9 +319,14 @@ class Oracle:
         return Phase(self.case)
 
     @property
+    def variables(self):
+        """The names of the coordinates."""
+        return self.phase.variables
+
+    @property
     def dimension(self):
         """Of the phase space."""
-        return len(self.phase.variables)
+        return len(self.variables)
 
     def points(self, many):
         """Random points, no coordinate near 0; clocks are positive."""
@@ -341,24 +346,37 @@ class Oracle:
 
     def brackets(self, point, depth, many):
         """Values at a point of random nested brackets [X_0, [X_1, ...]], over the size of the two terms of each."""
-        seeds = [self.seeds(many) for _ in range(depth + 1)]
-        terms = vmap(lambda *names: self._terms(names, point))(*seeds)
+        terms = bracket_terms(self.member, [self.seeds(many) for _ in range(depth + 1)], point)
         size = sum(term.norm(dim=1, keepdim=True) for term in terms).clamp(min=SMALL)
         return (sum(terms) / size).numpy()
 
-    def _terms(self, seeds, point):
-        """The two terms of a nested bracket, or a member alone."""
 
-        def first(point):
-            return self.member(seeds[0], point)
+def gradient(output, covector, theta):
+    """The gradient of <covector, output> at theta."""
+    return grad(lambda t: output(t).reshape(-1) @ covector)(theta)
 
-        def inner(point):
-            return sum(self._terms(seeds[1:], point))
 
-        if len(seeds) == 1:
-            return [first(point)]
-        x, y = first(point), inner(point)
-        return [jvp(first, (point,), (y,))[1], -jvp(inner, (point,), (x,))[1]]
+def bracket_terms(member, seeds, point):
+    """The two terms of nested brackets [X_0, [X_1, ...]] of a family's members, or members alone.
+
+    ``seeds`` are arrays, one for each X, whose rows name them; one row of each makes a bracket.
+    """
+    return vmap(lambda *names: _terms(member, names, point))(*seeds)
+
+
+def _terms(member, seeds, point):
+    """The two terms of a nested bracket, or a member alone."""
+
+    def first(point):
+        return member(seeds[0], point)
+
+    def inner(point):
+        return sum(_terms(member, seeds[1:], point))
+
+    if len(seeds) == 1:
+        return [first(point)]
+    x, y = first(point), inner(point)
+    return [jvp(first, (point,), (y,))[1], -jvp(inner, (point,), (x,))[1]]
 
 
 class Phase:

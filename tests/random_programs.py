@@ -1,7 +1,7 @@
 """Random programs of the model API, as the text a user would write: every operation, with shapes that fit.
 
 A statement is drawn freely and kept if NumPy can run it on zeros: so shapes need no rules of their own. What is known
-of each value besides is its degree, and what it is where the probes vanish, since analytic functions ask for that.
+of each value besides is its degree, and whether it is surely positive: reciprocals are taken of such.
 """
 
 import random
@@ -16,8 +16,7 @@ import numpy as np
 SHAPES = [(), (1,), (2,), (2,), (3,), (1, 2), (2, 1), (2, 2), (2, 2), (2, 3), (3, 2), (1, 2, 2), (2, 1, 2), (2, 2, 2)]
 PROBE_SHAPES = [(), (), (2,), (2,), (3,), (1, 2), (2, 2), (3, 2), (2, 1, 2)]
 MOST_PARAMETERS, MOST_PROBES, MOST_ENTRIES = 14, 9, 16
-ZERO, POSITIVE, CONSTANT, ANY = "zero", "positive", "constant", "any"  # a value where the expanded probes vanish
-ODD, EVEN = ("tanh", "silu", "gelu"), ("exp", "sigmoid")  # those that are 0 at 0, and those that are not
+SIGNED, POSITIVE = ("tanh", "silu", "gelu"), ("exp", "sigmoid")  # functions
 CONSTANTS = ["2", "-1", "3", "F(1, 2)", "F(-2, 3)", "0"]
 
 
@@ -28,7 +27,7 @@ class Value:
     name: str
     shape: tuple[int, ...]
     degree: int
-    state: str
+    positive: bool
     varies: bool  # whether it depends on the probes
 
 
@@ -41,7 +40,6 @@ class Case:
     probes: dict[str, tuple[int, ...]]
     lines: tuple[tuple[str, str], ...]  # (variable, expression), in order
     result: str
-    options: dict[str, object] = field(default_factory=dict)  # order and expand, of ``Model``
     loss: object = "full"
     flow: dict[str, object] = field(default_factory=lambda: {"flow": "gradient"})
     words: frozenset[str] = frozenset()  # the operations used
@@ -71,11 +69,10 @@ class Case:
     @property
     def script(self):
         """All of it as a script that anyone can run."""
-        options = "".join(f", {key}={value!r}" for key, value in self.options.items())
         return (
             "from fractions import Fraction as F\nimport numpy as np\nfrom clexact import *\n"
             f"from clexact.functions import *\n\n{self.source}\n"
-            f"model = Model({self.parameters}, {self.probes}, output{options})\n"
+            f"model = Model({self.parameters}, {self.probes}, output)\n"
             f"print(certify({self.flow_text}))\n"
         )
 
@@ -92,7 +89,7 @@ class Case:
 
 def numpy_operations():
     """Operations on NumPy arrays, with values of no meaning where these do not matter: for the shapes."""
-    same = {name: lambda z, *_: np.asarray(z) * 1 for name in (*ODD, *EVEN, "reciprocal", "relu")}
+    same = {name: lambda z, *_: np.asarray(z) * 1 for name in (*SIGNED, *POSITIVE, "reciprocal", "relu")}
     return same | {
         "concatenate": np.concatenate,
         "softmax": lambda z, axis=-1: np.moveaxis(np.moveaxis(z, axis, 0), 0, axis),
@@ -110,12 +107,8 @@ class Draft:
         self.following = 0.9 if kind == "network" else rng.choice([0, 0.5, 0.8])
         self.parameters = self._leaves("ABCG", SHAPES, MOST_PARAMETERS, rng.choice([1, 2, 2, 3, 3]))
         self.probes = self._leaves("xyz", PROBE_SHAPES, MOST_PROBES, rng.choice([1, 1, 2, 2, 3]))
-        self.expand = None
-        if self.analytic and len(self.probes) > 1 and rng.random() < 0.1:
-            self.expand = rng.sample(list(self.probes), len(self.probes) - 1)
-        expanded = list(self.probes) if self.expand is None else self.expand
         leaves = self.parameters | self.probes
-        self.pool = [Value(n, s, 1, ZERO if n in expanded else ANY, n in self.probes) for n, s in leaves.items()]
+        self.pool = [Value(n, s, 1, False, n in self.probes) for n, s in leaves.items()]
         self.arrays = {name: np.zeros(shape) for name, shape in leaves.items()}
         self.most_degree = 4 if self.analytic else 6
 
@@ -129,7 +122,7 @@ class Draft:
                 break
         return found
 
-    def emit(self, expression, degree, state, word):
+    def emit(self, expression, degree, positive, word):
         """Append a statement; None if NumPy cannot run it, or if it grows too large."""
         try:
             value = np.asarray(eval(expression, {"np": np, "F": Fraction, **numpy_operations()}, dict(self.arrays)))
@@ -138,7 +131,7 @@ class Draft:
         if degree > self.most_degree or value.ndim > 3 or not 0 < value.size <= MOST_ENTRIES:
             return None
         varies = any(v.varies for v in self.pool if re.search(rf"\b{v.name}\b", expression))
-        made = Value(f"t{next(self.names)}", value.shape, degree, state, varies)
+        made = Value(f"t{next(self.names)}", value.shape, degree, positive, varies)
         self.lines.append((made.name, expression))
         self.arrays[made.name] = np.zeros(value.shape)
         self.pool.append(made)
@@ -161,29 +154,6 @@ class Draft:
         return self.rng.choice([v for v in self.pool if v.name in self.probes])
 
 
-# --- what is known of the result -------------------------------------------------------------------------------------
-
-
-def of_sum(a, b):
-    """State of a + b."""
-    if ZERO in (a, b):
-        return b if a == ZERO else a
-    return ANY if ANY in (a, b) else POSITIVE if a == b == POSITIVE else CONSTANT
-
-
-def of_product(a, b):
-    """State of a * b."""
-    if ZERO in (a, b):
-        return ZERO
-    return ANY if ANY in (a, b) else POSITIVE if a == b == POSITIVE else CONSTANT
-
-
-def of_parts(states):
-    """State of a concatenation, or of several entries."""
-    kinds = set(states)
-    return kinds.pop() if len(kinds) == 1 else ANY if ANY in kinds else CONSTANT
-
-
 # --- operations: each takes a draft, and appends a statement or nothing ----------------------------------------------
 
 
@@ -191,9 +161,9 @@ def binary(d):
     """+, - or * of two values that NumPy can broadcast."""
     a, b, op = d.pick(), d.pick(), d.rng.choice("+-***")
     if op == "*":
-        return d.emit(f"{a.name} * {b.name}", a.degree + b.degree, of_product(a.state, b.state), "*")
-    state = of_sum(a.state, b.state)
-    return d.emit(f"{a.name} {op} {b.name}", max(a.degree, b.degree), CONSTANT if state == POSITIVE else state, op)
+        return d.emit(f"{a.name} * {b.name}", a.degree + b.degree, a.positive and b.positive, "*")
+    positive = op == "+" and a.positive and b.positive
+    return d.emit(f"{a.name} {op} {b.name}", max(a.degree, b.degree), positive, op)
 
 
 def matmul(d):
@@ -202,8 +172,7 @@ def matmul(d):
     if a is None or b is None:
         return None
     word = "stacked @" if max(len(a.shape), len(b.shape)) > 2 else "@"
-    state = of_product(a.state, b.state)
-    return d.emit(f"{a.name} @ {b.name}", a.degree + b.degree, state, word)
+    return d.emit(f"{a.name} @ {b.name}", a.degree + b.degree, a.positive and b.positive, word)
 
 
 def with_constant(d):
@@ -214,35 +183,32 @@ def with_constant(d):
         c = str([d.rng.choice([0, 0, 1, 1, -1, 2]) for _ in range(size)])
         if d.rng.random() < 0.3:
             c = f"np.array({c})"
-    times = ZERO if a.state == ZERO else ANY if a.state == ANY else CONSTANT
-    plus = of_sum(a.state, CONSTANT)
-    choices = [(f"{a.name} * {c}", times), (f"{c} * {a.name}" if c[0] != "[" else f"{a.name} * {c}", times)]
-    choices += [(f"{a.name} + {c}", plus), (f"{a.name} - {c}", plus)]
+    choices = [f"{a.name} * {c}", f"{c} * {a.name}" if c[0] != "[" else f"{a.name} * {c}"]
+    choices += [f"{a.name} + {c}", f"{a.name} - {c}"]
     if c[0] not in "[n":
-        choices += [(f"{c} - {a.name}", plus), (f"{a.name} / {c.replace('0', '5')}", times)]
+        choices += [f"{c} - {a.name}", f"{a.name} / {c.replace('0', '5')}"]
     elif c[0] == "n":
-        choices += [(f"{c} @ {a.name}", times), (f"{a.name} @ {c}", times)]
-    text, state = d.rng.choice(choices)
-    return d.emit(text, a.degree, state, "constant")
+        choices += [f"{c} @ {a.name}", f"{a.name} @ {c}"]
+    return d.emit(d.rng.choice(choices), a.degree, False, "constant")
 
 
 def one_plus(d):
-    """A value that is 1 where the probes vanish."""
-    a = d.pick(lambda v: v.state in (ZERO, POSITIVE))
-    return a and d.emit(f"1 + {a.name}", a.degree, POSITIVE, "constant")
+    """One more than a positive value, or a square."""
+    a = d.pick()
+    text = f"1 + {a.name}" if a.positive else f"1 + {a.name} * {a.name}"
+    return d.emit(text, a.degree * (2 - a.positive), True, "constant")
 
 
 def power(d):
     """a ** k."""
     a, k = d.pick(), d.rng.choice([0, 1, 2, 2, 2, 3])
-    state = POSITIVE if k == 0 else CONSTANT if a.state == CONSTANT else a.state
-    return d.emit(f"{a.name} ** {k}", a.degree * k, state, "**")
+    return d.emit(f"{a.name} ** {k}", a.degree * k, a.positive or k == 0, "**")
 
 
 def divided(d):
     """The mean over the first axis, by len."""
     a = d.pick(lambda v: v.shape)
-    return a and d.emit(f"{a.name}.sum(0) / len({a.name})", a.degree, a.state, "len")
+    return a and d.emit(f"{a.name}.sum(0) / len({a.name})", a.degree, a.positive, "len")
 
 
 def transposed(d, a=None):
@@ -252,7 +218,7 @@ def transposed(d, a=None):
         return None
     axes = d.rng.choice(list(permutations(range(len(a.shape)))))
     how = d.rng.choice([".T", ".transpose()", f".transpose({', '.join(map(str, axes))})"])
-    return d.emit(f"{a.name}{how}", a.degree, a.state, "transpose")
+    return d.emit(f"{a.name}{how}", a.degree, a.positive, "transpose")
 
 
 def reshaped(d, a=None):
@@ -260,7 +226,7 @@ def reshaped(d, a=None):
     a = a or d.pick()
     size = prod(a.shape)
     shapes = [(-1,), (1, -1), (size, 1), *((k, size // k) for k in (2, 3) if size % k == 0)]
-    return d.emit(f"{a.name}.reshape({d.rng.choice(shapes)})", a.degree, a.state, "reshape")
+    return d.emit(f"{a.name}.reshape({d.rng.choice(shapes)})", a.degree, a.positive, "reshape")
 
 
 def index(rng, shape):
@@ -287,7 +253,7 @@ def indexed(d, a=None):
         return None
     text = index(d.rng, a.shape)
     word = "pick" if "[" in text else "new axis" if "None" in text else "ellipsis" if "..." in text else "slice"
-    return d.emit(f"{a.name}[{text}]", a.degree, a.state, word)
+    return d.emit(f"{a.name}[{text}]", a.degree, a.positive, word)
 
 
 def summed(d):
@@ -296,7 +262,7 @@ def summed(d):
     if a is None:
         return None
     axis = d.rng.choice(["", *map(str, range(-1, len(a.shape)))])
-    return d.emit(f"{a.name}.sum({axis})", a.degree, a.state, "sum")
+    return d.emit(f"{a.name}.sum({axis})", a.degree, a.positive, "sum")
 
 
 def joined(d, a=None):
@@ -308,9 +274,9 @@ def joined(d, a=None):
     axis = d.rng.randrange(-1, len(a.shape))
     if d.rng.random() < 0.15:
         zeros = f"np.zeros({a.shape}, dtype=int)"
-        return d.emit(f"concatenate([{a.name}, {zeros}], axis={axis})", a.degree, of_parts([a.state, CONSTANT]), "join")
-    state = of_parts([a.state, b.state])
-    return d.emit(f"concatenate([{a.name}, {b.name}], axis={axis})", max(a.degree, b.degree), state, "concatenate")
+        return d.emit(f"concatenate([{a.name}, {zeros}], axis={axis})", a.degree, False, "join")
+    positive = a.positive and b.positive
+    return d.emit(f"concatenate([{a.name}, {b.name}], axis={axis})", max(a.degree, b.degree), positive, "concatenate")
 
 
 def rectified(d, a=None):
@@ -320,7 +286,7 @@ def rectified(d, a=None):
     if a is None:
         return None
     slope = d.rng.choice(["", "", "", ", F(1, 10)", ", -1"])
-    return d.emit(f"relu({a.name}{slope})", a.degree, ZERO if a.state == ZERO else ANY, "relu")
+    return d.emit(f"relu({a.name}{slope})", a.degree, False, "relu")
 
 
 def maximal(d):
@@ -330,7 +296,7 @@ def maximal(d):
     if a is None:
         return None
     axis = d.rng.randrange(-1, len(a.shape))
-    return d.emit(f"maximum({a.name}, {axis})", a.degree, ZERO if a.state == ZERO else ANY, "maximum")
+    return d.emit(f"maximum({a.name}, {axis})", a.degree, False, "maximum")
 
 
 def repeated(d):
@@ -343,32 +309,30 @@ def repeated(d):
     for inner, text in list(d.lines):  # its operand is written out anew
         if d.rng.random() < 0.5 and re.search(rf"\({inner}\b", expression):
             like = next(v for v in d.pool if v.name == inner)
-            again = d.emit(text, like.degree, like.state, "equal expression")
+            again = d.emit(text, like.degree, like.positive, "equal expression")
             expression = re.sub(rf"\({inner}\b", f"({again.name}", expression, count=1)
-    return d.emit(expression, old.degree, old.state, "repeated")
+    return d.emit(expression, old.degree, old.positive, "repeated")
 
 
 def analytic(d):
-    """An analytic function of an argument that vanishes with the probes; seldom of another, which is refused."""
-    refused = d.rng.random() < 0.03
-    a = d.pick(lambda v: refused or v.state == ZERO)
-    name = d.rng.choice([*ODD, *EVEN])
-    return a and d.emit(f"{name}({a.name})", a.degree, ZERO if name in ODD else POSITIVE, name)
+    """An analytic function of anything."""
+    a, name = d.pick(), d.rng.choice([*SIGNED, *POSITIVE])
+    return d.emit(f"{name}({a.name})", a.degree, name in POSITIVE, name)
 
 
 def softmax(d, a=None):
     """softmax over any axis."""
-    a = a or d.pick(lambda v: v.state == ZERO and v.shape)
+    a = a or d.pick(lambda v: v.shape)
     if a is None:
         return None
     axis = d.rng.randrange(-1, len(a.shape))
-    return d.emit(f"softmax({a.name}, {axis})" if axis != -1 else f"softmax({a.name})", a.degree, POSITIVE, "softmax")
+    return d.emit(f"softmax({a.name}, {axis})" if axis != -1 else f"softmax({a.name})", a.degree, True, "softmax")
 
 
 def reciprocal(d):
-    """1 / z for a z that is a nonzero constant where the probes vanish."""
-    a = d.pick(lambda v: v.state == POSITIVE)
-    return a and d.emit(f"reciprocal({a.name})", a.degree, POSITIVE, "reciprocal")
+    """1 / z for a positive z."""
+    a = d.pick(lambda v: v.positive)
+    return a and d.emit(f"reciprocal({a.name})", a.degree, True, "reciprocal")
 
 
 # --- motifs: shapes of networks, in which symmetries are likely ------------------------------------------------------
@@ -380,7 +344,7 @@ def layer(d, x=None):
     ways = [f"{w.name} * {x.name}", f"{w.name} @ {x.name}", f"{x.name} @ {w.name}", f"{w.name}.T @ {x.name}"]
     made = None
     for text in d.rng.sample(ways, len(ways)):
-        made = made or d.emit(text, w.degree + x.degree, of_product(w.state, x.state), "@" if "@" in text else "*")
+        made = made or d.emit(text, w.degree + x.degree, False, "@" if "@" in text else "*")
     return made
 
 
@@ -389,18 +353,18 @@ def pair(d):
     a, b = d.parameter(), d.parameter()
     ways = [f"{p.name}{s} @ {q.name}{t}" for p, q in ((a, b), (b, a)) for s in ("", ".T") for t in ("", ".T")]
     for text in d.rng.sample(ways, len(ways)):
-        if made := d.emit(text, 2, ANY, "@"):
+        if made := d.emit(text, 2, False, "@"):
             return made
     return None
 
 
 def logits(d):
-    """A sum of one or two terms that are linear in a parameter, and vanish with the probes."""
+    """A sum of one or two terms that are linear in a parameter."""
     a = layer(d, d.probe())
     b = layer(d, d.probe()) if d.rng.random() < 0.5 else None
-    both = a and b and d.emit(f"{a.name} + {b.name}", 2, of_sum(a.state, b.state), "+")
+    both = a and b and d.emit(f"{a.name} + {b.name}", 2, False, "+")
     made = both or a
-    return made if made and made.state == ZERO and made.shape else None
+    return made if made and made.shape else None
 
 
 def shifted_logits(d):
@@ -419,7 +383,7 @@ def shifted_logits(d):
     if d.rng.random() < 0.6:
         other = d.rng.choice([d.parameter(), d.parameter(), used])
         text = d.rng.choice([f"{other.name} * {used.name}", f"{other.name} @ {used.name}"])
-        d.emit(text, used.degree + other.degree, ANY, text.split()[1])
+        d.emit(text, used.degree + other.degree, False, text.split()[1])
     return probability
 
 
@@ -432,21 +396,19 @@ def two_gates(d):
     how = d.rng.choice(["again", "equal", "multiple", "multiple"])
     if how == "multiple":
         factor = d.rng.choice(["-1", "2", "F(-1, 2)"])
-        scaled = d.emit(f"{factor} * {a.name}", a.degree, a.state, "constant")
+        scaled = d.emit(f"{factor} * {a.name}", a.degree, a.positive, "constant")
         second = rectified(d, scaled)
         if first and second:
-            d.emit(f"{d.parameter().name} * {first.name} + {second.name}", a.degree + 1, first.state, "+")
+            d.emit(f"{d.parameter().name} * {first.name} + {second.name}", a.degree + 1, False, "+")
         return second
     return rectified(d, a) if how == "again" else repeated(d)
 
 
 def mirrored(d):
     """f(z) and f(-z) together: for odd functions, and for some others, little is left."""
-    a = d.pick(lambda v: v.state == ZERO)
-    name, sign = d.rng.choice([*ODD, *EVEN]), d.rng.choice("+-*")
-    state = POSITIVE if name in EVEN and sign != "-" else ZERO if name in ODD else CONSTANT
-    text = f"{name}({a.name}) {sign} {name}(-{a.name})" if a else ""
-    return a and d.emit(text, a.degree * (1 + (sign == "*")), state, name)
+    a, name, sign = d.pick(), d.rng.choice([*SIGNED, *POSITIVE]), d.rng.choice("+-*")
+    text = f"{name}({a.name}) {sign} {name}(-{a.name})"
+    return d.emit(text, a.degree * (1 + (sign == "*")), name in POSITIVE and sign != "-", name)
 
 
 PLAIN = [(binary, 7), (matmul, 5), (with_constant, 3), (power, 1), (divided, 1), (transposed, 2), (reshaped, 2),
@@ -480,7 +442,7 @@ def use(d, p):
     """Multiply something by a parameter."""
     other = d.pick(lambda v: v.degree < d.most_degree)
     for text in (f"{p.name} * {other.name}", f"{p.name}.sum() * {other.name}"):
-        if d.emit(text, other.degree + 1, of_product(p.state, other.state), "*"):
+        if d.emit(text, other.degree + 1, False, "*"):
             return
 
 
@@ -495,7 +457,7 @@ def result(d):
         ways = [f"{out.name} + {other.name}", f"concatenate([{out.name}.reshape(-1), {other.name}.reshape(-1)])",
                 f"{out.name} + {other.name}.sum()"]  # fmt: skip
         for way in d.rng.sample(ways, len(ways)):
-            if new := d.emit(way, max(out.degree, other.degree), ANY, "concatenate" if "conc" in way else "+"):
+            if new := d.emit(way, max(out.degree, other.degree), False, "concatenate" if "conc" in way else "+"):
                 out = new
                 break
     return out
@@ -534,11 +496,8 @@ def case(seed):
     """The program of a seed."""
     rng = random.Random(seed)
     d, out = program(rng)
-    options = {}
-    if d.analytic:
-        options = {"order": rng.choice([1, 2, 3, 3, 3, 3, 4])} | ({"expand": d.expand} if d.expand else {})
     flow = flow_of(rng, d.parameters)
     if flow["flow"] == "momentum" and sum(map(prod, d.parameters.values())) > 8:
         flow = {"flow": "gradient", "weight_decay": flow["weight_decay"]}
-    return Case(seed, d.parameters, d.probes, tuple(d.lines), out.name, options, loss_of(rng, out.shape), flow,
+    return Case(seed, d.parameters, d.probes, tuple(d.lines), out.name, loss_of(rng, out.shape), flow,
                 frozenset(d.words))  # fmt: skip

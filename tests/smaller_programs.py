@@ -24,7 +24,7 @@ def _holds(shows, case):
 
 
 def edits(case: Case) -> Iterator[Case]:
-    """Programs with something left out: options, the end, one operation."""
+    """Programs with something left out: the loss, the end, one operation."""
     names = [*case.parameters, *case.probes, *(name for name, _ in case.lines)]
     if case.flow != {"flow": "gradient"}:
         yield replace(case, flow={"flow": "gradient"})
@@ -55,6 +55,5 @@ def pruned(case: Case) -> Case:
             kept.insert(0, (name, expression))
     named = used | set(case.flow.get("positive", ())) | set(re.findall(r"\w+", str(case.flow.get("metric", ""))))
     probes = {name: shape for name, shape in case.probes.items() if name in used}
-    options = {k: v for k, v in case.options.items() if k != "expand" or set(v) <= set(probes)}
     parameters = {name: shape for name, shape in case.parameters.items() if name in named}
-    return replace(case, lines=tuple(kept), parameters=parameters, probes=probes, options=options)
+    return replace(case, lines=tuple(kept), parameters=parameters, probes=probes)

@@ -83,14 +83,14 @@ def test_different_sources_keep_their_gates():
 
 
 def test_an_unused_gate_or_function_leaves_no_trace():
-    """What the output does not need is not there: no gate, no probe, no Taylor order."""
+    """What the output does not need is not there: no gate, no probe, no function."""
 
     def output(U, W, V, x):
         relu(W @ x), tanh(V @ x)
         return U @ x
 
     plain = clexact.gradient_flow(model(output))
-    assert not plain.model.truncated and not plain.model.program.gates and list(plain.model.probes) == ["x"]
+    assert not plain.analytic and not plain.model.program.gates and list(plain.model.probes) == ["x"]
     count = clexact.certify(plain)
     assert count.lower == 8 and str(count).startswith("exactly 8 independent conservation laws (")
 

@@ -17,10 +17,6 @@ X = VectorFields.from_strings(["x", "y"], [["y", "-x"]])
 ODD = [{"U", "V"}, {"U": True, "V": False}, frozenset("U"), b"UV", 3]
 
 
-def probed(expand):
-    return Model({"u": ()}, {"x": (), "z": ()}, lambda u, x, z: clexact.functions.tanh(u * x) * z, expand=expand)
-
-
 @pytest.mark.parametrize(
     "given", [[1, 2], (1, 2), iter([1, 2]), {1: 0, 2: 0}.keys(), {0: 1, 3: 2}.values(), np.array([1, 2])]
 )
@@ -60,16 +56,6 @@ def test_iterators_of_positive_parameters():
     assert clexact.momentum_flow(X, positive=iter([])).dimension == 5
     with pytest.raises(ValueError, match="explicit fields have none"):
         clexact.momentum_flow(X, positive=iter(["U"]))
-
-
-@pytest.mark.parametrize("names", [{"x"}, {"x": 1}, 3, "x"])
-def test_probes_to_expand(names):
-    with pytest.raises(TypeError, match=r"expand must be a list of some of the probes \['x', 'z'\], not"):
-        probed(names)
-
-
-def test_an_iterator_of_probes_to_expand_is_not_used_up_by_its_check():
-    assert probed(iter(["x"])).expand == ("x",)
 
 
 @pytest.mark.parametrize("point", [{1: 5, 2: 6}, {1, 2}, {"x": 1, "y": 2}, "12", 3])

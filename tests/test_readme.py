@@ -84,6 +84,15 @@ def test_the_readme_names_the_commands():
     assert len(SESSIONS) == 2
 
 
+def test_the_page_of_true_functions():
+    """docs/true-functions.md: its examples, in order, in one namespace."""
+    page = (ROOT / "docs" / "true-functions.md").read_text(encoding="utf-8")
+    examples = "\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
+    test = doctest.DocTestParser().get_doctest(examples, {}, "true functions", "true-functions.md", 0)
+    found = doctest.DocTestRunner().run(test)
+    assert found.failed == 0 and found.attempted > 8
+
+
 @pytest.mark.slow
 def test_models_page_is_what_its_script_writes():
     """docs/models.md: every number certified anew."""
@@ -105,4 +114,4 @@ def test_worked_examples_of_your_own_model(tmp_path, monkeypatch, capsys):
     for command, shown in sessions:
         assert cli.run(shlex.split(command)) == 0
         assert capsys.readouterr().out == dedent(shown)
-    assert len(files) == 4 and len(sessions) == 6
+    assert len(files) == 5 and len(sessions) == 8

@@ -23,7 +23,7 @@ from clexact.laws.result import independent, sparse_independent
 from clexact.lie.closure import SparseWitness, nested_bracket, values_at
 from clexact.lie.sparse_witnesses import SparseSpanBuilder, supports, wrapped_diagonal
 from clexact.programs.paths import MonomialPaths
-from clexact.programs.sparse_jets import Part, SparseJets
+from clexact.programs.sparse_jets import ROWS, Part, SparseJets
 
 P = 4194301
 
@@ -121,25 +121,27 @@ def random_part(rng, rows, size, p, weight):
 def test_sparse_brackets_have_the_values_of_dense_ones(name, depth):
     """At points with and without zeros, for seeds with few and with many entries."""
     flow, rng = clexact.gradient_flow(MODELS[name]), random.Random(depth)
+    prime = flow.draw_prime(flow.draws(depth), 22)
     for density, weight in ((0.4, 2), (1.0, flow.seed_size)):
-        rows, ring = 4, SparseJets(P, 4)
-        point = np.array([rng.randrange(1, P) * (rng.random() < density) for _ in range(flow.dimension)], np.uint64)
-        seeds = [random_part(rng, rows, flow.seed_size, P, weight) for _ in range(depth + 1)]
+        rows, ring = 4, flow.sparse_ring(prime, 4)
+        point = [rng.randrange(1, prime) * (rng.random() < density) for _ in range(flow.dimension)]
+        point = np.array(point, dtype=np.uint64)
+        seeds = [random_part(rng, rows, flow.seed_size, prime, weight) for _ in range(depth + 1)]
         place = np.flatnonzero(point)
         theta = {0: Part((flow.dimension,), None, place, point[place])}
-        found = nested_bracket(ring, partial(flow.sparse_values, ring=ring), seeds, theta).get(0)
+        found = nested_bracket(ring, partial(flow.sparse_values, ring=ring), seeds, theta).get(ROWS)
         out = np.zeros((rows, flow.dimension), dtype=np.uint64)
         if found is not None:
-            out[found.rows, found.place] = found.value
+            out[found.rows, found.place] = found.value % np.uint64(prime)
         dense = np.zeros((depth + 1, rows, flow.seed_size), dtype=np.uint64)
         for level, part in zip(dense, seeds, strict=True):
             level[part.rows, part.place] = part.value
-        assert out.tolist() == values_at(flow, dense, point, P).tolist()
+        assert out.tolist() == values_at(flow, dense, point, prime).tolist()
 
 
 def test_sparse_jets_refuse_large_primes():
-    with pytest.raises(ValueError, match="prime below 2\\^32"):
-        SparseJets(2**61 - 1, 3)
+    with pytest.raises(ValueError, match="modulus below 2\\^62"):
+        SparseJets(2**63, 3)
 
 
 @pytest.mark.slow

@@ -156,18 +156,31 @@ EXAMPLES = {  # sizes and options of each family, edges included
     "nmf": [([2, 3, 1], {})],
     "icnn": [([2, 3, 1], {}), ([2, 3, 1], {"bias": True})],
     "shared": [([3, 2], {})],
-    **{family: [([2, 3, 1], {}), ([2, 3, 4], {"order": 1})] for family in ("tanh", "gelu", "silu", "swiglu")},
+    **{family: [([2, 3, 1], {}), ([2, 3, 4], {})] for family in ("tanh", "gelu", "silu", "swiglu")},
     "glu": [([2, 3, 1], {})],
     "conv1d": [([2, 3, 1], {"kernel": 2}), ([2, 3, 4], {"kernel": 3, "bias": True, "relu": True, "stride": 2})],
     "conv2d": [([2, 3, 1], {"kernel": 2}), ([1, 2, 3], {"kernel": 1, "bias": True, "padding": 1})],
-    "attention": [([3, 2], {}), ([3, 2], {"heads": 4, "keys": 2, "rope": True}), ([2, 1], {"tokens": 2})],
-    "transformer": [([2, 1, 3], {}), ([2, 1, 3], {"heads": 2})],
+    "attention": [([3, 2], {}), ([3, 2], {"heads": 4, "keys": 2, "rope": True}), ([2, 1], {"tokens": 2}),
+                  ([3, 2], {"tokens": 2, "heads": 4, "keys": 2, "bias": True})],
+    "transformer": [([2, 1, 3], {}), ([2, 1, 3], {"heads": 2}),
+                    ([3, 2, 4], {"heads": 2, "keys": 1, "bias": True, "norm": "pre-rms", "gain": True, "swiglu": True}),
+                    ([3, 1, 4], {"norm": "post-layer", "gain": True, "eps": "1/9"}), ([3, 1, 4], {"bias": True})],
     "residual": [([3, 2], {}), ([3, 2], {"blocks": 3, "relu": True})],
     "maxpool": [([2, 3, 1], {}), ([2, 3, 1], {"pool": 3})],
     "avgpool": [([2, 3, 1], {}), ([2, 3, 1], {"pool": 1})],
     "recurrent": [([2, 3, 1], {}), ([2, 3, 1], {"steps": 3, "relu": True})],
     "moe": [([2, 3, 1], {}), ([3, 4, 2], {"gate": "topk", "k": 3})],
-}
+    "mlp": [([2, 1], {}), ([2, 3, 4, 1], {"bias": True}), ([2, 3, 4, 2], {"norm": "layer", "gain": True}),
+            ([2, 3, 4, 2], {"norm": "batch", "gain": True, "bias": True, "batch": 2})],
+    **{family: [([2, 3, 1], {}), ([2, 3, 4], {"bias": True, "steps": 1})] for family in ("gru", "lstm")},
+    "ssm": [([2, 3, 1], {}), ([2, 3, 4], {"dense": True})],
+    "lora": [([2, 3], {}), ([2, 3, 4], {"rank": 2, "act": "relu", "fixed": True})],
+    "cosine": [([2, 3, 1], {})],
+    "weight_norm": [([2, 3, 1], {}), ([3, 2, 4], {"gain": True}), ([3, 2, 4], {"gain": True, "bias": True})],
+    "factorization": [([2, 3], {}), ([2, 3, 1], {"rank": 2, "scheme": "tucker"}),
+                      ([3, 3], {"rank": 2, "scheme": "shared", "measurements": 2})],
+    "diagonal": [([3], {}), ([1], {"layers": 4})],
+}  # fmt: skip
 
 
 def test_the_dimension_is_known_without_building_anything():
@@ -469,13 +482,20 @@ def test_everything_a_case_can_say_can_be_said(folder):
     texts = [
         'family = "relu"\nsizes = [[2, 2, 2], [1, 3, 1]]\nbias = true\nslope = "1/2"\nseed = [0, "2..3"]',
         'family = "neuron"\nsizes = [2, 1]\npowers = [[1], [1, 2]]\ndegree = "1..2"\nmax_depth = 3',
-        'family = ["tanh", "gelu"]\nsizes = [1, 1, 1]\norder = "1..2"\nloss = ["full", "cross-entropy"]',
+        'family = ["tanh", "gelu"]\nsizes = [[1, 1, 1], [2, 1, 1]]\nloss = ["full", "cross-entropy"]',
         'family = "conv1d"\nsizes = [1, 1]\nkernel = 2\nstride = 2\nlength = 4\npadding = "0..1"\nrelu = true',
         'family = "attention"\nsizes = [2, 2]\nheads = 2\nrope = true\nkeys = [1, 2]\ncausal = true\ntokens = 2',
         'family = "residual"\nsizes = [2, 2]\nblocks = "1..2"',
         'family = ["maxpool", "avgpool"]\nsizes = [1, 2, 1]\npool = "1..3"',
         'family = "recurrent"\nsizes = [1, 2, 1]\nsteps = [1, 3]',
         'family = "moe"\nsizes = [2, 3, 1]\ngate = ["softmax", "topk"]\nk = "1..2"',
+        'family = "mlp"\nsizes = [1, 3, 2]\nact = ["tanh", "gelu"]\nnorm = ["rms", "batch"]\ngain = true\neps = "1/9"',
+        'family = "mlp"\nsizes = [1, 3, 2]\nnorm = "batch"\nbatch = "3..4"',
+        'family = "transformer"\nsizes = [2, 1, 1]\nswiglu = [true, false]',
+        'family = "ssm"\nsizes = [1, 2, 1]\ndense = [true, false]',
+        'family = "lora"\nsizes = [2, 2]\nrank = "1..2"\nfixed = true',
+        'family = "factorization"\nsizes = [2, 2]\nscheme = ["cp", "tucker"]\nmeasurements = "2..4"',
+        'family = "diagonal"\nsizes = [2]\nlayers = "1..3"',
         'family = "nmf"\nsizes = [2, 1, 2]\nflow = "mirror"\npositive = [["U"], ["U", "V"]]\nweight_decay = [0, "1/2"]',
         'family = "nmf"\nsizes = [2, 1, 1]\nflow = "momentum"\ndamping = "heavy-ball"\ntau = 3',
         'system = "rotation.ode"\ndegree = "1..3"',
@@ -483,7 +503,7 @@ def test_everything_a_case_can_say_can_be_said(folder):
         'python = "mine.py:net"\nsizes = ["r", 3]\ngrid = { r = "1..2" }',
         'family = "linear"\nsizes = [2, 2]\nat = ["zero", "identity", "start.txt", [1, 0, "1/2", -3]]',
     ]
-    counts = [2 * 3, 2 * 2, 2 * 2 * 2, 2, 2, 2, 2 * 3, 2, 3, 4, 1, 3, 2, 2, 4]
+    counts = [2 * 3, 2 * 2, 2 * 2 * 2, 2, 2, 2, 2 * 3, 2, 3, 2 * 2, 2, 2, 2, 2, 2 * 3, 3, 4, 1, 3, 2, 2, 4]
     found = [parse_spec(f"[[cases]]\n{text}", folder) for text in texts]
     assert [len(spec.cases) for spec in found] == counts
     said = {key for spec in found for case in spec.cases for key in case.to_dict()}

@@ -13,11 +13,13 @@ import torch
 from torch import nn
 from torch.nn import Linear
 from torch.nn import functional as F  # noqa: N812
-from torch_modules import Made, ResNet18, case, heads, pair, parameter, seeded
+from torch.utils._pytree import tree_leaves
+from torch_modules import CASES, GPT, Block, Llama, Made, ResNet18, case, heads, pair, parameter, seeded
 
 import clexact
 from clexact.torch import laws, model
-from clexact.torch.translate import parameter_names
+from clexact.torch.translate import fits, parameter_names
+from clexact.torch.translation import RULES
 from clexact.training.risk import Risk
 
 NEAR = 1e-10
@@ -35,7 +37,7 @@ def point(module):
 
 def flat(outputs):
     """Outputs as one tensor: the only one, or all in one vector."""
-    outputs = [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
+    outputs = tree_leaves(outputs)
     return outputs[0] if len(outputs) == 1 else torch.cat([part.reshape(-1) for part in outputs])
 
 
@@ -51,14 +53,14 @@ class Compared:
         names = [name for name in self.model.probes if name not in gates]
         self.inputs = {name: x.numpy()[None] for name, x in zip(names, given, strict=True)} or None
 
-    def agree(self, run=None):
+    def agree(self, run=None, near=NEAR):
         """Outputs, and gradients of the squared distance to a target: the model's reverse sweep, and autograd's."""
         self.module.zero_grad()
         outputs = flat((run or (lambda: self.module(*self.example)))())
         targets = draw(*outputs.shape, seed=2)
         risk = Risk(self.model, (self.inputs, targets.numpy()[None]))
         theta = risk.start(point(self.module))
-        np.testing.assert_allclose(risk.outputs(theta)[0], outputs.detach().numpy(), rtol=NEAR, atol=NEAR)
+        np.testing.assert_allclose(risk.outputs(theta)[0], outputs.detach().numpy(), rtol=near, atol=near)
         loss = risk(theta)
         found, first = risk.gradient(theta), 0
         ((outputs - targets) ** 2).sum().backward()
@@ -68,7 +70,9 @@ class Compared:
                 continue
             mine = found[first : first + parameter_.numel()].reshape(parameter_.shape)
             theirs = np.zeros(mine.shape) if parameter_.grad is None else scale * parameter_.grad.numpy()
-            np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9 * max(1, np.abs(theirs).max(initial=0)))
+            np.testing.assert_allclose(
+                mine, theirs, rtol=10 * near, atol=10 * near * max(1, np.abs(theirs).max(initial=0))
+            )
             first += parameter_.numel()
         assert first == self.model.dimension
 
@@ -250,7 +254,108 @@ OPERATIONS = {
         lambda a: F.adaptive_avg_pool3d(a, 1) * F.adaptive_max_pool3d(a, (1, 2, 1)) + F.interpolate(a, (4, 4, 2)).sum(),
         (1, 2, 2, 4, 2)),
     "several outputs": (lambda a, b: (a * b, a.sum(1), b), (2, 3), (2, 3)),
+    # analytic functions
+    "roots": (
+        lambda a: torch.sqrt(1 + a * a) + torch.rsqrt(2 + a * a) + (3 + a * a) ** 0.5 + (2 + a**2) ** -1.5 + a**-1,
+        (2, 3)),
+    "erf": (
+        lambda a: torch.erf(a) + torch.special.erf(a) + torch.erfc(a) * 2 + torch.special.erfc(a)
+        + torch.special.ndtr(a), (2, 3)),
+    "expm1": (lambda a: torch.expm1(a) + torch.special.expm1(a) + torch.special.expit(a), (2, 3)),
+    "softplus": (lambda a: F.softplus(a) + F.softplus(a, 2.5) + F.logsigmoid(a), (2, 3)),
+    "elu": (lambda a: F.elu(a, 0.3) + F.celu(a, 0.7) + F.selu(a) + F.elu(a), (2, 3)),
+    "mish": (F.mish, (2, 3)),
+    "softsign": (lambda a: F.softsign(a) + F.tanhshrink(a), (2, 3)),
+    "prod": (lambda a: a.prod() + a.prod(1).sum() + a.prod(0, keepdim=True).sum(), (2, 3)),
+    "quotients": (lambda a, b, c: torch.addcdiv(a, b, c, value=0.5) + torch.lerp(a, b, 0.3), (2, 3), (2, 3), (2, 3)),
+    "local response": (lambda a: F.local_response_norm(a, 2, beta=0.5), (1, 4, 3)),
+    # norms
+    "layer_norm": (
+        lambda a, g, b: F.layer_norm(a, (3,), g, b) + F.layer_norm(a, (2, 3), eps=0.1),
+        (2, 2, 3), (3,), (3,)),
+    "rms_norm": (lambda a, g: F.rms_norm(a, (3,), g) + F.rms_norm(a, (2, 3), eps=0.1), (2, 2, 3), (3,)),
+    "group_norm": (lambda a, g, b: F.group_norm(a, 2, g, b), (2, 4, 3), (4,), (4,)),
+    "instance_norm": (lambda a, g, b: F.instance_norm(a, None, None, g, b), (2, 4, 3), (4,), (4,)),
+    "instance_norm, constant": (
+        lambda a, g: F.instance_norm(a, torch.ones(4), torch.full((4,), 3.0), g, use_input_stats=False),
+        (2, 4, 3), (4,)),
+    "batch_norm": (lambda a, g, b: F.batch_norm(a, None, None, g, b, training=True), (3, 4), (4,), (4,)),
+    "batch_norm, images": (lambda a: F.batch_norm(a, None, None, training=True, eps=0.1), (2, 3, 2, 2)),
+    "norm": (
+        lambda a: a.norm() + a.norm(dim=1).sum() + a.norm(p=1) * a.norm(p=float("inf"), dim=0, keepdim=True)
+        + torch.linalg.vector_norm(a, dim=(0, 1)) + a[:, :1].norm(dim=1, keepdim=True), (2, 3)),
+    "normalize": (lambda a: F.normalize(a) + F.normalize(a, dim=0) + F.normalize(a, p=1), (2, 3)),
+    "cosine_similarity": (lambda a, b: F.cosine_similarity(a, b) + F.cosine_similarity(a[:1], b, -1), (2, 3), (2, 3)),
+    "var": (
+        lambda a: a.var() + a.std(1).sum() + a.var((0, 1), correction=0) + torch.var_mean(a, 0)[0].sum()
+        * torch.var_mean(a, 0)[1].sum() + torch.std_mean(a, 1, keepdim=True)[0] + a.var(1, unbiased=False).sum(),
+        (2, 3)),
+    # gates and choices
+    "clamp, both sides": (
+        lambda a: a.clamp(-0.5, 0.7) + torch.clamp(a, max=0.3) * 2 + F.hardtanh(a) + F.relu6(a * 9), (3, 4)),
+    "clamp by a tensor": (lambda a, b: a.clamp(min=b), (3, 4), (3, 4)),
+    "hard functions": (
+        lambda a: F.hardsigmoid(a * 5) + F.hardswish(a * 5) + F.hardshrink(a) * 2 + F.softshrink(a, 0.3)
+        + F.rrelu(a), (3, 4)),
+    "threshold, anywhere": (lambda a: F.threshold(a, 0.2, 0.7) + F.threshold(a, 0.1, 0.0), (3, 4)),
+    "comparisons": (
+        lambda a, b: torch.where(a > 0.3, a, b) + (a < b) * a + torch.where((a >= 0) & ~(b <= 0.1), a * b, 0.5)
+        + ((a > 0) | (b > 0)).double() * b, (3, 4), (3, 4)),
+    "sign": (lambda a: a * a.sign() + a.sgn() * a**2, (3, 4)),
+    # entries put in places, and summed there
+    "written": (lambda a, b: written(a * 1, b), (3, 4), (2,)),
+    "scatter": (
+        lambda a, b: a.scatter(1, torch.tensor([[1, 0], [2, 3]]), b) + a.scatter(0, torch.tensor([[1, 0]]), 0.5)
+        + a.diagonal_scatter(b[:, 0])
+        + a.index_copy(1, torch.tensor([0, 3]), b) + a.index_fill(1, torch.tensor(2), 0.5),
+        (2, 4), (2, 2)),
+    "index_add": (
+        lambda a, b: a.index_add(1, torch.tensor([0, 0, 3]), b, alpha=2)
+        + a.scatter_add(1, torch.tensor([[1, 1, 2], [3, 0, 3]]), b), (2, 4), (2, 3)),
+    "patches": (lambda a: F.unfold(a, 2, padding=1, stride=2), (2, 2, 3, 3)),
+    "take_along_dim": (lambda a: a.take_along_dim(torch.tensor([[2], [0]]), 1) + a.fliplr() * a.flipud(), (2, 3)),
+    # more of pooling, and interpolation
+    "pools, ceil_mode": (
+        lambda a: F.max_pool2d(a, 2, ceil_mode=True) * F.avg_pool2d(a, 2, ceil_mode=True)
+        + F.avg_pool2d(a, 2, ceil_mode=True, count_include_pad=False), (1, 2, 5, 3)),
+    "pools, ceil_mode and a border": (
+        lambda a: F.max_pool2d(a, 3, 2, 1, ceil_mode=True) * F.avg_pool2d(a, 3, 2, 1, True)
+        + F.avg_pool2d(a, 3, 2, 1, True, False) + F.avg_pool2d(a, 3, 2, 1, True, divisor_override=5), (1, 2, 6, 4)),
+    "max_pool2d, dilated with a border": (lambda a: F.max_pool2d(a, 3, 1, 1, 2), (1, 2, 6, 7)),
+    "adaptive pools that overlap": (
+        lambda a: F.adaptive_avg_pool2d(a, (3, 2)) * F.adaptive_max_pool2d(a, (3, 2)), (1, 2, 5, 3)),
+    "adaptive pools along one axis": (
+        lambda a: F.adaptive_avg_pool1d(a, 3) * F.adaptive_max_pool1d(a, 3), (1, 2, 5)),
+    "nearest by fractions": (
+        lambda a: F.interpolate(a, (5, 4)) + F.interpolate(a, (5, 4), mode="nearest-exact"), (1, 2, 3, 3)),
+    "linear interpolation": (
+        lambda a: F.interpolate(a, 7, mode="linear") + F.interpolate(a, 7, mode="linear", align_corners=True),
+        (1, 2, 3)),
+    "bilinear interpolation": (
+        lambda a: F.interpolate(a, (5, 4), mode="bilinear", align_corners=True)
+        + F.interpolate(a, scale_factor=(1.9, 1.4), mode="bilinear"), (1, 2, 3, 3)),
+    "bicubic": (
+        lambda a: F.interpolate(a, (5, 4), mode="bicubic", align_corners=True)
+        + F.interpolate(a, scale_factor=(1.9, 1.4), mode="bicubic"), (1, 2, 3, 3)),
+    "patches put together": (
+        lambda a: F.fold(a, (3, 4), 2, padding=1, stride=2) + F.fold(a[:1], (3, 4), 2, padding=1, stride=2), (2, 8, 6)),
+    "distances": (
+        lambda a, b: torch.cdist(a, b) + F.pairwise_distance(a, b, p=1, keepdim=True)
+        + torch.cdist(a[None], b, p=1)[0] + F.pairwise_distance(a, b).sum(), (3, 4), (3, 4)),
+    "bags of rows": (
+        lambda a: F.embedding_bag(torch.tensor([0, 2, 2, 1]), a, torch.tensor([0, 3]), mode="sum")
+        * F.embedding_bag(torch.tensor([[0, 1], [1, 1]]), a), (4, 3)),
+    "trilinear": (lambda a: F.interpolate(a, scale_factor=2, mode="trilinear"), (1, 1, 2, 2, 2)),
 }  # fmt: skip
+
+
+def written(a, b):
+    """Writing into places, some of them twice."""
+    a[:, 0] = 0.5
+    a[0, 1:3] = b * a[1, 1:3].clone()
+    a[1:, 2:] = a[1:, 2:] + 1
+    a[torch.tensor([0, 2]), torch.tensor([3, 1])] = b
+    return a
 
 
 @pytest.mark.slow
@@ -270,8 +375,25 @@ MODULES = [
     "recurrent, no gate", "tied", "gram of units", "masked weight", "unused", "mean of units", "in place",
     "joined with the input", "view across channels", "padding index", "shuffle added", "shuffle in one of two sums",
     "shuffle between two uses", "lora", "squeeze and excitation", "maxout", "larger of two", "mean of groups",
-    "transposed convolutions", "u-net", "dense connections", "both signs", "key and value the same",
+    "transposed convolutions", "u-net", "dense connections", "both signs", "key and value the same", "encoder",
+    "batch norm", "batch norm without statistics", "layer norm", "layer norm, eps 0", "norms of parts",
+    "norms that overlap", "group norm, eps 0", "threshold", "threshold, not to 0", "clipped", "size of units",
+    "written view", "weight norm", "rms norm by hand", "directions", "directions of rows", "class token",
 ]  # fmt: skip
+REFUSED = {  # with what is said
+    "written detached": "it writes in place",
+    "detached": "no program has detach;",
+    "no_grad": "no_grad, a branch, a loop",
+    "branch": "depends on values",
+    "own gradient": "defines a gradient of its own",
+    "renormalised": "writes into its weights",
+    "how many are not 0": "linalg_vector_norm of order 0;",
+    "rows that depend on values": "depends on values",
+    "hook on a tensor": "a hook set while it runs",
+    "memory shared": "share memory",
+    "memory overlapping": "share memory",
+}
+RANDOM = {"dropout", "noise", "random gates"}  # their numbers are probes: tested below
 
 
 @pytest.mark.slow
@@ -279,6 +401,118 @@ MODULES = [
 def test_a_module_and_its_model_agree(name):
     module, example, _, _ = case(name)
     Compared(module, (example,)).agree()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_module_that_is_no_model_is_refused(name):
+    module, example, _, _ = case(name)
+    with pytest.raises(ValueError, match=REFUSED[name]):
+        model(module, example)
+
+
+def test_every_module_is_tested():
+    assert set(MODULES) | set(REFUSED) | RANDOM == set(CASES)
+
+
+def encoder(act, first, heads=2, units=3):
+    return nn.TransformerEncoderLayer(4, heads, units, 0.0, act, batch_first=True, norm_first=first)
+
+
+class Patches(nn.Module):
+    """A vision transformer of one block on four patches of an image of 4 by 4, and a token of the class."""
+
+    def __init__(self, width=4):
+        super().__init__()
+        self.patch, self.block = nn.Conv2d(1, width, 2, 2), encoder("gelu", True, 1)
+        self.token, self.place = nn.Parameter(torch.randn(1, 1, width)), nn.Parameter(torch.randn(1, 5, width))
+        self.norm, self.head = nn.LayerNorm(width), Linear(width, 2)
+
+    def forward(self, x):
+        patches = self.patch(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(len(x), -1, -1), patches], 1) + self.place
+        return self.head(self.norm(self.block(tokens))[:, 0])
+
+
+class NarrowResidual(nn.Module):
+    """One block of a ResNet on one channel."""
+
+    def __init__(self, width, norm):
+        super().__init__()
+        self.first, self.norm, self.block = nn.Conv2d(1, width, 3, padding=1), norm(width), Block(width, width, 1)
+        self.head = Linear(width, 2)
+
+    def forward(self, x):
+        return self.head(self.block(F.relu(self.norm(self.first(x)))).mean((2, 3)))
+
+
+WORD = torch.tensor([[0, 1, 2]])
+WHOLE = {  # network, example, number of all laws where it is proved in a few seconds
+    "lstm": (lambda: nn.LSTM(2, 2, batch_first=True), (draw(1, 3, 2),), 8),
+    "lstm, two layers and directions": (
+        lambda: nn.LSTM(2, 1, 2, bidirectional=True, batch_first=True), (draw(1, 2, 2),), None),
+    "lstm, projected": (lambda: nn.LSTM(2, 2, proj_size=1), (draw(2, 1, 2),), 8),
+    "lstm, projected, no biases": (lambda: nn.LSTM(2, 2, proj_size=1, bias=False), (draw(2, 1, 2),), None),
+    "lstm, no biases": (lambda: nn.LSTM(2, 2, bias=False), (draw(2, 2),), 0),
+    "lstm, states given": (
+        lambda: Made(lambda m, x, h, c: m.r(x, (h, c)), r=nn.LSTM(2, 2)),
+        (draw(2, 1, 2), draw(1, 1, 2, seed=2), draw(1, 1, 2, seed=3)), 8),
+    "last output of an lstm": (
+        lambda: Made(lambda m, x: m.o(m.r(x)[0][:, -1]), r=nn.LSTM(2, 2, batch_first=True), o=Linear(2, 2)),
+        (draw(1, 3, 2),), 8),
+    "gru": (lambda: nn.GRU(2, 2), (draw(3, 1, 2),), 4),
+    "gru, two layers and directions": (lambda: nn.GRU(2, 1, 2, bidirectional=True), (draw(2, 1, 2),), None),
+    "rnn": (lambda: nn.RNN(2, 2), (draw(3, 2),), 2),
+    "rnn, relu": (lambda: nn.RNN(2, 3, nonlinearity="relu", bias=False), (draw(3, 1, 2),), 0),
+    "lstm cell": (lambda: nn.LSTMCell(2, 2), (draw(1, 2),), 30),  # from a state of 0: its weights are not read
+    "gru cell": (lambda: nn.GRUCell(2, 2), (draw(1, 2),), 16),
+    "rnn cell": (lambda: nn.RNNCell(2, 2, nonlinearity="relu"), (draw(1, 2),), None),
+    "encoder, norms first, relu": (lambda: encoder("relu", True), (draw(1, 3, 4),), None),
+    "encoder, norms first, gelu": (lambda: encoder("gelu", True), (draw(1, 3, 4),), 25),
+    "encoder, norms last": (lambda: encoder("gelu", False), (draw(1, 3, 4),), None),
+    "decoder": (
+        lambda: nn.TransformerDecoderLayer(4, 2, 3, 0.0, batch_first=True), (draw(1, 2, 4), draw(1, 2, 4, seed=2)),
+        None),
+    "gpt": (lambda: GPT(4, 2, 2, 6, 3, 0.0), (WORD,), None),
+    "llama": (lambda: Llama(1, 8, 4, 6), (WORD,), None),
+    "vision transformer": (Patches, (draw(1, 1, 4, 4),), None),
+    "resnet in training": (lambda: NarrowResidual(2, nn.BatchNorm2d), (draw(3, 1, 4, 4),), None),
+    "resnet with groups": (lambda: NarrowResidual(4, lambda n: nn.GroupNorm(2, n)).eval(), (draw(1, 1, 4, 4),), None),
+    "mobile network": (
+        lambda: nn.Sequential(nn.Conv2d(2, 4, 1), nn.Hardswish(), nn.Conv2d(4, 4, 3, groups=4), nn.ReLU6(),
+                              nn.Conv2d(4, 2, 1)), (draw(1, 2, 4, 4),), 0),
+    "tanh": (
+        lambda: nn.Sequential(Linear(3, 4), nn.Tanh(), Linear(4, 4), nn.Tanh(), Linear(4, 2)), (draw(1, 3),), 0),
+    "mish, elu": (
+        lambda: nn.Sequential(Linear(3, 4), nn.Mish(), Linear(4, 4), nn.ELU(), Linear(4, 2)), (draw(1, 3),), 0),
+    "instance norm": (
+        lambda: nn.Sequential(nn.Conv2d(2, 3, 2), nn.InstanceNorm2d(3, affine=True), nn.ReLU(), nn.Conv2d(3, 2, 2)),
+        (draw(1, 2, 4, 4),), None),
+    "cosine": (
+        lambda: Made(lambda m, x: F.cosine_similarity(m.a(x)[:, None], m.w[None], -1), a=Linear(3, 4),
+                     w=parameter(2, 4)), (draw(1, 3),), None),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_network_and_its_model_agree(name):
+    make, example, _ = WHOLE[name]
+    module = seeded(make)
+    for p in module.parameters():  # biases and gains too
+        p.data += 0.3 * draw(*p.shape, seed=p.numel())
+    Compared(module, example).agree(near=1e-5 if name == "llama" else NEAR)  # it computes norms in float32
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+@pytest.mark.parametrize("name", [name for name, (_, _, count) in WHOLE.items() if count is not None])
+def test_counts_of_networks_contain_those_of_their_laws(name):
+    make, example, count = WHOLE[name]
+    module = seeded(make)
+    example = tuple(x.float() if x.is_floating_point() else x for x in example)
+    found = clexact.certify(clexact.gradient_flow(model(module, example)))
+    assert laws(module, example, certify=False).count <= found.lower == found.upper == count
 
 
 @pytest.mark.slow
@@ -370,8 +604,10 @@ def test_parameters_have_their_names_with_underscores_for_dots():
     found = model(module, torch.randn(1, 2))
     assert found.parameters == {"_0_weight": (3, 2), "_0_bias": (3,), "_2_0_weight": (2, 3)}
     assert found.variables[:2] == ("_0_weight[0,0]", "_0_weight[0,1]")
-    clash = Made(None, a_weight=parameter(2), a=Linear(1, 2, bias=False))
-    assert parameter_names(clash) == {"a_weight": "a_weight", "a.weight": "a_weight_2"}
+    for parts in ({"a_weight": parameter(2)}, {}):  # whichever comes first, a name that needs no change is kept
+        clash = Made(None, **parts, a=Linear(1, 2, bias=False), a_weight_2=parameter(3))
+        clash.a_weight = parameter(2)
+        assert parameter_names(clash) == {"a_weight": "a_weight", "a.weight": "a_weight_3", "a_weight_2": "a_weight_2"}
     named = Made(lambda m, *x: x[0] * m.x, x=parameter(3))
     assert model(named, torch.randn(3)).probes.keys().isdisjoint(named.state_dict())
 
@@ -429,23 +665,97 @@ def test_constants_that_are_exact_are_not_called_rounded():
     assert model(scaled, torch.randn(1, 3), name="mine").name == "mine"
 
 
+# --- what is assumed ------------------------------------------------------------------------------------------------
+
+
+class Logarithm(nn.Module):
+    def forward(self, x):
+        return x.log()
+
+
+def test_an_operation_without_a_rule_on_the_input_alone_varies_freely():
+    """Its results are a probe, and every result says so: with free results there are these laws, and no others."""
+    module = seeded(lambda: nn.Sequential(Logarithm(), Linear(3, 4), nn.ReLU(), Linear(4, 2)))
+    found = model(module, torch.rand(1, 3))
+    assert found.probes == {"log": (1, 3), "gate1": (1, 4)}  # the input itself is not read elsewhere
+    said = "the results of log in 0 vary freely: they vary less in the module, which may have more laws"
+    assert found.notes == (said,)
+    count = clexact.certify(clexact.gradient_flow(found))
+    assert (count.lower, count.upper) == (4, 4) and said in count.assumptions
+    assert said in clexact.momentum_flow(found).assumptions and said in found._repr_html_()
+    compared = Compared(module, (x := draw(2, 3).abs(),), [x.log()])
+    compared.agree()
+
+
+def test_free_results_may_hide_laws_as_the_note_says():
+    """a sin(x) - b sin(-x) conserves a - b: not for two free numbers in place of sin(x) and sin(-x)."""
+    module = Made(lambda m, x: m.a * x.sin() - m.b * (-x).sin(), a=parameter(1), b=parameter(1))
+    found = model(module, torch.rand(1))
+    assert list(found.probes) == ["sin", "sin_1"] and len(found.notes) == 1
+    assert clexact.certify(clexact.gradient_flow(found)).upper == 0
+
+
+def test_only_the_last_operation_without_a_rule_is_a_probe():
+    module = seeded(lambda: Made(lambda m, x: m.a(x.sin().floor()) + x.detach(), a=Linear(3, 3)))
+    found = model(module, torch.randn(1, 3))
+    assert "floor" in found.probes and len(found.probes) == 2 and len(found.notes) == 1
+    assert not model(seeded(lambda: Made(lambda m, x: m.a(x.detach()), a=Linear(3, 3))), torch.randn(1, 3)).notes
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda m, h: F.softplus(h, 2, 30), "softplus is itself above its threshold 30 too"),
+        (lambda m, h: F.normalize(h), "lengths are above 1e-12"),
+        (lambda m, h: h * F.cosine_similarity(h, h.flip(1), eps=1e-6)[:, None], "above its eps 1e-06"),
+    ],
+)
+def test_where_a_function_is_taken_as_analytic_results_say_so(function, said):
+    flow = clexact.gradient_flow(model(seeded(lambda: pair(function)), torch.randn(2, 3)))
+    assert [note for note in flow.assumptions if said in note]
+
+
+@pytest.mark.slow
+def test_statistics_are_those_of_the_mode():
+    """In training, of the batch, which no bias before moves; in evaluation constants, rounded."""
+    module = seeded(lambda: nn.Sequential(Linear(2, 2), nn.BatchNorm1d(2), Linear(2, 1)))
+    batch = draw(4, 2).float()
+    training = clexact.certify(clexact.gradient_flow(model(module, batch)))
+    assert (training.lower, training.upper) == (4, 4)  # two of gains, and the biases before
+    assert "_0_bias[0]" in map(str, training.laws)
+    evaluation = model(module.eval(), batch[:1])
+    assert "rounded" in evaluation.name and clexact.certify(clexact.gradient_flow(evaluation)).upper == 4
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda m, h: F.layer_norm(h.log().sin(), (4,)), "no program has log, sin, layer_norm;"),
-        (lambda m, h: h.clip(-1, 1) + h.relu().sqrt(), "clip but at 0, from one side, sqrt;"),
-        (lambda m, h: h * (h > 0), "no program has gt;"),
+        (lambda m, h: F.layer_norm(h.log().sin(), (4,)), "no program has log, sin;"),
         (lambda m, h: h + h.detach(), "no program has detach;"),
+        (lambda m, h: h * (h == 1) + h.floor(), "no program has eq, floor;"),
+        (lambda m, h: h * (h > 0).long() + h.long(), "no program has (to|_to_copy);"),
+        (lambda m, h: h * (h > 0).sum(1, keepdim=True), "no program has sum;"),
+        (lambda m, h: h * h.argmax(1, keepdim=True), "no program has argmax;"),
+        (lambda m, h: torch.where(h > 0, h, float("-inf")).softmax(1), "where that hides what depends on values;"),
+        (
+            lambda m, h: ATTENTION(h, h, h, attn_mask=h @ h.T > 0),
+            "scaled_dot_product_attention of truth values that depend on values;",
+        ),
+        (lambda m, h: F.layer_norm(torch.ones(5, 4), (4,), h[0]), "layer_norm of constants, with weights"),
+        (lambda m, h: h ** float("inf"), "pow with the constant inf;"),
+        (lambda m, h: h.norm(p=3) * h, "linalg_vector_norm of order 3;"),
+        (lambda m, h: F.rrelu(h, training=True), "rrelu with random slopes;"),
+        (lambda m, h: F.log_softmax(h, 1), r"log_softmax \(return the logits: with loss='cross_entropy'"),
+        (lambda m, h: h**h, "pow to a power that is no constant"),
         (lambda m, h: h * h.long(), "no program has (to|_to_copy);"),
-        (lambda m, h: h**0.5, "pow to a power that is no constant integer"),
-        (lambda m, h: F.adaptive_avg_pool1d(h[None], 3)[0, :, :1].expand(5, 4), "adaptive_avg_pool1d to sizes that do"),
+        (lambda m, h: h**0.3, "pow to a power that is no constant integer or half of one"),
         (lambda m, h: h.masked_fill(torch.ones(5, 4) > 0, float("-inf")).softmax(1), "softmax of minus infinities"),
         (lambda m, h: h.masked_fill(torch.eye(5, 4) > 0, float("-inf")).exp(), "exp of minus infinity"),
         (lambda m, h: h.max(1).indices[:, None] * h, "no program has result 1 of max;"),
-        (lambda m, h: h[:, torch.randperm(4)] + torch.bernoulli(torch.ones(4)), "no program has randperm, bernoulli;"),
+        (lambda m, h: h[:, torch.randperm(4)] + torch.bernoulli(torch.ones(4)), "no program has randperm;"),
         (lambda m, h: h.topk(2).values @ h[:2], "no program has topk"),
         (lambda m, h: h + float("inf"), "add with the constant inf"),
     ],
@@ -455,6 +765,20 @@ def test_what_is_refused_is_named(function, said):
         model(seeded(lambda: pair(function)), torch.randn(5, 3))
     assert str(error.value).count(".") == 1 or "laws" in str(error.value)
     assert "cannot be made a model" in str(error.value)
+
+
+def test_a_form_of_an_operation_that_no_rule_reads_is_seen():
+    """That of packed sequences, say, which torch.export does not read today."""
+    forms = {form: {argument.name: None for argument in getattr(ATEN.lstm, form)._schema.arguments} for form in
+             ("input", "data")}  # fmt: skip
+    named = {form: {"x" if name == "input" else name: value for name, value in forms[form].items()} for form in forms}
+    assert fits(RULES["lstm"], None, named["input"]) and not fits(RULES["lstm"], None, named["data"])
+
+
+def test_the_submodule_of_what_is_refused_is_named():
+    module = nn.Sequential(Linear(2, 3), nn.Sequential(nn.Tanh(), Logarithm()))
+    with pytest.raises(ValueError, match=r"no program has log in 1\.1; take a module without"):
+        model(module, torch.randn(1, 2))
 
 
 def test_what_cannot_be_read_is_refused_with_the_reason():
@@ -485,18 +809,24 @@ FEWER = {  # laws of the module with a batch of one that clexact.torch.laws has 
     "padding index": (0, 30),
     "mean of groups": (10, 26),
     "u-net": (14, 20),
+    "multihead": (41, 48),  # heads are not told apart with a batch of one
+    "read through tanh": (0, 2),
+    "group norm, eps 0": (6, 8),  # the sums of biases in each group
+    "shuffle added": (8, 47),
+    "shuffle between two uses": (120, 121),
+    "written view": (0, 10),
 }
-ANALYTIC = {"swiglu", "glu", "attention", "multihead", "rotary", "shared keys", "experts", "read through tanh",
-            "squeeze and excitation", "key and value the same"}  # fmt: skip
-LONG = {"shuffle added", "shuffle in one of two sums", "shuffle between two uses"}  # many laws, found by search
+NOT_ONE = {"gram of units", "batch norm", "batch norm without statistics", "class token"}  # need a larger batch
+OPEN = {  # not certified from above, or not in seconds
+    "shuffle in one of two sums", "encoder", "norms of parts", "norms that overlap", "class token"}  # fmt: skip
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in ANALYTIC | LONG])
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in OPEN])
 def test_counts_are_those_of_the_laws_of_the_module_and_more(name):
     """The whole module is certified; its laws are those of clexact.torch.laws, and those known to be missing there."""
     module, example, _, _ = case(name)
-    example = example if name == "gram of units" else example[:1]
+    example = example if name in NOT_ONE else example[:1]
     known = laws(module, example, certify=False)
     count = clexact.certify(clexact.gradient_flow(model(module, example)))
     assert count.lower == count.upper
@@ -520,7 +850,7 @@ def confirm(module, example, found, samples=3):
             [(torch.zeros_like(p) if p.grad is None else p.grad).numpy().ravel() for p in trained]
         )
         rates, sizes = derivatives(terms, theta, gradient), derivatives(terms, abs(theta), abs(gradient), abs)
-        assert (abs(rates) <= 1e-11 * sizes + 1e-300).all()
+        assert (abs(rates) <= 1e-11 * (sizes + abs(gradient).max())).all()
 
 
 def derivatives(terms, theta, direction, of=lambda c: c):
@@ -555,19 +885,19 @@ def bare(width, count, causal):
 
 
 @pytest.mark.parametrize(
-    ("make", "shape"),
+    ("make", "shape", "all_laws"),
     [
-        (lambda: Made(lambda m, x: m.b(torch.tanh(m.a(x))), a=Linear(3, 2, bias=False), b=Linear(2, 2)), (1, 3)),
-        (lambda: Made(lambda m, x: m.c(F.silu(m.a(x)) * m.b(x)), a=Linear(3, 2, bias=False),
-                      b=Linear(3, 2, bias=False), c=Linear(2, 3)), (1, 3)),
-        (lambda: bare(2, 1, False), (1, 3, 2)),
+        (lambda: nn.Sequential(Linear(3, 2), nn.Tanh(), Linear(2, 2)), (1, 3), 0),
+        (lambda: Made(lambda m, x: m.c(F.silu(m.a(x)) * m.b(x)), a=Linear(3, 2), b=Linear(3, 2), c=Linear(2, 3)),
+         (1, 3), 2),
+        (lambda: bare(2, 1, False), (1, 3, 2), 6),
     ],
 )  # fmt: skip
-def test_analytic_functions_enter_by_their_taylor_coefficients(make, shape):
+def test_analytic_functions_stand_for_themselves(make, shape, all_laws):
     module = seeded(make)
     Compared(module, (draw(*shape),)).agree()
     count = clexact.certify(clexact.gradient_flow(model(module.float(), torch.randn(shape))))
-    assert count.lower <= count.upper and laws(module, torch.randn(shape), certify=False).count <= count.upper
+    assert laws(module, torch.randn(shape), certify=False).count <= count.lower == count.upper == all_laws
     confirm(module.double(), torch.randn(shape), count.laws)
 
 

@@ -62,6 +62,15 @@ SIZES = {
     "avgpool": ([2, 2, 2], {}),
     "recurrent": ([2, 2, 1], {}),
     "moe": ([2, 2, 2], {"gate": "topk", "k": 2}),
+    "mlp": ([2, 3, 2], {"act": "gelu", "bias": True}),
+    "gru": ([1, 2, 1], {}),
+    "lstm": ([1, 1, 1], {}),
+    "ssm": ([2, 2, 1], {}),
+    "lora": ([2, 1, 2], {}),
+    "cosine": ([2, 2, 2], {}),
+    "weight_norm": ([2, 2, 2], {}),
+    "factorization": ([2, 2, 2], {}),
+    "diagonal": ([3], {}),
 }
 
 
@@ -161,7 +170,7 @@ def test_gradients_lie_in_the_span_of_the_exact_fields(name):
     flow, (data, _) = clexact.gradient_flow(model), drawn(model)
     point = [Fraction(c or 5, 8) for c in Draws(3).integers(-8, 8, model.dimension)]
     g = Risk(model, data).gradient(np.array(point, dtype=float))
-    if model.truncated:
+    if flow.analytic:
         laws = clexact.certify(flow).laws
         slopes = np.array([[float(p(*point)) for p in law.gradient] for law in laws]).reshape(
             len(laws), model.dimension
@@ -228,8 +237,6 @@ def test_gradient_agrees_with_sympy():
         {"A": (2, 2), "B": (3, 2), "c": (2,)},
         {"x": (2,)},
         lambda A, B, c, x: B @ (functions.softmax(A @ x) * functions.silu(A.T @ x) + functions.relu(A @ x + c, 2)),
-        expand=["x"],
-        order=1,
     )
     theta = [sympy.Rational(k, 7) for k in (3, -5, 2, 6, 1, -2, 4, 3, -6, 5, 2, -3)]
     symbols = sympy.symbols("t0:12")

@@ -30,6 +30,11 @@ def is_prime(n: int) -> bool:
     return bool(n >= 2 and flint.fmpz(n).is_prime())
 
 
+def odd_prime_factors(n: int) -> set[int]:
+    """The primes that divide n an odd number of times, by FLINT: those of its squarefree part."""
+    return {int(p) for p, power in flint.fmpz(n).factor() if power % 2}
+
+
 def check_prime(p: int) -> None:
     """ValueError unless p is a prime below ``LARGEST``, with which words are reduced."""
     if not (p < LARGEST and is_prime(p)):

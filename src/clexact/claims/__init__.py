@@ -6,6 +6,7 @@ A file for each topic lists its claims; ``judge`` finds the verdict of one.
 from clexact.claims import (
     attention,
     batches,
+    blocks,
     brackets,
     convolution,
     deep,
@@ -19,6 +20,7 @@ from clexact.claims import (
     mirror,
     momentum,
     neuron,
+    norms,
     others,
     product,
     relu,
@@ -46,6 +48,8 @@ TOPICS: dict[str, list[Claim]] = {
     "Cross-entropy": losses.CLAIMS,
     "Analytic activations and gated units": gated.CLAIMS,
     "Mixtures of experts": experts.CLAIMS,
+    "Norms": norms.CLAIMS,
+    "Transformer blocks": blocks.CLAIMS,
     "Other sources": others.CLAIMS,
     "Published batches": batches.CLAIMS,
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from clexact import functions, models
 from clexact.algebra.polynomial import Polynomial
-from clexact.claims.checks import complete, counted, drawn_point, gram_laws, matrix, refined, same_span, sum_laws
+from clexact.claims.checks import EXACT, complete, counted, drawn_point, gram_laws, matrix, same_span, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.flows.dynamics import HeavyBall, gradient_flow, momentum_flow
@@ -17,7 +17,6 @@ from clexact.flows.flow import Flow
 from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model
 
-ORDERS = (3, 5, 7, 9)  # of Taylor coefficients, until the bounds meet
 ROTATIONS = ((3, 4, 5), (5, 12, 13), (8, 15, 17), (20, 21, 29))  # (a, b, c): the plane turns by (a + ib)/c
 
 
@@ -55,15 +54,33 @@ def _head(size: Size, seed: int) -> Check:
 def _softmax(size: Size, seed: int, causal: bool = False, single: bool = False) -> Check:
     """Sizes (d, h, heads, tokens); with ``single``, the entries of Q and K are laws too if there is one token."""
     d, h, heads, tokens = size
+    flow = gradient_flow(models.attention(d, h, heads, tokens=tokens, causal=causal))
+    laws = constant_softmax_laws(flow, d, h, heads) if single and tokens == 1 else head_laws(flow, d, h, heads)
+    return complete(flow, laws, seed)
 
-    def check(flow: Flow) -> Check:
-        laws = constant_softmax_laws(flow, d, h, heads) if single and tokens == 1 else head_laws(flow, d, h, heads)
-        return complete(flow, laws, seed)
 
-    return refined(
-        lambda order: gradient_flow(models.attention(d, h, heads, tokens=tokens, causal=causal, order=order)),
-        ORDERS, check,
-    )  # fmt: skip
+def biased_laws(flow: Flow, d: int, h: int, heads: int, diagonal: int = 0) -> list[Polynomial]:
+    """As ``head_laws``, the biases of queries, keys and values being one more row; with ``diagonal`` planes, theirs."""
+    found: list[Polynomial] = []
+    for i in range(1, heads + 1):
+        Q, K, V = (np.concatenate([matrix(f"{x}{i}", (d, h)), matrix(f"b{x}{i}", (h,)).reshape(1, -1)]) for x in "QKV")
+        if diagonal:
+            Q, K = (x.reshape(d + 1, diagonal, 2).swapaxes(1, 2).reshape(-1, diagonal) for x in (Q, K))
+        found += gram_laws(flow, Q, K, diagonal=bool(diagonal)) + gram_laws(flow, matrix(f"O{i}", (d, h)), V)
+    return found
+
+
+def _bias(size: Size, seed: int) -> Check:
+    d, h, heads, tokens = size
+    flow = gradient_flow(models.attention(d, h, heads, tokens=tokens, bias=True))
+    keys = [law for i in range(heads) for law in sum_laws(flow, matrix(f"bK{i + 1}", (h,)).reshape(1, -1))]
+    return complete(flow, biased_laws(flow, d, h, heads) + keys, seed)
+
+
+def _rotary_bias(size: Size, seed: int) -> Check:
+    d, planes, tokens = size
+    flow = gradient_flow(models.attention(d, 2 * planes, tokens=tokens, rope=True, bias=True))
+    return complete(flow, biased_laws(flow, d, 2 * planes, 1, planes), seed)
 
 
 def _polynomial_attention(size: Size, position: np.ndarray) -> Flow:
@@ -173,10 +190,7 @@ def _weights(size: Size) -> int:
 
 
 HEADS = r"Q_i Q_i^\top - K_i K_i^\top, \quad V_i V_i^\top - O_i O_i^\top"
-TRUE = (
-    "d: width of a token, h: of a head, H heads, T tokens. The softmax enters by Taylor coefficients, which span a "
-    "part of the fields: the upper bound is a proof. The laws hold by the shape of the head."
-)
+TRUE = f"d: width of a token, h: of a head, H heads, T tokens. {EXACT} The laws hold by the shape of the head."
 TRUE_EDGES = ((1, 1, 1, 1), (1, 1, 1, 2), (1, 3, 1, 2), (1, 1, 2, 2), (1, 2, 2, 2), (2, 1, 2, 1), (2, 1, 1, 3))
 
 CLAIMS = [
@@ -229,6 +243,50 @@ CLAIMS = [
             lambda size, seed: _softmax(size, seed, causal=True, single=True),
         ),
         note=TRUE,
+    ),
+    Claim(
+        "attention.bias",
+        "The bias of the keys does not move",
+        "Noether's theorem; this package",
+        Statement(
+            "the same matrices of each head with one more row, the biases of queries, keys and values, each entry of "
+            "the bias of the keys, and no others",
+            r"\tilde Q_i \tilde Q_i^\top - \tilde K_i \tilde K_i^\top, \ \tilde V_i \tilde V_i^\top - O_i O_i^\top, "
+            r"\ b_{K_i}",
+            _bias,
+        ),
+        Grid(
+            ("d", "h", "H", "T"),
+            _weights,
+            quick=8,
+            full=24,
+            edges=((1, 3, 1, 2), (2, 1, 2, 2)),
+            least=(1, 1, 1, 2),
+            most=(4, 4, 2, 3),
+        ),
+        fitted=False,
+        note="It adds one number to all scores of a query, which softmax does not see. " + EXACT,
+    ),
+    Claim(
+        "attention.rope-bias",
+        "Unless positions turn it",
+        "Noether's theorem; this package",
+        Statement(
+            "with rotary positions the squared norms of each plane, biases included, and those of V and O; no others",
+            r"\|\tilde Q^{(j)}\|_F^2 - \|\tilde K^{(j)}\|_F^2, \quad \tilde V \tilde V^\top - O O^\top",
+            _rotary_bias,
+        ),
+        Grid(
+            ("d", "p", "T"),
+            lambda size: 8 * size[0] * size[1],
+            quick=8,
+            full=32,
+            edges=((2, 2, 2),),
+            least=(1, 1, 2),
+            most=(4, 4, 3),
+        ),
+        fitted=False,
+        note="p planes; the angles between two tokens are free.",
     ),
     Claim(
         "attention.position",

@@ -25,7 +25,7 @@ from clexact.flows.flow import Flow
 from clexact.formulas.grid_axes import random_sizes
 from clexact.laws.polynomial_laws import laws_from_dicts, polynomial_laws
 from clexact.laws.result import ConservationLaws, independent
-from clexact.lie.closure import RANK_BITS
+from clexact.support.errors import RANK_BITS
 from clexact.symmetry.groups import Law
 
 FIELD_VARIABLES, FIELD_DEGREE, FIELD_COEFFICIENT = 5, 3, 9  # of the random fields

@@ -6,7 +6,7 @@ from itertools import product
 
 from clexact import models
 from clexact.algebra.polynomial import Polynomial
-from clexact.claims.checks import complete, gram_laws, matrix, refined, sum_laws
+from clexact.claims.checks import complete, gram_laws, matrix, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
 from clexact.flows.dynamics import gradient_flow
@@ -14,8 +14,6 @@ from clexact.flows.flow import Flow
 from clexact.functions import relu, softmax
 from clexact.programs.array import Array
 from clexact.programs.model import Model
-
-ORDERS = (3, 4, 5, 6, 8, 10)  # of Taylor coefficients, until the bounds meet
 
 
 def gate_laws(flow: Flow, experts: int, m: int) -> list[Polynomial]:
@@ -25,36 +23,27 @@ def gate_laws(flow: Flow, experts: int, m: int) -> list[Polynomial]:
 
 def _dense(size: Size, seed: int) -> Check:
     m, experts, n = size
-    return refined(
-        lambda k: gradient_flow(models.moe(m, experts, n, order=k)), ORDERS,
-        lambda flow: complete(flow, gate_laws(flow, experts, m), seed),
-    )  # fmt: skip
+    flow = gradient_flow(models.moe(m, experts, n))
+    return complete(flow, gate_laws(flow, experts, m), seed)
 
 
 def _sigmoid(size: Size, seed: int, with_sums: bool) -> Check:
     """With normalised sigmoid gates: the sums, or nothing where there are two experts or more."""
     m, experts, n = size
     gate = "sigmoid" if experts > 1 else "softmax"  # of one expert, both gates are 1
-    return refined(
-        lambda k: gradient_flow(models.moe(m, experts, n, gate, order=k)), ORDERS[1:],
-        lambda flow: complete(flow, gate_laws(flow, experts, m) if with_sums or experts == 1 else [], seed),
-    )  # fmt: skip
+    flow = gradient_flow(models.moe(m, experts, n, gate))
+    return complete(flow, gate_laws(flow, experts, m) if with_sums or experts == 1 else [], seed)
 
 
 def _top(size: Size, seed: int, single: bool = False) -> Check:
     """Sizes (m, experts, k); with ``single``, all entries of W are laws where one expert is chosen."""
     m, experts, k = size
-
-    def check(flow: Flow) -> Check:
-        laws = gate_laws(flow, experts, m)
-        if single and k == 1:
-            laws = sum_laws(flow, matrix("W", (experts, m)).reshape(1, -1))
-        return complete(flow, laws, seed)
-
-    return refined(lambda order: gradient_flow(models.moe(m, experts, 1, "topk", k, order)), ORDERS, check)
+    flow = gradient_flow(models.moe(m, experts, 1, "topk", k))
+    chosen = matrix("W", (experts, m)).reshape(1, -1) if single and k == 1 else matrix("W", (experts, m))
+    return complete(flow, sum_laws(flow, chosen), seed)
 
 
-def rectified_experts(m: int, experts: int, r: int, n: int, order: int) -> Model:
+def rectified_experts(m: int, experts: int, r: int, n: int) -> Model:
     """Softmax gates on experts U_i relu(V_i^T x)."""
     parameters = {"W": (experts, m)} | {f"U{i}": (n, r) for i in range(experts)}
     parameters |= {f"V{i}": (m, r) for i in range(experts)}
@@ -68,19 +57,16 @@ def rectified_experts(m: int, experts: int, r: int, n: int, order: int) -> Model
         assert total is not None
         return total
 
-    return Model(parameters, {"x": (m,)}, output, order=order, expand=["x"])
+    return Model(parameters, {"x": (m,)}, output)
 
 
 def _rectified(size: Size, seed: int) -> Check:
     m, experts, r, n = size
-
-    def check(flow: Flow) -> Check:
-        laws = gate_laws(flow, experts, m)
-        for i in range(experts):
-            laws += gram_laws(flow, matrix(f"U{i}", (n, r)), matrix(f"V{i}", (m, r)), diagonal=True)
-        return complete(flow, laws, seed)
-
-    return refined(lambda k: gradient_flow(rectified_experts(m, experts, r, n, k)), ORDERS[:4], check)
+    flow = gradient_flow(rectified_experts(m, experts, r, n))
+    laws = gate_laws(flow, experts, m)
+    for i in range(experts):
+        laws += gram_laws(flow, matrix(f"U{i}", (n, r)), matrix(f"V{i}", (m, r)), diagonal=True)
+    return complete(flow, laws, seed)
 
 
 TOP = tuple((m, e, k) for m, e, k in product((1, 2, 3), repeat=3) if 2 <= k <= e <= m + 1)

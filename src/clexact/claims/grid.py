@@ -19,7 +19,7 @@ class Reach(Enum):
 
 @dataclass(frozen=True)
 class Grid:
-    """All sizes with entries >= 1 (at most ``most``) whose ``dimension`` is within reach, and the ``edges``.
+    """All sizes from ``least`` (else 1) to ``most`` whose ``dimension`` is within reach, and the ``edges``.
 
     ``names`` names the entries of a size. A grid of layered networks has sizes of several ``lengths``: the widths from
     output to input, named by one name that ends in "...". ``dimension`` must not fall when an entry grows.
@@ -32,6 +32,7 @@ class Grid:
     edges: tuple[Size, ...] = ()
     most: tuple[int, ...] | int | None = None  # the largest entry: of each place, or of all
     lengths: tuple[int, ...] = ()
+    least: tuple[int, ...] = ()  # the smallest entry of each place, if not 1
     numbered: bool = False  # the sizes are numbers of cases: no condition or formula describes them
 
     def sizes(self, reach: Reach) -> list[Size]:
@@ -51,16 +52,19 @@ class Grid:
         if place == length:
             yield start
             return
-        entry, last = 1, self._most(place)
-        while (last is None or entry <= last) and self._least((*start, entry), length) <= limit:
+        entry, last = self._first(place), self._most(place)
+        while (last is None or entry <= last) and self._smallest((*start, entry), length) <= limit:
             yield from self._grown((*start, entry), length, limit)
             entry += 1
 
     def _most(self, place: int) -> int | None:
         return self.most[place] if isinstance(self.most, tuple) else self.most
 
-    def _least(self, start: Size, length: int) -> int:
-        return self.dimension(start + (1,) * (length - len(start)))
+    def _first(self, place: int) -> int:
+        return self.least[place] if self.least else 1
+
+    def _smallest(self, start: Size, length: int) -> int:
+        return self.dimension(start + tuple(map(self._first, range(len(start), length))))
 
 
 def single(note: str = "case") -> Grid:

@@ -6,7 +6,7 @@ from clexact import functions, models
 from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Polynomial
-from clexact.claims.checks import counted, identity, lawful, orthogonal, same_span, spanned, together
+from clexact.claims.checks import EXACT, counted, identity, lawful, orthogonal, same_span, spanned, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases
 from clexact.flows.dynamics import gradient_flow
@@ -22,7 +22,6 @@ ANALYTIC = {
     "tanh": functions.tanh, "gelu": functions.gelu, "silu": functions.silu,
     "sigmoid": functions.sigmoid, "exp": functions.exp,
 }  # fmt: skip
-ORDER = 4
 
 
 def homogeneous(k: int, right: int, left: int) -> Flow:
@@ -50,9 +49,7 @@ def powers(size: Size) -> Flow:
 def analytic(size: Size) -> Flow:
     """Of a neuron with the activation of this number."""
     name = list(ANALYTIC)[size[0] - 1]
-    model = Model(
-        {"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * ANALYTIC[name](v * x), name=f"u {name}(v x)", order=ORDER
-    )
+    model = Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * ANALYTIC[name](v * x), name=f"u {name}(v x)")
     return gradient_flow(model)
 
 
@@ -153,7 +150,7 @@ CLAIMS = [
             lambda size, seed: counted(analytic(size), 0, seed),
         ),
         cases("activation", len(ANALYTIC), lambda size: 2),
-        note="In GELU, 1/sqrt(2 pi) is set to 1: a specialization can only lower a rank.",
+        note=EXACT,
     ),
     Claim(
         "neuron.formula",

@@ -136,7 +136,7 @@ def symmetric_risk(size: Size, exponential: bool) -> Model:
         return ((g - y) ** 2).sum() + ((-g - y) ** 2).sum()
 
     n, r, m = size
-    return Model({"U": (n, r), "V": (m, r)}, {"x": (m,), "y": (n,)}, output, order=4)
+    return Model({"U": (n, r), "V": (m, r)}, {"x": (m,), "y": (n,)}, output)
 
 
 def _with_symmetry(size: Size, seed: int, exponential: bool, more: int) -> Check:

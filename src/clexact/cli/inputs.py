@@ -13,10 +13,9 @@ from clexact.flows.gradient import LOSSES
 from clexact.models import FAMILIES, families_with
 
 HELP = {
-    "bias": "with a bias in every hidden unit",
+    "bias": "with biases",
     "slope": "slope of a leaky ReLU where it is negative",
     "powers": "powers of the activation (default 1)",
-    "order": "of the Taylor coefficients",
     "kernel": "size of the kernel",
     "stride": "stride (default 1)",
     "length": "length or side of the input",
@@ -25,13 +24,25 @@ HELP = {
     "heads": "number of heads (default 1)",
     "rope": "with rotary positions",
     "keys": "key and value heads, each shared by several query heads",
-    "tokens": "the true softmax on so many tokens, not the factored form",
+    "tokens": "number of tokens; of attention: under the true softmax, not the factored form",
     "causal": "each token sees those before it",
     "blocks": "number of blocks",
     "pool": "units of a pool (default 2)",
     "steps": "number of steps (default 2)",
     "gate": "kind of gate (default softmax)",
     "k": "experts chosen by topk (default 2)",
+    "act": "activation",
+    "norm": "which norm, and where",
+    "gain": "with gains (and, with biases, shifts) of the norms",
+    "eps": "what is added to the variances of a norm (default 0)",
+    "batch": "size of a batch (default 3)",
+    "swiglu": "with a layer gated by SiLU",
+    "dense": "with a matrix, not a vector, from state to state",
+    "rank": "rank (default 1)",
+    "fixed": "with frozen weights that are certain integers, not any",
+    "scheme": "of factorization (default cp)",
+    "measurements": "number of measurements (default: all)",
+    "layers": "number of layers (default 2)",
 }
 
 
@@ -50,8 +61,15 @@ def add_input(parser: argparse.ArgumentParser) -> None:
         help="full: the loss spans all output covectors (default); cross-entropy: those of sum zero",
     )  # fmt: skip
     options = parser.add_argument_group("options of families")
-    for option, kind in {key: kind for family in FAMILIES.values() for key, kind in family.options.items()}.items():
-        _add_option(options, option, kind)
+    for option in dict.fromkeys(key for family in FAMILIES.values() for key in family.options):
+        _add_option(options, option, _kind(option))
+
+
+def _kind(option: str) -> Any:
+    """What its values are; the words that any family has for it."""
+    kinds = [FAMILIES[name].options[option] for name in families_with(option)]
+    words = dict.fromkeys(word for kind in kinds if isinstance(kind, tuple) for word in kind)
+    return tuple(words) or kinds[0]
 
 
 def _add_option(group: Any, option: str, kind: Any) -> None:

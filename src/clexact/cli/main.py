@@ -261,7 +261,7 @@ def _certify(arguments: argparse.Namespace) -> None:
     if arguments.save is not None:  # after the answer, which a full disk must not take away
         _save(count, arguments, limited)
     if count.stopped:
-        print(f"clexact: {count.stopped}: dense brackets were left out.", file=sys.stderr)
+        print(f"clexact: {count.stopped}.", file=sys.stderr)
     if count.left_out:
         print(f"clexact: {count.left_out}.", file=sys.stderr)
         raise SystemExit(LIMIT_REACHED)
@@ -395,8 +395,7 @@ def _laws(arguments: argparse.Namespace) -> None:
         print(f"  {laws.known}")
     _print_laws(laws, latex=arguments.latex)
     if arguments.forms and not arguments.quiet:
-        taylor = ", of the Taylor coefficients used" if flow.truncated else ""
-        print(f"{len(further)} more found in other forms, independent of these{taylor}")
+        print(f"{len(further)} more found in other forms, independent of these")
     for law in further:
         print(law.to_latex() if arguments.latex else law.written())
 

@@ -24,7 +24,6 @@ from clexact.laws.relations import further_than
 from clexact.laws.result import Completeness, ConservationLaws, independent_blocks, sparse_independent
 from clexact.lie.closure import (
     ATTEMPTS,
-    RANK_BITS,
     ClosureStatus,
     DenseSpanBuilder,
     LieClosure,
@@ -34,10 +33,10 @@ from clexact.lie.closure import (
     closure_of,
     closure_status,
 )
-from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseSpanBuilder, supports
+from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseSpanBuilder, sparsely_evaluated, supports
 from clexact.support.bounds import check_bounds
 from clexact.support.display import facts, lines
-from clexact.support.errors import error_bits
+from clexact.support.errors import RANK_BITS, UndefinedError, error_bits
 
 if TYPE_CHECKING:
     from clexact.proofs.certificate import Certificate
@@ -111,7 +110,7 @@ class LawCount:
     interrupted : bool
         Whether Ctrl-C came before the search had ended: the bounds are valid, but might be better.
     stopped : str
-        What was left out for want of memory, in words; else empty.
+        What was left out for want of memory, or of values that prove anything, in words; else empty.
     left_out : str
         Which laws of the program's shape were not looked for, where some are not shown; else empty.
     description : str
@@ -149,7 +148,7 @@ class LawCount:
     degree: int
     seed: int
     interrupted: bool  # Ctrl-C came before the search had ended: the bounds are valid, but might be better
-    stopped: str  # what was left out for want of memory, in words; else empty
+    stopped: str  # what was left out for want of memory, or of values that prove anything, in words; else empty
     left_out: str  # which laws of the program's shape were not looked for, where some are not shown; else empty
     description: str
     scope: str  # of which data and starts, and of which gates, the count speaks
@@ -202,7 +201,7 @@ class LawCount:
         """Where ``lower`` exceeds ``exhibited``: rational and logarithmic laws independent of the laws shown, if found.
 
         They are made of Darboux polynomials. Each is proved; none is looked for where all laws counted are shown, or
-        where the fields are only Taylor coefficients of the true ones.
+        where the fields are no polynomials.
 
         Parameters
         ----------
@@ -228,7 +227,7 @@ class LawCount:
         """
         degree = self.degree if degree is None else degree
         check_degree(degree)
-        if self.lower == self.exhibited or self.flow.truncated:
+        if self.lower == self.exhibited or self.flow.analytic:
             return ()
         return further_than(self.flow, self.laws, degree, self.seed).further
 
@@ -431,7 +430,7 @@ class _Certification:
         progress: Progress | None,
         memory_limit: int | None = None,
     ) -> None:
-        self.memory_limit, self.stopped, self.left_out = memory_limit, "", ""
+        self.memory_limit, self.stopped, self.left_out, self.unbounded = memory_limit, "", "", ""
         self.flow, self.degree, self.seed, self.max_depth, self.progress = flow, degree, seed, max_depth, progress
         self.draws, self.stats, self.stage, self.interrupted = flow.draws(seed), dict[str, float](), "", False
         self.laws = laws_from_dicts(flow, [], degree, seed)
@@ -443,8 +442,14 @@ class _Certification:
 
     def new_point(self) -> None:
         """Draw another prime and point for the brackets; what was found at the old one stays valid."""
-        prime = self.draws.prime(RANK_BITS, avoiding=self.flow.denominator)
-        self.growth = DenseSpanBuilder(self.flow, self.draws.residues((self.flow.dimension,), prime), prime)
+        try:
+            prime = self.flow.draw_prime(self.draws, RANK_BITS)
+            point = self.flow.draw_point(self.draws, prime)
+        except UndefinedError as error:  # then no bracket has a value that proves anything, but laws are laws
+            self.unbounded = f"no bracket was evaluated: {error}"
+            prime = self.draws.prime(RANK_BITS)
+            point = self.draws.residues((self.flow.dimension,), prime)
+        self.growth = DenseSpanBuilder(self.flow, point, prime)
         self.growths.append(self.growth)
 
     @property
@@ -458,7 +463,7 @@ class _Certification:
 
     def run(self) -> None:
         """Cheapest first: laws of the program's shape, sparse brackets, then any brackets."""
-        sparse = self.flow.plain_gradients if self.flow.dimension >= SPARSE_FROM else None
+        sparse = sparsely_evaluated(self.flow) if self.flow.dimension >= SPARSE_FROM and not self.unbounded else None
         with self._timed("laws of the program's shape"):
             needed = dense_bytes(self.flow) if sparse is None else sparse_bytes(self.flow)
             if excess := self._over_limit(needed):
@@ -467,9 +472,17 @@ class _Certification:
             self.left_out = self.flow.left_out
         if sparse is not None and self._run_sparsely(sparse, proposed):
             return
-        self.stopped = self._over_limit(dense_bytes(self.flow))
-        if not self.stopped:
+        if excess := self._over_limit(dense_bytes(self.flow)):
+            self.stopped = f"{excess}: dense brackets were left out"
+            return
+        if self.unbounded:
+            self._show_laws(proposed)
+            self.stopped = self.unbounded
+            return
+        try:
             self._run(proposed)
+        except UndefinedError as error:
+            self.stopped = f"not all brackets were evaluated: {error}"
 
     def _over_limit(self, needed: int) -> str:
         return over_limit(needed, f"{self.flow.description} (D = {self.flow.dimension})", self.memory_limit)
@@ -477,7 +490,7 @@ class _Certification:
     def _run_sparsely(self, flow: GradientFlow, proposed: ConservationLaws) -> bool:
         """Whether sparse brackets at a sparse point meet the laws proposed."""
         for support in supports(flow, self.draws):
-            prime = self.draws.prime(RANK_BITS, avoiding=flow.denominator)
+            prime = flow.draw_prime(self.draws, RANK_BITS)
             growth = SparseSpanBuilder(flow, support, prime, self.draws)
             self.growths.append(growth)
             try:
@@ -508,7 +521,7 @@ class _Certification:
                 self.growth.run(
                     self.flow, self.limit, self.max_depth, self.draws, stop_at_stall=True, progress=self.progress
                 )
-            if self.growth.form.rank < self.limit and not self.laws.complete and not self.flow.truncated:
+            if self.growth.form.rank < self.limit and not self.laws.complete:
                 self._search_laws()
             with self._timed("closure"):
                 self.status, self.error = closure_status(

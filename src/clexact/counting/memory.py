@@ -34,7 +34,8 @@ def law_terms(flow: Flow) -> int:
     """Number of terms of the laws of factors."""
     if flow.plain_gradients is None:  # the laws of a lifted flow are listed one by one
         return 0
-    sizes = ((factor.size, len(factor.entries)) for factor in flow.symmetries.free_factors)
+    found = flow.symmetries
+    sizes = ((factor.size, len(factor.entries)) for factor in (*found.free_factors, *found.uniform))
     return sum((size - 1) * entries // 2 for size, entries in sizes)
 
 

@@ -23,11 +23,12 @@ from clexact.algebra.polynomial import Number, check_point, exact
 from clexact.flows.gradient import GradientFlow
 from clexact.laws.polynomial_laws import proposed_laws
 from clexact.laws.result import independent
-from clexact.lie.closure import ATTEMPTS, RANK_BITS, DenseSpanBuilder, point_residues
+from clexact.lie.closure import ATTEMPTS, DenseSpanBuilder, point_residues
 from clexact.programs.model import Model, check_size
 from clexact.programs.network import Gates, Input, Network, TieError, line_inputs, spanning_inputs
 from clexact.programs.reverse import Exact
 from clexact.support.bounds import check_bounds
+from clexact.support.errors import RANK_BITS
 from clexact.support.listed import listed
 
 MODEST = 10**5  # packed terms of an expansion that is worth an exact rank

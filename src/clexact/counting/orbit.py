@@ -183,7 +183,7 @@ def orbit_dimension(
     flow = as_flow(flow)
     start = named_start(flow, point, seed) if isinstance(point, str) else check_point(point, flow.dimension)
     generic = certify(flow, seed=seed)
-    small = not flow.truncated and flow.expanded_size <= MAX_TERMS
+    small = flow.expanded_size <= MAX_TERMS
     algebra = finite_algebra(flow.fields) if small else None
     if algebra is not None:
         rank, known = algebra.rank_at(start), "the fields generate an algebra of finite dimension, closed over Q"
@@ -224,7 +224,7 @@ def _generic_bound(count: LawCount, where: str) -> Bound:
 
 def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
     """Rank over Q, at the start, of the gradients of the polynomial laws of degree 2."""
-    by_shape = flow.truncated or flow.plain_gradients is not None
+    by_shape = flow.analytic or flow.plain_gradients is not None
     laws = proposed_laws(flow, 2) if by_shape else polynomial_laws(flow, 2)
     partial, variable = laws.terms.partials()
     gradients = partial.owned_by(partial.owner * flow.dimension + variable).canonical()

@@ -17,7 +17,7 @@ from clexact.flows.dynamics import DAMPINGS, Damping, HeavyBall, Nesterov, gradi
 from clexact.flows.flow import Flow, as_flow
 from clexact.flows.gradient import LOSSES
 from clexact.models import FAMILIES
-from clexact.models.dimension import parameter_count
+from clexact.models.dimension import is_analytic, parameter_count
 from clexact.programs.model import Model
 
 FLOWS = ("gradient", "mirror", "momentum")
@@ -58,11 +58,9 @@ class FamilyModel:
         return parameter_count(self.family, self.sizes, dict(self.options))
 
     @property
-    def truncated(self) -> bool:
-        """Whether analytic functions stand in it, which enter by Taylor coefficients."""
-        return "order" in FAMILIES[self.family].options and (
-            self.family != "attention" or "tokens" in dict(self.options)
-        )
+    def analytic(self) -> bool:
+        """Whether analytic functions stand in it."""
+        return is_analytic(self.family, dict(self.options))
 
     def find(self) -> Model:
         """The model."""

@@ -19,6 +19,7 @@ import numpy as np
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Number, exact, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
+from clexact.flows.analytic import of_model
 from clexact.flows.flow import Flow, as_flow
 from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.lifted import DiagonalMetric, LiftedFlow
@@ -302,13 +303,13 @@ def rebuild_flow(model: Model, recipe: Mapping[str, Any]) -> Flow:
 def _gradients(model: Model, loss: Loss, name: str) -> GradientFlow:
     if not isinstance(model, Model):
         raise TypeError(f"{name} takes a clexact.Model, not {model!r}.")
-    return GradientFlow(model, loss)
+    return of_model(model, loss)
 
 
 def _flow_of_positions(model: Model | Flow | VectorFields, loss: Loss) -> Flow:
     """The flow on the positions; ValueError for a loss beside a flow, and for a flow that is lifted already."""
     if isinstance(model, Model):
-        return GradientFlow(model, loss)
+        return of_model(model, loss)
     if loss != "full":
         raise ValueError("loss belongs to a model; a flow or fields given have theirs.")
     base = as_flow(model)
@@ -564,8 +565,11 @@ def mirror_laws(positive: Ints, found: Symmetries) -> list[Law]:
         divisor = gcd(*law.values())
         laws.append({key: c // divisor for key, c in law.items()})
     laws += [{(j,): a for j, a in c.items()} for c in found.translations if not chosen & c.keys()]
-    flat = tuple(factor for factor in found.factors if not chosen & set(factor.entries.tolist()))
-    return laws + replace(found, factors=flat).gram_laws()
+    flat, uniform = (
+        tuple(factor for factor in each if not chosen & set(factor.entries.tolist()))
+        for each in (found.factors, found.uniform)
+    )
+    return laws + replace(found, factors=flat, uniform=uniform).gram_laws()
 
 
 def momentum_laws(D: int, damping: Damping, decay: Fraction, found: Symmetries) -> list[Law]:

@@ -25,7 +25,6 @@ from clexact.flows.phase import Phase
 from clexact.programs import gates
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
-from clexact.programs.opaque import OpaqueJets
 from clexact.support.digest import digest
 from clexact.support.display import facts, lines
 from clexact.symmetry.groups import Law, Symmetries
@@ -61,8 +60,8 @@ class Flow(ABC):
         Of the constants of its program, together: primes that divide it are avoided.
     norm_bound : int
         Sum of the absolute integer coefficients of a component, denominators cleared, at most.
-    truncated : bool
-        Whether the family is only a part of the fields: laws of it need not be laws of the flow.
+    analytic : bool
+        Whether functions stand in its program, so that its fields are no polynomials.
     some_powers : bool
         Whether ``monomials`` has only some of the powers of the clock that a law could have.
     exponentials : mapping of str to Fraction
@@ -95,7 +94,7 @@ class Flow(ABC):
     work: int  # numbers stored to evaluate one member
     degree: int  # of a component, in the variables and the seeds together, at most
     denominator: int = 1  # of the constants of its program, together: primes that divide it are avoided
-    truncated: bool = False  # whether the family is only a part of the fields: laws of it need not be laws of the flow
+    analytic: bool = False  # whether functions stand in its program, so that its fields are no polynomials
     some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
     clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
@@ -110,7 +109,7 @@ class Flow(ABC):
         pairs = {
             "D": f"{self.dimension}: {', '.join(self.variables[:SHOWN])}{', ...' * (self.dimension > SHOWN)}",
             "assuming": lines(self.assumptions),
-            "note": "a part of the fields: Taylor coefficients up to an order" if self.truncated else None,
+            "note": "its fields are analytic, not polynomials" if self.analytic else None,
         }
         return facts(self.description, pairs)
 
@@ -144,6 +143,11 @@ class Flow(ABC):
         return None
 
     @property
+    def kinds(self) -> int:
+        """How many kinds of members are drawn, of which each alone may span less than all do."""
+        return 1
+
+    @property
     def symmetries(self) -> Symmetries:
         """Groups that leave unchanged what the loss sees; none without a program."""
         return Symmetries((), (), ())
@@ -158,7 +162,6 @@ class Flow(ABC):
         """What a headline must say: " with free gates", or nothing."""
         return gates.qualification(self.scope)
 
-    @abstractmethod
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
         """Members of the family, evaluated on jets modulo a prime.
 
@@ -184,18 +187,20 @@ class Flow(ABC):
         >>> flow.values({0: point}, seeds, 101)[0].tolist()  # 5 times the gradient (3, 2)
         [[15, 10]]
         """
+        return self.values_in(Jets(prime), theta, seeds)
 
-    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
-        """Members of the flow before any Taylor expansion, functions being opaque; the same as ``values`` without.
+    @abstractmethod
+    def values_in(self, ring: Jets, theta: Jet, seeds: Words) -> Jet:
+        """Members evaluated in any ring of jets: with opaque functions, say.
 
         Parameters
         ----------
+        ring : Jets
+            The ring.
         theta : Jet
             Points, of shape (1, D) or (N, D).
         seeds : numpy.ndarray
             Integers that name the members, of shape (N, seed_size).
-        ring : OpaqueJets
-            The jets, with the values drawn for the functions.
 
         Returns
         -------
@@ -207,10 +212,148 @@ class Flow(ABC):
         >>> import clexact
         >>> flow = clexact.gradient_flow(clexact.models.product(2))
         >>> point, seeds = np.array([[2, 3]], dtype=np.uint64), np.array([[5]], dtype=np.uint64)
-        >>> flow.opaque_values({0: point}, seeds, OpaqueJets(101, Draws(0)))[0].tolist()
+        >>> flow.values_in(Jets(101), {0: point}, seeds)[0].tolist()
         [[15, 10]]
         """
-        return self.values(theta, seeds, ring.prime)
+
+    def draw_prime(self, draws: Draws, bits: int) -> int:
+        """A random prime modulo which members have values.
+
+        Parameters
+        ----------
+        draws : Draws
+            Where it comes from.
+        bits : int
+            Of the prime.
+
+        Returns
+        -------
+        int
+            One that divides no denominator.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> flow.draw_prime(flow.draws(0), 22).bit_length()
+        22
+        """
+        return draws.prime(bits, avoiding=self.denominator)
+
+    def modulus(self, prime: int) -> int:
+        """The number modulo which a point is read, a multiple of the prime modulo which members are.
+
+        Parameters
+        ----------
+        prime : int
+            As of ``draw_prime``.
+
+        Returns
+        -------
+        int
+            The prime itself, unless functions need more of a point.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.gradient_flow(clexact.models.product(2)).modulus(101)
+        101
+        """
+        return prime
+
+    def draw_point(self, draws: Draws, prime: int) -> Words:
+        """A random point at which members have values.
+
+        Parameters
+        ----------
+        draws : Draws
+            Where it comes from.
+        prime : int
+            The coordinates are below it.
+
+        Returns
+        -------
+        numpy.ndarray
+            D integers.
+
+        Raises
+        ------
+        UndefinedError
+            If none was found at which all functions of the parameters are defined.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> flow.draw_point(flow.draws(0), 101).shape
+        (2,)
+        """
+        return draws.residues((self.dimension,), prime)
+
+    def draw_samples(self, draws: Draws, count: int, prime: int) -> tuple[Words, Words]:
+        """Random points, and a member with a value at each.
+
+        Parameters
+        ----------
+        draws : Draws
+            Where they come from.
+        count : int
+            How many.
+        prime : int
+            Modulo which they are taken.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Points of shape (count, D) and seeds of shape (count, seed_size).
+
+        Raises
+        ------
+        UndefinedError
+            As ``draw_seeds``.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> points, seeds = flow.draw_samples(flow.draws(0), 4, 101)
+        >>> points.shape, seeds.shape
+        ((4, 2), (4, 1))
+        """
+        return draws.residues((count, self.dimension), prime), draws.residues((count, self.seed_size), prime)
+
+    def draw_seeds(self, draws: Draws, levels: int, count: int, point: Words, prime: int) -> Words:
+        """Names of random members that have values at a point.
+
+        Parameters
+        ----------
+        draws : Draws
+            Where they come from.
+        levels, count : int
+            How many.
+        point : numpy.ndarray
+            The point, of shape (D,).
+        prime : int
+            Modulo which it is given.
+
+        Returns
+        -------
+        numpy.ndarray
+            Integers of shape (levels, count, seed_size).
+
+        Raises
+        ------
+        UndefinedError
+            If none were found at which all functions are defined.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> flow.draw_seeds(flow.draws(0), 1, 4, np.ones(2, dtype=np.uint64), 101).shape
+        (1, 4, 1)
+        """
+        return draws.residues((levels, count, self.seed_size), prime)
 
     @property
     @abstractmethod
@@ -408,11 +551,10 @@ class FieldsFlow(Flow):
     def field_count(self) -> int:
         return len(self._fields)
 
-    def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
-        jets = Jets(prime)
-        weights = jets.multiply({0: residues(self._fields.terms.coef, prime)[None]}, {0: seeds[:, self._field]})
-        each = jets.multiply(jets.monomials(self._fields.terms, theta), weights)
-        return jets.segment_sums(jets.take(each, self._by_component), self._component_start)
+    def values_in(self, ring: Jets, theta: Jet, seeds: Words) -> Jet:
+        weights = ring.multiply({0: residues(self._fields.terms.coef, ring.prime)[None]}, {0: seeds[:, self._field]})
+        each = ring.multiply(ring.monomials(self._fields.terms, theta), weights)
+        return ring.segment_sums(ring.take(each, self._by_component), self._component_start)
 
 
 def pack_laws(laws: Sequence[Law]) -> Terms:

@@ -23,12 +23,11 @@ from clexact.programs.array import Array
 from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
-from clexact.programs.opaque import OpaqueJets
 from clexact.programs.paths import MonomialPaths
 from clexact.programs.places import Shape
 from clexact.programs.program import Program
 from clexact.programs.reverse import gradients
-from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, piece
+from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets, piece
 from clexact.support.digest import digest
 from clexact.symmetry.grading import MAX_EQUATIONS
 from clexact.symmetry.groups import Law, Symmetries, symmetries
@@ -49,30 +48,29 @@ Loss = str | Sequence[Sequence[Number]]
 class GradientFlow(Flow):
     r"""The gradient flow of a model: members $\nabla_\theta\langle C, g(\theta, \xi)\rangle$, named by $(\xi, C)$."""
 
+    mixed_roots = False  # whether inputs move some of the arguments of a root and not others: no certificate holds them
+
     def __init__(self, model: Model, loss: Loss = "full") -> None:
         self.model, self.loss, self.variables = model, loss, model.variables
         if isinstance(loss, str) and loss == "cross_entropy" and model.program.several:
             raise ValueError("cross_entropy needs one output, not several.")
         kind, self._matrix, self.unseen = _covectors(loss, model.program.shape)  # unseen: a basis, along the last axis
-        self.program = self._seen(model.polynomial)
-        self.truncated = model.truncated
+        self.program = self._seen(model.program)
         written = kind if self._matrix is None else [[str(c) for c in row] for row in self._matrix]
         self.recipe = {**model.recipe, "loss": written} if model.recipe else {}
         named = {"full": "", "cross_entropy": ", cross-entropy loss", "given": ", covectors given"}
         self.description = f"gradient flow of {model.name}{named[kind]}"
-        self.assumptions = (SPAN[kind], _reparametrization(model), "generic start")
+        self.assumptions = (SPAN[kind], _reparametrization(model), *model.notes, "generic start")
         self.scope = "all data, generic start" + (", free gates" if model.program.gates else "")
         self._probe_size = sum(map(prod, model.probes.values()))
         self.seed_size = self._probe_size + prod(self.program.shape)
         self.work = 2 * sum(prod(node.shape) for node in self.program.nodes)
-        self.degree = max(1, self._run_degrees(Degrees()))
         constants = [c for node in self.program.nodes if node.op == "constant" for c in node.data.ravel().tolist()]
         self.denominator = lcm(*(Fraction(c).denominator for c in constants))
+        self.degree = self._degree_bound()
 
-    @cached_property
-    def source(self) -> Program:
-        """What the loss sees, before any Taylor expansion."""
-        return self._seen(self.model.program) if self.truncated else self.program
+    def _degree_bound(self) -> int:
+        return max(1, self._run_degrees(Degrees()))
 
     def _seen(self, program: Program) -> Program:
         """The program of what the loss sees: the outputs, their differences, or the covectors given times them."""
@@ -102,16 +100,10 @@ class GradientFlow(Flow):
     @cached_property
     def digest(self) -> bytes:
         leaves = [(name, shape) for name, shape in (self.model.parameters | self.model.probes).items()]
-        return digest(leaves, self.source.digest, self.program.digest)
+        return digest(leaves, self.program.digest)
 
-    def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
-        return self._members(Jets(prime), self.program, theta, seeds)
-
-    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
-        return self._members(ring, self.source, theta, seeds)
-
-    def _members(self, ring: Jets, program: Program, theta: Jet, seeds: Words) -> Jet:
-        """Gradients of what a program puts out, for the probes and covectors that the seeds begin with."""
+    def _leaves(self, theta: Jet, seeds: Words) -> dict[str, Jet]:
+        """Parameters and probes, which seeds begin with."""
         leaves: dict[str, Jet] = {}
         for name, first in self.model.offsets().items():
             shape = self.model.parameters[name]
@@ -120,7 +112,11 @@ class GradientFlow(Flow):
         for name, shape in self.model.probes.items():
             leaves[name] = _piece({0: seeds}, first, shape)
             first += prod(shape)
-        gradient = ring.gradient(program, leaves, _piece({0: seeds}, first, program.shape))
+        return leaves
+
+    def values_in(self, ring: Jets, theta: Jet, seeds: Words) -> Jet:
+        covector = _piece({0: seeds}, self._probe_size, self.program.shape)
+        gradient = ring.gradient(self.program, self._leaves(theta, seeds), covector)
         out: Jet = {}
         for mask in {0}.union(*gradient.values()):
             out[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
@@ -130,6 +126,14 @@ class GradientFlow(Flow):
                     out[mask][:, start : start + prod(part.shape[1:])] = part.reshape(len(part), -1)
         return out
 
+    def sparse_ring(self, prime: int, rows: int) -> SparseJets:
+        """The ring in which ``sparse_values`` evaluates so many members."""
+        return SparseJets(prime, rows)
+
+    def sparse_seeds(self, seeds: Part, draws: Draws, prime: int) -> Part:
+        """Seeds of members that move what a walk was to move: its places, with values."""
+        return seeds
+
     def sparse_values(self, theta: SparseJet, seeds: Part, ring: SparseJets) -> SparseJet:
         """As ``values``, for a sparse point (shape (D,)) and sparse seeds (shape (seed_size,))."""
         ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
@@ -138,10 +142,10 @@ class GradientFlow(Flow):
             for name, first in self.model.offsets().items()
         }
         leaves |= {
-            name: {0: piece(seeds, first, shape)}
+            name: {ROWS: piece(seeds, first, shape)}
             for first, (name, shape) in zip(ends, self.model.probes.items(), strict=False)
         }
-        covector = {0: piece(seeds, self._probe_size, self.program.shape)}
+        covector = {ROWS: piece(seeds, self._probe_size, self.program.shape)}
         found = gradients(ring, self.program, self.program.run(ring, leaves), self.program.output, covector)
         out: SparseJet = {}
         for name, first in self.model.offsets().items():
@@ -195,8 +199,7 @@ class GradientFlow(Flow):
 
     @cached_property
     def symmetries(self) -> Symmetries:
-        """Found on the program before any Taylor expansion."""
-        return symmetries(self.source, self.model.offsets())
+        return symmetries(self.program, self.model.offsets())
 
     @property
     def left_out(self) -> str:
@@ -218,6 +221,8 @@ class GradientFlow(Flow):
             terms = factor.gram_terms()
             parts.append(terms.owned_by(terms.owner + count))
             count += factor.size * (factor.size - 1) // 2
+        for number, factor in enumerate(self.symmetries.uniform):
+            parts.append(factor.total_terms().owned_by(count + number))
         return concatenate(parts).canonical()
 
 
@@ -242,14 +247,7 @@ def _covectors(loss: Loss, shape: Shape) -> tuple[str, NDArray[Any] | None, list
 
 def _reparametrization(model: Model) -> str:
     gated = gates.assumption(model.program, model.probes) if model.program.gates else ""
-    if not model.truncated:
-        return gated or "the coefficients of the model's output in its probes are a minimal re-parametrization"
-    names, free = ", ".join(model.program.functions), f"; {gated}" if gated else ""
-    return (
-        f"{names} by Taylor coefficients of the output up to order {model.order} in {', '.join(model.expand)}: part of "
-        "the fields, so the upper bound holds for the functions themselves; so do the laws shown, which symmetries of "
-        f"the program before expansion prove{free}"
-    )
+    return gated or "the coefficients of the model's output in its probes are a minimal re-parametrization"
 
 
 def _piece(jet: Jet, first: int, shape: Shape) -> Jet:

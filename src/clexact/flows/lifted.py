@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints, Terms, concatenate, monomials_of_degree, sum_of_products
 from clexact.flows.flow import FieldsFlow, Flow
 from clexact.flows.phase import Phase
 from clexact.programs.jets import Jet, Jets
-from clexact.programs.opaque import OpaqueJets
 from clexact.support.digest import digest
 from clexact.symmetry.groups import Law, Symmetries
 
@@ -55,7 +55,7 @@ class LiftedFlow(Flow):
         recipe: Mapping[str, object] | None,
     ) -> None:
         self.base, self.phase, self._rule = base, phase, laws
-        self.variables, self.truncated, self.denominator = phase.variables, base.truncated, base.denominator
+        self.variables, self.analytic, self.denominator = phase.variables, base.analytic, base.denominator
         self.description, self.assumptions, self.scope = description, base.assumptions, base.scope
         self.recipe = {**base.recipe, **recipe} if base.recipe and recipe is not None else {}
         if (clock := phase.clock) is not None:
@@ -85,11 +85,42 @@ class LiftedFlow(Flow):
 
     def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
         kick = self.base.values(self._positions(theta), self._of_base(seeds), prime)
-        return self._lifted(kick, theta, seeds, Jets(prime))
+        return self._lifted(kick, {mask: part % np.uint64(prime) for mask, part in theta.items()}, seeds, Jets(prime))
 
-    def opaque_values(self, theta: Jet, seeds: Words, ring: OpaqueJets) -> Jet:
-        kick = self.base.opaque_values(self._positions(theta), self._of_base(seeds), ring)
+    def values_in(self, ring: Jets, theta: Jet, seeds: Words) -> Jet:
+        kick = self.base.values_in(ring, self._positions(theta), self._of_base(seeds))
         return self._lifted(kick, theta, seeds, ring)
+
+    @property
+    def kinds(self) -> int:
+        return self.base.kinds
+
+    def draw_prime(self, draws: Draws, bits: int) -> int:
+        return self.base.draw_prime(draws, bits) if self.analytic else super().draw_prime(draws, bits)
+
+    def modulus(self, prime: int) -> int:
+        return self.base.modulus(prime)
+
+    def draw_point(self, draws: Draws, prime: int) -> Words:
+        point = super().draw_point(draws, prime)
+        if self.analytic:
+            first = self.phase.positions
+            point[first : first + self.phase.count] = self.base.draw_point(draws, prime)
+        return point
+
+    def draw_samples(self, draws: Draws, count: int, prime: int) -> tuple[Words, Words]:
+        theta, seeds = super().draw_samples(draws, count, prime)
+        if self.analytic:
+            first, drift = self.phase.positions, int(self._drift is not None)
+            theta[:, first : first + self.phase.count], seeds[:, drift:] = self.base.draw_samples(draws, count, prime)
+        return theta, seeds
+
+    def draw_seeds(self, draws: Draws, levels: int, count: int, point: Words, prime: int) -> Words:
+        if not self.analytic:
+            return super().draw_seeds(draws, levels, count, point, prime)
+        found = self.base.draw_seeds(draws, levels, count, self._positions({0: point[None]})[0][0], prime)
+        drift = draws.residues((levels, count, int(self._drift is not None)), prime)
+        return np.concatenate([drift, found], axis=2)
 
     def _positions(self, theta: Jet) -> Jet:
         first = self.phase.positions
@@ -108,7 +139,7 @@ class LiftedFlow(Flow):
         for mask, part in kick.items():
             lifted[mask] = np.zeros((len(seeds), self.dimension), dtype=np.uint64)
             lifted[mask][:, phase.gradient_offset : phase.gradient_offset + phase.count] = part
-        return ring.add(lifted, self._drift.values(theta, seeds[:, :1], ring.prime)) if self._drift else lifted
+        return ring.add(lifted, self._drift.values_in(ring, theta, seeds[:, :1])) if self._drift else lifted
 
     @cached_property
     def fields(self) -> VectorFields:

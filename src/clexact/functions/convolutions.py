@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from clexact.algebra.terms import Ints
-from clexact.functions.pointwise import maximum
+from clexact.functions.piecewise import maximum
 from clexact.programs.array import Array, concatenate, symbols
 from clexact.programs.dispatch import implements
 from clexact.programs.model import check_size

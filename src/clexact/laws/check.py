@@ -11,10 +11,11 @@ from clexact.algebra.fields import VectorFields, lie_derivatives
 from clexact.algebra.polynomial import Polynomial
 from clexact.flows.flow import Flow, as_flow
 from clexact.laws.confirmation import changes
-from clexact.laws.polynomial_laws import MAX_FIELD_TERMS
+from clexact.laws.polynomial_laws import MAX_FIELD_TERMS, polynomial_laws
+from clexact.laws.result import spans
 from clexact.programs.jets import Jets
 from clexact.support.digest import digest
-from clexact.support.errors import CLOSURE_BITS, MAX_ERROR, error_bits, unlucky_primes
+from clexact.support.errors import CLOSURE_BITS, MAX_ERROR, RANK_BITS, error_bits, unlucky_primes
 
 ROWS = 4  # random members and points for each prime
 MAX_PRIMES = 60
@@ -32,11 +33,12 @@ class LawStatus(Enum):
     PROVED = "a law: an exact identity"
     PROBABLE = "a law, with a stated probability of error"
     FALSE = "no law: some field moves it"
+    OPEN = "not known: no random field moves it, which is no proof where fields are no polynomials"
 
 
 @dataclass(frozen=True)
 class LawCheck:
-    """The outcome for one polynomial; true unless it is no law.
+    """The outcome for one polynomial; true if it is a law.
 
     Attributes
     ----------
@@ -46,8 +48,6 @@ class LawCheck:
         What is known.
     error : Fraction
         With PROBABLE, the probability that it is no law, at most 2^-100; else 0.
-    truncated : bool
-        Whether the fields were Taylor coefficients up to an order: shown for these alone.
     seed : int
         Of the random points.
 
@@ -62,16 +62,14 @@ class LawCheck:
     law: Polynomial
     status: LawStatus
     error: Fraction  # with PROBABLE, the probability that it is no law, at most 2^-100; else 0
-    truncated: bool  # the fields were Taylor coefficients up to an order: shown for these alone
     seed: int
 
     def __bool__(self) -> bool:
-        return self.status is not LawStatus.FALSE
+        return self.status in (LawStatus.PROVED, LawStatus.PROBABLE)
 
     def __str__(self) -> str:
         bits = f" (error <= 2^-{error_bits(self.error)})" if self.error else ""
-        order = ", of the Taylor coefficients used" if self.truncated and self else ""
-        return f"{self.status.value}{bits}{order}"
+        return f"{self.status.value}{bits}"
 
 
 def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0) -> LawCheck:
@@ -79,7 +77,9 @@ def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0
 
     Exact where the expanded fields have at most ``MAX_FIELD_TERMS`` terms. Else h is tested along random members at
     random points mod random 61-bit primes: a value that is not zero proves that h is no law; zeros at all of them leave
-    an error of at most 2^-100 (Schwartz-Zippel, and the primes that could divide all coefficients).
+    an error of at most 2^-100 (Schwartz-Zippel, and the primes that could divide all coefficients). Where functions
+    stand in the program h is a law if it is a combination of those that the program's shape proves and their products,
+    no law if residues of the functions show it, else open.
 
     Parameters
     ----------
@@ -111,27 +111,37 @@ def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0
     h = law if isinstance(law, Polynomial) else Polynomial.from_string(law, flow.variables)
     if h.variables != flow.variables:
         raise ValueError(f"a polynomial in {len(h.variables)} variables is no law on the {flow.dimension} of the flow.")
+    if flow.analytic:
+        return LawCheck(h, _status_of_analytic(flow, h, seed), Fraction(0), seed)
     if flow.expanded_size <= MAX_FIELD_TERMS:
         status = LawStatus.FALSE if len(lie_derivatives([h], flow.fields)) else LawStatus.PROVED
-        return LawCheck(h, status, Fraction(0), flow.truncated, seed)
+        return LawCheck(h, status, Fraction(0), seed)
     tested = h.primitive  # a common factor of its coefficients could hide it from the primes that divide it
     draws, total = Draws(seed, digest(flow.digest, *tested.terms.arrays)), Fraction(1)
     per_prime = _error(flow, tested)
     for _ in range(MAX_PRIMES):
         if _moves(flow, tested, draws):
-            return LawCheck(h, LawStatus.FALSE, Fraction(0), flow.truncated, seed)
+            return LawCheck(h, LawStatus.FALSE, Fraction(0), seed)
         total *= per_prime
         if total <= MAX_ERROR:
-            return LawCheck(h, LawStatus.PROBABLE, total, flow.truncated, seed)
+            return LawCheck(h, LawStatus.PROBABLE, total, seed)
     raise ArithmeticError(f"the sizes of {flow.description} are beyond the bound of the error.")
+
+
+def _status_of_analytic(flow: Flow, h: Polynomial, seed: int) -> LawStatus:
+    """Whether h is among the laws of the program's shape; else whether residues refute it."""
+    known = polynomial_laws(flow, max(1, int(flow.law_degrees(h.terms).max(initial=1))), seed=seed)
+    if spans(known, h):
+        return LawStatus.PROVED
+    return LawStatus.FALSE if _moves(flow, h.primitive, flow.draws(seed)) else LawStatus.OPEN
 
 
 def _moves(flow: Flow, h: Polynomial, draws: Draws) -> bool:
     """Whether h changes along one of ``ROWS`` random members at random points, modulo a random prime."""
-    prime = draws.prime(CLOSURE_BITS, avoiding=flow.denominator)
-    ring, D = Jets(prime), flow.dimension
-    theta = draws.residues((ROWS, D), prime)
-    field = flow.values({0: theta}, draws.residues((ROWS, flow.seed_size), prime), prime).get(0)
+    prime = flow.draw_prime(draws, RANK_BITS if flow.analytic else CLOSURE_BITS)
+    ring = Jets(prime)
+    theta, seeds = flow.draw_samples(draws, ROWS, prime)
+    field = flow.values({0: theta}, seeds, prime).get(0)
     if field is None:
         return False
     return bool(changes(ring, h.terms, 1, theta, field).any())

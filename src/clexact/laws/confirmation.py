@@ -1,8 +1,8 @@
 r"""A second way to the laws that a rule proposes: $\langle\nabla h, X\rangle = 0$ at random residues.
 
-It shares nothing with the rules: a random member of the flow, before any Taylor expansion, functions opaque, is
-evaluated at a random point modulo a random prime of 61 bits. A law is never lost, and a polynomial that is none passes
-with the probability that a polynomial of the degree of $\langle\nabla h, X\rangle$ vanishes there (Schwartz-Zippel).
+It shares nothing with the rules: a random member of the flow, functions opaque, is evaluated at a random point modulo a
+random prime of 61 bits. A law is never lost, and a polynomial that is none passes with the probability that a
+polynomial of the degree of $\langle\nabla h, X\rangle$ vanishes there (Schwartz-Zippel).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def moved(flow: Flow, terms: Terms, draws: Draws) -> Ints:
     """Numbers of the polynomials, packed and canonical, that change along a random member at a random point."""
     prime = draws.prime(CLOSURE_BITS, avoiding=flow.denominator)
     ring, theta = OpaqueJets(prime, draws), draws.residues((1, flow.dimension), prime)
-    field = flow.opaque_values({0: theta}, draws.residues((1, flow.seed_size), prime), ring).get(0)
+    field = flow.values_in(ring, {0: theta}, draws.residues((1, flow.seed_size), prime)).get(0)
     if field is None or not len(terms):
         return np.empty(0, dtype=np.int64)
     found = [

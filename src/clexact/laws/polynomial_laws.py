@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from clexact._kernels.sparse import SparseForm
+from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import residues
 from clexact.algebra.terms import Terms
@@ -16,7 +17,9 @@ from clexact.laws.confirmation import confirmed
 from clexact.laws.monomial_system import as_vectors, law_vectors, pack_vectors
 from clexact.laws.quadratic import all_quadratic_laws
 from clexact.laws.result import MOST_ENTRIES, Completeness, ConservationLaws, arranged, positive, without
+from clexact.laws.sampled import no_further_laws, products
 from clexact.programs.sparse_jets import Part, compressed
+from clexact.support.errors import UndefinedError
 from clexact.symmetry.groups import Law
 
 MAX_FIELD_TERMS = 5 * 10**6  # of expanded fields; beyond it only laws of the program's shape are given
@@ -35,7 +38,8 @@ def polynomial_laws(
 
     Proved: each law, by an exact identity; that there is no other, since the nullity mod p is never smaller than the
     nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list; then the
-    laws are those that the shape of the program proves (``symmetry/``). That a large network has no other quadratic
+    laws are those that the shape of the program proves (``symmetry/``). That a network with analytic functions has no
+    other laws, and a large network has no other quadratic
     laws is proved by samples, without expansion (``quadratic.py``). In a phase space the degree counts positions and
     velocities, not the clock t or $s = e^{rt}$: every power of it that a law can have is searched, or those up to a
     bound (POWERS, for weight decay with a metric, with Nesterov's damping, or negative).
@@ -75,7 +79,9 @@ def polynomial_laws(
     check_degree(degree)
     degrees = [degree] if homogeneous else list(range(degree, 0, -1))
     gradients = flow.plain_gradients
-    if degree == 2 and gradients is not None and not flow.truncated and flow.dimension >= SAMPLED_FROM:
+    if flow.analytic:
+        return _laws_of_analytic(flow, degree, homogeneous, seed)
+    if degree == 2 and gradients is not None and flow.dimension >= SAMPLED_FROM:
         laws = _quadratic_laws_of_shape(gradients, homogeneous, seed)
         if laws.complete:
             return laws
@@ -97,20 +103,43 @@ def _quadratic_laws_of_shape(flow: GradientFlow, homogeneous: bool, seed: int) -
     terms = _confirmed_terms(flow, seed)
     foreign = terms.degrees() != 2 if homogeneous else terms.degrees() > 2
     terms = arranged(positive(without(terms, terms.owner[foreign])))
-    monomials, column = np.unique(terms.hashes(), return_inverse=True)
-    count, draws = int(terms.owner.max(initial=-1)) + 1, flow.draws(seed)
-    prime = draws.prime(61)
-    rows = Part((len(monomials),), terms.owner, column.astype(np.int64), residues(terms.coef, prime))
-    fresh = SparseForm(len(monomials), prime).add(*compressed(rows, count), MOST_ENTRIES)
-    terms = arranged(without(terms, np.flatnonzero(~fresh)))
+    draws = flow.draws(seed)
+    terms = _linearly_independent(terms, draws)
     known = Completeness.PROVED if all_quadratic_laws(flow, terms, homogeneous, draws) else Completeness.OPEN
     return ConservationLaws(flow.variables, 2, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope)
 
 
+def _linearly_independent(terms: Terms, draws: Draws) -> Terms:
+    """The first laws that are linearly independent, in display order."""
+    monomials, column = np.unique(terms.hashes(), return_inverse=True)
+    count, prime = int(terms.owner.max(initial=-1)) + 1, draws.prime(61)
+    rows = Part((len(monomials),), terms.owner, column.astype(np.int64), residues(terms.coef, prime))
+    fresh = SparseForm(len(monomials), prime).add(*compressed(rows, count), MOST_ENTRIES)
+    return arranged(without(terms, np.flatnonzero(~fresh)))
+
+
+def _laws_of_analytic(flow: Flow, degree: int, homogeneous: bool, seed: int) -> ConservationLaws:
+    """The laws that the program's shape proves and their products, complete if samples show it."""
+    draws = flow.draws(seed)
+    terms = products(flow, _confirmed_terms(flow, seed), degree, homogeneous)
+    terms = _linearly_independent(arranged(positive(terms)), draws)
+    degrees, count = [degree] if homogeneous else list(range(degree, 0, -1)), int(terms.owner.max(initial=-1)) + 1
+    gradients = flow.plain_gradients
+    try:
+        if degree == 2 and gradients is not None:
+            complete = all_quadratic_laws(gradients, terms, homogeneous, draws)
+        else:
+            complete = no_further_laws(flow, degrees, count, draws)
+    except UndefinedError:
+        complete = False
+    known = _completeness(flow) if complete else Completeness.OPEN
+    return ConservationLaws(
+        flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope
+    )
+
+
 def _completeness(flow: Flow) -> Completeness:
     """What a search of all monomials of the flow shows."""
-    if flow.truncated:
-        return Completeness.TRUNCATED
     return Completeness.POWERS if flow.some_powers else Completeness.PROVED
 
 

@@ -24,7 +24,7 @@ from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints, Terms
 from clexact.flows.gradient import GradientFlow
 from clexact.programs.program import LEAVES
-from clexact.symmetry.axes import AxisDegrees, graded
+from clexact.symmetry.axes import SignDegrees, graded
 from clexact.symmetry.grading import Graded
 from clexact.symmetry.solutions import equations
 
@@ -59,7 +59,7 @@ def all_quadratic_laws(flow: GradientFlow, laws: Terms, homogeneous: bool, draws
 
 def sign_labels(flow: GradientFlow, draws: Draws) -> Words:
     """(D,) random 64-bit masks: bit b says which coordinates the b-th of 64 random choices of signs turns."""
-    degrees = AxisDegrees()
+    degrees = SignDegrees()
     leaves = graded(flow.program, degrees.units, LEAVES)
     flow.program.run(degrees, leaves)
     equation, unit, coefficient = equations(degrees.units)
@@ -134,7 +134,7 @@ class _Samples:
 
     def __init__(self, flow: GradientFlow, homogeneous: bool, draws: Draws) -> None:
         self._flow, self._homogeneous, self._draws = flow, homogeneous, draws
-        self.prime = draws.prime(PRIME_BITS, avoiding=flow.denominator)
+        self.prime = flow.draw_prime(draws, PRIME_BITS)
         width = flow.dimension + (not homogeneous)
         self._theta, self._field = (np.empty((0, width), dtype=np.int64) for _ in range(2))
 
@@ -144,8 +144,7 @@ class _Samples:
         if more <= 0:
             return
         D = self._flow.dimension
-        theta = self._draws.residues((more, D), self.prime)
-        seeds = self._draws.residues((more, self._flow.seed_size), self.prime)
+        theta, seeds = self._flow.draw_samples(self._draws, more, self.prime)
         step = max(1, BATCH // (self._flow.work + D))
         batches = [slice(n, n + step) for n in range(0, more, step)]
         field = np.concatenate([self._members(theta[batch], seeds[batch]) for batch in batches])

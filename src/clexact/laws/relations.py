@@ -50,8 +50,6 @@ class GeneralLaws(Sequence[Law]):
         Of which the others are made.
     independent : int
         Number of independent ones, proved: the rank of their gradients mod a prime at a point.
-    truncated : bool
-        Whether the fields are Taylor coefficients up to an order: laws of these alone.
 
     Examples
     --------
@@ -66,7 +64,6 @@ class GeneralLaws(Sequence[Law]):
     further: tuple[Law, ...]
     darboux: DarbouxPolynomials
     independent: int  # number of independent ones, proved: the rank of their gradients mod a prime at a point
-    truncated: bool  # whether the fields are Taylor coefficients up to an order: laws of these alone
 
     def __len__(self) -> int:
         return len(self.polynomial) + len(self.further)
@@ -101,8 +98,7 @@ def general_laws(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> Ge
     unknowns. Of each kind those are kept that are independent of the ones before.
 
     Proved: each law (``Law.check``); that ``independent`` of them are independent. Not proved: that there are no
-    others, as ``darboux_polynomials`` says. ``truncated`` is set where the fields are Taylor coefficients: then the
-    others are laws of these alone.
+    others, as ``darboux_polynomials`` says.
 
     Parameters
     ----------
@@ -146,7 +142,7 @@ def further_than(flow: Flow, known: ConservationLaws, degree: int, seed: int) ->
         if rank.would_grow(law) and law.check(fields):
             rank.add(law)
             kept.append(law)
-    return GeneralLaws(known, tuple(kept), darboux, rank.rank, flow.truncated)
+    return GeneralLaws(known, tuple(kept), darboux, rank.rank)
 
 
 class _Independence:

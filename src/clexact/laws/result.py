@@ -17,7 +17,7 @@ from clexact._kernels.sparse import SparseForm
 from clexact.algebra import linalg
 from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import Echelon
-from clexact.algebra.linalg import Words, residues
+from clexact.algebra.linalg import Words, rational_rank, residues
 from clexact.algebra.polynomial import Polynomial, html_name, latex_name
 from clexact.algebra.terms import Ints, Terms, ranges, starts
 from clexact.programs.gates import qualification
@@ -43,7 +43,6 @@ class Completeness(Enum):
     """
 
     PROVED = "these are all polynomial laws of this degree: as many as the nullity modulo a prime"
-    TRUNCATED = "these are all polynomial laws of the Taylor coefficients used; laws of the functions are among them"
     POWERS = "these are all polynomial laws of this degree with the powers of the clock searched: there may be others"
     OPEN = "these laws are proved, but the search for others was too large to make: there may be more"
 
@@ -333,6 +332,17 @@ def arranged(terms: Terms) -> Terms:
         return terms
     number, member = ranges(np.append(np.unique(terms.owner, return_index=True)[1], len(terms)), order)
     return terms.take(member).owned_by(number)
+
+
+def spans(laws: ConservationLaws, h: Polynomial) -> bool:
+    """Whether h is a linear combination of the laws, over Q, and a constant."""
+    varying = h.terms.take(np.flatnonzero(h.terms.degrees()))
+    columns = {key: n for n, key in enumerate(sorted({*laws.terms.hashes().tolist(), *varying.hashes().tolist()}))}
+    rows = [[Fraction(0)] * len(columns) for _ in range(len(laws) + 1)]
+    for terms, first in ((laws.terms, 0), (varying, len(laws))):
+        for owner, key, c in zip(terms.owner.tolist(), terms.hashes().tolist(), terms.coef.tolist(), strict=True):
+            rows[first + owner][columns[key]] = Fraction(c)
+    return rational_rank(rows) == rational_rank(rows[:-1])
 
 
 def independent(laws: ConservationLaws, point: Words, prime: int) -> tuple[int, ...]:

@@ -29,9 +29,8 @@ from clexact.lie.brackets import ExplicitBases, ExplicitWitness, TooManyTermsErr
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.sparse_jets import Part
 from clexact.support.bounds import check_bounds
-from clexact.support.errors import CLOSURE_BITS, MAX_ERROR, unlucky_primes
+from clexact.support.errors import CLOSURE_BITS, MAX_ERROR, RANK_BITS, unlucky_primes
 
-RANK_BITS = 22  # any prime proves a rank; below 2^22 the elimination runs on float64 matrix products, exactly
 ATTEMPTS = 3  # points and primes that a caller may draw; the error of a closure counts them all
 MAX_POINTS = 40  # of a closure
 MAX_DEPTH = 8  # of brackets from jets, by default
@@ -39,7 +38,7 @@ EXPLICIT_FROM = 3  # depth from which brackets are made as explicit polynomials,
 MAX_EXPANDED = 5000  # terms of the fields for that
 MEMORY = 2**25  # 64-bit words of one evaluation
 FIRST_BATCH, LARGEST_BATCH = 8, 512
-MISSES = 2  # members that do not raise the rank before a level counts as exhausted
+MISSES = 2  # members of each kind that do not raise the rank before a level counts as exhausted
 
 V = TypeVar("V")
 J = TypeVar("J")
@@ -269,7 +268,7 @@ class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
         """
         first = min(depth, EXPLICIT_FROM - 1)
         for k in (first, first + 1):
-            seeds = draws.residues((k + 1, 1, flow.seed_size), self.prime)
+            seeds = flow.draw_seeds(draws, k + 1, 1, self.point, self.prime)
             self.form.add(values_at(flow, seeds, self.point, self.prime))
         check_bounds(self.form.rank, limit, f"the dimension of W of {flow.description}")
 
@@ -315,10 +314,10 @@ class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
         return self.explicit is not None
 
     def _run_level(self, flow: Flow, depth: int, limit: int, draws: Draws, progress: Progress | None) -> None:
-        misses, batch = 0, FIRST_BATCH
-        while self.form.rank < limit and misses < MISSES:
+        misses, batch, most = 0, FIRST_BATCH, MISSES * flow.kinds
+        while self.form.rank < limit and misses < most:
             count = max(MISSES, min(batch, limit - self.form.rank))
-            seeds = draws.residues((depth + 1, count, flow.seed_size), self.prime)
+            seeds = flow.draw_seeds(draws, depth + 1, count, self.point, self.prime)
             fresh = self.form.add(values_at(flow, seeds, self.point, self.prime))
             if fresh.any():
                 self.witnesses.append(Witness(depth, seeds[:, fresh]))
@@ -472,11 +471,11 @@ def lie_closure(
     flow = as_flow(flow)
     draws = flow.draws(seed)
     check_depth(max_depth)
-    prime = draws.prime(RANK_BITS, avoiding=flow.denominator)
+    prime = flow.draw_prime(draws, RANK_BITS)
     given = None if point is None else check_point(point, flow.dimension)
-    place = draws.residues((flow.dimension,), prime) if given is None else point_residues(given, prime)
+    place = flow.draw_point(draws, prime) if given is None else point_residues(given, flow.modulus(prime))
     laws = proposed_laws(flow, 2, seed=seed)
-    limit = flow.dimension - len(independent(laws, place, prime))
+    limit = flow.dimension - len(independent(laws, place % np.uint64(prime), prime))
     growth = DenseSpanBuilder(flow, place, prime)
     trivial = given is not None and (flow.field_count == 1 or vanishes(flow, given))
     growth.run(flow, limit, max_depth, draws, stop_at_stall=given is None or trivial, progress=None)
@@ -506,9 +505,9 @@ def closure_status(
     """What is known of the last dimension, at the point given or a generic one: exact, closed, or a lower bound."""
     ranks = growth.ranks
     check_bounds(ranks[-1], limit, f"the dimension of W of {flow.description}")
-    if ranks[-1] == limit or (not flow.truncated and _exact(flow, growth, given)):
+    if ranks[-1] == limit or _exact(flow, growth, given):
         return ClosureStatus.PROVED, Fraction(0)
-    if flow.truncated:  # that a part of the fields is closed says nothing of the whole
+    if flow.analytic:  # no bound of a degree, so none of the error
         return ClosureStatus.OPEN, Fraction(0)
     stalled = len(ranks) > 1 and ranks[-1] == ranks[-2]
     error = growth.closed(flow, draws, progress) if given is None and stalled else None

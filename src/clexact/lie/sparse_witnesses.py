@@ -7,7 +7,9 @@ sparse (a unit of a ReLU network moves only its own weights). Members are drawn 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -16,10 +18,11 @@ from clexact._kernels.sparse import SparseForm
 from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
+from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.lie.closure import MAX_DEPTH, Progress, SpanBuilder, SparseWitness, nested_bracket
 from clexact.programs.places import Mask
-from clexact.programs.sparse_jets import Part, SparseJet, SparseJets, compressed
+from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets, collected, compressed
 
 SPARSE_FROM = 500  # dimension from which sparse witnesses are tried first
 EXTRA = 1  # entries beside the diagonal in each row of the second point, about
@@ -30,12 +33,22 @@ SPARSE_COST = 800.0  # nanoseconds for an entry handled by sparse jets, which ar
 DENSE_COST, ELIMINATION_COST = 30.0, 0.12  # for a number of a dense member; for D^3 of the dense elimination
 SHORT = 2e9  # nanoseconds that are tried in any case
 SAMPLE = 16  # coordinates from which the work is estimated
+SPARE = 2  # coordinates tried again for each unit of rank that is missing
 MISSES = 3  # rounds of members that do not raise the rank before a level counts as exhausted
+
+
+def sparsely_evaluated(flow: Flow) -> GradientFlow | None:
+    """The gradients of which sparse members have values: not below roots, which few sparse inputs have."""
+    gradients = flow.plain_gradients
+    return None if gradients is None or "rsqrt" in gradients.program.functions else gradients
 
 
 def supports(flow: GradientFlow, draws: Draws) -> Iterator[Mask]:
     """Where the points that are tried do not vanish."""
     shapes = flow.model.parameters.values()
+    numbers = [int(found[1]) if (found := re.search(r"(\d+)$", name)) else 1 for name in flow.model.parameters]
+    if flow.analytic and len(set(numbers)) > 1:  # an output sees all heads at once: each has inputs of its own
+        yield np.concatenate([diagonal_block(s, n - 1).ravel() for s, n in zip(shapes, numbers, strict=True)])
     diagonal = np.concatenate([wrapped_diagonal(shape).ravel() for shape in shapes])
     yield diagonal
     longest = np.concatenate([np.full(prod(shape), max(shape, default=1)) for shape in shapes])
@@ -52,13 +65,24 @@ def wrapped_diagonal(shape: tuple[int, ...]) -> Mask:
     return np.broadcast_to((i - k) % min(shape[axis] for axis in long) == 0, shape)
 
 
+def diagonal_block(shape: tuple[int, ...], number: int) -> Mask:
+    """True on the diagonal of one square in the two longest axes: the block of this number, counted around."""
+    long = sorted(sorted(range(len(shape)), key=lambda axis: -shape[axis])[:2])
+    if len(long) < 2 or min(shape[axis] for axis in long) == 1:
+        return np.ones(shape, dtype=bool)
+    i, k = (np.expand_dims(np.arange(shape[axis]), [t for t in range(len(shape)) if t != axis]) for axis in long)
+    short, wide = sorted(shape[axis] for axis in long)
+    shift = number * short * (1 if shape[long[0]] >= shape[long[1]] else -1)
+    return np.broadcast_to((i - k - shift) % wide == 0, shape)
+
+
 class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     """Sparse members at a sparse point."""
 
     def __init__(self, flow: GradientFlow, support: Mask, prime: int, draws: Draws) -> None:
         point = np.where(support, 1 + draws.residues((flow.dimension,), prime - 1), np.uint64(0))
         super().__init__(point, prime, SparseForm(flow.dimension, prime))
-        self._flow, self._walks = flow, flow.monomial_paths(support, draws)
+        self._flow, self._walks, self._draws = flow, flow.monomial_paths(support, draws), draws
 
     def dear(self, limit: int) -> bool:
         """Whether dense brackets of this rank are sure to take less time: rows that are not sparse, few coordinates."""
@@ -72,7 +96,7 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         reached, seeds = self._drawn(np.arange(0, self._flow.dimension, step), 0)
         if not len(reached):
             return 0
-        ring = SparseJets(self.prime, len(reached))
+        ring = self._flow.sparse_ring(self.prime, len(reached))
         self._values(seeds, ring)
         return ring.entries * self._flow.dimension // len(reached)
 
@@ -98,13 +122,20 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
                     break
             missed = 0 if self.form.rank > before else missed + 1
             everywhere = np.arange(self._flow.dimension)  # again where the coordinates still free did not help
-            sought = everywhere if missed else np.setdiff1d(everywhere, self.form.pivots)
+            sought = self._some(everywhere, limit) if missed else np.setdiff1d(everywhere, self.form.pivots)
+
+    def _some(self, coordinates: Ints, limit: int) -> Ints:
+        """All coordinates; where members with functions are dear and as good as any, some at random."""
+        count = SPARE * (limit - self.form.rank)
+        if not self._flow.analytic or count >= len(coordinates):
+            return coordinates
+        return np.unique(self._draws.residues((count,), 2**40).astype(np.int64) % len(coordinates))
 
     def values(self, witness: SparseWitness) -> Words:
         """Values (members, D) of a witness at the point, dense."""
         rows = int(witness.seeds[0].rows.max(initial=-1)) + 1
         found, out = (
-            self._values(list(witness.seeds), SparseJets(self.prime, rows)),
+            self._values(list(witness.seeds), self._flow.sparse_ring(self.prime, rows)),
             np.zeros((rows, self._flow.dimension), dtype=np.uint64),
         )
         out[found.rows, found.place] = found.value
@@ -117,7 +148,8 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         if not rows:
             return
         fresh = self.form.add(
-            *compressed(self._values(seeds, SparseJets(self.prime, rows)), rows), MOST_FILL * self._flow.dimension
+            *compressed(self._values(seeds, self._flow.sparse_ring(self.prime, rows)), rows),
+            MOST_FILL * self._flow.dimension,
         )
         if fresh.any():
             self.witnesses.append(SparseWitness(depth, tuple(_selected(part, fresh) for part in seeds)))
@@ -125,10 +157,11 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     def _drawn(self, coordinates: Ints, depth: int) -> tuple[Ints, list[Part]]:
         """(which coordinates were reached, seeds of brackets that move them)."""
         found = self._walks.touching(coordinates, loose=depth > 0)
+        seeds = self._flow.sparse_seeds(found.seeds, self._draws, self.prime)
         if depth == 0:
-            return found.walk, [found.seeds]
+            return found.walk, [seeds]
         paired = found.partner >= 0
-        outer, partner = _selected(found.seeds, paired), found.partner[paired]
+        outer, partner = _selected(seeds, paired), found.partner[paired]
         reached, inner = self._drawn(partner, depth - 1)
         return found.walk[paired][reached], [_reordered(outer, reached, len(partner)), *inner]
 
@@ -137,7 +170,9 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         theta: SparseJet = {0: Part((self._flow.dimension,), None, place, self.point[place])}
         found = nested_bracket(ring, lambda at, row: self._flow.sparse_values(at, row, ring), seeds, theta)
         none = np.empty(0, dtype=np.int64)
-        return found.get(0, Part((self._flow.dimension,), none, none, np.empty(0, dtype=np.uint64)))
+        part = found.get(ROWS, Part((self._flow.dimension,), none, none, np.empty(0, dtype=np.uint64)))
+        value = part.value % np.uint64(self.prime)  # the ring may be one modulo a multiple of it
+        return part if (value == part.value).all() else collected(replace(part, value=value), self.prime)
 
 
 def _reordered(part: Part, order: Ints, rows: int) -> Part:

@@ -1,12 +1,15 @@
-"""Attention, in the factored form of theory and with the true softmax; a transformer block."""
+"""Attention, in the factored form of theory and with the true softmax."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from clexact.functions import gelu, softmax
+from clexact.functions import softmax
 from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model, check_size
+
+UNSEEN = {"causal": "order of tokens", "bias": "sum of weights"}  # in the factored form
 
 
 def attention(
@@ -17,7 +20,7 @@ def attention(
     keys: int | None = None,
     tokens: int | None = None,
     causal: bool = False,
-    order: int | None = None,
+    bias: bool = False,
 ) -> Model:
     r"""Attention with ``heads`` heads of width h on tokens of width d: Q, K, V, O are d x h for each head.
 
@@ -25,13 +28,13 @@ def attention(
     2506.06194, corollary 3.9); with ``rope``, $(Q_{ij} K_{ij}^\top, Q_{ij} J K_{ij}^\top)$ for each plane j of
     columns 2j, 2j + 1, $J = [[0, -1], [1, 0]]$ (arXiv 2606.17816, theorem 4.4).
 
-    With ``tokens`` T, the true $\sum_i \mathrm{softmax}(X Q_i K_i^\top X^\top) X V_i O_i^\top$ on X of T x d, by Taylor
-    coefficients in X up to ``order``. Under ``rope`` the scores then turn by the angle between the two tokens, a probe.
-    With shared keys the bounds meet at order 5 and three tokens, or 7 and two: a softmax of two scores has no quadratic
-    term.
+    With ``tokens`` T, the true $\sum_i \mathrm{softmax}(X Q_i K_i^\top X^\top) X V_i O_i^\top$ on X of T x d. Under
+    ``rope`` the scores then turn by the angle between the two tokens, a probe. With ``bias``, $X Q_i + b_{Q_i}$ in
+    place of $X Q_i$, likewise of K and V, and $b_O$ added to the sum.
 
     Known laws: the entries of $Q_i^\top Q_i - K_i^\top K_i$ (summed over the heads that share K) and of $V^\top V -
-    O^\top O$.
+    O^\top O$, biases of Q, K and V being one more row; and each entry of $b_K$, which adds a number to all scores of a
+    query: softmax does not see it (``rope`` turns it with the tokens, and does).
 
     Parameters
     ----------
@@ -49,13 +52,13 @@ def attention(
         The number T of tokens under the true softmax; default: the factored form.
     causal : bool
         Whether a token sees only those before it and itself; needs ``tokens``.
-    order : int, optional
-        The largest degree in X of the coefficients used (default 3, the first with Q K^T); needs ``tokens``.
+    bias : bool
+        Whether queries, keys, values and outputs have biases; needs ``tokens``.
 
     Returns
     -------
     Model
-        With parameters ``Q1``, ``O1``, ``Q2``, ..., ``K1``, ``V1``, ...
+        With parameters ``Q1``, ``O1``, ``Q2``, ..., ``K1``, ``V1``, ... and, with ``bias``, ``bQ1``, ..., bO.
 
     Raises
     ------
@@ -72,65 +75,96 @@ def attention(
     exactly 6 independent conservation laws (D = 32, dim W = 24 -> 26)
     """
     width, inner = check_size(d, "the width of attention"), check_size(h, "the width of a head")
-    count = check_size(heads, "heads")
-    groups = count if keys is None else check_size(keys, "keys")
-    if count % groups:
-        raise ValueError(f"keys = {groups} must divide heads = {count}.")
-    if rope and inner % 2:
-        raise ValueError(f"rope turns planes, so the width of a head must be even, not {inner}.")
-    if causal and tokens is None:
-        raise ValueError("causal needs tokens: the factored form has no order of tokens.")
-    if order is not None and tokens is None:
-        raise ValueError("order needs tokens: the factored form is polynomial.")
-    query, shared = range(1, count + 1), range(1, groups + 1)
-    parameters = {f"{name}{i}": (width, inner) for i in query for name in "QO"}
-    parameters |= {f"{name}{g}": (width, inner) for g in shared for name in "KV"}
-    of = {i: (i - 1) * groups // count + 1 for i in query}
-    name = f"attention d = {width}, h = {inner}" + f", {count} heads" * (count > 1)
-    name += f", {groups} key heads" * (groups < count) + ", rotary" * bool(rope)
+    some = Heads.of(width, inner, heads, keys, rope, bias)
+    for option, given in (("causal", causal), ("bias", bias)):
+        if given and tokens is None:
+            raise ValueError(f"{option} needs tokens: the factored form has no {UNSEEN[option]}.")
     recipe: dict[str, object] = {
-        "family": "attention", "sizes": [width, inner], "heads": count, "rope": bool(rope), "keys": groups,
+        "family": "attention", "sizes": [width, inner], "heads": some.count, "rope": some.rope, "keys": some.groups,
     }  # fmt: skip
+    name = f"attention d = {width}, h = {inner}{some.said}"
     if tokens is None:
         probes: dict[str, tuple[int, ...]] = {"x": (width,), "y": (width,), "z": (width,)}
         probes |= {"c": (inner // 2,), "s": (inner // 2,)} if rope else {}
+        return Model(some.parameters, probes, some.factored, name, recipe)
+    T = check_size(tokens, "tokens")
+    recipe |= {"tokens": T, "causal": bool(causal)} | ({"bias": True} if bias else {})
+    name += f", softmax on {T} tokens" + ", causal" * bool(causal)
+    return Model(some.parameters, some.probes(T), lambda X, **W: some.attend(X, W, causal), name, recipe)
 
-        def factored(x: Array, y: Array, z: Array, c: Array | None = None, s: Array | None = None, **W: Array) -> Array:
-            parts = []
-            for i in query:
-                q, k = W[f"Q{i}"].T @ x, W[f"K{of[i]}"].T @ y
-                parts.append((_planes(q, k, c, s) if c is not None else q @ k).reshape((-1,)))
-                parts.append(W[f"O{i}"] @ (W[f"V{of[i]}"].T @ z))
-            return concatenate(parts)
 
-        return Model(parameters, probes, factored, name, recipe)
-    T, degree = check_size(tokens, "tokens"), 3 if order is None else order
-    probes = {"X": (T, width)} | ({"c": (T, T, inner // 2), "s": (T, T, inner // 2)} if rope else {})
+@dataclass(frozen=True)
+class Heads:
+    """Heads of attention: query and output weights for each, key and value weights for each group of them."""
 
-    def attend(X: Array, c: Array | None = None, s: Array | None = None, **W: Array) -> Array:
+    width: int  # of a token
+    inner: int  # of a head
+    count: int
+    groups: int
+    rope: bool
+    bias: bool
+
+    @classmethod
+    def of(cls, width: int, inner: int, heads: int, keys: int | None, rope: bool, bias: bool) -> Heads:
+        """TypeError or ValueError for numbers that do not go together."""
+        count = check_size(heads, "heads")
+        groups = count if keys is None else check_size(keys, "keys")
+        if count % groups:
+            raise ValueError(f"keys = {groups} must divide heads = {count}.")
+        if rope and inner % 2:
+            raise ValueError(f"rope turns planes, so the width of a head must be even, not {inner}.")
+        return cls(width, inner, count, groups, bool(rope), bool(bias))
+
+    @property
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        weights = [f"{name}{i + 1}" for i in range(self.count) for name in "QO"]
+        weights += [f"{name}{g + 1}" for g in range(self.groups) for name in "KV"]
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(weights, (self.width, self.inner))
+        if self.bias:
+            shapes |= {f"b{name}": (self.inner,) for name in weights if name[0] != "O"} | {"bO": (self.width,)}
+        return shapes
+
+    @property
+    def said(self) -> str:
+        """What a name says of them."""
+        shared = f", {self.groups} key heads" * (self.groups < self.count)
+        return f", {self.count} heads" * (self.count > 1) + shared + ", rotary" * self.rope + ", bias" * self.bias
+
+    def probes(self, tokens: int) -> dict[str, tuple[int, ...]]:
+        """The tokens, and the cosines and sines between every two of them in each plane."""
+        angles = (tokens, tokens, self.inner // 2)
+        return {"X": (tokens, self.width)} | ({"c": angles, "s": angles} if self.rope else {})
+
+    def group(self, i: int) -> int:
+        """The number of the keys and values of a head; both count from 1."""
+        return (i - 1) * self.groups // self.count + 1
+
+    def factored(self, x: Array, y: Array, z: Array, **W: Array) -> Array:
+        """The products of a form without softmax."""
+        parts = []
+        for i in range(1, self.count + 1):
+            q, k = W[f"Q{i}"].T @ x, W[f"K{self.group(i)}"].T @ y
+            parts.append((_planes(q, k, W["c"], W["s"]) if self.rope else q @ k).reshape((-1,)))
+            parts.append(W[f"O{i}"] @ (W[f"V{self.group(i)}"].T @ z))
+        return concatenate(parts)
+
+    def attend(self, X: Array, W: Mapping[str, Array], causal: bool) -> Array:
+        r"""$\sum_i \mathrm{softmax}(Q_i K_i^\top)\, V_i O_i^\top$ of the queries, keys and values of X."""
         total: Array | None = None
-        for i in query:
-            mixed = _head(X, (W[f"Q{i}"], W[f"K{of[i]}"], W[f"V{of[i]}"], W[f"O{i}"]), c, s, causal)
+        for i in range(1, self.count + 1):
+            g = self.group(i)
+            q, k, v = (self._mapped(X, W, name) for name in (f"Q{i}", f"K{g}", f"V{g}"))
+            mixed = _weighted(_scores(q, k, W.get("c"), W.get("s")), v, causal) @ W[f"O{i}"].T
             total = mixed if total is None else total + mixed
         assert total is not None
-        return total
+        return total + W["bO"] if self.bias else total
 
-    recipe |= {"tokens": T, "causal": bool(causal), "order": degree}
-    name += f", softmax on {T} tokens" + ", causal" * bool(causal)
-    return Model(parameters, probes, attend, name, recipe, order=degree, expand=["X"])
-
-
-def _head(
-    X: Array, weights: Iterable[Array], c: Array | None = None, s: Array | None = None, causal: bool = False
-) -> Array:
-    r"""$\mathrm{softmax}(X Q K^\top X^\top) X V O^\top$ for the weights Q, K, V, O."""
-    q, k, v, outward = weights
-    return _weighted(_scores(X @ q, X @ k, c, s), X @ v, causal) @ outward.T
+    def _mapped(self, X: Array, W: Mapping[str, Array], name: str) -> Array:
+        return X @ W[name] + W[f"b{name}"] if self.bias else X @ W[name]
 
 
-def _planes(q: Array, k: Array, c: Array | None, s: Array | None) -> Array:
+def _planes(q: Array, k: Array, c: Array, s: Array) -> Array:
     r"""$\langle q_j, (c_j + s_j J) k_j\rangle$ for every plane j."""
-    assert c is not None and s is not None
     even, odd = slice(0, None, 2), slice(1, None, 2)
     return c * (q[even] * k[even] + q[odd] * k[odd]) + s * (q[odd] * k[even] - q[even] * k[odd])
 
@@ -150,57 +184,3 @@ def _weighted(scores: Array, v: Array, causal: bool) -> Array:
         return softmax(scores) @ v
     rows = [softmax(scores[i, : i + 1]) @ v[: i + 1] for i in range(scores.shape[0])]
     return concatenate([row.reshape((1, -1)) for row in rows])
-
-
-def transformer(d: int, h: int, f: int, heads: int = 1, tokens: int = 2, order: int = 3) -> Model:
-    r"""A transformer block without norms: $Y = X + \mathrm{attention}(X)$, then $Y + \mathrm{GELU}(Y A) B^\top$.
-
-    Attention as in ``attention`` with the true softmax. By Taylor coefficients in X up to ``order``. Its laws are those
-    of the attention alone: GELU has none (arXiv 2606.17816, theorems 4.1 and 4.3).
-
-    Parameters
-    ----------
-    d : int
-        Width of a token: X is tokens x d.
-    h : int
-        Width of a head.
-    f : int
-        Width of the feed-forward layer: A and B are d x f.
-    heads : int
-        Number of heads.
-    tokens : int
-        Number of tokens.
-    order : int
-        The largest degree in X of the coefficients used.
-
-    Returns
-    -------
-    Model
-        With parameters ``Q1``, ``K1``, ``V1``, ``O1``, ``Q2``, ..., A and B.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Unless the sizes and the order are integers >= 1.
-
-    Examples
-    --------
-    >>> import clexact
-    >>> clexact.certify(clexact.gradient_flow(transformer(2, 1, 2))).laws
-    ConservationLaws([Q1[0,0]^2 + Q1[1,0]^2 - K1[0,0]^2 - K1[1,0]^2, V1[0,0]^2 + V1[1,0]^2 - O1[0,0]^2 - O1[1,0]^2])
-    """
-    width, inner, hidden = (check_size(size, "a size of transformer") for size in (d, h, f))
-    count, T = check_size(heads, "heads"), check_size(tokens, "tokens")
-    parameters = {f"{name}{i}": (width, inner) for i in range(1, count + 1) for name in "QKVO"}
-    parameters |= {"A": (width, hidden), "B": (width, hidden)}
-
-    def output(X: Array, A: Array, B: Array, **W: Array) -> Array:
-        Y = X
-        for i in range(1, count + 1):
-            Y = Y + _head(X, (W[f"{name}{i}"] for name in "QKVO"))
-        return Y + gelu(Y @ A) @ B.T
-
-    sizes = [width, inner, hidden]
-    recipe = {"family": "transformer", "sizes": sizes, "heads": count, "tokens": T, "order": order}
-    name = f"transformer block d = {width}, h = {inner}, f = {hidden}, {count} heads, {T} tokens"
-    return Model(parameters, {"X": (T, width)}, output, name, recipe, order=order)

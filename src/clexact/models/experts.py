@@ -13,10 +13,10 @@ GATES = ("softmax", "topk", "sigmoid")
 MAX_SETS = 10**5  # of experts that top-k gates may select, each with outputs of its own
 
 
-def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int | None = None, order: int = 4) -> Model:
+def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int | None = None) -> Model:
     r"""A mixture of linear experts $x \mapsto \sum_i g_i(W x)\, E_i x$: W experts x m, E_i n x m.
 
-    By Taylor coefficients in x up to ``order``. Known laws: $\sum_i W_{ij}$ for each input j under softmax (arXiv
+    Known laws: $\sum_i W_{ij}$ for each input j under softmax (arXiv
     2606.17816, theorem 4.5).
 
     Near a generic parameter each set is selected for some x if experts <= m + 1. Beyond, it need not be (k = 1, three
@@ -35,8 +35,6 @@ def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int | None = Non
         ``sigmoid``, $\sigma(z_i)/\sum_j \sigma(z_j)$.
     k : int, optional
         How many experts are selected by ``topk``, default 2.
-    order : int
-        The largest degree in x of the coefficients used.
 
     Returns
     -------
@@ -78,12 +76,12 @@ def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int | None = Non
             parts.append(weights @ values[picked, :])
         return concatenate([part.reshape((1, -1)) for part in parts])
 
-    recipe: dict[str, object] = {"family": "moe", "sizes": [inputs, count, outputs], "gate": gate, "order": order}
+    recipe: dict[str, object] = {"family": "moe", "sizes": [inputs, count, outputs], "gate": gate}
     name = f"moe {inputs} -> {count} experts -> {outputs}, {gate} gate"
     if gate == "topk":
         recipe["k"], name = chosen, f"{name}, k = {chosen}"
     parameters = {"W": (count, inputs)} | {f"E{i + 1}": (outputs, inputs) for i in range(count)}
-    return Model(parameters, {"x": (inputs,)}, output, name, recipe, order=order)
+    return Model(parameters, {"x": (inputs,)}, output, name, recipe)
 
 
 def _normalised(weights: Array) -> Array:

@@ -9,22 +9,19 @@ from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
 
 
-def _two_layer(family: str, activation: Callable[[Array], Array], m: int, r: int, n: int, order: int) -> Model:
+def _two_layer(family: str, activation: Callable[[Array], Array], m: int, r: int, n: int) -> Model:
     inputs, hidden, outputs = (check_size(size, f"a size of {family}") for size in (m, r, n))
     return Model(
         {"U": (outputs, hidden), "V": (inputs, hidden)},
         {"x": (inputs,)},
         lambda U, V, x: U @ activation(V.T @ x),
         name=f"{family} {inputs} -> {hidden} -> {outputs}",
-        recipe={"family": family, "sizes": [inputs, hidden, outputs], "order": order},
-        order=order,
+        recipe={"family": family, "sizes": [inputs, hidden, outputs]},
     )
 
 
-def tanh(m: int, r: int, n: int, order: int = 3) -> Model:
-    r"""$x \mapsto U \tanh(V^\top x)$, by Taylor coefficients up to ``order`` in x.
-
-    $\varphi = (\sum_i u_i v_i^\alpha)$, $|\alpha|$ odd; powers 1 and 3 leave no law (arXiv 2307.00144).
+def tanh(m: int, r: int, n: int) -> Model:
+    r"""$x \mapsto U \tanh(V^\top x)$; no law (arXiv 2307.00144).
 
     Parameters
     ----------
@@ -34,8 +31,6 @@ def tanh(m: int, r: int, n: int, order: int = 3) -> Model:
         Number of hidden units.
     n : int
         Number of outputs: U is n x r.
-    order : int
-        The largest degree in x of the coefficients used.
 
     Returns
     -------
@@ -45,7 +40,7 @@ def tanh(m: int, r: int, n: int, order: int = 3) -> Model:
     Raises
     ------
     TypeError, ValueError
-        Unless the sizes and the order are integers >= 1.
+        Unless the sizes are integers >= 1.
 
     Examples
     --------
@@ -53,11 +48,11 @@ def tanh(m: int, r: int, n: int, order: int = 3) -> Model:
     >>> clexact.certify(clexact.gradient_flow(tanh(2, 2, 1)))
     exactly 0 independent conservation laws (D = 6, dim W = 6)
     """
-    return _two_layer("tanh", functions.tanh, m, r, n, order)
+    return _two_layer("tanh", functions.tanh, m, r, n)
 
 
-def gelu(m: int, r: int, n: int, order: int = 2) -> Model:
-    r"""$x \mapsto U\,\mathrm{GELU}(V^\top x)$: powers 1, 2, 4, ...; no law (arXiv 2606.17816, theorem 4.1).
+def gelu(m: int, r: int, n: int) -> Model:
+    r"""$x \mapsto U\,\mathrm{GELU}(V^\top x)$; no law (arXiv 2606.17816, theorem 4.1).
 
     Parameters
     ----------
@@ -67,8 +62,6 @@ def gelu(m: int, r: int, n: int, order: int = 2) -> Model:
         Number of hidden units.
     n : int
         Number of outputs: U is n x r.
-    order : int
-        The largest degree in x of the coefficients used.
 
     Returns
     -------
@@ -78,19 +71,19 @@ def gelu(m: int, r: int, n: int, order: int = 2) -> Model:
     Raises
     ------
     TypeError, ValueError
-        Unless the sizes and the order are integers >= 1.
+        Unless the sizes are integers >= 1.
 
     Examples
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(gelu(2, 2, 1)))
-    exactly 0 independent conservation laws (D = 6, dim W = 5 -> 6)
+    exactly 0 independent conservation laws (D = 6, dim W = 6)
     """
-    return _two_layer("gelu", functions.gelu, m, r, n, order)
+    return _two_layer("gelu", functions.gelu, m, r, n)
 
 
-def silu(m: int, r: int, n: int, order: int = 2) -> Model:
-    r"""$x \mapsto U\,\mathrm{SiLU}(V^\top x)$: powers 1, 2, 4, ...; no law (arXiv 2606.17816, theorem 4.1).
+def silu(m: int, r: int, n: int) -> Model:
+    r"""$x \mapsto U\,\mathrm{SiLU}(V^\top x)$; no law (arXiv 2606.17816, theorem 4.1).
 
     Parameters
     ----------
@@ -100,8 +93,6 @@ def silu(m: int, r: int, n: int, order: int = 2) -> Model:
         Number of hidden units.
     n : int
         Number of outputs: U is n x r.
-    order : int
-        The largest degree in x of the coefficients used.
 
     Returns
     -------
@@ -111,27 +102,25 @@ def silu(m: int, r: int, n: int, order: int = 2) -> Model:
     Raises
     ------
     TypeError, ValueError
-        Unless the sizes and the order are integers >= 1.
+        Unless the sizes are integers >= 1.
 
     Examples
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(silu(2, 2, 1)))
-    exactly 0 independent conservation laws (D = 6, dim W = 5 -> 6)
+    exactly 0 independent conservation laws (D = 6, dim W = 6)
     """
-    return _two_layer("silu", functions.silu, m, r, n, order)
+    return _two_layer("silu", functions.silu, m, r, n)
 
 
-def _gated(family: str, gate: Callable[[Array], Array], sizes: tuple[int, int, int], order: int | None) -> Model:
+def _gated(family: str, gate: Callable[[Array], Array], sizes: tuple[int, int, int]) -> Model:
     inputs, hidden, outputs = (check_size(size, f"a size of {family}") for size in sizes)
-    recipe: dict[str, object] = {"family": family, "sizes": [inputs, hidden, outputs]}
     return Model(
         {"U": (outputs, hidden), "A": (inputs, hidden), "B": (inputs, hidden)},
         {"x": (inputs,)},
         lambda U, A, B, x: U @ ((A.T @ x) * gate(B.T @ x)),
         name=f"{family} {inputs} -> {hidden} -> {outputs}",
-        recipe=recipe if order is None else recipe | {"order": order},
-        order=order or 1,
+        recipe={"family": family, "sizes": [inputs, hidden, outputs]},
     )
 
 
@@ -168,11 +157,11 @@ def glu(m: int, r: int, n: int) -> Model:
     U[0,0]^2 - A[0,0]^2 - A[1,0]^2
     U[0,0]^2 - B[0,0]^2 - B[1,0]^2
     """
-    return _gated("glu", lambda z: z, (m, r, n), None)
+    return _gated("glu", lambda z: z, (m, r, n))
 
 
-def swiglu(m: int, r: int, n: int, order: int = 3) -> Model:
-    r"""$x \mapsto U\,((A^\top x) \odot \mathrm{SiLU}(B^\top x))$, by Taylor coefficients up to ``order`` in x.
+def swiglu(m: int, r: int, n: int) -> Model:
+    r"""$x \mapsto U\,((A^\top x) \odot \mathrm{SiLU}(B^\top x))$.
 
     One law for each unit, $\|u\|^2 - \|a\|^2$, and none with b (arXiv 2606.17816, theorem 4.2).
 
@@ -184,8 +173,6 @@ def swiglu(m: int, r: int, n: int, order: int = 3) -> Model:
         Number of hidden units.
     n : int
         Number of outputs: U is n x r.
-    order : int
-        The largest degree in x of the coefficients used.
 
     Returns
     -------
@@ -195,7 +182,7 @@ def swiglu(m: int, r: int, n: int, order: int = 3) -> Model:
     Raises
     ------
     TypeError, ValueError
-        Unless the sizes and the order are integers >= 1.
+        Unless the sizes are integers >= 1.
 
     Examples
     --------
@@ -203,4 +190,4 @@ def swiglu(m: int, r: int, n: int, order: int = 3) -> Model:
     >>> clexact.certify(clexact.gradient_flow(swiglu(2, 1, 1))).laws
     ConservationLaws([U[0,0]^2 - A[0,0]^2 - A[1,0]^2])
     """
-    return _gated("swiglu", functions.silu, (m, r, n), order)
+    return _gated("swiglu", functions.silu, (m, r, n))

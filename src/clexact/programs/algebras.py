@@ -34,7 +34,7 @@ class Algebra(Protocol[V]):
         return self.take(a, places.table)
 
     def function(self, a: V, name: str) -> V:
-        """An analytic function of each entry: no operation of most algebras (``taylor.py`` replaces it first)."""
+        """An analytic function of each entry: no operation of most algebras."""
         raise ValueError(f"{name} is no operation of polynomials.")
 
     def softmax(self, a: V, axis: int) -> V:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import NDArray
 
-from clexact.algebra.polynomial import exact
+from clexact.algebra.polynomial import Number, exact
 from clexact.algebra.terms import Ints
 from clexact.programs.dispatch import call
 from clexact.programs.operations import Node
@@ -143,16 +144,33 @@ class Array:
 
     __abs__ = _method(np.abs)
 
+    def __rtruediv__(self, other: object) -> Array:
+        return self._function("reciprocal") * other
+
+    def _function(self, name: str) -> Array:
+        """An analytic function of each entry; of constants, where all values are rational, a constant."""
+        if self.node.op == "constant" and name in RATIONAL:
+            values = [RATIONAL[name](c) for c in self.node.data.ravel().tolist()]
+            if None not in values:
+                return self.symbol(values).reshape(self.shape)
+        return self.then("function", self.shape, name)
+
     def __truediv__(self, other: object) -> Array:
+        if isinstance(other, Array):
+            return self * other._function("reciprocal")
         if isinstance(other, (list, np.ndarray)):
             divisors = np.asarray(other, dtype=object)
-            inverses = [1 / Fraction(exact(c, "a divisor")) for c in divisors.ravel().tolist()]
+            inverses = [_inverse(exact(c, "a divisor")) for c in divisors.ravel().tolist()]
             return self * np.array(inverses, dtype=object).reshape(divisors.shape)
-        return self * (1 / Fraction(exact(other, "a divisor")))
+        return self * _inverse(exact(other, "a divisor"))
 
     def __pow__(self, power: object) -> Array:
-        if isinstance(power, bool) or not isinstance(power, (int, np.integer)) or power < 0:
-            raise TypeError(f"a power must be an integer >= 0, not {power!r}.")
+        if isinstance(power, (Fraction, float)) and 2 * power == int(2 * power) and power != int(power):
+            return self._function("rsqrt") * self ** int(power + Fraction(1, 2))
+        if isinstance(power, bool) or not isinstance(power, (int, np.integer)):
+            raise TypeError(f"a power must be an integer, or half of one, not {power!r}.")
+        if power < 0:
+            return self._function("reciprocal") ** -power
         if power == 0:
             return self.symbol(np.ones(self.shape, dtype=int))
         result = self
@@ -276,13 +294,33 @@ class Array:
         shape = self.shape[:axis] + self.shape[axis + 1 :]
         return self.then("sum", shape, axis) if self.shape[axis] else self.symbol(np.zeros(shape, dtype=int))
 
-    mean, max, min = _method(np.mean), _method(np.max), _method(np.min)
+    mean, var, std = _method(np.mean), _method(np.var), _method(np.std)
+    max, min = _method(np.max), _method(np.min)
     dot, cumsum, trace, diagonal = _method(np.dot), _method(np.cumsum), _method(np.trace), _method(np.diagonal)
     ravel, flatten, squeeze = _method(np.ravel), _method(np.ravel), _method(np.squeeze)
     swapaxes, repeat, take = _method(np.swapaxes), _method(np.repeat), _method(np.take)
 
     def __bool__(self) -> bool:
         raise TypeError("a model may not branch on the values of its parameters or probes.")
+
+
+def _inverse(value: Number) -> Fraction:
+    """1 / c; ZeroDivisionError for 0."""
+    if not value:
+        raise ZeroDivisionError("a division by the constant 0")
+    return 1 / Fraction(value)
+
+
+def _inverse_root(value: Number) -> Fraction | None:
+    """1 / sqrt(c) where it is rational; ValueError for c that is not positive."""
+    c = Fraction(value)
+    if c <= 0:
+        raise ValueError(f"1 / sqrt is taken of {c}: a positive number is expected")
+    root = Fraction(isqrt(c.numerator), isqrt(c.denominator))
+    return 1 / root if root**2 == c else None
+
+
+RATIONAL: dict[str, Callable[[Number], Fraction | None]] = {"reciprocal": _inverse, "rsqrt": _inverse_root}
 
 
 def _along_axes(key: Any, shape: Shape) -> list[Ints] | None:

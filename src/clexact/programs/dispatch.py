@@ -17,21 +17,19 @@ Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {}  # NumPy's function: that of the same arguments here
 
 _BRANCH = "a model may not branch on values; relu and maximum of clexact.functions choose"
-_ANALYTIC = "the analytic functions are exp, tanh, sigmoid, silu, gelu, reciprocal and softmax of clexact.functions"
+_ANALYTIC = "no exact residues of it are known; the analytic functions of models are those of clexact.functions"
 INSTEAD: dict[Callable[..., Any], str] = {
-    **dict.fromkeys((np.sin, np.cos, np.tan, np.log, np.log1p, np.expm1, np.sqrt, np.cbrt, np.arctan), _ANALYTIC),
+    **dict.fromkeys((np.sin, np.cos, np.tan, np.log, np.log1p, np.expm1, np.cbrt, np.arctan), _ANALYTIC),
     **dict.fromkeys((np.sinh, np.cosh, np.logaddexp, np.exp2, np.log2, np.log10), _ANALYTIC),
     **dict.fromkeys((np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.sign), _BRANCH),
     **dict.fromkeys((np.argmax, np.argmin, np.argsort, np.sort, np.nonzero, np.heaviside, np.any, np.all), _BRANCH),
     np.clip: "np.minimum and np.maximum are defined",
     np.prod: "multiply its slices with *",
-    np.var: "write ((x - x.mean()) ** 2).mean()",
-    np.linalg.norm: "its square is (x * x).sum()",
-    np.linalg.inv: "no inverse of a matrix is polynomial; clexact.functions.reciprocal inverts entries",
-    np.linalg.solve: "no inverse of a matrix is polynomial; clexact.functions.reciprocal inverts entries",
+    np.linalg.inv: "clexact.functions.reciprocal inverts entries",
+    np.linalg.solve: "clexact.functions.reciprocal inverts entries",
     np.linalg.det: "write it out in entries",
     np.block: "np.concatenate is",
-    np.floor_divide: "divide by exact constants with /",
+    np.floor_divide: "divide with /",
 }
 
 

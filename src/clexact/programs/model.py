@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -11,9 +10,7 @@ import numpy as np
 from clexact.programs.array import record
 from clexact.programs.places import Shape
 from clexact.programs.program import Program
-from clexact.programs.taylor import MAX_ORDER, expanded
-from clexact.support.display import facts, table
-from clexact.support.listed import listed, shown
+from clexact.support.display import facts, lines, table
 
 MAX_DIMENSION = 10**7  # of the parameters, and of the probes
 
@@ -50,9 +47,9 @@ class Model:
       constant condition, ``tril triu zeros_like ones_like``; as methods, what NumPy's arrays have of these;
     - piecewise functions: ``relu`` and ``maximum`` of ``clexact.functions``, ``np.maximum minimum max min abs fabs``,
       whose gates and choices become probes by themselves;
-    - analytic functions: ``np.exp tanh reciprocal``, and ``sigmoid``, ``silu``, ``gelu`` and ``softmax`` of
-      ``clexact.functions``. They enter by their Taylor coefficients in the probes ``expand`` (default: all those given)
-      up to the total degree ``order`` (default 3);
+    - analytic functions, which stand for themselves: ``np.exp tanh sqrt reciprocal``, ``/`` between arrays, powers that
+      are negative or half an integer, and of ``clexact.functions`` also ``rsqrt``, ``sigmoid``, ``silu``, ``gelu``,
+      ``softmax``, ``softplus``, ``erf``, ``normal_cdf``, ``elu``, ``selu``, ``mish``;
     - the layers of ``clexact.functions``: ``convolve``, ``convolve_transposed``, ``windows``, ``average_pool``,
       ``max_pool``, ``embedding``, ``upsample``, ``pixel_shuffle``, ``channel_shuffle``.
 
@@ -70,10 +67,6 @@ class Model:
         How results call it.
     recipe : mapping, optional
         Family and options, by which ``models.rebuild`` makes the same model again.
-    order : int
-        The largest total degree of the Taylor coefficients in the probes ``expand``.
-    expand : sequence of str, optional
-        The probes in which analytic functions are expanded; default: all those given.
 
     Attributes
     ----------
@@ -81,6 +74,8 @@ class Model:
         The operations recorded.
     variables : tuple of str
         Names of the D entries of $\theta$, row by row.
+    notes : tuple of str
+        What is assumed of the model, beside what results say of any: they repeat it.
 
     Raises
     ------
@@ -105,12 +100,11 @@ class Model:
         output: Callable[..., object] | None = None,
         name: str = "model",
         recipe: Mapping[str, object] | None = None,
-        order: int = 3,
-        expand: Sequence[str] | None = None,
     ) -> None:
         if output is None or not callable(output):
             raise TypeError(f"output must be a function of the parameters and probes, not {output!r}.")
         self.name = name
+        self.notes: tuple[str, ...] = ()
         self.recipe = dict(recipe or {})  # family and options, by which ``models.rebuild`` makes the same model again
         self.parameters: dict[str, Shape] = _check_shapes(parameters, "parameter")
         self.probes: dict[str, Shape] = _check_shapes(probes or {}, "probe")
@@ -122,26 +116,11 @@ class Model:
             raise ValueError(f"a model may have at most {MAX_DIMENSION} parameters, not {count}.")
         if (count := sum(map(prod, self.probes.values()))) > MAX_DIMENSION:
             raise ValueError(f"a model may have at most {MAX_DIMENSION} probes, not {count}.")
-        given = tuple(self.probes)
         self.program: Program = record(output, self.parameters, self.probes)
         self.probes |= {gate.probe: self.program.nodes[gate.source].shape for gate in self.program.gates}
-        self.expand = _check_expand(expand, given)
-        self.order = order
-        if self.program.functions and check_size(order, "order") > MAX_ORDER:
-            raise ValueError(f"order must be at most {MAX_ORDER}, not {order}.")
         self.variables: tuple[str, ...] = tuple(
             entry for key, shape in self.parameters.items() for entry in entry_names(key, shape)
         )
-
-    @property
-    def truncated(self) -> bool:
-        """Whether analytic functions stand in the program, of which only finitely many Taylor coefficients are used."""
-        return bool(self.program.functions)
-
-    @cached_property
-    def polynomial(self) -> Program:
-        """The program of polynomial operations whose coefficients in the probes span the fields."""
-        return expanded(self.program, self.order, self.expand) if self.truncated else self.program
 
     @property
     def dimension(self) -> int:
@@ -168,8 +147,8 @@ class Model:
         named = [("parameter", self.parameters), ("probe", self.probes)]
         rows = [(kind, name, _shown(shape), prod(shape)) for kind, shapes in named for name, shape in shapes.items()]
         headline = f"{self.name}: D = {self.dimension}, output of shape {_shown(self.program.shape)}"
-        note = f"analytic functions enter by Taylor coefficients up to order {self.order}" if self.truncated else None
-        return facts(headline, {"": table(rows, ("", "name", "shape", "entries")), "note": note})
+        assumed = lines(self.notes) if self.notes else None
+        return facts(headline, {"": table(rows, ("", "name", "shape", "entries")), "assuming": assumed})
 
     def __repr__(self) -> str:
         return f"Model({self.name}, D = {self.dimension}, output of shape {self.program.shape})"
@@ -177,16 +156,6 @@ class Model:
 
 def _shown(shape: Shape) -> str:
     return " x ".join(map(str, shape)) or "a number"
-
-
-def _check_expand(expand: Sequence[str] | None, probes: tuple[str, ...]) -> tuple[str, ...]:
-    if expand is None:
-        return probes
-    expected = f"expand must be a list of some of the probes {list(probes)}"
-    names = tuple(listed(expand, expected))
-    if not all(name in probes for name in names):
-        raise ValueError(f"{expected}, not {shown(list(names))}.")
-    return names
 
 
 def _check_shapes(given: Mapping[str, int | Sequence[int]], what: str) -> dict[str, Shape]:

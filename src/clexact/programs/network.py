@@ -42,7 +42,7 @@ class Network:
     """A model of polynomial pieces at a rational point; ValueError for analytic functions or a wrong point."""
 
     def __init__(self, model: Model, point: Sequence[Number]) -> None:
-        if model.truncated:
+        if model.program.functions:
             names = ", ".join(model.program.functions)
             raise ValueError(f"{model.name} applies {names}: rows from data are exact for polynomial pieces only.")
         self.program, self.dimension = model.program, model.dimension

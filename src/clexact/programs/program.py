@@ -6,7 +6,7 @@ What a program means is given by an ``Algebra``: NumPy numbers and degrees in ``
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -92,10 +92,22 @@ class Program:
 
     def run(self, algebra: Algebra[V], leaves: Mapping[str, V]) -> list[V]:
         """The value of every node."""
-        values: list[V] = []
-        for node in self.nodes:
-            values.append(leaves[node.data] if node.op in LEAVES else self.value(algebra, node, values))
+        return self.run_some(algebra, leaves, range(len(self.nodes)))
+
+    def run_some(self, algebra: Algebra[V], leaves: Mapping[str, V], numbers: Iterable[int]) -> list[V]:
+        """The values of these nodes, which come with all that they need, in order; of others there is none."""
+        values: list[Any] = [None] * len(self.nodes)
+        for n in numbers:
+            node = self.nodes[n]
+            values[n] = leaves[node.data] if node.op in LEAVES else self.value(algebra, node, values)
         return values
+
+    def independent_of(self, *kinds: str) -> list[bool]:
+        """Which nodes depend on no leaf of these kinds."""
+        free: list[bool] = []
+        for node in self.nodes:
+            free.append(node.op not in kinds and all(free[i] for i in node.inputs))
+        return free
 
     def value(self, algebra: Algebra[V], node: Node, values: list[V]) -> V:
         """The value of a node that is no leaf, from those of the nodes before it."""

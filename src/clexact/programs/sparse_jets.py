@@ -1,8 +1,9 @@
 """Sparse jets modulo a prime: arrays of few entries, for very many rows at once.
 
 As in ``jets.py``, a jet is {mask: part}; a part holds only its nonzero entries, as (row, place, value), or as (place,
-value) where all rows share it. One program is so read for a hundred thousand sparse seeds at a sparse point, at a cost
-that follows the number of nonzero entries. Products are joins, as of tables.
+value) where all rows share it. A jet is the sum of its parts: for each mask one that all rows share, and one that they
+do not, whose mask has the bit ``ROWS``. One program is so read for a hundred thousand sparse seeds at a sparse point,
+at a cost that follows the number of nonzero entries. Products are joins, as of tables.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Part:
 
 
 SparseJet = dict[int, Part]
+ROWS = 1 << 60  # of a mask: the part differs from row to row
 
 
 def piece(part: Part, first: int, shape: Shape) -> Part:
@@ -69,8 +71,8 @@ class SparseJets(Reversible[SparseJet]):
     """The ring of sparse jets of ``rows`` rows modulo ``prime`` < 2^32, as an algebra for programs."""
 
     def __init__(self, prime: int, rows: int) -> None:
-        if prime >= 2**32:
-            raise ValueError(f"sparse jets need a prime below 2^32, not {prime}.")
+        if prime >= linalg.LARGEST:
+            raise ValueError(f"sparse jets need a modulus below 2^62, not {prime}.")
         self.prime, self.rows = prime, rows
         self.entries = 0  # joined, added and selected so far: what the work grows with
 
@@ -85,8 +87,6 @@ class SparseJets(Reversible[SparseJet]):
         out = a | b
         for mask in a.keys() & b.keys():
             x, y = a[mask], b[mask]
-            if (x.row is None) != (y.row is None):
-                x, y = self._spread(x), self._spread(y)
             row = None if x.row is None or y.row is None else np.concatenate([x.row, y.row])
             place, value = np.concatenate([x.place, y.place]), np.concatenate([x.value, y.value])
             self.entries += len(place)
@@ -108,7 +108,7 @@ class SparseJets(Reversible[SparseJet]):
         out: SparseJet = {}
         for s, x in a.items():
             for t, y in b.items():
-                if s & t == 0:
+                if s & t & ~ROWS == 0:
                     value = {s | t: self._product(x, y, contracted)}
                     out = self.add(out, value) if s | t in out else out | value
         return out
@@ -217,14 +217,6 @@ class SparseJets(Reversible[SparseJet]):
         own = next(iter(a.values())).shape
         return self.take(a, np.broadcast_to(places(own), shape))
 
-    def _spread(self, part: Part) -> Part:
-        """A part that all rows share, written out for each of them."""
-        if part.row is not None:
-            return part
-        count = len(part.place)
-        row = np.repeat(np.arange(self.rows), count)
-        return Part(part.shape, row, np.tile(part.place, self.rows), np.tile(part.value, self.rows))
-
 
 def collected(part: Part, prime: int) -> Part:
     """Entries at the same place added up modulo ``prime``, zeros left out."""
@@ -234,10 +226,19 @@ def collected(part: Part, prime: int) -> Part:
     order = np.argsort(key, kind="stable")
     key = key[order]
     first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    total = np.add.reduceat(part.value[order], first) % np.uint64(prime)
+    total = _sums(part.value[order], first, prime)
     kept = total != 0
     which = order[first[kept]]
     return Part(part.shape, None if part.row is None else part.row[which], part.place[which], total[kept])
+
+
+def _sums(values: Words, first: Ints, prime: int) -> Words:
+    """Sums modulo ``prime`` < 2^62 of the segments that begin at these places; in halves where they could overflow."""
+    if prime < 2**32:
+        return np.add.reduceat(values, first) % np.uint64(prime)
+    half = np.uint64(32)
+    totals = [np.add.reduceat(x, first) % np.uint64(prime) for x in (values & np.uint64(2**32 - 1), values >> half)]
+    return linalg.add(totals[0], linalg.multiply(totals[1], np.array(2**32 % prime, dtype=np.uint64), prime), prime)
 
 
 def compressed(part: Part, rows: int) -> tuple[Ints, Ints, Words, Ints]:

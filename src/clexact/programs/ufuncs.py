@@ -1,4 +1,4 @@
-"""NumPy's ufuncs that are polynomial, on arrays of a model: the operators."""
+"""NumPy's ufuncs that are operators, on arrays of a model."""
 
 from __future__ import annotations
 
@@ -20,21 +20,15 @@ def _operator(name: str) -> Callable[[Any, Any], Any]:
     return operator
 
 
-for _ufunc, _name in ((np.add, "add"), (np.subtract, "sub"), (np.multiply, "mul"), (np.matmul, "matmul")):
+OPERATORS = {np.add: "add", np.subtract: "sub", np.multiply: "mul", np.matmul: "matmul", np.true_divide: "truediv"}
+for _ufunc, _name in OPERATORS.items():
     implements(_ufunc)(_operator(_name))
-
-
-@implements(np.true_divide)
-def _divide(x1: Array, x2: Any) -> Array:
-    if isinstance(x2, Array):
-        raise TypeError("a divisor must be constant; clexact.functions.reciprocal inverts the entries of an array.")
-    return x1.__truediv__(x2)
 
 
 @implements(np.power)
 def _power(x1: Array, x2: Any) -> Array:
     if isinstance(x2, Array):
-        raise TypeError("a power must be an integer >= 0, not an array of a model.")
+        raise TypeError("a power must be an integer, or half of one, not an array of a model.")
     return x1.__pow__(x2)
 
 

@@ -359,11 +359,6 @@ def _compared(document: Mapping[str, Any]) -> tuple[VerdictStatus, str]:
         flow = rebuild_flow(models.rebuild(recipe), options)
     except (TypeError, ValueError) as error:
         return VerdictStatus.FALSE, f"FALSE: the model cannot be rebuilt: {error}"
-    if of_coefficients(document, flow):
-        return (
-            VerdictStatus.FALSE,
-            f"FALSE: laws of the Taylor coefficients of the {flow.description} need not be its laws",
-        )
     if description != flow.description or not same_flow(document, flow):
         return VerdictStatus.FALSE, f"FALSE: not the {flow.description}"
     what = "fields are those" if "fields" in document else "program is that"
@@ -383,18 +378,11 @@ def _same_fields(document: Mapping[str, Any], flow: Flow) -> bool:
     return mine == (document["fields"], document["assumptions"])
 
 
-def of_coefficients(document: Mapping[str, Any], flow: Flow) -> bool:
-    """Whether a document bounds the laws of analytic functions from below by those of their Taylor coefficients."""
-    return bool(flow.truncated and "source" not in document and document["claim"]["lower"])
-
-
 def same_flow(document: Mapping[str, Any], flow: Flow) -> bool:
     """Whether a document is about the fields, or the program, and the assumptions of a flow."""
     if document["format"] == program_verifier.FORMAT:
         gradients = flow.plain_gradients
         return gradients is not None and program_certificate.same_program(document, gradients)
-    if of_coefficients(document, flow):
-        return False
     small = flow.dimension == document["dimension"] and flow.expanded_size <= MAX_TERMS
     return small and _same_fields(document, flow)
 
@@ -415,6 +403,8 @@ def check_listable(flow: Flow) -> None:
 
     They have too many terms, or numbers longer than the verifier reads.
     """
+    if flow.analytic and flow.plain_gradients is None:
+        raise ValueError(f"{flow.description} has no certificate: its fields are no polynomials that could be listed.")
     if flow.expanded_size > MAX_TERMS and flow.plain_gradients is None:
         raise ValueError(
             f"the certificate of {flow.description} would list {flow.expanded_size} terms, over {MAX_TERMS}."
@@ -467,8 +457,6 @@ def certificate_of(count: LawCount) -> Certificate:
     Certificate(gradient flow of product 2, exactly 1 law)
     """
     check_listable(count.flow)
-    if count.flow.truncated:
-        return Certificate(_of_truncated(count))
     if not count.closure.generic or count.flow.expanded_size > MAX_TERMS:
         return Certificate(program_certificate.of_count(count))
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
@@ -496,19 +484,6 @@ def certificate_of(count: LawCount) -> Certificate:
         },
     }
     return Certificate(data)
-
-
-def _of_truncated(count: LawCount) -> dict[str, Any]:
-    """Of fields that are Taylor coefficients: laws must be those of the program before, which only a gradient flow has.
-
-    ValueError for another flow, if it has laws.
-    """
-    if count.flow.plain_gradients is None:
-        raise ValueError(
-            f"{count.flow.description} has no certificate: its fields are Taylor coefficients, and the laws of "
-            "functions are only certified for gradient flows without weight decay."
-        )
-    return program_certificate.of_count(count)
 
 
 def _place(proved: IndependenceWitness | LieClosure) -> dict[str, Any]:

@@ -19,9 +19,12 @@ import numpy as np
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.polynomial import written
 from clexact.counting.certify import LawCount
+from clexact.flows.flow import pack_laws
 from clexact.flows.gradient import GradientFlow
+from clexact.laws.confirmation import moved
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import SparseWitness, Witness
+from clexact.programs.characters import Characters
 from clexact.programs.operations import OPERATIONS
 from clexact.programs.program import Program
 from clexact.proofs import program_verifier as verifier
@@ -52,6 +55,7 @@ class Members:
 
     place: ModularPoint
     seeds: Sequence[Sequence[Sparse]] = field(repr=False)
+    analytic: bool = False  # whether functions have residues at the place
 
     def written(self) -> dict[str, Any]:
         """The keys of ``lie``; members in the order of their depths, equal seeds once."""
@@ -62,7 +66,8 @@ class Members:
         ]
         depths = max(map(len, members), default=1)
         ranks = [sum(len(member) <= depth for member in members) for depth in range(1, depths + 1)]
-        return {**self.place.written(), "seeds": [list(seed) for seed in numbers], "members": members, "ranks": ranks}
+        place = self.place.written() | (Characters(self.place.prime).written() if self.analytic else {})
+        return {**place, "seeds": [list(seed) for seed in numbers], "members": members, "ranks": ranks}
 
 
 def flat(part: Sparse) -> list[int]:
@@ -118,6 +123,8 @@ def of_count(count: LawCount) -> dict[str, Any]:
         raise ValueError(f"{count.description} has no program-level certificate: it is no gradient flow of a model.")
     if count.lower != count.exhibited:
         raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
+    if flow.mixed_roots:
+        raise ValueError(f"{count.description} has no certificate yet: inputs move only some arguments of one root.")
     shown = _place(count.shown.point, count.shown.prime)
     families = law_families(flow)
     numbers = independent_laws(flow, families, shown)
@@ -127,7 +134,7 @@ def of_count(count: LawCount) -> dict[str, Any]:
     if len(drawn) < len(closure.witnesses):
         raise ValueError("a program-level certificate holds brackets of members drawn, not of fields by their numbers.")
     seeds = [member for witness in drawn for member in seeds_of(witness)]
-    return document(flow, families, numbers, shown, Members(_place(closure.point, closure.prime), seeds))
+    return document(flow, families, numbers, shown, Members(_place(closure.point, closure.prime), seeds, flow.analytic))
 
 
 def seeds_of(witness: Witness | SparseWitness) -> list[list[Sparse]]:
@@ -151,14 +158,13 @@ def _sparse(values: Iterable[Any]) -> Sparse:
 
 
 def written_model(flow: GradientFlow) -> dict[str, Any]:
-    """Parameters, probes and program; where that is one of Taylor coefficients, also the program with its functions."""
+    """Parameters, probes and program."""
     model = flow.model
-    written = {
+    return {
         "parameters": {name: list(shape) for name, shape in model.parameters.items()},
         "probes": {name: list(shape) for name, shape in model.probes.items()},
         "program": written_program(flow.program),
     }
-    return written | ({"source": written_program(flow.source)} if flow.truncated else {})
 
 
 def written_program(program: Program) -> dict[str, Any]:
@@ -190,7 +196,7 @@ def ranges(numbers: Iterable[int]) -> list[list[int]]:
 
 
 def law_families(flow: GradientFlow) -> list[Family]:
-    """The laws that the shape of a program proves: as families that the verifier proves likewise, or as text."""
+    """The laws that the shape of a program proves: as families that the verifier proves likewise, or confirmed text."""
     groups, families, in_grams = flow.symmetries, list[Family](), set[Key]()
     laws: list[Law] = [{(j,): a for j, a in c.items()} for c in groups.translations]
     for factor in groups.factors:
@@ -200,10 +206,17 @@ def law_families(flow: GradientFlow) -> list[Family]:
             in_grams |= {_key(factor.gram(k, k)) for k in range(factor.size)}
         elif not factor.orthogonal:
             laws += [factor.gram(k, m) for k, m in factor.planes()]
+    laws += [factor.total() for factor in groups.uniform]
     squares: list[Law] = [{(j, j): a for j, a in scaling.items()} for scaling in groups.scalings]
     diagonal, rest = _diagonal(flow, [h for h in squares if _key(h) not in in_grams])
-    texts = [polynomial_text(flow, h) for h in laws + rest]
+    texts = [polynomial_text(flow, h) for h in _confirmed(flow, laws + rest)]
     return families + diagonal + ([{"polynomials": texts}] if texts else [])
+
+
+def _confirmed(flow: GradientFlow, laws: list[Law]) -> list[Law]:
+    """Those that a random member leaves unmoved: the verifier would call others false."""
+    refuted = set(moved(flow, pack_laws(laws).canonical(), flow.draws(0)).tolist()) if laws else set[int]()
+    return [law for n, law in enumerate(laws) if n not in refuted]
 
 
 Key = tuple[tuple[tuple[int, ...], int], ...]
@@ -277,7 +290,7 @@ def _shown(flow: GradientFlow, family: Family) -> bool:
     """Whether the verifier's rule of shapes proves a family."""
     allowance = verifier.Allowance(verifier.MAX_WORK)
     try:
-        read = verifier.laws_of(family, _source(flow), "laws", allowance)
+        read = verifier.laws_of(family, _program(flow), "laws", allowance)
         if isinstance(read, verifier.Gram):
             read.check(allowance)
     except (verifier.Untrue, verifier.NotACertificate):
@@ -286,13 +299,8 @@ def _shown(flow: GradientFlow, family: Family) -> bool:
 
 
 def _program(flow: GradientFlow) -> verifier.Program:
-    """The program whose fields are the members, as the verifier reads it."""
+    """The program, as the verifier reads it."""
     return verifier.Program(written_model(flow))
-
-
-def _source(flow: GradientFlow) -> verifier.Program:
-    """The program of which laws are laws, likewise."""
-    return verifier.Program(written_model(flow), "source") if flow.truncated else _program(flow)
 
 
 def polynomial_text(flow: GradientFlow, law: Law) -> str:
@@ -305,7 +313,7 @@ def polynomial_text(flow: GradientFlow, law: Law) -> str:
 
 def independent_laws(flow: GradientFlow, families: Sequence[Family], place: ModularPoint) -> list[int]:
     """Numbers of laws whose gradients at a place are independent: all of them if they are, else the first ones."""
-    program, allowance, rows = _source(flow), verifier.Allowance(verifier.MAX_WORK), list[Sparse]()
+    program, allowance, rows = _program(flow), verifier.Allowance(verifier.MAX_WORK), list[Sparse]()
     for family in families:
         read = verifier.laws_of(family, program, "laws", allowance)
         rows += read.gradients(dict(place.point), place.prime, allowance)
@@ -375,4 +383,4 @@ def same_program(data: Mapping[str, Any], flow: GradientFlow) -> bool:
     wanted = written_model(flow)
     same = all(list(data[key].items()) == list(wanted[key].items()) for key in ("parameters", "probes"))
     words = [data["model"].get("description"), data["assumptions"]] == [flow.description, list(flow.assumptions)]
-    return same and words and all(data.get(key) == wanted.get(key) for key in ("program", "source"))
+    return same and words and data["program"] == wanted["program"]

@@ -2,16 +2,19 @@
 
     python program_verifier.py FILE...      exit status 0: all verified; 1: something is false; 2: not a certificate
 
-The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Where it has analytic
-functions, "source" is that program and "program" the one of its Taylor coefficients: laws are laws of the source, with
-functions opaque, and what is bounded from above is the laws of the coefficients. Checked, in order:
+The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Checked, in order:
 1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo
-   random primes (error <= 2^-100);
+   random primes (error <= 2^-100), with functions opaque;
 2. the gradients of the laws listed are independent modulo a prime at an integer point, and
 3. so are the values of the fields and brackets listed: by elimination (a proof), or, where that is too much work, by
    solutions of M y = b for challenges b derived from the document (error <= 2^-100);
 4. the bounds: lower = the number of those laws, upper = D - the number of those fields and brackets.
 A rank modulo a prime at an integer point never exceeds the generic rank over Q, so 2 and 3 are proofs.
+
+With analytic functions the values in 3 are images under a ring homomorphism (``Homomorphism``), so the same holds. That
+it is one rests on Ax 1971 (functional Lindemann-Weierstrass) for exponentials and logarithms, on Lindemann-Weierstrass
+for those of constants, on Kolchin and Ostrowski with Liouville for normal_cdf, and on what ``Roots`` checks: that signs
+of roots are free, and that exponents differ from logarithms. What is assumed beyond theorems is said (``assumed``).
 """
 
 from __future__ import annotations
@@ -25,21 +28,28 @@ import zlib
 from array import array
 from bisect import bisect_right
 from fractions import Fraction
-from functools import cached_property
-from math import lcm, prod
+from functools import cached_property, partial
+from math import gcd, isqrt, lcm, prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 FORMAT = "clexact-program-certificate-1"
 KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "parameters", "probes", "program", "laws",
         "independence", "lie", "claim"]  # fmt: skip
 LINEAR, FUNCTIONS = ("add", "transpose", "reshape", "take", "concatenate", "sum"), ("function", "softmax")
+MOVES = ("transpose", "reshape", "take")
+PRIMITIVES = ("normal_cdf", "softplus")
+MOTIONS = 5  # of values of softplus: numbers by which they move make up for each other with odds 1/p
+EXPONENTIAL = ("exp", "sigmoid", "tanh", "softmax", *PRIMITIVES)  # these, or their slopes, hold exponentials
+NAMES = ("exp", "reciprocal", "rsqrt", "sigmoid", "tanh", *PRIMITIVES)
 MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
 MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
 MAX_WORK, MIN_WORK, WORK_PER_BYTE = 3 * 10**8, 3 * 10**7, 300  # steps; those of a document grow with its length
 MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 10**7, 3 * 10**7, 3 * 10**7
+VALUE_STEPS, SPARE, MAX_FACTOR = 50, 20, 10**4  # of a function; samples over their rank; primes that are tried
+MAX_FIELDS, MAX_MODULUS = 5, 2**62
 SEVERITY = (0, 3, 1, 2)  # exit statuses from good to bad: verified, undecided, false, not a certificate
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
 NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
@@ -171,10 +181,9 @@ def canonical(value: Any) -> bytes:
 
 
 def program_hash(document: dict[str, Any]) -> str:
-    """SHA-256 of the canonical text of parameters, probes and program, and of the source if there is one."""
+    """SHA-256 of the canonical text of parameters, probes and program."""
     leaves = [list(document[key].items()) for key in ("parameters", "probes")]
-    programs = [document[key] for key in ("program", "source") if key in document]
-    return hashlib.sha256(canonical([*leaves, *programs])).hexdigest()
+    return hashlib.sha256(canonical([*leaves, document["program"]])).hexdigest()
 
 
 def challenges(document: dict[str, Any], rows: int, prime: int) -> list[list[int]]:
@@ -269,7 +278,7 @@ class Node:
                 form(sorted(integers(self.data, what)) == list(range(len(theirs[0]))), f"{what} permutes no axes")
                 return tuple(theirs[0][axis] for axis in self.data)
             case "function":
-                form(type(self.data) is str and re.fullmatch(NAME, self.data), f"{what} names no function")
+                form(type(self.data) is str and self.data in NAMES, f"{what} names no function")
                 return theirs[0]
             case "softmax":
                 form(type(self.data) is int and 0 <= self.data < len(theirs[0]), f"{what} has no such axis")
@@ -319,6 +328,11 @@ class Node:
         wide = self.shape[:-2] + theirs[-2:] if self.op == "matmul" else self.shape
         steps = [step if size == n else 0 for step, size, n in zip(strides(theirs), theirs, wide, strict=True)]
         return None if wide == theirs else Link(positions(wide, steps), False)
+
+    @property
+    def function(self) -> str:
+        """The name of the function that is applied, if one is."""
+        return str(self.data) if self.op == "function" else self.op if self.op == "softmax" else ""
 
     @property
     def summed(self) -> int:
@@ -413,26 +427,48 @@ class Layout:
 class Program:
     """The nodes, with what is inferred from them."""
 
-    def __init__(self, document: dict[str, Any], key: str = "program") -> None:
-        data = typed(document[key], dict, key, ["nodes", "output"])
+    def __init__(self, document: dict[str, Any]) -> None:
+        data = typed(document["program"], dict, "program", ["nodes", "output"])
         leaves = {
             "parameter": shapes(document["parameters"], "parameters"),
             "probe": shapes(document["probes"], "probes"),
         }
         self.theta, self.nodes, entries = Layout(leaves["parameter"]), list[Node](), 0
-        form(len(typed(data["nodes"], list, f"{key}.nodes")) <= MAX_NODES, f"over {MAX_NODES} nodes")
+        form(len(typed(data["nodes"], list, "program.nodes")) <= MAX_NODES, f"over {MAX_NODES} nodes")
         for n, written in enumerate(data["nodes"]):
             self.nodes.append(Node(written, self.nodes, leaves, f"node {n}"))
             entries += prod(self.nodes[-1].shape) + sum(map(prod, self.nodes[-1].theirs))
             form(entries <= MAX_ENTRIES, f"the nodes have over {MAX_ENTRIES} entries")
-            form(key == "source" or self.nodes[-1].op not in FUNCTIONS, f"node {n}: only a source has functions")
-        form(type(data["output"]) is int and 0 <= data["output"] < len(self.nodes), f"{key}.output is no node")
-        self.output: int = data["output"]
+        form(type(data["output"]) is int and 0 <= data["output"] < len(self.nodes), "program.output is no node")
+        self.output, self.entries = data["output"], entries
         self.seed = Layout(leaves["probe"] | {"": self.nodes[self.output].shape})
         self.active, self.static = list[bool](), list[bool]()  # depends on parameters; not on probes
         for node in self.nodes:
             self.active.append(node.op == "parameter" or any(self.active[i] for i in node.inputs))
             self.static.append(node.op != "probe" and all(self.static[i] for i in node.inputs))
+        self.functions = sorted({node.function for node in self.nodes if node.function})
+
+    @cached_property
+    def below(self) -> set[str]:
+        """Functions below functions that hold exponentials; "1" is a constant below them, but a rational one."""
+        under, found = list[set[str]](), set[str]()
+        for n, node in enumerate(self.nodes):
+            here = set[str]().union(*(under[i] for i in node.inputs))
+            if node.function in EXPONENTIAL:
+                constant = self.static[n] and not self.active[n] and (here or node.function in PRIMITIVES)
+                found |= here | ({"1"} if constant else set())
+                here.add(node.function)
+            under.append(here)
+        return found
+
+    @property
+    def assumed(self) -> str:
+        """What is assumed beyond theorems, in words."""
+        said = {
+            "1": "values of functions at constants are independent",
+            "normal_cdf": "values of normal_cdf below functions are independent of the rest",
+        }
+        return "; ".join(words for name, words in said.items() if name in self.below)
 
     def respects(self, parts: dict[tuple[str, int], int], r: int, diagonal: bool, allowance: Allowance) -> None:
         """``Untrue`` unless the output is the same when g, or a diagonal g, acts on these axes of parameters."""
@@ -456,14 +492,15 @@ class Program:
 
     def bounds(self) -> tuple[int, int]:
         """Degree and bits of the norm of a field's component, in theta and the seeds, denominators cleared."""
-        return self.rational_bounds() if any(node.op in FUNCTIONS for node in self.nodes) else self.whole_bounds()
+        return self.rational_bounds() if self.functions else self.whole_bounds()
 
     def rational_bounds(self) -> tuple[int, int]:
         """The same with functions: of the numerator, where each entry of a function and its slope are variables.
 
         Every entry is a quotient u of polynomials of degree at most d and norm at most 2^b, so its partial derivatives
         are (N'D - ND') / D^2. By the chain rule a component is a sum over chains of at most m entries of functions, one
-        after another, of products of slopes and partial derivatives; all D^2 together are a common denominator.
+        after another, of products of slopes and partial derivatives; all D^2 together are a common denominator. The
+        slopes of a reciprocal and of a root, -1/u^2 and -f/(2u), make N^2 and 2ND of D^2: of no larger degree and norm.
         """
         found, chained, chained_bits, entries = list[Pair](), 0, 0, 0
         for node in self.nodes:
@@ -527,22 +564,163 @@ def is_prime(n: int) -> bool:
     return all(pow(a, n >> s, n) == 1 or any(pow(a, (n >> s) << r, n) == n - 1 for r in range(s)) for a in small)
 
 
+def symbol(u: int, f: int) -> int:
+    """1 for the squares but 0 modulo a prime."""
+    return pow(u, (f - 1) // 2, f)
+
+
 class Pole(Exception):  # noqa: N818
-    """A reciprocal is taken of 0."""
+    """A function is not defined at an argument."""
+
+
+class Functions:
+    """Values of functions modulo m; slopes of those whose slope is known of any value."""
+
+    m: int
+
+    def value(self, name: str, u: int) -> int:
+        """At u; the slope of f is called f'."""
+        raise NotImplementedError
+
+    def values(self, name: str, arguments: list[int]) -> list[int]:
+        return [self.value(name, u) for u in arguments]
+
+    def slope(self, name: str, at: Point, node: Node, z: Jet, f: Jet) -> Jet:
+        """The derivative at z of the function with value f there."""
+        match name:
+            case "exp":
+                return f
+            case "reciprocal":
+                return at.combined((-1, at.product(f, f)))
+            case "rsqrt":
+                return at.combined((-pow(2, -1, self.m), at.product(f, at.applied(node, z, "reciprocal"))))
+        return at.applied(node, z, f"{name}'")
+
+
+class Opaque(Functions):
+    """Modulo a prime, without infinitesimals: values drawn at random, equal ones at equal arguments."""
+
+    def __init__(self, p: int) -> None:
+        self.m, self.random, self.drawn = p, random.SystemRandom(), dict[tuple[str, int], int]()
+
+    def value(self, name: str, u: int) -> int:
+        if name in ("reciprocal", "rsqrt") and not u:
+            raise Pole("a reciprocal of 0")
+        if name == "reciprocal":
+            return pow(u, -1, self.m)
+        return self.drawn.setdefault((name, u), self.random.randrange(self.m))
+
+
+class Homomorphism(Functions):
+    """The images of functions modulo m = f_0 f_1 ... f_n, primes with f_(i+1) | f_i - 1.
+
+    Exponentials mod f_i are powers of a base of order f_(i+1), with the exponent mod f_(i+1), and 1 mod f_n; roots are
+    those that are squares, so that products go to products; normal_cdf - 1/2, odd, and softplus(u) - u/2, even, have
+    any value for each |u|, by a key.
+    """
+
+    def __init__(self, fields: list[int], bases: list[int], key: int) -> None:
+        self.fields, self.bases, self.key, self.words = fields, bases, key, dict[str, list[int]]()
+        self.m = prod(fields)
+        truth(2 <= len(fields) <= MAX_FIELDS, f"there must be from 1 to {MAX_FIELDS - 1} fields beside F_p")
+        truth(len(bases) == len(fields) - 1, f"{len(fields) - 1} bases are needed")
+        truth(
+            all(f > 2 for f in fields) and self.m < MAX_MODULUS, "the product of the fields is too large, or negative"
+        )
+        for f in fields:
+            truth(f % 4 == 3 and is_prime(f), f"the field {f} is not a prime that is 3 modulo 4")
+        self.steps = list(zip(bases, fields[1:], fields, strict=False))
+        for base, order, f in self.steps:
+            truth((f - 1) % order == 0, f"the field {order} does not divide {f} - 1")
+            truth(1 < base < f and pow(base, order, f) == 1, f"the base {base} is not of order {order} modulo {f}")
+        truth(0 <= key < 2**64, "the key is not a number of 64 bits")
+        self.units = [self.m // f * pow(self.m // f, -1, f) for f in fields]  # 1 modulo one field, 0 modulo the others
+
+    def joined(self, residues: Iterable[int]) -> int:
+        """The residue mod m of residues in the fields."""
+        return sum(x * unit for x, unit in zip(residues, self.units, strict=True)) % self.m
+
+    def hashed(self, name: str, z: int) -> int:
+        """Any residue, the same for the same name and argument: the keyed finaliser of SplitMix64, twice."""
+        if name not in self.words:
+            texts = [f"{name} {i} {self.key}".encode() for i in range(2)]
+            self.words[name] = [int.from_bytes(hashlib.sha256(text).digest()[:8], "big") for text in texts]
+        for word in self.words[name]:
+            z = (z + word) % 2**64
+            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+            z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+            z ^= z >> 31
+        return z % self.m
+
+    def value(self, name: str, u: int) -> int:
+        m, size = self.m, min(u % self.m, -u % self.m)
+        match name:
+            case "exp":
+                powers = [pow(h, u % order, f) for h, order, f in self.steps]
+                return self.joined([*powers, 1])
+            case "reciprocal":
+                if gcd(u, m) > 1:
+                    raise Pole("a reciprocal of 0")
+                return pow(u, -1, m)
+            case "rsqrt":
+                if any(symbol(u, f) != 1 for f in self.fields):
+                    raise Pole("a root of what is no square")
+                return self.root(u)
+            case "sigmoid":
+                return self.value("reciprocal", 1 + self.value("exp", -u))
+            case "tanh":
+                return 2 * self.value("sigmoid", 2 * u) - 1
+            case "normal_cdf":
+                odd = self.hashed(name, size) if size else 0
+                return (m + 1) // 2 + (odd if u % m == size else -odd)
+        return u * ((m + 1) // 2) + self.hashed(name, size)  # softplus
+
+    def root(self, u: int) -> int:
+        """u^(-1/2), itself a square."""
+        return self.joined(pow(u, (f - 3) // 4, f) for f in self.fields)
+
+    def slope(self, name: str, at: Point, node: Node, z: Jet, f: Jet) -> Jet:
+        match name:
+            case "sigmoid":
+                return at.combined((1, f), (-1, at.product(f, f)))
+            case "tanh":
+                return at.combined((1, {0: dict.fromkeys(range(prod(node.shape)), 1)}), (-1, at.product(f, f)))
+            case "normal_cdf":
+                density = at.applied(node, at.combined((-pow(2, -1, self.m), at.product(z, z))), "exp")
+                return at.combined((self.hashed("density", 1), density))
+            case "softplus":
+                return at.applied(node, z, "sigmoid")
+        return super().slope(name, at, node, z, f)
+
+
+def drawn(source: random.Random) -> Homomorphism:
+    """One that no document can know."""
+    while True:
+        q = 4 * source.randrange(2**26, 2**27) + 3
+        if is_prime(q) and is_prime(2 * q + 1):
+            return Homomorphism([2 * q + 1, q], [4], source.randrange(2**64))
 
 
 class Point:
     """The program at a point modulo a prime: what does not depend on the seeds is computed once and pinned.
 
-    Functions take values at random, equal ones at equal arguments; where they stand there are no infinitesimals.
+    Functions are opaque, or those of a homomorphism, the modulus being its m.
     """
 
-    def __init__(self, program: Program, p: int, theta: Part, allowance: Allowance) -> None:
-        truth(program.denominator % p, f"a denominator of the program is divisible by {p}")
-        self.program, self.p, self.allowance = program, p, allowance
-        self.random, self.drawn = random.SystemRandom(), dict[tuple[str, int], int]()
+    def __init__(
+        self,
+        program: Program,
+        p: int,
+        theta: Part,
+        allowance: Allowance,
+        functions: Functions | None = None,
+    ) -> None:
+        truth(gcd(program.denominator, p) == 1, f"a denominator of the program is not invertible modulo {p}")
+        self.program, self.p, self.allowance, self.functions = program, p, allowance, functions or Opaque(p)
         self.cache: dict[tuple[int, ...], Any] = {}
         self.pinned: dict[int, Part] = {}
+        self.matters: dict[tuple[int, ...], dict[Node, Part]] = {}  # where functions matter, by the places of covectors
+        self.matter: dict[Node, Part] = {}
         self.fixed: list[Jet] = []
         given = program.theta.split(reduced(theta, p))
         for node, static in zip(program.nodes, program.static, strict=True):
@@ -550,10 +728,13 @@ class Point:
             if node.op == "parameter":
                 jet = {0: given.get(node.data, {})}
             elif node.op == "constant":
-                jet = {0: reduced({i: c.numerator * pow(c.denominator, -1, p) for i, c in node.constants.items()}, p)}
+                jet = {0: self.constant(node)}
             elif static:
                 jet = self.value(node, [self.fixed[i] for i in node.inputs], None)
             self.fixed.append({mask: self.pin(part) for mask, part in jet.items() if part})
+
+    def constant(self, node: Node) -> Part:
+        return reduced({i: c.numerator * pow(c.denominator, -1, self.p) for i, c in node.constants.items()}, self.p)
 
     def add(self, jet: Jet, mask: int, part: Part) -> None:
         """jet[mask] += part; parts are shared, so never changed."""
@@ -617,12 +798,15 @@ class Point:
                     out[first + j] = out.get(first + j, 0) + x * y
         return reduced(out, self.p)
 
+    def entrywise(self, a: Part, b: Part) -> Part:
+        small, large = (a, b) if len(a) <= len(b) else (b, a)
+        self.allowance.spend(len(small))
+        return reduced({i: x * large[i] for i, x in small.items() if i in large}, self.p)
+
     def times(self, node: Node, a: Part, b: Part, pulled: int = -1) -> Part:
         """The product of a node; with ``pulled``, the adjoint for that operand, of cotangent a and other operand b."""
         if node.op == "multiply":
-            small, large = (a, b) if len(a) <= len(b) else (b, a)
-            self.allowance.spend(len(small))
-            return reduced({i: x * large[i] for i, x in small.items() if i in large}, self.p)
+            return self.entrywise(a, b)
         n, k, m = node.matrix
         if pulled < 0:
             return self.contract(a, (n, k), b, (k, m), (True, False))
@@ -640,53 +824,66 @@ class Point:
                     self.add(out, s | t, times(x, y))
         return out
 
-    def opaque(self, name: str, u: int) -> int:
-        """The value at u of a function of this name; the slope of f is called f'."""
-        if name == "reciprocal":
-            if not u:
-                raise Pole
-            return pow(u, -1, self.p)
-        return self.drawn.setdefault((name, u), self.random.randrange(self.p))
+    def product(self, a: Jet, b: Jet) -> Jet:
+        """Entry by entry."""
+        return self.bilinear(a, b, self.entrywise)
 
-    def slope(self, name: str, u: int) -> int:
-        """That of the same function."""
-        if name == "reciprocal":
-            return -(self.opaque(name, u) ** 2)
-        return self.opaque(name if name == "exp" else f"{name}'", u)
+    def combined(self, *terms: tuple[int, Jet]) -> Jet:
+        """The sum of multiples."""
+        out: Jet = {}
+        for c, jet in terms:
+            for mask, part in jet.items():
+                self.allowance.spend(len(part))
+                self.add(out, mask, part if c == 1 else reduced({i: c * x for i, x in part.items()}, self.p))
+        return out
 
-    def along(self, node: Node) -> list[list[int]]:
-        """The places along the axis of a softmax, for each index of the others."""
-        size, step = node.shape[node.data], strides(node.shape)[node.data]
-        firsts = (i for i in range(prod(node.shape)) if i // step % size == 0)
-        return [[i + k * step for k in range(size)] for i in firsts]
+    def along(self, node: Node, part: Part) -> Part:
+        """At each place the sum along the axis of a softmax."""
+        size, step, sums = node.shape[node.data], strides(node.shape)[node.data], dict[int, int]()
+        self.allowance.spend(2 * len(part) + size)
+        for i, x in part.items():
+            first = i - i // step % size * step
+            sums[first] = sums.get(first, 0) + x
+        return reduced({i + k * step: x for i, x in sums.items() for k in range(size)}, self.p)
 
-    def applied(self, node: Node, u: Part) -> Part:
-        """Values of a function or a softmax."""
-        self.allowance.spend(4 * prod(node.shape))
-        if node.op == "function":
-            return reduced({i: self.opaque(node.data, u.get(i, 0)) for i in range(prod(node.shape))}, self.p)
-        out: Part = {}
-        for places in self.along(node):
-            powers = [self.opaque("exp", u.get(i, 0)) for i in places]
-            scale = self.opaque("reciprocal", sum(powers) % self.p)
-            out.update({i: x * scale for i, x in zip(places, powers, strict=True)})
-        return reduced(out, self.p)
+    def applied(self, node: Node, z: Jet, name: str, known: Part | None = None) -> Jet:
+        """f(a + b e) = f(a) + f'(a) b e, e the last infinitesimal, for a function or a softmax at the place of a node.
 
-    def pulled_through(self, node: Node, u: Part, value: Part, g: Part) -> Part:
-        """The cotangent that the argument of a function or a softmax receives."""
-        self.allowance.spend(4 * prod(node.shape))
-        if node.op == "function":
-            return reduced({i: x * self.slope(node.data, u.get(i, 0)) for i, x in g.items()}, self.p)
-        out: Part = {}
-        for places in self.along(node):
-            total = sum(value.get(i, 0) * g.get(i, 0) for i in places)
-            out.update({i: value.get(i, 0) * (g.get(i, 0) - total) for i in places})
-        return reduced(out, self.p)
+        The part 0 may be known.
+        """
+        last = max(z, default=0)
+        if not last:
+            return {0: self.evaluated(node, z.get(0, {}), name) if known is None else known}
+        e = 1 << (last.bit_length() - 1)
+        a, b = ({mask & ~e: part for mask, part in z.items() if mask & e == bit} for bit in (0, e))
+        f = self.applied(node, a, name, known)
+        return f | {mask | e: part for mask, part in self.through(node, a, name, f, b).items()}
+
+    def evaluated(self, node: Node, z: Part, name: str) -> Part:
+        """Where there are no infinitesimals: at all places, or those that matter."""
+        if name == "softmax":
+            powers = self.evaluated(node, z, "exp")
+            return self.entrywise(powers, self.evaluated(node, self.along(node, powers), "reciprocal"))
+        places = self.matter.get(node, range(prod(node.shape)))
+        self.allowance.spend(VALUE_STEPS * len(places))
+        try:
+            found = self.functions.values(name, [z.get(i, 0) for i in places])
+        except Pole as error:
+            raise Pole(f"{node.what} takes {error}") from None
+        return reduced(dict(zip(places, found, strict=True)), self.p)
+
+    def through(self, node: Node, z: Jet, name: str, f: Jet, x: Jet) -> Jet:
+        """The derivative at z, where the value is f, applied to x: it is its own transpose."""
+        if name != "softmax":
+            return self.product(self.functions.slope(name, self, node, z, f), x)
+        weighted = self.product(f, x)
+        totals = {mask: self.along(node, part) for mask, part in weighted.items()}
+        return self.combined((1, weighted), (-1, self.product(f, totals)))
 
     def value(self, node: Node, inputs: list[Jet], known: Part | None) -> Jet:
         """The value of an operation; the part 0 may be known."""
         if node.op in FUNCTIONS:
-            return {0: self.applied(node, inputs[0].get(0, {})) if known is None else known}
+            return self.applied(node, inputs[0], node.function, known)
         if node.op not in LINEAR:
             a, b = (self.spread(jet, link) for jet, link in zip(inputs, node.links, strict=True))
             return self.bilinear(a, b, lambda x, y: self.times(node, x, y), known)
@@ -697,14 +894,14 @@ class Point:
                     self.add(out, mask, self.push(part, link, True))
         return out
 
-    def values(self, seed: dict[str, Part], extra: Jet) -> list[Jet]:
-        """The value of every node for the probes of a seed, at the point moved by infinitesimals."""
-        program, moved = self.program, dict[str, Jet]()
+    def values(self, seed: dict[str, Part], extra: Jet, stop: int | None = None) -> list[Jet]:
+        """Values of all nodes, or of the first ones, for the probes of a seed, at the point moved by infinitesimals."""
+        program, moved, self.matter = self.program, dict[str, Jet](), self.matters.get(tuple(seed.get("", ())), {})
         for mask, part in extra.items():
             for name, piece in program.theta.split(part).items():
                 moved.setdefault(name, {})[mask] = piece
         values: list[Jet] = []
-        for n, node in enumerate(program.nodes):
+        for n, node in enumerate(program.nodes[:stop]):
             static, fixed = program.static[n], self.fixed[n]
             if node.op == "probe":
                 values.append({0: seed[node.data]} if node.data in seed else {})
@@ -717,10 +914,20 @@ class Point:
         return values
 
     def field(self, seed: dict[str, Part], extra: Jet) -> Jet:
-        """The gradient in theta of <C, output>: a forward and a reverse sweep."""
+        """The gradient in theta of <C, output>: a forward and a reverse sweep.
+
+        Functions may be undefined where they do not matter to it.
+        """
         program, out = self.program, Jet()
         self.allowance.spend(10 * len(program.nodes) + sum(map(len, extra.values())))
-        values = self.values(seed, extra)
+        try:
+            values = self.values(seed, extra)
+        except Pole:
+            places = tuple(seed.get("", ()))
+            if places in self.matters:
+                raise
+            self.matters[places] = Marks(program, self.allowance).on(places)
+            values = self.values(seed, extra)
         cotangents: dict[int, Jet] = {program.output: {0: seed[""]}} if "" in seed else {}
         for n in range(program.output, -1, -1):
             jet, node = cotangents.pop(n, {}), program.nodes[n]
@@ -743,8 +950,7 @@ class Point:
         if node.op in LINEAR:
             return jet
         if node.op in FUNCTIONS:
-            u, value = (values[i].get(0, {}) for i in (node.inputs[0], n))
-            return {0: self.pulled_through(node, u, value, jet.get(0, {}))}
+            return self.through(node, values[node.inputs[0]], node.function, values[n], jet)
         other = self.spread(values[node.inputs[1 - k]], node.links[1 - k])
         return self.bilinear(jet, other, lambda g, y: self.times(node, g, y, k))
 
@@ -761,6 +967,266 @@ class Point:
                 if mask & e:
                     self.add(out, mask & ~e, {i: sign * x % self.p for i, x in part.items()})
         return out
+
+
+class Marks(Point):
+    """The same with 1 for what may differ from 0, at every point: which entries matter to entries of the output."""
+
+    def __init__(self, program: Program, allowance: Allowance) -> None:
+        super().__init__(program, 2**61 - 1, {}, allowance)  # more than there are entries
+
+    def constant(self, node: Node) -> Part:
+        return {i: 1 for i, c in node.constants.items() if c}
+
+    def value(self, node: Node, inputs: list[Jet], known: Part | None) -> Jet:
+        part = super().value(node, inputs, known).get(0, {}) if node.inputs else range(prod(node.shape))
+        return {0: dict.fromkeys(part, 1)}
+
+    def evaluated(self, node: Node, z: Part, name: str) -> Part:
+        self.allowance.spend(prod(node.shape))
+        return dict.fromkeys(range(prod(node.shape)), 1)
+
+    def through(self, node: Node, z: Jet, name: str, f: Jet, x: Jet) -> Jet:
+        return {mask: self.along(node, part) if name == "softmax" else part for mask, part in x.items()}
+
+    def on(self, places: Sequence[int]) -> dict[Node, Part]:
+        """For each node of a function the places that matter to these of the output."""
+        nodes, out, values = self.program.nodes, dict[Node, Part](), list[Jet]()
+        self.allowance.spend(50 * len(nodes) + 2 * self.program.entries)
+        for node in nodes:
+            fixed = {0: self.constant(node)} if node.op == "constant" else None
+            values.append(fixed or self.value(node, [values[i] for i in node.inputs], None))
+        marks: list[Jet] = [{} for _ in nodes]
+        marks[self.program.output] = {0: dict.fromkeys(places, 1)}
+        for n in range(self.program.output, -1, -1):
+            for k, j in enumerate(nodes[n].inputs):
+                pulled = self.pulled(n, k, values, {0: dict.fromkeys(marks[n].get(0, {}), 1)}).get(0, {})
+                if nodes[n].function:
+                    out[nodes[n]] = pulled
+                link = None if nodes[n].function else nodes[n].links[k]
+                self.add(marks[j], 0, self.push(pulled, link, False))
+        return out
+
+
+# --- roots and logarithms ---------------------------------------------------------------------------------------------
+
+
+class Symbols(Homomorphism):
+    """The same; Legendre symbols in a field are noted for each node of roots, up to one of which a root fails."""
+
+    def __init__(self, hom: Homomorphism) -> None:
+        super().__init__(hom.fields, hom.bases, hom.key)
+        self.noted, self.asked = list[list[bool]](), self.fields[:1]  # where roots must exist; symbols: of the first
+
+    def values(self, name: str, arguments: list[int]) -> list[int]:
+        if name != "rsqrt":
+            return super().values(name, arguments)
+        if not all(u % self.asked[0] for u in arguments):
+            raise Pole("a root of 0")
+        self.noted.append([symbol(u, self.asked[0]) == 1 for u in arguments])
+        if not all(symbol(u, f) == 1 for f in self.asked for u in arguments):
+            raise Pole("a root of what is no square")
+        return [self.root(u) for u in arguments]
+
+
+class Moving(Point):
+    """A point at which values of softplus move by numbers of their own, and nothing else by itself."""
+
+    def __init__(self, numbers: dict[int, Part], *place: Any) -> None:
+        self.numbers = numbers
+        super().__init__(*place)
+
+    def value(self, node: Node, inputs: list[Jet], known: Part | None) -> Jet:
+        out = super().value(node, inputs, known)
+        if node.function != "softplus":
+            return out
+        moved = self.numbers.get(id(node))
+        return {0: out.get(0, {})} | ({1: moved} if moved else {})
+
+
+class Roots:
+    """That the signs of the roots of a program are free, so that any choice of them is a homomorphism; and softplus.
+
+    Adjoin the roots node by node: those of constants, then of functions of theta, then of the probes too. By Kummer
+    the signs are free if no product of radicands of a node is a square in the field made before, up to a factor from
+    what is shared: theta, or constants. A homomorphism to F_p takes a square to a square; so it is enough that the
+    differences of the vectors of Legendre symbols of several inputs at one theta, or of several theta, have full rank
+    over F_2.
+    """
+
+    def __init__(self, program: Program, hom: Homomorphism, allowance: Allowance) -> None:
+        self.program, self.allowance, self.random = program, allowance, random.SystemRandom()
+        self.symbols = Symbols(hom)
+        self.place: Callable[..., Point] = Point
+        found = [n for n, node in enumerate(program.nodes) if node.function == "rsqrt"]
+        self.static, self.stop = [n for n in found if program.static[n]], max(found, default=-1) + 1
+        self.constant = [n for n in self.static if not program.active[n]]
+        self.dynamic = [n for n in found if not program.static[n]]
+
+    def check(self) -> None:
+        """``Untrue`` unless it is shown; ``TooMuch`` where roots exist too seldom."""
+        self.check_constants()
+        if self.stop and self.static + self.dynamic != self.constant:
+            self.check_nodes(self.static, None)
+            if self.dynamic:
+                self.check_nodes(self.dynamic, self.sample(None, len(self.static)))
+
+    def check_softplus(self) -> None:
+        """``Untrue`` if a rational combination of exponents may be one of values of softplus, and what members share.
+
+        A softplus is a logarithm: exp(softplus(z)) = 1 + exp(z). By Ax its values and the exponentials are independent
+        otherwise. A derivation moves each value of softplus by a number, and no parameter and no probe: such a
+        combination moves by one number, not 0, at all arguments. So none may; of all values, or of those that depend
+        on probes.
+        """
+        nodes, p = self.program.nodes, self.symbols.fields[0]
+        size, self.stop = sum(prod(node.shape) for node in nodes if node.function in EXPONENTIAL), len(nodes)
+        for turn in range(2 * MOTIONS):
+            numbers = {
+                id(node): {i: self.random.randrange(p) for i in range(prod(node.shape))}
+                for node, static in zip(nodes, self.program.static, strict=True)
+                if node.function == "softplus" and not (turn % 2 and static)
+            }
+            self.place, rows = partial(Moving, numbers), list[list[int]]()
+            self.allowance.spend((size + SPARE) * size)
+            while numbers and len(rows) < size + SPARE:
+                self.sample(self.sample(None, len(self.static)), len(self.dynamic))
+                rows.append(self.motions())
+            shown = not rows or self.rank([[*row, 1] for row in rows]) > self.rank(rows)
+            truth(shown, "exponents are not shown to differ from values of softplus: exp(softplus(z)) = 1 + exp(z)")
+
+    def motions(self) -> list[int]:
+        """By how much each exponent moves at the arguments found."""
+        row = list[int]()
+        for node in self.program.nodes:
+            if node.function in EXPONENTIAL:
+                z = self.found[node.inputs[0]]
+                at, by = z.get(0, {}), z.get(1, {})
+                twice = node.function == "normal_cdf"  # z^2
+                row += [by.get(i, 0) * (at.get(i, 0) if twice else 1) for i in range(prod(node.shape))]
+        return row
+
+    def rank(self, rows: list[list[int]]) -> int:
+        """Modulo p."""
+        p = self.symbols.fields[0]
+        return eliminated([reduced(dict(enumerate(row)), p) for row in rows], p, self.allowance)
+
+    def check_nodes(self, nodes: list[int], at: Point | None) -> None:
+        """The roots of each of these nodes, those before it existing."""
+        noted: dict[int, list[list[bool]]] = {n: [] for n in nodes}
+        for k, n in enumerate(nodes):
+            entries = self.different(n)
+            while n not in self.constant and len(noted[n]) < len(entries) + SPARE:
+                self.sample(at, k)
+                for other, symbols in zip(nodes, self.symbols.noted, strict=False):
+                    noted[other].append(symbols)
+            vectors = [sum(symbols[i] << j for j, i in enumerate(entries)) for symbols in noted[n]]
+            self.allowance.spend(len(entries) * len(vectors))
+            free = n in self.constant or rank_of_bits([v ^ vectors[0] for v in vectors]) == len(entries)
+            truth(free, f"node {n}: the signs of its roots are not shown to be free: a product of them may have none")
+
+    def sample(self, at: Point | None, k: int) -> Point | None:
+        """Note symbols at a random theta, or random probes for that of a point, where the roots of k nodes exist.
+
+        Exponentials in a field depend on the next one, so inputs are found in the last field first, then in the one
+        before it: slices are drawn anew and kept where no fewer roots exist.
+        """
+        point, symbols = None, self.symbols
+        layout = self.program.seed if at else self.program.theta
+        kept: Part = {i: self.random.randrange(symbols.m) for i in range(layout.first.get("", layout.starts[-1]))}
+        fields = symbols.fields if set(EXPONENTIAL) & set(self.program.functions) else symbols.fields[:1]
+        for n in range(len(fields) - 1, -1, -1):
+            symbols.asked, best, places, r = fields[n:], (0, 0), list(kept), fields[n]
+            while True:
+                trial = kept | {i: kept[i] + symbols.m // r * self.random.randrange(r) for i in places}
+                point = self.attempt(at, trial)
+                reached = (len(symbols.noted), sum(symbols.noted[-1]) if symbols.noted else 0)
+                if reached >= best:
+                    kept, best = trial, reached
+                if len(symbols.noted) > k:
+                    break
+                places = self.slice(layout)
+        return point
+
+    def slice(self, layout: Layout) -> list[int]:
+        """The places of a random slice of a random array, or of all of it."""
+        name = self.random.choice([name for name in layout.names if name])
+        sizes, first = layout.shapes[name], layout.first[name]
+        axis = self.random.randrange(len(sizes) + 1)
+        size, step = (sizes[axis], strides(sizes)[axis]) if axis < len(sizes) else (1, 1)
+        chosen = self.random.randrange(max(1, size))
+        return [first + i for i in range(prod(sizes)) if i // step % size == chosen]
+
+    def attempt(self, at: Point | None, numbers: Part) -> Point | None:
+        """Note symbols up to a node with a root that does not exist; the point, and one note more, if all do."""
+        program, symbols, self.symbols.noted = self.program, self.symbols, []
+        self.allowance.spend(200 + 40 * self.stop + 30 * len(numbers))
+        try:
+            if at:
+                self.found = at.values(program.seed.split(reduced(numbers, symbols.m)), {}, self.stop)
+            else:
+                at = self.place(program, symbols.m, numbers, self.allowance, symbols)
+        except Pole:
+            return None
+        symbols.noted.append([])
+        return at
+
+    def different(self, n: int) -> list[int]:
+        """Entries of a node of roots whose arguments are not the same entry of the same node, moved about."""
+        found: dict[Pair, int] = {}
+        self.allowance.spend(10 * prod(self.program.nodes[n].shape))
+        for i in range(prod(self.program.nodes[n].shape)):
+            k, place = self.program.nodes[n].inputs[0], i
+            while (node := self.program.nodes[k]).op in MOVES:
+                link, k = node.links[0], node.inputs[0]
+                place = link.table[place] if link else place
+            found.setdefault((k, place), i)
+        return list(found.values())
+
+    def check_constants(self) -> None:
+        """Radicands are rational; products of them that are squares w^2 need w to be a square, as roots are."""
+        basis = dict[int, tuple[set[int], Fraction]]()
+        for n in self.constant:
+            node = self.program.nodes[self.program.nodes[n].inputs[0]]
+            while node.op in MOVES:
+                node = self.program.nodes[node.inputs[0]]
+            truth(node.op == "constant", f"node {n}: the root of an expression in constants is not shown to be one")
+            for c in set(node.constants.values()) - {0}:
+                truth(c > 0, f"node {n}: a root of a negative number")
+                primes, value = odd_primes(c.numerator * c.denominator, self.allowance), c
+                while primes and max(primes) in basis:
+                    others, factor = basis[max(primes)]
+                    primes, value = primes ^ others, value * factor
+                    truth(value.numerator.bit_length() < MAX_BITS, "roots of constants that are too long")
+                if primes:
+                    basis[max(primes)] = (primes, value)
+                else:
+                    w = isqrt(value.numerator) * isqrt(value.denominator)
+                    signs = all(symbol(w, f) == 1 for f in self.symbols.fields)
+                    truth(signs, f"node {n}: a wrong sign of a rational root")
+
+
+def odd_primes(n: int, allowance: Allowance) -> set[int]:
+    """The primes of odd power in n."""
+    out = set[int]()
+    allowance.spend(MAX_FACTOR)
+    for d in range(2, MAX_FACTOR):
+        while n % d == 0:
+            n, out = n // d, out ^ {d}
+    if isqrt(n) ** 2 == n:
+        return out
+    truth(n < MAX_FACTOR**2 or (n < 2**80 and is_prime(n)), "a root of a number that is not factored here")
+    return out ^ {n}
+
+
+def rank_of_bits(vectors: list[int]) -> int:
+    """Rank over F_2."""
+    basis: list[int] = []
+    for v in vectors:
+        for b in basis:
+            v = min(v, v ^ b)
+        basis += [v] if v else []
+    return len(basis)
 
 
 # --- ranks -----------------------------------------------------------------------------------------------------------
@@ -1005,17 +1471,17 @@ class Checker:
     def __init__(self, document: Any, rank: Any = None, work: int = MAX_WORK) -> None:
         self.doc: dict[str, Any] = typed(document, dict, "a certificate")
         form(self.doc.get("format") == FORMAT, f"the format must be {FORMAT}")
-        typed(document, dict, "a certificate", KEYS + ["source"] * ("source" in document))
+        form("source" not in document, "made by an earlier version: its program is of Taylor coefficients")
+        typed(document, dict, "a certificate", KEYS)
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             typed(document[key], kind, key)
         self.rank, self.sentences, self.allowance = rank, list[str](), Allowance(work)
         self.random = random.SystemRandom()
         self.lower = self.upper = "proved"  # how this verifier has shown the bounds
         self.program = Program(document)
-        self.source = Program(document, "source") if "source" in document else self.program
         self.D = self.program.theta.starts[-1]
         self.families = [
-            laws_of(f, self.source, f"family {n} of laws", self.allowance)
+            laws_of(f, self.program, f"family {n} of laws", self.allowance)
             for n, f in enumerate(typed(document["laws"], list, "laws"))
         ]
         form(sum(f.count for f in self.families) <= MAX_LAWS, f"over {MAX_LAWS} laws")
@@ -1038,7 +1504,7 @@ class Checker:
         listed = [family for family in self.families if isinstance(family, Polynomials) and family.laws]
         if not listed:
             return
-        degree, bits = self.source.bounds()
+        degree, bits = self.program.bounds()
         degree += max(family.degree for family in listed)
         bits += sum(family.norm_bits() for family in listed)
         low = 1 << (LAW_BITS - 1)  # more than low / (2 * LAW_BITS) primes lie in [low, 2 low)
@@ -1055,7 +1521,7 @@ class Checker:
 
     @property
     def functions(self) -> str:
-        return " of the source, functions opaque" if self.source is not self.program else ""
+        return ", functions opaque" if self.program.functions else ""
 
     def check_at_random_point(self, families: list[Polynomials]) -> None:
         """A random combination of the laws is conserved by a random field at a random point mod a random prime."""
@@ -1068,14 +1534,14 @@ class Checker:
         truth(total % p == 0, "one of the polynomials is no law: a field moves it")
 
     def random_field(self) -> tuple[int, Part, Part]:
-        """A random prime, a random point, and the value there of a random field of the source."""
-        program = self.source
+        """A random prime, a random point, and the value there of a random field."""
+        program = self.program
         while True:
             p = self.random.randrange(1 << (LAW_BITS - 1), 1 << LAW_BITS)
             if not is_prime(p) or program.denominator % p == 0:
                 continue
             theta, seed = self.draw(self.D, p), program.seed.split(self.draw(program.seed.starts[-1], p))
-            self.allowance.spend(1000)
+            self.allowance.spend(5000)
             try:
                 return p, theta, Point(program, p, theta, self.allowance).field(seed, {}).get(0, {})
             except Pole:  # as likely as that a law is missed: at another point
@@ -1125,11 +1591,14 @@ class Checker:
         """The values of the fields and brackets at the point, and the prime."""
         data = typed(self.doc["lie"], dict, "lie")
         optional = ["solutions"] if "solutions" in data else []
+        optional += ["fields", "bases", "key"] if self.program.functions else []
         typed(data, dict, "lie", ["prime", "point", "seeds", "members", "ranks", *optional])
         p, theta = self.place(data, "lie")
+        functions = self.homomorphism(p) if self.program.functions and data["members"] else None
+        modulus = functions.m if functions else p
         layout = self.program.seed
         written = [sparse(s, layout.starts[-1], "a seed") for s in typed(data["seeds"], list, "lie.seeds")]
-        seeds = [layout.split(reduced(seed, p)) for seed in written]
+        seeds = [layout.split(reduced(seed, modulus)) for seed in written]
         members = [integers(m, "a member", len(seeds)) for m in typed(data["members"], list, "lie.members")]
         form(all(m and min(m) >= 0 for m in members), "a member must be a list of numbers of seeds")
         ranks = integers(data["ranks"], "lie.ranks")
@@ -1137,16 +1606,32 @@ class Checker:
         counts = [sum(len(m) <= depth + 1 for m in members) for depth in range(len(ranks))]
         truth(ranks == counts and counts[-1] == len(members), f"the ranks of independent members are {counts}")
         truth(len(members) <= self.D, "there are more fields and brackets than the dimension")
-        at = Point(self.program, p, theta, self.allowance)
         rows, stored = list[Part](), Allowance(MAX_STORED)
-        for member in members:
-            rows.append(at.bracket([seeds[s] for s in member], {}).get(0, {}))
-            stored.spend(len(rows[-1]))
+        try:
+            if members:
+                at = Point(self.program, modulus, theta, self.allowance, functions)
+            for member in members:
+                rows.append(reduced(at.bracket([seeds[s] for s in member], {}).get(0, {}), p))
+                stored.spend(len(rows[-1]))
+        except Pole as error:
+            raise Untrue(f"the fields and brackets are not defined there: {error}") from None
         return rows, p
+
+    def homomorphism(self, p: int) -> Homomorphism:
+        fields, bases, key = (self.doc["lie"][name] for name in ("fields", "bases", "key"))
+        fields, bases = integers(fields, "lie.fields"), integers(bases, "lie.bases")
+        return Homomorphism([p, *fields], bases, *integers([key], "lie.key"))
 
     def check_members(self) -> int:
         rows, p = self.members()
         how = self.check_rank(rows, p, self.doc["lie"])
+        if self.program.functions and rows:
+            assumed = self.program.assumed
+            Roots(self.program, self.homomorphism(p), self.allowance).check()
+            if "softplus" in self.program.below:
+                Roots(self.program, drawn(self.random), self.allowance).check_softplus()
+            self.upper += f", assuming that {assumed}" * bool(assumed)
+            how += f"; {', '.join(self.program.functions)}: by a homomorphism to F_p"
         self.sentences.append(f"{len(rows)} fields and brackets have rank {len(rows)} mod {p} at a point: {how}")
         return len(rows)
 
@@ -1193,10 +1678,8 @@ class Checker:
     @property
     def subject(self) -> str:
         """What this is a proof about."""
-        listed, model = "the program listed", self.doc["model"].get("description")
-        if self.source is not self.program:
-            listed = "the source listed (laws) and the program listed (fields), said to be its Taylor coefficients"
-        return f"a proof about {listed}; whether it is that of {model!a:.200} was not checked"
+        model = self.doc["model"].get("description")
+        return f"a proof about the program listed; whether it is that of {model!a:.200} was not checked"
 
 
 def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:

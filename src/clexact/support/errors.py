@@ -5,9 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 CLOSURE_BITS = 61  # large primes make the error of a closure small
-
-
+RANK_BITS = 22  # any prime proves a rank; below 2^22 the elimination runs on float64 matrix products, exactly
 MAX_ERROR = Fraction(1, 2**100)
+
+
+class UndefinedError(ArithmeticError):
+    """No point and no inputs were found at which all functions of a program are defined."""
 
 
 def unlucky_primes(norm_bits: int, bits: int = CLOSURE_BITS) -> Fraction:

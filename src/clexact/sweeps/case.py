@@ -257,8 +257,8 @@ class Case:
     @property
     def cost(self) -> float:
         """Estimated seconds (``estimate.py``)."""
-        taylor = isinstance(self.model, FamilyModel) and self.model.truncated
-        return estimate.seconds(self._kind, self.dimension or estimate.UNKNOWN, taylor)
+        analytic = isinstance(self.model, FamilyModel) and self.model.analytic
+        return estimate.seconds(self._kind, self.dimension or estimate.UNKNOWN, analytic)
 
     @property
     def memory(self) -> int:

@@ -2,7 +2,7 @@
 
 Power laws in D, fitted by least squares of logarithms to 384 cases of all families and flows, D from 5 to 1801, each
 with its certificate, on one of two shared cores of a virtual machine. Of these, 70 % are within a factor of 3 of the
-law and 92 % within 10; the worst (transformers) take 90 times as long.
+law and 92 % within 10; the worst take 90 times as long.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ SECONDS = {  # of D = 1, and the exponent of D
     "momentum": (3.0e-4, 1.7),
     "orbit": (3.0e-2, 0.4),
 }
-TAYLOR = 4.0  # times as long, if analytic functions are expanded
+ANALYTIC = 3.0  # times as long, if there are analytic functions: norms take more, activations less
 
 
-def seconds(kind: str, dimension: int, taylor: bool) -> float:
+def seconds(kind: str, dimension: int, analytic: bool) -> float:
     """Of a certification with its certificate, on one core."""
     one, exponent = SECONDS[kind]
-    return float(one * dimension**exponent * (TAYLOR if taylor else 1))
+    return float(one * dimension**exponent * (ANALYTIC if analytic else 1))
 
 
 def memory(kind: str, dimension: int) -> int:

@@ -243,16 +243,39 @@ class AxisDegrees(Algebra[Graded]):
         return Graded(shape, tuple(f.seen(np.squeeze(f.units[first], axis)) for f in a.factors), a.zero)
 
     def function(self, a: Graded, name: str) -> Graded:
-        """Functions are opaque: what enters has degree 0. A reciprocal turns degrees round."""
+        """A reciprocal turns degrees round, $u^{-1/2}$ halves them too. Others are opaque: what enters has degree 0."""
         if name == "reciprocal":
             self.units.isolate(a.factors)
             return Graded(a.shape, tuple(f.times(-1) for f in a.factors))
+        if name == "rsqrt":
+            return self._inverse_root(a)
         self.fix(a)
         return Graded(a.shape)
+
+    def _inverse_root(self, a: Graded) -> Graded:
+        """Of half the degrees, turned round: those of units whose doubles are the degrees of a."""
+        halves = [Factor(2, self.units.fresh(f.units.shape, inner=True)) for f in a.factors]
+        for factor, half in zip(a.factors, halves, strict=True):
+            self._demand((factor, half.times(-1)))
+        self.units.isolate((*a.factors, *halves))
+        return Graded(a.shape, tuple(Factor(-1, half.units) for half in halves))
 
     def softmax(self, a: Graded, axis: int) -> Graded:
         self.fix(a)
         return Graded(a.shape)
+
+
+class SignDegrees(AxisDegrees):
+    """Degrees modulo 2: which choices of signs of leaves keep or turn the sign of every entry."""
+
+    def function(self, a: Graded, name: str) -> Graded:
+        """A root is one of what keeps its sign, and keeps its own; tanh is odd."""
+        if name == "tanh":
+            return a
+        if name == "rsqrt":
+            self.fix(a)
+            return Graded(a.shape)
+        return super().function(a, name)
 
 
 def _multiplied(a: Graded, b: Graded) -> list[Factor]:

@@ -9,6 +9,7 @@ import numpy as np
 from clexact.algebra.terms import Ints
 from clexact.programs.operations import Node
 from clexact.programs.program import Program
+from clexact.symmetry.known_sums import known
 
 
 class AxisClasses:
@@ -19,6 +20,7 @@ class AxisClasses:
         self._sign: dict[tuple[int, int], int] = {}
         self._fixed: set[tuple[int, int]] = set()
         self._orthogonal: set[tuple[int, int]] = set()
+        self._uniform: set[tuple[int, int]] = set()
 
     def find(self, axis: tuple[int, int]) -> tuple[tuple[int, int], int]:
         """The class of an axis and its sign in it: +1 if g acts, -1 if its inverse does."""
@@ -33,7 +35,7 @@ class AxisClasses:
         (root_a, sign_a), (root_b, sign_b) = self.find(a), self.find(b)
         if root_a != root_b:
             self._parent[root_a], self._sign[root_a] = root_b, sign_a * sign_b * sign
-            for marked in (self._fixed, self._orthogonal):
+            for marked in (self._fixed, self._orthogonal, self._uniform):
                 if root_a in marked:
                     marked.add(root_b)
         elif sign_a * sign_b != sign:
@@ -43,9 +45,18 @@ class AxisClasses:
         """Nothing acts on this axis."""
         self._fixed.add(self.find(axis)[0])
 
+    def make_uniform(self, axis: tuple[int, int]) -> None:
+        """What is the same along this axis is not seen there: only matrices 1 + t 11^T act on it."""
+        self._uniform.add(self.find(axis)[0])
+
     def movable(self, axis: tuple[int, int]) -> bool:
         """Whether orthogonal matrices, at least, may act on this axis."""
-        return self.find(axis)[0] not in self._fixed
+        return self.find(axis)[0] not in self._fixed | self._uniform
+
+    def uniform(self, axis: tuple[int, int]) -> bool:
+        """Whether the matrices 1 + t 11^T may act on this axis, and no others."""
+        root = self.find(axis)[0]
+        return root in self._uniform and root not in self._fixed | self._orthogonal
 
     def free(self, axis: tuple[int, int]) -> bool:
         """Whether any invertible matrix may act on this axis."""
@@ -54,7 +65,7 @@ class AxisClasses:
 
 def axis_classes(program: Program) -> AxisClasses:
     """The classes of axes that every operation respects; the output's axes are left open."""
-    classes = AxisClasses()
+    classes, added, centring = AxisClasses(), _added_up(program), _Centring(program)
     for n, node in enumerate(program.nodes):
         match node.op:
             case "parameter":
@@ -66,13 +77,14 @@ def axis_classes(program: Program) -> AxisClasses:
             case "function" | "softmax":
                 _fix_all(classes, n, node)
                 for axis in range(len(node.shape)):
-                    classes.fix((node.inputs[0], axis))
+                    seen = node.op == "function" or axis != node.data
+                    (classes.fix if seen else classes.make_uniform)((node.inputs[0], axis))
             case "add" | "multiply":
-                _type_elementwise(classes, program, n)
+                _type_elementwise(classes, program, n, added[n] if node.op == "multiply" else set(), centring)
             case "matmul":
                 _type_matmul(classes, program, n)
             case _:
-                _type_structural(classes, program, n)
+                _type_structural(classes, program, n, centring.of(n))
     return classes
 
 
@@ -81,11 +93,25 @@ def _fix_all(classes: AxisClasses, n: int, node: Node) -> None:
         classes.fix((n, axis))
 
 
-def _type_elementwise(classes: AxisClasses, program: Program, n: int) -> None:
-    """add: all operands transform alike. multiply: only axes along which the other operand is constant transform."""
-    node = program.nodes[n]
+def _type_elementwise(classes: AxisClasses, program: Program, n: int, added: set[int], centring: _Centring) -> None:
+    """add: all operands transform alike. multiply: only axes along which the other operand is constant transform.
+
+    Along the axes ``added`` only the sum of the products is used: they are contracted, as by a matrix product.
+    """
+    node, centred = program.nodes[n], centring.of(n)
     for axis, size in enumerate(node.shape):
         whole = [j for j in node.inputs if program.nodes[j].shape[axis] == size]
+        if axis in added and len(whole) == 2:
+            a, b = ((j, axis) for j in whole)
+            if a == b and centring.vanishes(*a):
+                classes.make_uniform(a)
+            else:
+                classes.join(a, b, -1)
+            continue
+        if centred and axis == centred[1]:
+            classes.make_uniform(centred)
+            classes.make_uniform((n, axis))  # which leave what adds up to 0
+            continue
         for j in node.inputs:
             if j in whole:
                 classes.join((n, axis), (j, axis))
@@ -93,6 +119,67 @@ def _type_elementwise(classes: AxisClasses, program: Program, n: int) -> None:
                 classes.fix((j, axis))
         if (len(whole) == 2) == (node.op == "multiply"):
             classes.fix((n, axis))
+
+
+def _added_up(program: Program) -> list[set[int]]:
+    """For each node, the axes along which all that is used of its entries is their sum."""
+    read = {program.output, *(gate.source for gate in program.gates)}
+    found: list[set[int] | None] = [set() if n in read else None for n in range(len(program.nodes))]
+    for n in range(len(program.nodes) - 1, -1, -1):
+        node, later = program.nodes[n], found[n] or set()
+        for j in node.inputs:
+            mine = _added_by(node, later, len(program.nodes[j].shape))
+            before = found[j]
+            found[j] = mine if before is None else before & mine
+    return [axes or set() for axes in found]
+
+
+def _added_by(node: Node, later: set[int], ndim: int) -> set[int]:
+    """The axes of an operand along which a node adds it up, where it is itself added up along axes ``later``."""
+    if node.op == "sum":
+        return {node.data, *(axis + (axis >= node.data) for axis in later)}
+    every = all(axis in later or size == 1 for axis, size in enumerate(node.shape))
+    return set(range(ndim)) if node.op == "reshape" and every and node.shape else set()
+
+
+class _Centring:
+    """Which nodes are an operand less its mean, and which sums serve that alone."""
+
+    def __init__(self, program: Program) -> None:
+        self._program, self._known = program, known(program)
+        read = {program.output, *(gate.source for gate in program.gates)}
+        self._serves: list[set[tuple[int, int]] | None] = [
+            set() if n in read else None for n in range(len(self._known))
+        ]
+        for n in range(len(program.nodes) - 1, -1, -1):
+            for j in program.nodes[n].inputs:
+                mine, before = self._served(n, j), self._serves[j]
+                self._serves[j] = mine if before is None else before & mine
+
+    def _served(self, n: int, j: int) -> set[tuple[int, int]]:
+        """(number, axis) of the arrays that are centred along an axis with what node n makes of node j."""
+        node, centred = self._program.nodes[n], self._known[n].centred
+        if node.op == "add":
+            return {centred} if centred and self._known[j].number != centred[0] else set()
+        passed = node.op == "reshape" or (
+            node.op == "multiply" and any(self._known[i].value is not None for i in node.inputs)
+        )
+        return (self._serves[n] or set()) if passed else set()
+
+    def vanishes(self, n: int, axis: int) -> bool:
+        """Whether the entries of a node add up to 0 along an axis."""
+        return self._known[n].sums.get((axis,)) == 0
+
+    def of(self, n: int) -> tuple[int, int] | None:
+        """The operand of a node, and its axis, that it centres, or whose sum it takes to that end."""
+        node = self._program.nodes[n]
+        for j in node.inputs:
+            number, centred = self._known[j].number, self._known[n].centred
+            if centred and centred[0] == number:
+                return j, centred[1]
+            if node.op == "sum" and (number, node.data) in (self._serves[n] or ()):
+                return j, node.data
+        return None
 
 
 def _type_matmul(classes: AxisClasses, program: Program, n: int) -> None:
@@ -107,10 +194,13 @@ def _type_matmul(classes: AxisClasses, program: Program, n: int) -> None:
             classes.fix((j, axis))
 
 
-def _type_structural(classes: AxisClasses, program: Program, n: int) -> None:
-    """Axes that keep all their entries in order are passed on; the others do not transform."""
+def _type_structural(classes: AxisClasses, program: Program, n: int, centred: tuple[int, int] | None) -> None:
+    """Axes that keep all their entries in order are passed on; the others do not transform.
+
+    One along which a mean is taken only to be subtracted is judged where it is.
+    """
     node = program.nodes[n]
-    kept: set[tuple[int, int]] = set()
+    kept: set[tuple[int, int]] = {centred} if centred else set()
     for j in node.inputs:
         for theirs, mine in _kept_axes(program, node, j):
             classes.join((n, mine), (j, theirs))

@@ -5,18 +5,19 @@ $\langle A\theta + c, \nabla\langle C, g\rangle\rangle = 0$. Three kinds are fou
 
 * scalings: degrees of all entries (``axes.py``);
 * factors: a matrix g acting on an axis of some arrays and its inverse on the axes contracted with it (U g, g^-1 V), any
-  g (``gather.py``, ``axis_classes.py``), or orthogonal ones where the axis is also contracted with itself (U U^T);
+  g (``gather.py``, ``axis_classes.py``), orthogonal ones where the axis is also contracted with itself (U U^T), or
+  $1 + t\,11^\top$ where what is the same along the axis is not seen, since its mean is subtracted;
 * translations, also of what softmaxes and the loss do not see (``shifts.py``).
 
-Analytic functions are opaque here: nothing moves their arguments (a softmax lets translations pass). So a group that is
-found is one of the functions themselves, whatever the order of the Taylor coefficients that are used elsewhere.
+Analytic functions are opaque here: nothing moves their arguments. But reciprocals and $u^{-1/2}$ are homogeneous, an
+exponential moves by a multiple of itself, and a softmax lets pass what is the same along its axis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
+from itertools import combinations, product
 
 import numpy as np
 
@@ -87,11 +88,32 @@ class FactorClass:
             parts.append(Terms(owner, np.full(len(pairs), sign), start, var, np.ones_like(var)))
         return concatenate(parts)
 
+    def total_terms(self) -> Terms:
+        """``total`` likewise: squares, and twice the products."""
+        products = self.gram_terms()
+        parts = [replace(products, coef=2 * products.coef)]
+        for entries, sign in self.parts:
+            var = entries.ravel().astype(np.int32)
+            start = np.arange(len(var) + 1, dtype=np.int64)
+            parts.append(
+                Terms(np.zeros(len(var), dtype=np.int64), np.full(len(var), sign), start, var, 2 * np.ones_like(var))
+            )
+        return concatenate(parts).owned_by(0)
+
     def rotation(self, k: int, m: int) -> list[tuple[int, int]]:
         """Pairs (i, j) of parameters, turned as the plane of k and m is: the generator i -> j, j -> -i."""
         return [
             (i, j) for entries, _ in self.parts for i, j in zip(entries[k].tolist(), entries[m].tolist(), strict=True)
         ]
+
+    def total(self) -> Law:
+        r"""The sum of the Gram matrices along the axes, with signs: the generator $11^\top$."""
+        law: Law = {}
+        for entries, sign in self.parts:
+            for column in entries.T.tolist():
+                for i, j in product(column, repeat=2):
+                    add_to(law, (i, j), sign)
+        return {key: c for key, c in law.items() if c}
 
 
 def add_to(law: Law, variables: tuple[int, ...], c: int) -> None:
@@ -100,8 +122,8 @@ def add_to(law: Law, variables: tuple[int, ...], c: int) -> None:
     law[key] = law.get(key, 0) + c
 
 
-def factor_classes(program: Program, offsets: dict[str, int]) -> list[FactorClass]:
-    """The classes of axes of parameters on which matrices may act."""
+def factor_classes(program: Program, offsets: dict[str, int]) -> tuple[list[FactorClass], list[FactorClass]]:
+    r"""The classes of axes of parameters on which matrices may act, and those on which only $1 + t\,11^\top$ may."""
     classes = axis_classes(program)
     for axis in range(len(program.shape)):
         classes.fix((program.output, axis))
@@ -111,11 +133,12 @@ def factor_classes(program: Program, offsets: dict[str, int]) -> list[FactorClas
             continue
         entries = places(node.shape) + offsets[node.data]
         for axis in range(len(node.shape)):
-            if classes.movable((n, axis)):
-                root, sign = classes.find((n, axis))
-                rows = np.moveaxis(entries, axis, 0).reshape(node.shape[axis], -1)
-                members.setdefault(root, []).append((rows, sign))
-    return [FactorClass(tuple(parts), not classes.free(root)) for root, parts in members.items()]
+            root, sign = classes.find((n, axis))
+            rows = np.moveaxis(entries, axis, 0).reshape(node.shape[axis], -1)
+            members.setdefault(root, []).append((rows, sign))
+    every = {root: FactorClass(tuple(parts), not classes.free(root)) for root, parts in members.items()}
+    movable = [factor for root, factor in every.items() if classes.movable(root)]
+    return movable, [factor for root, factor in every.items() if classes.uniform(root)]
 
 
 def _known(factor: FactorClass, others: Sequence[FactorClass]) -> bool:
@@ -134,6 +157,15 @@ def _known(factor: FactorClass, others: Sequence[FactorClass]) -> bool:
     return not independent(list(zip(columns, values, strict=True)), len(monomials))[-1]
 
 
+def _seen(factor: FactorClass, translations: Sequence[Translation]) -> bool:
+    """Whether not all sums along the axes are linear laws, of which the law of their squares would be made."""
+    columns = [column for entries, _ in factor.parts for column in np.sort(entries, axis=0).T]
+    rows = [(np.array(sorted(c), dtype=np.int64), np.array([c[j] for j in sorted(c)])) for c in translations]
+    rows += [(column, np.ones_like(column)) for column in columns]
+    last = 1 + max((int(entries.max(initial=0)) for entries, _ in rows), default=0)
+    return bool(independent(rows, last)[len(translations) :].any())
+
+
 @dataclass(frozen=True)
 class Symmetries:
     """All groups found."""
@@ -141,13 +173,15 @@ class Symmetries:
     scalings: tuple[Scaling, ...]
     factors: tuple[FactorClass, ...]
     translations: tuple[Translation, ...]
+    uniform: tuple[FactorClass, ...] = ()  # on which only 1 + t 11^T acts
     all_scalings: bool = True  # whether none was given up for its size
 
     def euclidean_laws(self) -> list[Law]:
         r"""Laws h of the gradient flow with $\nabla h = A\theta + c$, A symmetric, for every group.
 
         $\langle c, \theta\rangle$ of a translation, $\sum_j a_j\theta_j^2$ of a scaling, and $\langle\theta_k,
-        \theta_m\rangle$ summed over the factors that a matrix and its inverse act on, with signs.
+        \theta_m\rangle$ summed over the factors that a matrix and its inverse act on, with signs; and over all k and m
+        where only $1 + t\,11^\top$ acts.
         """
         return self.diagonal_laws() + self.gram_laws()
 
@@ -163,7 +197,8 @@ class Symmetries:
 
     def gram_laws(self) -> list[Law]:
         """Those of factors, off the diagonal, which belongs to the scalings."""
-        return [factor.gram(k, m) for factor in self.free_factors for k, m in factor.planes()]
+        planes = [factor.gram(k, m) for factor in self.free_factors for k, m in factor.planes()]
+        return planes + [factor.total() for factor in self.uniform]
 
 
 def symmetries(program: Program, offsets: dict[str, int]) -> Symmetries:
@@ -171,5 +206,8 @@ def symmetries(program: Program, offsets: dict[str, int]) -> Symmetries:
     found = rescalings(program, offsets)
     factors = [FactorClass(parts, orthogonal=False) for parts in found.mixed]
     free = tuple(factors)
-    factors += [factor for factor in factor_classes(program, offsets) if factor.orthogonal or not _known(factor, free)]
-    return Symmetries(found.scalings, tuple(factors), tuple(translations(program, offsets)), found.complete)
+    movable, uniform = factor_classes(program, offsets)
+    factors += [factor for factor in movable if factor.orthogonal or not _known(factor, free)]
+    moved = tuple(translations(program, offsets))
+    uniform = [factor for factor in uniform if _seen(factor, moved)]
+    return Symmetries(found.scalings, tuple(factors), moved, tuple(uniform), found.complete)

@@ -3,13 +3,17 @@ r"""Translations $\theta' = c$ that leave every output of a program alone: the l
 An algebra for programs: every entry of a parameter has an unknown velocity, and the velocity of an entry of any other
 array is a sum $\sum_h k_h u_h f_h$ of unknowns u times numbers k times functions f of parameters and probes. What the
 functions are is not said, only which are known to be the same; that different ones are independent is not claimed: the
-coefficient of each is made zero, which is enough. A softmax does not see what is the same along its axis.
+coefficient of each is made zero, which is enough. A softmax does not see what is the same along its axis. Where entries
+add up to a known number along the axis that a matrix product contracts, the first of them is no function of its own.
+
+An exponential moves by a multiple of itself. Such *rates* are kept apart, through products, quotients and sums of what
+has one rate, so that $e^z / \sum e^z$ is seen to be what a softmax is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import count
@@ -20,18 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.linalg import primitive
+from clexact.algebra.polynomial import Number
 from clexact.algebra.terms import Ints
 from clexact.programs.algebras import Algebra
 from clexact.programs.places import OuterIndex, Shape, places, product_columns, product_rows
 from clexact.programs.program import LEAVES, Program
 from clexact.symmetry.axes import compressed, selected
 from clexact.symmetry.grading import regrouped
+from clexact.symmetry.known_sums import Sums, known
 from clexact.symmetry.solutions import integer_nullspace
 
 MOST = 10**6  # terms of one array; beyond it every velocity that enters is made zero
 MANY = 10**5  # the same, where functions are products of entries of several arrays
 NONE = 0  # the unknown that is 0
 NOTHING = np.empty(0, dtype=np.int64)
+POWERS = {"reciprocal": Fraction(-1), "rsqrt": Fraction(-1, 2)}  # exponents
 
 Translation = dict[int, int]  # {entry of theta: velocity}
 Numbers = NDArray[Any]
@@ -66,13 +73,17 @@ Family = tuple[int, ...]  # numbers of the arrays of which the functions are pro
 class Velocity:
     """An array, known by its number, with the terms of its velocity for each family of functions.
 
-    ``value`` holds the entries of a constant.
+    ``rates`` are the terms of what multiplies the array itself in its velocity, beside the terms in ``parts``.
+    ``value`` holds the entries of a constant, ``sums`` what is known of sums along axes, ``operands`` are of a product.
     """
 
     shape: Shape
     number: int
     parts: Mapping[Family, Moved]
     value: Numbers | None = None
+    sums: Sums = field(default_factory=dict)
+    rates: Mapping[Family, Moved] = field(default_factory=dict)
+    operands: tuple[Velocity, Velocity] | None = None
 
 
 class Shifts(Algebra[Velocity]):
@@ -101,70 +112,108 @@ class Shifts(Algebra[Velocity]):
 
     def demand(self, row: Ints, unknown: Ints, number: Numbers) -> None:
         """Sums over terms with equal rows are 0."""
-        rows, row, terms = np.unique(row, return_inverse=True, return_counts=True)
-        alone = terms[row] == 1
-        self._zero[unknown[alone & (number != 0)]] = True
+        rows, row = np.unique(row, return_inverse=True)
+        place, first, where = np.unique(row * self.unknowns + unknown, return_index=True, return_inverse=True)
+        total, again = number[first], np.ones(len(number), dtype=bool)
+        again[first] = False  # an unknown occurs twice
+        np.add.at(total, where[again], number[again])
+        place, number = place[total != 0], total[total != 0]
+        row, unknown = place // self.unknowns, place % self.unknowns
+        alone = np.bincount(row, minlength=len(rows))[row] == 1
+        self._zero[unknown[alone]] = True
         if not alone.all():
             self._equations.append((row[~alone] + self._rows, unknown[~alone], number[~alone]))
             self._rows += len(rows)
 
+    def _settle(self) -> None:
+        """Unknowns that alone are left of an equation are 0, so that what is still is known to be."""
+        row, unknown = (np.concatenate([part[k] for part in self._equations] or [NOTHING]) for k in range(2))
+        while True:
+            left = ~self._zero[unknown]
+            row, unknown = row[left], unknown[left]
+            alone = unknown[np.bincount(row, minlength=self._rows)[row] == 1]
+            if not len(alone):
+                return
+            self._zero[alone] = True
+
     def stop(self, velocity: Velocity) -> None:
-        """Nothing moves the array: the coefficient of each function is 0 at each entry."""
-        for part in velocity.parts.values():
-            if prod(part.shape) > MOST:
-                self._still(part)
-                continue
-            terms = part.like(lambda x, shape=part.shape: np.broadcast_to(x, shape).reshape(-1, shape[-1]))
-            entry = np.broadcast_to(np.arange(len(terms.unknown))[:, None], terms.unknown.shape)
-            functions, function = np.unique(terms.label, return_inverse=True)
-            place = entry * len(functions) + function.reshape(entry.shape)
-            self.demand(place.ravel(), terms.unknown.ravel(), terms.number.ravel())
+        """Nothing moves the array."""
+        for part in (*velocity.parts.values(), *velocity.rates.values()):
+            self._still(part)
 
     def _still(self, part: Moved) -> None:
-        """Every unknown of the terms is 0: more than is needed."""
-        self._zero[part.unknown.ravel()] = True
+        """The same of some terms; every unknown is 0 where that is too much to ask."""
+        if prod(part.shape) > MOST:
+            self._zero[part.unknown.ravel()] = True
+            return
+        terms = part.like(lambda x, shape=part.shape: np.broadcast_to(x, shape).reshape(-1, shape[-1]))
+        entry = np.broadcast_to(np.arange(len(terms.unknown))[:, None], terms.unknown.shape)
+        functions, function = np.unique(terms.label, return_inverse=True)
+        place = entry * len(functions) + function.reshape(entry.shape)
+        self.demand(place.ravel(), terms.unknown.ravel(), terms.number.ravel())
 
-    def _made(self, shape: Shape, parts: Mapping[Family, Moved], value: Numbers | None = None) -> Velocity:
-        """An array with terms, which are gathered, or stopped where they are too many."""
+    def _made(
+        self,
+        shape: Shape,
+        parts: Mapping[Family, Moved],
+        value: Numbers | None = None,
+        rates: Mapping[Family, Moved] = {},
+    ) -> Velocity:
+        """An array with terms."""
+        return Velocity(shape, next(self._numbers), self._kept(parts), value, rates=self._kept(rates))
+
+    def _kept(self, parts: Mapping[Family, Moved]) -> dict[Family, Moved]:
+        """Terms, which are gathered, or stopped where they are too many."""
         kept = {}
         for family, part in parts.items():
             if prod(part.shape) > _most(family):
                 self._still(part)
             elif not self._zero[part.unknown].all():
                 kept[family] = self._gathered(part)
-        return Velocity(shape, next(self._numbers), kept, value)
+        return kept
+
+    def _plain(self, a: Velocity) -> Velocity:
+        """With rates as terms like any other: times the entries of the array itself."""
+        if not a.rates:
+            return a
+        own = [pair for family, part in a.rates.items() for pair in self._times(part, family, a, places(a.shape))]
+        return replace(a, parts=self._kept(_merged([*a.parts.items(), *own])), rates={})
 
     def _gathered(self, part: Moved) -> Moved:
-        """One unknown in place of a sum of those of one function."""
-        if part.label.shape[-1] > 1 or part.shape[-1] == 1:
+        """One unknown in place of a sum of those of one function, where all entries have the same functions."""
+        if part.label.size != part.label.shape[-1]:
             return part
-        shape = np.broadcast_shapes(part.unknown.shape, part.number.shape)
-        total = self.fresh((*shape[:-1], 1))
-        row = np.broadcast_to(total, shape)
+        shape = np.broadcast_shapes(part.unknown.shape, part.number.shape, part.label.shape[-1:])
+        functions, function = np.unique(np.broadcast_to(part.label.ravel(), shape[-1:]), return_inverse=True)
+        if len(functions) == shape[-1]:
+            return part
+        total = self.fresh((*shape[:-1], len(functions)))
+        row = total[..., function]
         unknown, number = (np.broadcast_to(x, shape).ravel() for x in (part.unknown, part.number))
         self.demand(
             np.concatenate([row.ravel(), total.ravel()]), np.concatenate([unknown, total.ravel()]),
             np.concatenate([number, np.full(total.size, -1, dtype=object)]),
         )  # fmt: skip
-        return Moved(total, np.ones((1,) * total.ndim, dtype=object), part.label)
+        label = functions.reshape((1,) * (total.ndim - 1) + (len(functions),))
+        return Moved(total, np.ones((1,) * total.ndim, dtype=object), label)
 
     def constant(self, value: Numbers) -> Velocity:
         return self._made(value.shape, {}, value)
 
     def add(self, a: Velocity, b: Velocity) -> Velocity:
-        shape, parts = np.broadcast_shapes(a.shape, b.shape), dict(a.parts)
-        for family, part in b.parts.items():
-            parts[family] = _together([parts[family], part]) if family in parts else part
-        return self._made(shape, parts)
+        a, b = self._plain(a), self._plain(b)
+        parts = _merged([*a.parts.items(), *b.parts.items()])
+        return self._made(np.broadcast_shapes(a.shape, b.shape), parts)
 
     def multiply(self, a: Velocity, b: Velocity) -> Velocity:
-        """(a b)' = a' b + a b'."""
+        """(a b)' = a' b + a b'; rates add up."""
         shape, value = np.broadcast_shapes(a.shape, b.shape), None
         if a.value is not None and b.value is not None:
             value = np.asarray(a.value * b.value, dtype=object)
         parts = [pair for family, part in a.parts.items() for pair in self._times(part, family, b, places(b.shape))]
         parts += [pair for family, part in b.parts.items() for pair in self._times(part, family, a, places(a.shape))]
-        return self._made(shape, _merged(parts), value)
+        made = self._made(shape, _merged(parts), value, _merged([*a.rates.items(), *b.rates.items()]))
+        return replace(made, operands=(a, b))
 
     def _times(
         self, part: Moved, family: Family, other: Velocity, where: Ints, change: Change = np.asarray
@@ -183,14 +232,30 @@ class Shifts(Algebra[Velocity]):
 
     def matmul(self, a: Velocity, b: Velocity) -> Velocity:
         """As ``multiply``, in the axes (*stack, row, column, contracted); the last one then numbers terms."""
+        a, b = self._plain(a), self._plain(b)
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
-        parts = []
-        for one, other, mine, theirs in ((a, b, product_rows, product_columns), (b, a, product_columns, product_rows)):
-            for family, part in one.parts.items():
-                wide = part.like(partial(_before_terms, mine))
-                parts += self._times(wide, family, other, theirs(places(other.shape)), theirs)
-        flat = [(family, _flattened(part, a.shape[-1])) for family, part in parts]
-        return self._made(shape, _merged(flat))
+        parts = self._contraction(a, b, product_rows, product_columns, -2, a.shape[-1])
+        parts += self._contraction(b, a, product_columns, product_rows, -1, a.shape[-1])
+        return self._made(shape, _merged(parts))
+
+    def _contraction(
+        self, one: Velocity, other: Velocity, mine: Change, theirs: Change, axis: int, size: int
+    ) -> list[tuple[Family, Moved]]:
+        """Terms of an array times the entries of another, each rearranged so that the contracted axis is the last.
+
+        That is ``axis`` of the other array; it numbers terms.
+        """
+        out, total, where = list[tuple[Family, Moved]](), _known_sum(other, axis), theirs(places(other.shape))
+        for family, part in one.parts.items():
+            wide = part.like(partial(_before_terms, mine))
+            if total is None:
+                out += _contracted(self._times(wide, family, other, where, theirs), size)
+                continue
+            first, others = _at(wide, slice(1)), _at(wide, slice(1, None))
+            out += _contracted([(family, replace(first, number=first.number * total))], 1)
+            differences = _together([others, replace(first, number=-first.number)])
+            out += _contracted(self._times(differences, family, other, where[..., 1:]), size - 1)
+        return out
 
     def transpose(self, a: Velocity, axes: tuple[int, ...]) -> Velocity:
         return self._moved(a, tuple(a.shape[axis] for axis in axes), lambda x: x.transpose((*axes, len(axes))))
@@ -217,10 +282,12 @@ class Shifts(Algebra[Velocity]):
     def _moved(self, a: Velocity, shape: Shape, change: Any) -> Velocity:
         value = None if a.value is None else change(a.value[..., None])
         value = None if value is None else np.broadcast_to(value, (*shape, 1))[..., 0]
-        return self._made(shape, {family: part.like(change) for family, part in a.parts.items()}, value)
+        parts, rates = ({family: part.like(change) for family, part in each.items()} for each in (a.parts, a.rates))
+        return self._made(shape, parts, value, rates)
 
     def concatenate(self, parts: list[Velocity], axis: int) -> Velocity:
         """What a part does not fill does not move there."""
+        parts = [self._plain(part) for part in parts]
         sizes = [part.shape[axis] for part in parts]
         shape = (*parts[0].shape[:axis], sum(sizes), *parts[0].shape[axis + 1 :])
         pieces = list[tuple[Family, Moved]]()
@@ -236,8 +303,18 @@ class Shifts(Algebra[Velocity]):
         return self._made(shape, _merged(pieces))
 
     def sum(self, a: Velocity, axis: int) -> Velocity:
-        """The axis numbers terms."""
+        """The axis numbers terms; what is added has one rate."""
         shape = a.shape[:axis] + a.shape[axis + 1 :]
+        several = a.operands and a.operands[0].number != a.operands[1].number  # not a square
+        if a.operands and several and any(_known_sum(each, axis) is not None for each in a.operands):
+            parts = self._product_summed(*a.operands, axis, a.shape[axis])
+        else:
+            parts = self._summed(a, axis)
+        self._demand_same(a.rates, axis)
+        first = (slice(None),) * axis + (0,)
+        return self._made(shape, parts, None, {f: part.like(lambda x: x[first]) for f, part in a.rates.items()})
+
+    def _summed(self, a: Velocity, axis: int) -> dict[Family, Moved]:
         parts = {}
         for family, part in a.parts.items():
             if prod(part.shape) // part.shape[axis] * a.shape[axis] > _most(family):
@@ -245,32 +322,37 @@ class Shifts(Algebra[Velocity]):
             else:
                 turned = part.like(partial(np.moveaxis, source=axis, destination=-2))
                 parts[family] = _flattened(turned, a.shape[axis])
-        return self._made(shape, parts)
+        return parts
+
+    def _product_summed(self, a: Velocity, b: Velocity, axis: int, size: int) -> dict[Family, Moved]:
+        """Terms of the sum of a product along an axis: that of a row and a column, for each of the others."""
+        last: Change = partial(np.moveaxis, source=axis - len(a.shape), destination=-1)
+        parts = self._contraction(a, b, last, last, axis, size)
+        return _merged(parts + self._contraction(b, a, last, last, axis, size))
 
     def function(self, a: Velocity, name: str) -> Velocity:
-        """f(a)' = f'(a) a'."""
-        slope = Velocity(a.shape, next(self._numbers), {})
-        parts = [pair for family, part in a.parts.items() for pair in self._times(part, family, slope, places(a.shape))]
-        return self._made(a.shape, _merged(parts))
+        """The rate of an exponential is the velocity of a, that of a power a multiple of a's; others may not move."""
+        if name == "exp":
+            return self._made(a.shape, {}, None, self._plain(a).parts)
+        if name in POWERS and not a.parts:
+            rates = {family: replace(part, number=part.number * POWERS[name]) for family, part in a.rates.items()}
+            return self._made(a.shape, {}, None, rates)
+        self.stop(self._plain(a))
+        self._settle()
+        return self._made(a.shape, {})
 
     def softmax(self, a: Velocity, axis: int) -> Velocity:
         """What is the same along the axis is not seen; nothing else may move."""
-        for part in a.parts.values():
-            if _same_along(part, axis):
-                continue
-            if part.label.shape[axis] > 1 or prod(part.shape) > MOST:
-                self._still(part)
-                continue
-            shape = np.broadcast_shapes(part.unknown.shape, part.number.shape)
-            first = (slice(None),) * axis + (slice(0, 1),)
-            unknown, number = (np.broadcast_to(x, shape) for x in (part.unknown, part.number))
-            row = np.arange(unknown.size)
-            self.demand(
-                np.concatenate([row, row]),
-                np.concatenate([unknown.ravel(), np.broadcast_to(unknown[first], shape).ravel()]),
-                np.concatenate([number.ravel(), -np.broadcast_to(number[first], shape).ravel()]),
-            )
+        self._demand_same(self._plain(a).parts, axis)
         return self._made(a.shape, {})
+
+    def _demand_same(self, parts: Mapping[Family, Moved], axis: int) -> None:
+        """Demand that terms are the same along an axis: those that are the same function together."""
+        first = (slice(None),) * axis + (slice(0, 1),)
+        for part in parts.values():
+            if not _same_along(part, axis):
+                minus = part.like(lambda x: x[first])
+                self._still(_together([part, replace(minus, number=-minus.number)]))
 
     def solutions(self, chosen: int) -> list[dict[int, int]]:
         """A basis of the integer velocities {unknown: number} of the unknowns 1, ..., ``chosen``."""
@@ -282,17 +364,17 @@ class Shifts(Algebra[Velocity]):
         left = np.concatenate([left[left > chosen], left[left <= chosen]])  # inner ones first
         place = np.zeros(self.unknowns, dtype=np.int64)
         place[left] = np.arange(len(left))
-        entry, where = np.unique(row * len(left) + place[unknown], return_inverse=True)
-        value = np.zeros(len(entry), dtype=object)
-        np.add.at(value, where, number)
-        entry, value = entry[value != 0], value[value != 0]
-        scale = lcm(*(Fraction(c).denominator for c in value.tolist()))
-        whole = np.array([int(c * scale) for c in value.tolist()], dtype=object)
-        columns = max(1, len(left))
-        found = integer_nullspace(entry // columns, entry % columns, whole, len(left))
+        scale = lcm(*{c.denominator for c in number.tolist()})
+        whole = np.array([c.numerator * (scale // c.denominator) for c in number.tolist()], dtype=object)
+        found = integer_nullspace(row, place[unknown], whole, len(left))
         numbers = [{int(left[x]): c for x, c in vector.items()} for vector in found]
         vectors = [primitive({x: c for x, c in each.items() if x <= chosen}) for each in numbers]
         return [vector for vector in vectors if vector]
+
+
+def _known_sum(a: Velocity, axis: int) -> Number | None:
+    """The number to which entries that vary add up along an axis, if it is known."""
+    return a.sums.get((axis % len(a.shape),)) if a.value is None else None
 
 
 def _before_terms(change: Change, x: Numbers) -> Numbers:
@@ -315,6 +397,15 @@ def _flattened(part: Moved, size: int) -> Moved:
         return np.broadcast_to(x, (*x.shape[:-2], size, terms)).reshape(*x.shape[:-2], size * terms)
 
     return Moved(flat(part.unknown, True), flat(part.number), flat(part.label))
+
+
+def _contracted(parts: Sequence[tuple[Family, Moved]], size: int) -> list[tuple[Family, Moved]]:
+    return [(family, _flattened(part, size)) for family, part in parts]
+
+
+def _at(part: Moved, chosen: slice) -> Moved:
+    """Terms at some places of the last axis of entries."""
+    return part.like(lambda x: x if x.shape[-2] == 1 else x[..., chosen, :])
 
 
 def _wide(x: Numbers, axis: int, size: int) -> Numbers:
@@ -361,11 +452,14 @@ def _placed(part: Moved, axis: int, size: int, before: int, after: int) -> Moved
 
 def translations(program: Program, offsets: Mapping[str, int]) -> list[Translation]:
     """A basis of the translations found of a program's parameters."""
-    shifts, leaves, entries = Shifts(), dict[str, Velocity](), [-1]
-    for node in program.nodes:
+    shifts, values, entries = Shifts(), list[Velocity](), [-1]
+    for node, found in zip(program.nodes, known(program), strict=True):
         if node.op in LEAVES:
             moves = node.op == "parameter" and node.data in offsets
-            leaves[node.data] = shifts.leaf(node.shape, shifts.fresh(node.shape) if moves else None)
+            velocity = shifts.leaf(node.shape, shifts.fresh(node.shape) if moves else None)
             entries += range(offsets[node.data], offsets[node.data] + prod(node.shape)) if moves else []
-    shifts.stop(program.run(shifts, leaves)[program.output])
+        else:
+            velocity = program.value(shifts, node, values)
+        values.append(replace(velocity, sums=found.sums))
+    shifts.stop(values[program.output])
     return [{entries[x]: c for x, c in vector.items()} for vector in shifts.solutions(len(entries) - 1)]

@@ -69,7 +69,8 @@ def unwrapped(module: nn.Module) -> nn.Module:
 
 def operation(node: Node) -> str:
     """The name of a node's operation, without its overload."""
-    return str(getattr(node.target, "overloadpacket", node.target).__name__).removesuffix("_copy")
+    name = str(getattr(node.target, "overloadpacket", node.target).__name__)
+    return name if name == "index_copy" else name.removesuffix("_copy")
 
 
 def constant(node: Node) -> bool:

@@ -32,9 +32,10 @@ FUNCTIONS: dict[str, tuple[Function, Slope]] = {
     "exp": (np.exp, lambda z, y: y),
     "tanh": (np.tanh, lambda z, y: 1 - y * y),
     "sigmoid": (expit, lambda z, y: y * (1 - y)),
-    "silu": (lambda z: z * expit(z), lambda z, y: expit(z) + y * expit(-z)),
-    "gelu": (lambda z: z * ndtr(z), lambda z, y: ndtr(z) + z * np.exp(-z * z / 2) / sqrt(2 * pi)),
+    "normal_cdf": (ndtr, lambda z, y: np.exp(-z * z / 2) / sqrt(2 * pi)),
+    "softplus": (lambda z: np.logaddexp(0, z), lambda z, y: expit(z)),
     "reciprocal": (lambda z: 1 / z, lambda z, y: -y * y),
+    "rsqrt": (lambda z: 1 / np.sqrt(z), lambda z, y: -y / (2 * z)),
 }
 
 
@@ -129,7 +130,7 @@ class Risk:
         if not isinstance(model, Model):
             raise TypeError(f"expected a clexact.Model, not {model!r}.")
         self.model, self.loss, self.rational = model, as_loss(loss), rational
-        if rational and model.truncated:
+        if rational and model.program.functions:
             raise ValueError(f"{model.name} applies {', '.join(model.program.functions)}: not in exact numbers.")
         if rational and self.loss is not SQUARED:
             raise ValueError(f"loss {self.loss.name!r} is not rational: exact numbers take the squared loss.")

@@ -1,6 +1,18 @@
 """What each operation of an exported graph is on arrays of a program: ``RULES``, in files by their kind."""
 
-from clexact.torch.translation import analytic, arithmetic, contraction, convolution, pieces, rearrangement
+from clexact.torch.translation import (
+    analytic,
+    arithmetic,
+    contraction,
+    convolution,
+    norms,
+    pieces,
+    pooling,
+    rearrangement,
+    recurrent,
+    resampling,
+    softmax,
+)
 from clexact.torch.translation.rule import RULES, Call, Masked, NotTranslatableError
 
 __all__ = [
@@ -12,6 +24,11 @@ __all__ = [
     "arithmetic",
     "contraction",
     "convolution",
+    "norms",
     "pieces",
+    "pooling",
     "rearrangement",
+    "recurrent",
+    "resampling",
+    "softmax",
 ]

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from clexact import functions
 from clexact.programs.array import Array
 from clexact.programs.places import Mask
+from clexact.programs.rearrange import broadcast_to
 from clexact.torch.translation.rule import Call, Masked, exactly, number, rule, symbols
 
 
-@rule("contiguous", "clone", "alias", "to", "_to", "type_as", "positive")
+@rule("contiguous", "clone", "alias", "to", "_to", "type_as", "positive", "detach")
 def _same(call: Call, x: Any, **_: Any) -> Any:
     return x
 
@@ -71,7 +71,7 @@ def _divide(call: Call, x: Any, other: Any, rounding_mode: str | None = None) ->
     if isinstance(x, Masked):
         return _scaled(call, x, other, lambda scores, divisor: scores / divisor)
     if isinstance(other, Array):
-        return symbols(x, other)[0] * functions.reciprocal(other)
+        return symbols(x, other)[0] / other
     divisor = exactly(other)
     if not np.all(divisor != 0):
         raise call.refuse("by 0")
@@ -84,26 +84,9 @@ def _scaled(call: Call, x: Masked, factor: Any, scale: Any) -> Masked:
     return Masked(scale(x.scores, number(factor)), x.hidden)
 
 
-@rule("reciprocal")
-def _reciprocal(call: Call, x: Array) -> Array:
-    return functions.reciprocal(x)
-
-
 @rule("neg", "negative")
 def _negate(call: Call, x: Array) -> Array:
     return -x
-
-
-@rule("pow")
-def _power(call: Call, x: Any, exponent: Any) -> Array:
-    if not isinstance(x, Array) or not isinstance(exponent, (int, float)) or exponent != int(exponent):
-        raise call.refuse("to a power that is no constant integer")
-    return x ** int(exponent) if exponent >= 0 else functions.reciprocal(x) ** int(-exponent)
-
-
-@rule("square")
-def _square(call: Call, x: Array) -> Array:
-    return x * x
 
 
 @rule("addcmul")
@@ -135,10 +118,20 @@ def axes(dim: Any) -> Any:
 # --- masks, and what is random ---------------------------------------------------------------------------------------
 
 
+@rule("lerp")
+def _between(call: Call, x: Any, end: Any, weight: Any) -> Array:
+    a, b, w = symbols(x, end, weight)
+    return a + w * (b - a)
+
+
 @rule("where")
 def _where(call: Call, condition: Any, x: Any, other: Any) -> Any:
-    if not isinstance(condition, torch.Tensor):
-        raise call.refuse("with a condition that depends on values")
+    """By a mask; or by a choice that depends on values, 0 or 1."""
+    if isinstance(condition, Array):
+        if isinstance(x, Masked) or isinstance(other, Masked) or _hides(x) or _hides(other):
+            raise call.refuse("that hides what depends on values")
+        on, a, b = symbols(condition, x, other)
+        return b + on * (a - b)
     chosen = condition.bool().cpu().numpy()
     for kept, constant, hidden in ((x, other, ~chosen), (other, x, chosen)):
         if isinstance(kept, (Array, Masked)) and _hides(constant):
@@ -151,6 +144,8 @@ def _where(call: Call, condition: Any, x: Any, other: Any) -> Any:
 
 def _hides(value: Any) -> bool:
     """Whether a constant is minus infinity, or the least number of its type, everywhere."""
+    if isinstance(value, Array):
+        return False
     if isinstance(value, float):
         return value <= float(torch.finfo(torch.bfloat16).min)
     hidden = hiding(value)
@@ -160,6 +155,16 @@ def _hides(value: Any) -> bool:
 @rule("masked_fill")
 def _masked_fill(call: Call, x: Any, mask: Any, value: Any) -> Any:
     return _where(call, mask, value, x)
+
+
+@rule("fill")
+def _fill(call: Call, x: Array, value: Any) -> Any:
+    return broadcast_to(symbols(x, value)[1], x.shape)
+
+
+@rule("copy")
+def _copy(call: Call, x: Any, src: Any, non_blocking: bool = False) -> Any:
+    return broadcast_to(symbols(x, src)[1], tuple(x.shape))
 
 
 @rule("tril", "triu")

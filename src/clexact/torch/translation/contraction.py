@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -76,12 +78,33 @@ def _embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> Array:
-    if not isinstance(indices, torch.Tensor):
-        raise call.refuse("of indices that depend on values")
-    if scale_grad_by_freq:
-        raise call.refuse("that scales gradients by frequency")
-    tokens = indices.cpu().numpy()
+    tokens = _tokens(call, indices, scale_grad_by_freq)
     if padding_idx < 0 or not (tokens == padding_idx).any():
         return functions.embedding(weight, tokens)
     row = constants(call.leaf(0)[padding_idx])  # it has no gradient, so it stays as it is
     return functions.embedding(weight, tokens, padding_idx, row)
+
+
+def _tokens(call: Call, indices: Any, scale_grad_by_freq: bool) -> Any:
+    if not isinstance(indices, torch.Tensor):
+        raise call.refuse("of indices that depend on values")
+    if scale_grad_by_freq:
+        raise call.refuse("that scales gradients by frequency")
+    return indices.cpu().numpy()
+
+
+@rule("embedding_bag")
+def _bags(
+    call: Call, weight: Array, indices: Any, offsets: Any, scale_grad_by_freq: bool = False, mode: int = 0,
+    sparse: bool = False, per_sample_weights: Any = None, include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Sums, or means, of the rows of consecutive tokens: the last bag ends with the tokens."""
+    if mode > 1 or per_sample_weights is not None or padding_idx is not None:
+        raise call.refuse("with maxima, weights or padding")
+    tokens = _tokens(call, indices, scale_grad_by_freq)
+    ends = [*offsets.tolist(), *([] if include_last_offset else [len(tokens)])]
+    share = np.full((len(ends) - 1, len(tokens)), Fraction(0), dtype=object)
+    for n, (first, end) in enumerate(itertools.pairwise(ends)):
+        share[n, first:end] = Fraction(1, end - first) if mode and end > first else 1
+    return share @ functions.embedding(weight, tokens), None, None, None

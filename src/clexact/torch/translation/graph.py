@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,15 +23,20 @@ RING = {"add", "sub", "rsub", "mul", "square", "sum", "cumsum", "matmul", "mm", 
 LARGEST = 2**24  # below it every integer is a float32
 
 
-def ancestors(outputs: Sequence[Node]) -> list[Node]:
-    """All nodes on which the outputs depend, in the order of the graph."""
+def ancestors(outputs: Sequence[Node], leaves: Container[str] = ()) -> list[Node]:
+    """All nodes on which the outputs depend, in the order of the graph; what leaves depend on does not count."""
     needed, stack = set[Node](), list(outputs)
     while stack:
         node = stack.pop()
         if node not in needed:
             needed.add(node)
-            stack += node.all_input_nodes
+            stack += [] if node.name in leaves else node.all_input_nodes
     return [node for node in (outputs[0].graph.nodes if outputs else ()) if node in needed]
+
+
+def depends(node: Node, leaves: Container[str]) -> bool:
+    """Whether a node depends on some of these leaves."""
+    return any(each.name in leaves for each in ancestors([node]))
 
 
 def arguments(node: Node, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,9 +77,17 @@ def probe_shape(node: Node) -> Shape | None:
     if name in ("dropout", "native_dropout", "feature_dropout") and given["train"] and given["p"]:
         shape = shape_of(node)
         return (*shape[:2], *[1] * (len(shape) - 2)) if name == "feature_dropout" else shape
+    if name in ("lstm", "gru", "rnn_tanh", "rnn_relu") and given["train"] and given["dropout"]:
+        return (given["num_layers"] - 1, *shape_of(node))  # between the layers
     if name == "scaled_dot_product_attention" and given["dropout_p"]:
         return (*shape_of(node.args[0])[:-1], shape_of(node.args[1])[-2])
     return None
+
+
+def dtype_of(node: Any) -> torch.dtype:
+    """Type of what a node gives; of the first, if it gives several tensors."""
+    value = next(iter(leaves(node.meta.get("val"))), None)
+    return value.dtype if isinstance(value, torch.Tensor) else torch.get_default_dtype()
 
 
 def is_random(node: Node) -> bool:

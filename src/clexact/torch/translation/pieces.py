@@ -1,4 +1,4 @@
-"""Rules of piecewise linear functions: their gates and choices are those of ``clexact.functions``."""
+"""Rules of piecewise functions: their gates and choices are those of ``clexact.functions``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 
 from clexact import functions
+from clexact.functions.piecewise import gate
 from clexact.programs.array import Array
 from clexact.torch.translation.arithmetic import axes
 from clexact.torch.translation.rule import Call, number, rule, symbols
+
+LENGTHS = ("linalg_vector_norm", "norm")
+LEAST = 1e-3  # a bound of lengths below it keeps quotients finite, and is not met
 
 
 @rule("relu")
@@ -20,6 +24,13 @@ def _relu(call: Call, x: Array) -> Array:
 @rule("leaky_relu")
 def _leaky_relu(call: Call, x: Array, negative_slope: float = 0.01) -> Array:
     return x if negative_slope == 1 else functions.relu(x, number(negative_slope))
+
+
+@rule("rrelu")
+def _random_relu(call: Call, x: Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Array:
+    if training:
+        raise call.refuse("with random slopes")
+    return _leaky_relu(call, x, (lower + upper) / 2)
 
 
 @rule("prelu")
@@ -35,18 +46,40 @@ def _magnitude(call: Call, x: Array) -> Array:
     return functions.absolute(x)
 
 
-@rule("clamp", "clip", "clamp_min", "clamp_max")
-def _clamp(call: Call, x: Array, min: Any = None, max: Any = None) -> Array:
-    if {min, max} == {None, 0}:
-        return functions.relu(x) if max is None else x - functions.relu(x)
-    raise call.refuse("but at 0, from one side")
+@rule("clamp", "clip", "clamp_min", "clamp_max", "hardtanh", "relu6")
+def _clamp(call: Call, x: Array, min: Any = None, max: Any = None, min_val: float = -1, max_val: float = 1) -> Any:
+    if call.name in ("hardtanh", "relu6"):
+        min, max = (0, 6) if call.name == "relu6" else (min_val, max_val)
+    if isinstance(min, float) and 0 < min < LEAST and max is None and call.argument(0) in LENGTHS:
+        call.assume(f"lengths are above {min:g}, their least in clamp_min")
+        return x
+    at_least: Any = np.maximum
+    at_most: Any = np.minimum
+    x = x if min is None else at_least(*symbols(x, min))
+    return x if max is None else at_most(*symbols(x, max))
+
+
+@rule("hardsigmoid", "hardswish")
+def _hard_sigmoid(call: Call, x: Array) -> Any:
+    most: Any = np.minimum
+    gates = most(functions.relu(x + 3), 6) / 6
+    return gates if call.name == "hardsigmoid" else x * gates
 
 
 @rule("threshold")
 def _threshold(call: Call, x: Array, threshold: float, value: float) -> Array:
-    if threshold != 0 or value != 0:
-        raise call.refuse("but at 0, to 0")
-    return functions.relu(x)
+    on = _above(x, threshold)
+    return on * x if value == 0 else number(value) + on * (x - number(value))
+
+
+@rule("hardshrink")
+def _hard_shrink(call: Call, x: Array, lambd: float = 0.5) -> Array:
+    return (_above(x, lambd) + _above(-x, lambd)) * x
+
+
+@rule("softshrink")
+def _soft_shrink(call: Call, x: Array, lambd: float = 0.5) -> Array:
+    return functions.relu(x - number(lambd)) - functions.relu(-x - number(lambd))
 
 
 @rule("maximum", "fmax", "minimum", "fmin")
@@ -67,3 +100,51 @@ def _extreme(call: Call, x: Any, dim: int | None = None, keepdim: bool = False, 
         return _larger_or_smaller(call, x, other)
     found = _largest_or_least(call, x, dim, keepdim)
     return found if dim is None else (found, None)
+
+
+# --- choices: 1 or 0, near a generic point constant, without gradient ------------------------------------------------
+
+COMPARED = {"gt", "ge", "lt", "le", "greater", "greater_equal", "less", "less_equal", "sign", "sgn"}
+OF_CHOICES = {"logical_not", "bitwise_not", "logical_and", "bitwise_and", "__and__", "logical_or", "bitwise_or",
+              "__or__", "to", "_to", "type_as", "clone", "contiguous", "view", "reshape", "unsqueeze", "squeeze",
+              "expand", "transpose", "permute", "select", "slice", "flatten", "unflatten"}  # fmt: skip
+READ_CHOICES = OF_CHOICES | {"where", "masked_fill", "mul", "multiply", "add"}
+
+
+def _above(a: Array, b: Any) -> Array:
+    """Where a is larger."""
+    return gate(a if isinstance(b, (int, float)) and b == 0 else a - b if isinstance(b, Array) else a - number(b))
+
+
+@rule("gt", "ge", "greater", "greater_equal")
+def _greater(call: Call, x: Any, other: Any) -> Array:
+    a, b = symbols(x, other)
+    return gate(a if b.is_zero else a - b)
+
+
+@rule("lt", "le", "less", "less_equal")
+def _less(call: Call, x: Any, other: Any) -> Array:
+    """The complement of the opposite, which has the same gates."""
+    return 1 - _greater(call, x, other)
+
+
+@rule("sign", "sgn")
+def _sign(call: Call, x: Array) -> Array:
+    return 2 * gate(x) - 1
+
+
+@rule("logical_not", "bitwise_not")
+def _not(call: Call, x: Array) -> Array:
+    return 1 - x
+
+
+@rule("logical_and", "bitwise_and", "__and__")
+def _and(call: Call, x: Any, other: Any) -> Array:
+    a, b = symbols(x, other)
+    return a * b
+
+
+@rule("logical_or", "bitwise_or", "__or__")
+def _or(call: Call, x: Any, other: Any) -> Array:
+    a, b = symbols(x, other)
+    return a + b - a * b

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from clexact import functions
 from clexact.programs.array import Array, concatenate
 from clexact.torch.translation.convolution import padded
 from clexact.torch.translation.rule import Call, number, rule, symbols
@@ -127,20 +126,66 @@ def _pad(call: Call, x: Any, pad: Sequence[int], mode: str = "constant", value: 
     return np.pad(x, widths, constant_values=number(value))  # type: ignore[arg-type]
 
 
-@rule("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d")
-def _upsample(call: Call, x: Array, **_: Any) -> Array:
-    if any(size % mine for size, mine in zip(call.shape, x.shape, strict=True)):
-        raise call.refuse("by a factor that is no integer")
-    return functions.upsample(x, [size // mine for size, mine in zip(call.shape, x.shape, strict=True)][2:])
-
-
-@rule("index", "gather", "unfold", "diagonal", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "rot90")
+@rule(
+    "index", "gather", "unfold", "diagonal", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "rot90",
+    "take_along_dim", "diag", "fliplr", "flipud",
+)  # fmt: skip
 def _moved(call: Call, x: Array, **others: Any) -> Array:
     """Other ways to move entries: PyTorch moves their places, of which a table is taken."""
     if any(isinstance(part, Array) for value in others.values() for part in _parts(value)):
         raise call.refuse("at places that depend on values")
     table = call.target(torch.arange(prod(x.shape)).reshape(x.shape), **others)
     return x.then("take", tuple(table.shape), table.numpy())
+
+
+@rule("select_scatter", "slice_scatter", "diagonal_scatter", "index_put", "index_copy", "index_fill", "scatter")
+def _placed(call: Call, x: Any, **others: Any) -> Any:
+    """Entries put in the places of others: PyTorch puts their numbers there, by which those of both are taken."""
+    source = next(name for name in ("src", "values", "source", "value") if name in others)
+    if others.get("accumulate") or others.get("reduce"):
+        raise call.refuse("that adds or multiplies")
+    rest = [part for name, value in others.items() if name != source for part in _parts(value)]
+    if any(isinstance(part, Array) for part in rest):
+        raise call.refuse("at places that depend on values")
+    a, b = symbols(x, others[source])
+    places, new = torch.arange(a.size).reshape(a.shape), a.size + torch.arange(b.size).reshape(b.shape)
+    others[source] = int(new) if isinstance(others[source], (int, float)) else new
+    table = call.target(places, **others)
+    return concatenate([a.reshape(-1), b.reshape(-1)]).then("take", tuple(table.shape), table.numpy())
+
+
+@rule("index_add", "scatter_add")
+def _added(call: Call, x: Any, dim: int, index: Any, **others: Any) -> Any:
+    """x + S b, S with a 1 where an entry of b goes."""
+    if not isinstance(index, torch.Tensor):
+        raise call.refuse("at places that depend on values")
+    a, b = symbols(x, others.get("src", others.get("source")))
+    places = torch.arange(a.size).reshape(a.shape)
+    if call.name == "scatter_add":
+        targets = places.gather(dim, index).numpy().ravel()
+        b = b[tuple(map(slice, index.shape))]
+    else:
+        targets = places.index_select(dim, index).numpy().ravel()
+    goes = np.zeros((b.size, a.size), dtype=int)
+    goes[np.arange(b.size), targets] = 1
+    return a + (b.reshape((1, -1)) @ goes).reshape(a.shape) * number(others.get("alpha", 1))
+
+
+@rule("im2col")
+def _patches(call: Call, x: Array, **others: Any) -> Array:
+    """Places counted from 1: those of a border are 0."""
+    table = call.target(torch.arange(1.0, x.size + 1, dtype=torch.float64).reshape(x.shape), **others).long()
+    return concatenate([x.symbol([0]), x.reshape(-1)]).then("take", tuple(table.shape), table.numpy())
+
+
+@rule("col2im")
+def _folded(call: Call, x: Any, **others: Any) -> Any:
+    """The transpose of ``im2col``: sums of the entries of patches, found by PyTorch for one sample."""
+    samples, size = (1, *x.shape)[-3], prod(x.shape[-2:])
+    units = torch.eye(size, dtype=torch.float64).reshape(size, *x.shape[-2:])
+    return (x.reshape((samples, size)) @ call.target(units, **others).reshape(size, -1).long().numpy()).reshape(
+        call.shape
+    )
 
 
 def _parts(value: Any) -> Sequence[Any]:

@@ -42,14 +42,21 @@ class Call:
 
     name: str
     shape: Shape  # of its result, of the first one if there are several
+    dtype: torch.dtype  # of the same
     target: Callable[..., Any]
     probe: Callable[[], Array]  # the probe that stands for its random numbers
     leaf: Callable[[int], torch.Tensor]  # the tensor of the module that one of its arguments is
+    argument: Callable[[int], str]  # the operation that one of its arguments is the result of
     rounded: set[str]  # operations of which irrational constants were rounded
+    notes: dict[str, None]  # what is assumed, in words
 
     def refuse(self, why: str) -> NotTranslatableError:
         """The error to raise where the operation cannot be translated."""
         return NotTranslatableError(f"{self.name} {why}")
+
+    def assume(self, what: str) -> None:
+        """Note what is assumed, which every result then says."""
+        self.notes[what] = None
 
     def inexact(self, value: float) -> Fraction:
         """An irrational constant of the operation, as the float that stands for it."""
@@ -89,7 +96,7 @@ def constants(tensor: torch.Tensor) -> NDArray[Any]:
     different, which = np.unique(values, return_inverse=True)
     exact = np.empty(len(different), dtype=object)
     exact[:] = [number(value) for value in different.tolist()]
-    return exact[which].reshape(values.shape)
+    return exact[which.ravel()].reshape(values.shape)
 
 
 def first_array(*values: Any) -> Array:

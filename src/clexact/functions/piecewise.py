@@ -1,7 +1,7 @@
-"""Functions that are not polynomial, entry by entry or along an axis: piecewise ones and analytic ones.
+"""Piecewise linear functions, entry by entry or along an axis.
 
-A piecewise linear function is linear near a generic point, with a local choice (on or off, which entry is largest)
-that becomes a probe. An analytic function enters by its Taylor coefficients (``programs/taylor.py``).
+Such a function is linear near a generic point, with a local choice (on or off, which entry is largest) that becomes a
+probe.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def relu(z: Array, slope: Number = 0) -> Array:
     slope = exact(slope, "the slope of relu")
     if slope == 1:
         raise ValueError("a slope of 1 makes relu the identity; leave it out.")
-    return _gate(z, slope) * z
+    return gate(z, slope) * z
 
 
 def maximum(z: Array, axis: int = -1) -> Array:
@@ -163,8 +163,11 @@ def _least(a: Array, axis: Axes = None, keepdims: bool = False) -> Array:
     return -_largest(-a, axis, keepdims)
 
 
-def _gate(z: Array, slope: Number) -> Array:
-    """The gates of z: those of an earlier ReLU of a multiple of z, if there is one, rescaled; else new ones."""
+def gate(z: Array, slope: Number = 0) -> Array:
+    """The gates of z, 1 where it is positive, else the slope.
+
+    Those of an earlier ReLU of a multiple of z, if there is one, rescaled; else new ones.
+    """
     _check_array(z)
     source, factor = _unscaled(z)
     for gate in z.program.gates:
@@ -220,219 +223,3 @@ def _free_name(z: Array, kind: str) -> str:
 def _check_array(z: object) -> None:
     if not isinstance(z, Array):
         raise TypeError(f"expected an array of a model, not {z!r}.")
-
-
-@implements(np.exp)
-def exp(z: Array) -> Array:
-    """The exponential function, entry by entry.
-
-    Parameters
-    ----------
-    z : Array
-        Of any shape; it must be 0 where the expanded probes vanish.
-
-    Returns
-    -------
-    Array
-        Of the shape of z.
-
-    Raises
-    ------
-    TypeError
-        If z is no array of a model.
-
-    Examples
-    --------
-    >>> import clexact
-    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * exp(v * x), order=2)
-    >>> clexact.certify(clexact.gradient_flow(net))  # the coefficients u, u v and u v^2 / 2 leave none
-    exactly 0 independent conservation laws (D = 2, dim W = 2)
-    """
-    return _function(z, "exp")
-
-
-@implements(np.tanh)
-def tanh(z: Array) -> Array:
-    """The hyperbolic tangent, entry by entry: odd powers only.
-
-    Parameters
-    ----------
-    z : Array
-        Of any shape; it must be 0 where the expanded probes vanish.
-
-    Returns
-    -------
-    Array
-        Of the shape of z.
-
-    Raises
-    ------
-    TypeError
-        If z is no array of a model.
-
-    Examples
-    --------
-    >>> import clexact
-    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * tanh(v * x))
-    >>> clexact.gradient_flow(net).fields  # the gradients of u v and of u v^3, up to a factor
-    VectorFields(2 fields on Q^2: [v, u]; [-v^3, -3*u*v^2])
-    """
-    return _function(z, "tanh")
-
-
-def sigmoid(z: Array) -> Array:
-    """$1 / (1 + e^{-z})$, entry by entry.
-
-    Parameters
-    ----------
-    z : Array
-        Of any shape; it must be 0 where the expanded probes vanish.
-
-    Returns
-    -------
-    Array
-        Of the shape of z.
-
-    Raises
-    ------
-    TypeError
-        If z is no array of a model.
-
-    Examples
-    --------
-    >>> import clexact
-    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * sigmoid(v * x), order=1)
-    >>> clexact.gradient_flow(net).fields  # of u (1/2 + v x / 4 - ...)
-    VectorFields(2 fields on Q^2: [1, 0]; [v, u])
-    """
-    return _function(z, "sigmoid")
-
-
-def silu(z: Array) -> Array:
-    """$z / (1 + e^{-z})$, entry by entry: powers 1, 2, 4, 6, ...
-
-    Parameters
-    ----------
-    z : Array
-        Of any shape; it must be 0 where the expanded probes vanish.
-
-    Returns
-    -------
-    Array
-        Of the shape of z.
-
-    Raises
-    ------
-    TypeError
-        If z is no array of a model.
-
-    Examples
-    --------
-    >>> import clexact
-    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * silu(v * x), order=2)
-    >>> clexact.gradient_flow(net).fields  # of u (v x / 2 + v^2 x^2 / 4 - ...)
-    VectorFields(2 fields on Q^2: [v, u]; [v^2, 2*u*v])
-    """
-    return _function(z, "silu")
-
-
-def gelu(z: Array) -> Array:
-    r"""$z\,\Phi(z)$, entry by entry: $z/2 + a\,(z^2 - z^4/6 + z^6/40 - \cdots)$, $a = 1/\sqrt{2\pi}$.
-
-    The transcendental a is set to 1: over $\mathbb{Q}(a)$ a specialization can only lower a rank, so upper bounds on
-    the number of laws stay proofs.
-
-    Parameters
-    ----------
-    z : Array
-        Of any shape; it must be 0 where the expanded probes vanish.
-
-    Returns
-    -------
-    Array
-        Of the shape of z.
-
-    Raises
-    ------
-    TypeError
-        If z is no array of a model.
-
-    Examples
-    --------
-    >>> import clexact
-    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * gelu(v * x), order=2)
-    >>> clexact.gradient_flow(net).fields  # of u (v x / 2 + a v^2 x^2 - ...), a = 1
-    VectorFields(2 fields on Q^2: [v, u]; [v^2, 2*u*v])
-    """
-    return _function(z, "gelu")
-
-
-@implements(np.reciprocal)
-def reciprocal(z: Array) -> Array:
-    """1 / z, entry by entry.
-
-    Parameters
-    ----------
-    z : Array
-        Of any shape; a nonzero constant where the expanded probes vanish.
-
-    Returns
-    -------
-    Array
-        Of the shape of z.
-
-    Raises
-    ------
-    TypeError
-        If z is no array of a model.
-
-    Examples
-    --------
-    >>> import clexact
-    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * reciprocal(2 + v * x), order=1)
-    >>> clexact.gradient_flow(net).fields  # of u (1/2 - v x / 4 + ...)
-    VectorFields(2 fields on Q^2: [1, 0]; [-v, -u])
-    """
-    return _function(z, "reciprocal")
-
-
-def softmax(z: Array, axis: int = -1) -> Array:
-    r"""$e^{z_i} / \sum_j e^{z_j}$ along an axis.
-
-    Parameters
-    ----------
-    z : Array
-        An array of at least one axis; it must be 0 where the expanded probes vanish.
-    axis : int
-        The axis along which the values sum to 1.
-
-    Returns
-    -------
-    Array
-        Of the shape of z; along an axis of size 1, ones.
-
-    Raises
-    ------
-    TypeError
-        If z is no array of a model, or has no axis.
-    IndexError
-        If it has no such axis.
-
-    Examples
-    --------
-    >>> import clexact
-    >>> net = clexact.Model({"W": (2, 2)}, {"x": (2,)}, lambda W, x: softmax(W @ x), order=2)
-    >>> print(*clexact.certify(clexact.gradient_flow(net)).laws)  # the sum over the classes, for each input
-    W[0,0] + W[1,0] W[0,1] + W[1,1]
-    """
-    if not isinstance(z, Array) or not z.ndim:
-        raise TypeError(f"softmax takes an array of a model with at least one axis, not {z!r}.")
-    if z.shape[axis] == 1:  # constant: it does not depend on z
-        return z.symbol(np.ones(z.shape, dtype=int))
-    return z.then("softmax", z.shape, range(z.ndim)[axis])
-
-
-def _function(z: Array, name: str) -> Array:
-    if not isinstance(z, Array):
-        raise TypeError(f"{name} takes an array of a model, not {z!r}.")
-    return z.then("function", z.shape, name)

@@ -1,0 +1,68 @@
+"""Sparse jets with analytic functions: a value for all places that all rows share, and what differs from it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+
+import numpy as np
+
+from clexact.algebra import linalg
+from clexact.programs.analytic import Analytic
+from clexact.programs.characters import Characters, Mask
+from clexact.programs.places import Shape
+from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets
+
+
+class SparseTrueJets(SparseJets, Analytic[Part]):
+    """Sparse jets modulo m; ``undefined`` says in which rows a function is not."""
+
+    def __init__(self, characters: Characters, rows: int) -> None:
+        super().__init__(characters.modulus, rows)
+        self.characters = characters
+        self.undefined: Mask = np.zeros(rows, dtype=bool)
+
+    @property
+    def density(self) -> int:
+        return self.characters.density
+
+    def shape(self, a: SparseJet) -> Shape:
+        return next(iter(a.values())).shape
+
+    def number(self, value: int | Fraction, shape: Shape) -> SparseJet:
+        residue = linalg.residues(np.array([value], dtype=object), self.prime)
+        size = prod(shape)
+        return {0: Part(shape, None, np.arange(size), np.broadcast_to(residue, size))}
+
+    def at(self, name: str, a: SparseJet) -> SparseJet:
+        shape = self.shape(a)
+        shared = np.zeros(prod(shape), dtype=np.uint64)
+        if 0 in a:
+            shared[a[0].place] = a[0].value
+        common, poles = self.characters.value(name, shared)
+        place = np.flatnonzero(common)
+        out = {0: Part(shape, None, place, common[place])}
+        covered = np.zeros(self.rows, dtype=np.int64)
+        nowhere: Mask = np.logical_or.reduce(poles)
+        if ROWS in a:
+            own = a[ROWS]
+            value, bad = self.characters.value(name, linalg.add(shared[own.place], own.value, self.prime))
+            self.undefined[own.rows[bad.any(axis=0)]] = True
+            covered += np.bincount(own.rows[nowhere[own.place]], minlength=self.rows)
+            change = linalg.subtract(value, common[own.place], self.prime)
+            kept = change != 0
+            out[ROWS] = Part(shape, own.rows[kept], own.place[kept], change[kept])
+            self.entries += len(own.place)
+        self.undefined |= covered < nowhere.sum()
+        return out
+
+    def read(self, a: SparseJet) -> SparseJet:
+        """Members modulo p: zero in the rows in which a function is undefined."""
+        out = {}
+        for mask, part in a.items():
+            value = part.value % np.uint64(self.characters.prime)
+            kept = value != 0
+            kept &= True if part.row is None else ~self.undefined[part.row]
+            row = None if part.row is None else part.row[kept]
+            out[mask] = Part(part.shape, row, part.place[kept], value[kept])
+        return out

@@ -107,11 +107,9 @@ class AnalyticGradientFlow(GradientFlow):
     @cached_property
     def _gates(self) -> list[tuple[int, Shape, Gate]]:
         """(place of the first entry in a row of seeds, shape, gate) of the probes that are gates."""
-        of, first, found = {gate.probe: gate for gate in self.program.gates}, 0, []
-        for name, shape in self.model.probes.items():
-            found += [(first, shape, of[name])] if name in of else []
-            first += prod(shape)
-        return found
+        of = {gate.probe: gate for gate in self.program.gates}
+        first, shapes = self._probe_offsets, self.model.probes
+        return [(first[name], shapes[name], of[name]) for name in shapes if name in of]
 
     def _with_gates(self, seeds: Words, draws: Draws, prime: int) -> Words:
         """Seeds with true choices at gates, on or off and one of several: functions are not affine in them."""

@@ -108,11 +108,15 @@ class GradientFlow(Flow):
         for name, first in self.model.offsets().items():
             shape = self.model.parameters[name]
             leaves[name] = _piece(theta, first, shape)
-        first = 0
-        for name, shape in self.model.probes.items():
-            leaves[name] = _piece({0: seeds}, first, shape)
-            first += prod(shape)
+        for name, first in self._probe_offsets.items():
+            leaves[name] = _piece({0: seeds}, first, self.model.probes[name])
         return leaves
+
+    @cached_property
+    def _probe_offsets(self) -> dict[str, int]:
+        """Position in a row of seeds of the first entry of each probe."""
+        ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
+        return dict(zip(self.model.probes, ends, strict=False))
 
     def values_in(self, ring: Jets, theta: Jet, seeds: Words) -> Jet:
         covector = _piece({0: seeds}, self._probe_size, self.program.shape)
@@ -136,14 +140,12 @@ class GradientFlow(Flow):
 
     def sparse_values(self, theta: SparseJet, seeds: Part, ring: SparseJets) -> SparseJet:
         """As ``values``, for a sparse point (shape (D,)) and sparse seeds (shape (seed_size,))."""
-        ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
         leaves = {
             name: {mask: piece(part, first, self.model.parameters[name]) for mask, part in theta.items()}
             for name, first in self.model.offsets().items()
         }
         leaves |= {
-            name: {ROWS: piece(seeds, first, shape)}
-            for first, (name, shape) in zip(ends, self.model.probes.items(), strict=False)
+            name: {ROWS: piece(seeds, first, self.model.probes[name])} for name, first in self._probe_offsets.items()
         }
         covector = {ROWS: piece(seeds, self._probe_size, self.program.shape)}
         found = gradients(ring, self.program, self.program.run(ring, leaves), self.program.output, covector)
@@ -156,9 +158,8 @@ class GradientFlow(Flow):
 
     def monomial_paths(self, support: NDArray[np.bool_], draws: Draws) -> MonomialPaths:
         """Random monomials of the program at a point with the given support (D,)."""
-        ends = np.cumsum([0, *map(prod, self.model.probes.values())]).tolist()
-        probes = dict(zip(self.model.probes, ends, strict=False))
-        return MonomialPaths(self.program, self.model.offsets(), probes, self._probe_size, support, draws)
+        first = self.model.offsets(), self._probe_offsets, self._probe_size
+        return MonomialPaths(self.program, *first, support, draws)
 
     @cached_property
     def expanded_size(self) -> int:

@@ -24,11 +24,11 @@ from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints, Terms
 from clexact.flows.gradient import GradientFlow
 from clexact.programs.program import LEAVES
+from clexact.support.errors import RANK_BITS
 from clexact.symmetry.axes import SignDegrees, graded
 from clexact.symmetry.grading import Graded
 from clexact.symmetry.solutions import equations
 
-PRIME_BITS = 22  # any prime proves that there are no more laws
 MAX_CLASS = 8000  # monomials of a class that is solved
 SHARD = 2**20  # monomials held at a time, about
 BATCH = 2**22  # numbers in a batch of small systems, or of values of members
@@ -134,7 +134,7 @@ class _Samples:
 
     def __init__(self, flow: GradientFlow, homogeneous: bool, draws: Draws) -> None:
         self._flow, self._homogeneous, self._draws = flow, homogeneous, draws
-        self.prime = flow.draw_prime(draws, PRIME_BITS)
+        self.prime = flow.draw_prime(draws, RANK_BITS)
         width = flow.dimension + (not homogeneous)
         self._theta, self._field = (np.empty((0, width), dtype=np.int64) for _ in range(2))
 

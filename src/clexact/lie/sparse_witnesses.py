@@ -48,7 +48,7 @@ def supports(flow: GradientFlow, draws: Draws) -> Iterator[Mask]:
     shapes = flow.model.parameters.values()
     numbers = [int(found[1]) if (found := re.search(r"(\d+)$", name)) else 1 for name in flow.model.parameters]
     if flow.analytic and len(set(numbers)) > 1:  # an output sees all heads at once: each has inputs of its own
-        yield np.concatenate([diagonal_block(s, n - 1).ravel() for s, n in zip(shapes, numbers, strict=True)])
+        yield np.concatenate([wrapped_diagonal(s, block=n - 1).ravel() for s, n in zip(shapes, numbers, strict=True)])
     diagonal = np.concatenate([wrapped_diagonal(shape).ravel() for shape in shapes])
     yield diagonal
     longest = np.concatenate([np.full(prod(shape), max(shape, default=1)) for shape in shapes])
@@ -56,24 +56,20 @@ def supports(flow: GradientFlow, draws: Draws) -> Iterator[Mask]:
     yield np.ones(flow.dimension, dtype=bool)
 
 
-def wrapped_diagonal(shape: tuple[int, ...]) -> Mask:
-    """True where the places along the two longest axes are equal modulo the shorter one; vectors have no zeros."""
+def wrapped_diagonal(shape: tuple[int, ...], block: int | None = None) -> Mask:
+    """True where the places along the two longest axes are equal modulo the shorter one; vectors have no zeros.
+
+    With ``block``, in one square of so many rows only: the one of this number, counted around.
+    """
     long = sorted(sorted(range(len(shape)), key=lambda axis: -shape[axis])[:2])
     if len(long) < 2 or min(shape[axis] for axis in long) == 1:
         return np.ones(shape, dtype=bool)
     i, k = (np.expand_dims(np.arange(shape[axis]), [t for t in range(len(shape)) if t != axis]) for axis in long)
-    return np.broadcast_to((i - k) % min(shape[axis] for axis in long) == 0, shape)
-
-
-def diagonal_block(shape: tuple[int, ...], number: int) -> Mask:
-    """True on the diagonal of one square in the two longest axes: the block of this number, counted around."""
-    long = sorted(sorted(range(len(shape)), key=lambda axis: -shape[axis])[:2])
-    if len(long) < 2 or min(shape[axis] for axis in long) == 1:
-        return np.ones(shape, dtype=bool)
-    i, k = (np.expand_dims(np.arange(shape[axis]), [t for t in range(len(shape)) if t != axis]) for axis in long)
-    short, wide = sorted(shape[axis] for axis in long)
-    shift = number * short * (1 if shape[long[0]] >= shape[long[1]] else -1)
-    return np.broadcast_to((i - k - shift) % wide == 0, shape)
+    rows, columns = (shape[axis] for axis in long)
+    if block is None:
+        return np.broadcast_to((i - k) % min(rows, columns) == 0, shape)
+    first = block * columns if rows >= columns else -block * rows
+    return np.broadcast_to((i - k - first) % max(rows, columns) == 0, shape)
 
 
 class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):

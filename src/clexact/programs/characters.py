@@ -20,18 +20,16 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clexact.algebra import linalg
 from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import Words
+from clexact.programs.places import Mask
 
 BASE = 4  # a square other than 1: of order q modulo p
 CLASS = 240  # primes p are -1 modulo it: q is then 7 modulo 8, 2 modulo 3 and 4 modulo 5
 LONG = 2**21  # primes below it are those of a chain of three
 STEP = 2**12  # powers of the base are products of two from tables of so many
-
-Mask = NDArray[np.bool_]
 
 
 def chain(prime: int) -> tuple[int, ...]:
@@ -79,7 +77,7 @@ class Characters:
 
     def any_value(self, name: str, u: Words) -> Words:
         """Values drawn for a name, equal for equal arguments."""
-        return drawn(f"{name} %d {self.prime}", u) % np.uint64(self.modulus)
+        return drawn(name, self.prime, u) % np.uint64(self.modulus)
 
     @property
     def half(self) -> int:
@@ -180,10 +178,10 @@ def power(u: Words, exponent: int, prime: int) -> Words:
     return result
 
 
-def drawn(name: str, u: Words) -> Words:
-    """Words that look random, equal for equal arguments: the finaliser of SplitMix64, keyed by the name, twice."""
-    for round in range(2):
-        u = _mixed(u, int.from_bytes(sha256((name % round).encode()).digest()[:8], "big"))
+def drawn(name: str, key: int, u: Words) -> Words:
+    """Words that look random, equal for equal arguments: SplitMix64's finaliser, keyed by the name and key, twice."""
+    for turn in range(2):
+        u = _mixed(u, int.from_bytes(sha256(f"{name} {turn} {key}".encode()).digest()[:8], "big"))
     return u
 
 

@@ -21,9 +21,8 @@ from clexact.algebra.linalg import Words, odd_prime_factors, row_reduce
 from clexact.programs.characters import draw_prime, power
 from clexact.programs.operations import Node
 from clexact.programs.program import Program
-from clexact.support.errors import UndefinedError
+from clexact.support.errors import RANK_BITS, UndefinedError
 
-BITS = 22  # of the prime: any proves it
 SPARE = 24  # inputs more than radicands: rank is missed by chance with odds 2^-24
 
 # (nodes, rows, whether at one point, draws, prime): residues modulo p of these nodes at random arguments
@@ -36,7 +35,7 @@ def check_roots(program: Program, values: Evaluate, name: str, denominator: int)
     Returns whether some of a node's radicands move with inputs, and others do not.
     """
     draws = Draws(0, program.digest)
-    prime = draw_prime(draws, BITS, denominator)
+    prime = draw_prime(draws, RANK_BITS, denominator)
     constant, rational, mixed = program.independent_of("probe", "parameter"), list[Fraction](), False
     for n, node in enumerate(program.nodes):
         if node.op != "function" or node.data != "rsqrt":

@@ -30,7 +30,7 @@ class OpaqueJets(FunctionJets):
     def at(self, name: str, a: Jet) -> Jet:
         if name == "reciprocal":
             return {0: power(a[0], self.prime - 2, self.prime)}
-        return {0: drawn(f"{name} %d {self._key}", a[0]) % np.uint64(self.prime)}
+        return {0: drawn(name, self._key, a[0]) % np.uint64(self.prime)}
 
     def slope(self, name: str, z: Jet, f: Jet) -> Jet:
         if name in ("exp", "reciprocal"):

@@ -9,8 +9,8 @@ import numpy as np
 
 from clexact.algebra import linalg
 from clexact.programs.analytic import Analytic
-from clexact.programs.characters import Characters, Mask
-from clexact.programs.places import Shape
+from clexact.programs.characters import Characters
+from clexact.programs.places import Mask, Shape
 from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from clexact.algebra import linalg
 from clexact.algebra.linalg import Words
 from clexact.programs.analytic import Analytic
-from clexact.programs.characters import Characters, Mask
+from clexact.programs.characters import Characters
 from clexact.programs.jets import Jet, Jets
-from clexact.programs.places import Shape
+from clexact.programs.places import Mask, Shape
 
 
 class FunctionJets(Jets, Analytic[Words]):

@@ -4,11 +4,8 @@ import pytest
 from network_checks import judged
 from random_networks import RELATED, make, random_networks
 
-from clexact import functions
-
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not hasattr(functions, "rsqrt"), reason="roots have no exact residues yet"),
     # PyTorch says so of itself, where forward derivatives are first taken
     pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning"),
 ]

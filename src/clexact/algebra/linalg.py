@@ -16,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact._kernels import balanced, modular, system
+from clexact._kernels.sparse import SparseForm
 from clexact.algebra.terms import Ints
 
 Words = NDArray[np.uint64]
 
 PANEL = 512  # products in a sum of a matrix product in floating point, at most
 LARGEST = 2**62  # primes are below: sums of two products of residues fit 128 bits
+DENSE = 2000  # unknowns of systems that are solved densely
+MOST_FILLED = 10**7  # entries of the echelon form of sparse ones
 BLAS_PRIME = 2**22  # below it, 512 products of residues sum below 2^53: float64 matrix products are exact
 
 
@@ -302,7 +305,8 @@ def _core_nullspace(unknowns: list[int], equations: list[dict[int, int]], prime:
     """Nullspace mod p of one component: peel, solve the dense rest, put the peeled unknowns back."""
     equations, peeled = _peel(equations)
     solved = {x for x, _ in peeled}
-    basis = _dense_core(sorted(set(unknowns) - solved), equations, prime)
+    left = sorted(set(unknowns) - solved)
+    basis = (_dense_core if len(left) <= DENSE else _sparse_core)(left, equations, prime)
     values: dict[int, dict[int, int]] = {}  # {unknown: {number of a vector: its entry there}}
     for n, vector in enumerate(basis):
         for x, c in vector.items():
@@ -354,3 +358,57 @@ def _dense_core(unknowns: list[int], equations: list[dict[int, int]], prime: int
         if not broken:
             return basis
         chosen = chosen + broken[: len(unknowns)]
+
+
+def _sparse_core(unknowns: list[int], equations: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
+    """As ``_dense_core``, by sparse elimination; nothing where that fills in."""
+    place = {x: i for i, x in enumerate(unknowns)}
+    start = np.cumsum([0, *map(len, equations)])
+    column = np.array([place[x] for e in equations for x in e], dtype=np.int64)
+    value = np.array([v for e in equations for v in e.values()], dtype=np.uint64)
+    form = SparseForm(len(unknowns), prime)
+    try:
+        form.add(start, column, value, np.argsort(np.diff(start), kind="stable"), MOST_FILLED)
+    except MemoryError:
+        return []
+    pivots = form.pivots.tolist()
+    values: dict[int, dict[int, int]] = {f: {f: 1} for f in set(range(len(unknowns))) - set(pivots)}
+    starts, columns, entries = (array.tolist() for array in form.rows())
+    for k in range(len(pivots) - 1, -1, -1):  # a row is zero on the pivots before its own
+        total: dict[int, int] = {}
+        for e in range(starts[k], starts[k + 1]):
+            for f, c in values.get(columns[e], {}).items():
+                total[f] = total.get(f, 0) - entries[e] * c
+        values[pivots[k]] = {f: c % prime for f, c in total.items() if c % prime}
+    basis: dict[int, dict[int, int]] = {}
+    for x, each in values.items():
+        for f, c in each.items():
+            basis.setdefault(f, {})[unknowns[x]] = c
+    return _reduced(list(basis.values()), prime)
+
+
+def _reduced(vectors: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
+    """The reduced form: each 1 at its first column, where all others are 0."""
+    found: dict[int, dict[int, int]] = {}
+    for vector in vectors:
+        while vector and (first := min(vector)) in found:
+            vector = _less(vector, found[first], vector[first], prime)
+        if vector:
+            scale = pow(vector[min(vector)], -1, prime)
+            found[min(vector)] = {x: c * scale % prime for x, c in vector.items()}
+    for first in sorted(found, reverse=True):
+        for later in sorted(x for x in found[first] if x != first and x in found):
+            if c := found[first].get(later, 0):
+                found[first] = _less(found[first], found[later], c, prime)
+    return [found[first] for first in sorted(found)]
+
+
+def _less(a: dict[int, int], b: dict[int, int], c: int, prime: int) -> dict[int, int]:
+    """a - c b."""
+    out = dict(a)
+    for x, v in b.items():
+        if left := (out.get(x, 0) - c * v) % prime:
+            out[x] = left
+        else:
+            out.pop(x, None)
+    return out

@@ -21,6 +21,12 @@ def places(shape: Shape) -> Ints:
     return np.arange(prod(shape)).reshape(shape)
 
 
+def corner(shape: Shape, counts: Sequence[int]) -> Ints:
+    """The places of the entries whose index along each axis is below a number: of shape ``counts``."""
+    steps = [prod(shape[n + 1 :]) * np.arange(count) for n, count in enumerate(counts)]
+    return np.asarray(sum(np.ix_(*steps), start=np.zeros((1,) * len(steps), dtype=np.int64)))
+
+
 class OuterIndex(NamedTuple):
     """Places along each axis, an array of them: x[i, j, ...] for all i in the first, all j in the second, and so on.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,9 @@ class AxisDegrees(Algebra[Graded]):
             self._demand_where((*a.factors, *(f.times(-1) for f in b.factors)), b.alive)
             if len(b.factors) > 1 or not b.factors or not a.factors:
                 self.units.isolate((*a.factors, *b.factors))
+        if b.alive is None and b.factors and _width(b) < _width(a):  # the same degrees, of fewer units
+            self.units.isolate(a.factors, [n for n in range(len(shape)) if not any(f.varies(n) for f in b.factors)])
+            return Graded(shape, b.factors)
         return Graded(shape, a.factors)
 
     def _equate_pairs(self, pairs: Sequence[tuple[Factor, Factor]]) -> None:
@@ -101,6 +104,8 @@ class AxisDegrees(Algebra[Graded]):
         if alive is None or not factors:
             self._demand(factors)
             return
+        still = tuple(n for n in range(alive.ndim) if not any(f.varies(n) for f in factors))
+        alive = np.asarray(alive.any(axis=still, keepdims=True))  # a demand at some entry along them is that at all
         shape = np.broadcast_shapes(alive.shape, *(f.units.shape for f in factors))
         if prod(shape) > MAX_EQUATIONS:  # more demands than are needed
             self._demand(factors)
@@ -269,9 +274,11 @@ class SignDegrees(AxisDegrees):
     """Degrees modulo 2: which choices of signs of leaves keep or turn the sign of every entry."""
 
     def function(self, a: Graded, name: str) -> Graded:
-        """A root is one of what keeps its sign, and keeps its own; tanh is odd."""
-        if name == "tanh":
+        """A root is one of what keeps its sign, and keeps its own; tanh and sin are odd, cos is even."""
+        if name in ("tanh", "sin"):
             return a
+        if name == "cos":
+            return Graded(a.shape)
         if name == "rsqrt":
             self.fix(a)
             return Graded(a.shape)
@@ -385,26 +392,50 @@ def graded(program: Program, units: Units, kinds: Collection[str] = ("parameter"
     return found
 
 
-def _whole_matrices(program: Program, kinds: Collection[str]) -> dict[int, tuple[Ints, int]]:
-    """{parameter: (its flat places as a matrix product takes them, the contracted axis)}, of those taken whole."""
+def _whole_matrices(program: Program, kinds: Collection[str]) -> dict[int, tuple[_Turned | Ints, int]]:
+    """{parameter: (how a matrix product takes it, the contracted axis)}, of those taken whole."""
     vanishing = _vanishing_somewhere(program)
-    moved: dict[int, tuple[int, Ints]] = {}  # {node: (parameter, places)} of what only moves all entries of one
-    found: dict[int, tuple[Ints, int]] = {}
+    moved: dict[int, tuple[int, _Turned | Ints]] = {}  # {node: (parameter, places)} of what only moves all entries
+    found: dict[int, tuple[_Turned | Ints, int]] = {}
     for n, node in enumerate(program.nodes):
         if node.op in kinds:
-            moved[n] = n, places(node.shape)
+            moved[n] = n, _Turned(node.shape, tuple(range(len(node.shape))))
         elif node.op in MOVES and node.inputs[0] in moved:
-            source, table = moved[node.inputs[0]]
-            table = OPERATIONS[node.op].value(Numbers(), node, [table])
-            if table.size == prod(program.nodes[source].shape) and (
-                node.op in ("transpose", "reshape") or len(np.unique(table)) == table.size
-            ):
-                moved[n] = source, table
+            source, before = moved[node.inputs[0]]
+            if node.op == "transpose" and isinstance(before, _Turned):
+                moved[n] = source, before.turned(node.data)
+            else:
+                table = before.table if isinstance(before, _Turned) else before
+                table = OPERATIONS[node.op].value(Numbers(), node, [table])
+                whole = table.size == prod(program.nodes[source].shape)
+                if whole and (node.op in ("transpose", "reshape") or len(np.unique(table)) == table.size):
+                    moved[n] = source, table
         elif node.op == "matmul":
             for k, j in enumerate(node.inputs):
                 if j in moved and node.inputs[1 - k] not in vanishing:
                     found.setdefault(moved[j][0], (moved[j][1], -1 if k == 0 else -2))
     return found
+
+
+class _Turned(NamedTuple):
+    """A parameter with its axes in this order."""
+
+    source: Shape
+    axes: tuple[int, ...]
+
+    @property
+    def shape(self) -> Shape:
+        """As it is then."""
+        return tuple(self.source[axis] for axis in self.axes)
+
+    @property
+    def table(self) -> Ints:
+        """The places in the parameter."""
+        return places(self.source).transpose(self.axes)
+
+    def turned(self, axes: tuple[int, ...]) -> _Turned:
+        """Turned once more."""
+        return _Turned(self.source, tuple(self.axes[axis] for axis in axes))
 
 
 def _vanishing_somewhere(program: Program) -> set[int]:
@@ -416,14 +447,18 @@ def _vanishing_somewhere(program: Program) -> set[int]:
     return {n for n, value in enumerate(program.run(Support(), ones)) if not np.all(value > 0)}
 
 
-def _rows_and_columns(shape: Shape, table: Ints, contracted: int, units: Units) -> list[Ints]:
-    """Units for the rows and columns of the matrices ``table``, as arrays that broadcast to the parameter's shape."""
+def _rows_and_columns(shape: Shape, taken: _Turned | Ints, contracted: int, units: Units) -> list[Ints]:
+    """Units for the rows and columns of the matrices taken, as arrays that broadcast to the parameter's shape."""
     free, out = -3 - contracted, list[Ints]()
     for kept, dropped in ((free, contracted), (contracted, free)):
-        if table.shape[kept] > 1 or (kept == free and table.shape[contracted] == 1):  # one row: its columns say all
-            size = list(table.shape)
+        if taken.shape[kept] > 1 or (kept == free and taken.shape[contracted] == 1):  # one row: its columns say all
+            size = list(taken.shape)
             size[dropped] = 1
-            whole = np.empty(table.size, dtype=np.int64)
-            whole[table.ravel()] = np.broadcast_to(units.fresh(tuple(size)), table.shape).ravel()
+            fresh = units.fresh(tuple(size))
+            if isinstance(taken, _Turned):
+                out.append(fresh.transpose(np.argsort(taken.axes)))
+                continue
+            whole = np.empty(taken.size, dtype=np.int64)
+            whole[taken.ravel()] = np.broadcast_to(fresh, taken.shape).ravel()
             out.append(compressed(whole.reshape(shape)))
     return out

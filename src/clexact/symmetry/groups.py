@@ -15,19 +15,25 @@ exponential moves by a multiple of itself, and a softmax lets pass what is the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations, product
+from typing import NamedTuple
 
 import numpy as np
 
 from clexact.algebra.terms import Ints, Terms, concatenate
-from clexact.programs.places import places
+from clexact.programs.places import Shape, corner
 from clexact.programs.program import Program
 from clexact.symmetry.axis_classes import axis_classes
-from clexact.symmetry.gather import rescalings
-from clexact.symmetry.shifts import Translation, translations
+from clexact.symmetry.families import Family, Kind
+from clexact.symmetry.gather import Rescalings
+from clexact.symmetry.shifts import Translation, shifts
 from clexact.symmetry.solutions import independent
+from clexact.symmetry.sums import gathered
+from clexact.symmetry.unread import moved, read_rows
+from clexact.symmetry.views import Term, View
 
 Law = dict[tuple[int, ...], int]  # {variables of the monomial, with repetition: coefficient}
 Scaling = dict[int, int]  # {parameter: degree}
@@ -50,11 +56,6 @@ class FactorClass:
         """All parameters on which g acts."""
         return np.concatenate([entries.ravel() for entries, _ in self.parts])
 
-    @property
-    def key(self) -> tuple[int, bytes]:
-        """Its size and entries: equal for classes that are the same but for the order."""
-        return self.size, np.sort(self.entries).tobytes()
-
     def rows(self, wanted: set[int]) -> dict[int, set[int]]:
         """{entry: the indices at which g acts on it}, of the entries wanted."""
         found: dict[int, set[int]] = {}
@@ -74,6 +75,13 @@ class FactorClass:
             for i, j in zip(entries[k].tolist(), entries[m].tolist(), strict=True):
                 add_to(law, (i, j), sign)
         return {key: c for key, c in law.items() if c}
+
+    def diagonals(self) -> Iterator[frozenset[tuple[int, int]]]:
+        """The pairs (entry, coefficient) of ``gram(k, k)``, and of its negative, for each k."""
+        for k in range(self.size):
+            law = {i: c for (i, _), c in self.gram(k, k).items()}
+            yield frozenset(law.items())
+            yield frozenset((i, -c) for i, c in law.items())
 
     def gram_terms(self) -> Terms:
         """``gram(k, m)`` for all k < m at once, owned by their numbers, as packed terms; not canonical."""
@@ -122,39 +130,73 @@ def add_to(law: Law, variables: tuple[int, ...], c: int) -> None:
     law[key] = law.get(key, 0) + c
 
 
-def factor_classes(program: Program, offsets: dict[str, int]) -> tuple[list[FactorClass], list[FactorClass]]:
+class _Axes(NamedTuple):
+    """Axes of parameters, (offset of the first entry, shape, axis, sign), on which one matrix acts, or its inverse."""
+
+    members: tuple[tuple[str, int, Shape, int, int], ...]
+    orthogonal: bool
+
+    @property
+    def size(self) -> int:
+        """Of the matrix."""
+        _, _, shape, axis, _ = self.members[0]
+        return shape[axis]
+
+    def factor(self) -> FactorClass:
+        """With all entries."""
+        parts = [(_along(axis, shape, offset, shape[axis]), sign) for _, offset, shape, axis, sign in self.members]
+        return FactorClass(tuple(parts), self.orthogonal)
+
+    def first_plane(self) -> Law:
+        """``factor().gram(0, 1)``."""
+        parts = [(_along(axis, shape, offset, 2), sign) for _, offset, shape, axis, sign in self.members]
+        return FactorClass(tuple(parts), self.orthogonal).gram(0, 1)
+
+    def family(self, kind: Kind) -> Family:
+        """All laws along the axes."""
+        return Family(
+            kind, tuple(Term(name, sign, View(shape, (), axis), shape) for name, _, shape, axis, sign in self.members)
+        )
+
+
+def _along(axis: int, shape: Shape, offset: int, count: int) -> Ints:
+    """The entries of the first so many slices along an axis of a parameter."""
+    entries = corner(shape, [count if n == axis else size for n, size in enumerate(shape)])
+    return np.moveaxis(entries, axis, 0).reshape(count, -1) + offset
+
+
+def factor_axes(program: Program, offsets: Mapping[str, int]) -> tuple[list[_Axes], list[_Axes]]:
     r"""The classes of axes of parameters on which matrices may act, and those on which only $1 + t\,11^\top$ may."""
     classes = axis_classes(program)
     for axis in range(len(program.shape)):
         classes.fix((program.output, axis))
-    members: dict[tuple[int, int], list[tuple[Ints, int]]] = {}
+    members: dict[tuple[int, int], list[tuple[str, int, Shape, int, int]]] = {}
     for n, node in enumerate(program.nodes):
-        if node.op != "parameter":
-            continue
-        entries = places(node.shape) + offsets[node.data]
-        for axis in range(len(node.shape)):
-            root, sign = classes.find((n, axis))
-            rows = np.moveaxis(entries, axis, 0).reshape(node.shape[axis], -1)
-            members.setdefault(root, []).append((rows, sign))
-    every = {root: FactorClass(tuple(parts), not classes.free(root)) for root, parts in members.items()}
-    movable = [factor for root, factor in every.items() if classes.movable(root)]
-    return movable, [factor for root, factor in every.items() if classes.uniform(root)]
+        if node.op == "parameter" and node.data in offsets:
+            for axis in range(len(node.shape)):
+                root, sign = classes.find((n, axis))
+                members.setdefault(root, []).append((node.data, offsets[node.data], node.shape, axis, sign))
+    every = {root: _Axes(tuple(axes), not classes.free(root)) for root, axes in members.items()}
+    movable = [axes for root, axes in every.items() if classes.movable(root)]
+    return movable, [axes for root, axes in every.items() if classes.uniform(root)]
 
 
-def _known(factor: FactorClass, others: Sequence[FactorClass]) -> bool:
-    """Whether a class is one of the others, or the law of its first plane is a combination of theirs."""
-    if factor.size < 2 or any(factor.key == other.key for other in others):
+def _known(axes: _Axes, planes: Sequence[Law], others: Callable[[], Sequence[FactorClass]]) -> bool:
+    """Whether the law of the first plane is one of other classes, or a combination of theirs."""
+    if axes.size < 2:
         return True
-    law, laws = factor.gram(0, 1), list[Law]()
-    for other in others:
+    law, laws = axes.first_plane(), list[Law]()
+    if law in planes or {key: -c for key, c in law.items()} in planes:
+        return True
+    for other in others():
         rows = other.rows({i for key in law for i in key})
-        planes = {(min(k, m), max(k, m)) for i, j in law for k in rows.get(i, ()) for m in rows.get(j, ())}
-        laws += [other.gram(k, m) for k, m in sorted(planes)]
+        found = {(min(k, m), max(k, m)) for i, j in law for k in rows.get(i, ()) for m in rows.get(j, ())}
+        laws += [other.gram(k, m) for k, m in sorted(found)]
     monomials = {key: n for n, key in enumerate(dict.fromkeys(key for each in (*laws, law) for key in each))}
     every = [*laws, law]
     columns = [np.array([monomials[key] for key in each], dtype=np.int64) for each in every]
     values = [np.array(list(each.values()), dtype=np.int64) for each in every]
-    return not independent(list(zip(columns, values, strict=True)), len(monomials))[-1]
+    return not independent(list(zip(columns, values, strict=True)))[-1]
 
 
 def _seen(factor: FactorClass, translations: Sequence[Translation]) -> bool:
@@ -162,8 +204,7 @@ def _seen(factor: FactorClass, translations: Sequence[Translation]) -> bool:
     columns = [column for entries, _ in factor.parts for column in np.sort(entries, axis=0).T]
     rows = [(np.array(sorted(c), dtype=np.int64), np.array([c[j] for j in sorted(c)])) for c in translations]
     rows += [(column, np.ones_like(column)) for column in columns]
-    last = 1 + max((int(entries.max(initial=0)) for entries, _ in rows), default=0)
-    return bool(independent(rows, last)[len(translations) :].any())
+    return bool(independent(rows)[len(translations) :].any())
 
 
 @dataclass(frozen=True)
@@ -201,13 +242,69 @@ class Symmetries:
         return planes + [factor.total() for factor in self.uniform]
 
 
-def symmetries(program: Program, offsets: dict[str, int]) -> Symmetries:
+class Groups:
+    """Groups that leave unchanged all outputs of a program, that of what the loss sees: as families, or all entries."""
+
+    def __init__(self, program: Program, offsets: Mapping[str, int]) -> None:
+        # what only decides gates need not stay the same: gates are constant near a start
+        program, self._rows = read_rows(Program(list(program.nodes), program.output).pruned())
+        self._all_offsets, offsets = offsets, moved(offsets, self._rows)
+        self._program, self._offsets = program, offsets
+        self._rescalings = Rescalings(program, offsets)
+        self._shifts = shifts(program, offsets)
+
+    @cached_property
+    def _axes(self) -> tuple[list[_Axes], list[_Axes]]:
+        """Orthogonal classes and those that the rescalings do not know; those on which only 1 + t 11^T acts."""
+        movable, uniform = factor_axes(self._program, self._offsets)
+        planes = [FactorClass(parts, orthogonal=False).gram(0, 1) for parts in self._rescalings.first_planes()]
+        return [axes for axes in movable if axes.orthogonal or not _known(axes, planes, lambda: self._mixed)], uniform
+
+    @cached_property
+    def _translations(self) -> tuple[Translation, ...]:
+        """Those found, and of each entry that is not read."""
+        found = [shift.expanded(self._offsets) for shift in self._shifts]
+        for name, rows in self._rows.items():
+            first = self._all_offsets[name]
+            found += [{first + n: 1} for a, b in rows.rest for n in range(a * rows.width, b * rows.width)]
+        return tuple(found)
+
+    @cached_property
+    def _mixed(self) -> list[FactorClass]:
+        return [FactorClass(parts, orthogonal=False) for parts in self._rescalings.mixed]
+
+    @cached_property
+    def _uniform(self) -> list[tuple[_Axes, FactorClass]]:
+        every = [(axes, axes.factor()) for axes in self._axes[1]]
+        return [(axes, factor) for axes, factor in every if _seen(factor, self._translations)]
+
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """The laws of the gradient flow that belong to all groups."""
+        free = [axes for axes in self._axes[0] if not axes.orthogonal]
+        more = [axes.family("gram") for axes in free]
+        more += [axes.family("total") for axes, _ in self._uniform]
+        single = [shift.expanded(self._offsets) for shift in self._shifts if shift.single]
+        diagonals = {each for axes in free for each in axes.factor().diagonals()}
+        rescaled = self._rescalings.families({entry for translation in single for entry in translation}, diagonals)
+        unread = [family for name, rows in self._rows.items() for family in rows.families(name)]
+        return (*(self._placed(family) for family in (*rescaled, *more, *gathered(self._shifts))), *unread)
+
+    def _placed(self, family: Family) -> Family:
+        """In whole parameters."""
+        terms = [
+            self._rows[term.parameter].placed(term) if term.parameter in self._rows else term for term in family.terms
+        ]
+        return replace(family, terms=tuple(terms))
+
+    @property
+    def symmetries(self) -> Symmetries:
+        """With all entries."""
+        factors = (*self._mixed, *(axes.factor() for axes in self._axes[0]))
+        uniform = tuple(factor for _, factor in self._uniform)
+        return Symmetries(self._rescalings.scalings, factors, self._translations, uniform, self._rescalings.complete)
+
+
+def symmetries(program: Program, offsets: Mapping[str, int]) -> Symmetries:
     """Groups that leave unchanged all outputs of a program, that of what the loss sees."""
-    found = rescalings(program, offsets)
-    factors = [FactorClass(parts, orthogonal=False) for parts in found.mixed]
-    free = tuple(factors)
-    movable, uniform = factor_classes(program, offsets)
-    factors += [factor for factor in movable if factor.orthogonal or not _known(factor, free)]
-    moved = tuple(translations(program, offsets))
-    uniform = [factor for factor in uniform if _seen(factor, moved)]
-    return Symmetries(found.scalings, tuple(factors), moved, tuple(uniform), found.complete)
+    return Groups(program, offsets).symmetries

@@ -12,7 +12,8 @@ has one rate, so that $e^z / \sum e^z$ is seen to be what a softmax is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -31,11 +32,12 @@ from clexact.programs.places import OuterIndex, Shape, places, product_columns, 
 from clexact.programs.program import LEAVES, Program
 from clexact.symmetry.axes import compressed, selected
 from clexact.symmetry.grading import regrouped
-from clexact.symmetry.known_sums import Sums, known
+from clexact.symmetry.known_sums import Known, Sums, known
 from clexact.symmetry.solutions import integer_nullspace
 
 MOST = 10**6  # terms of one array; beyond it every velocity that enters is made zero
 MANY = 10**5  # the same, where functions are products of entries of several arrays
+LARGE = 2 * 10**5  # entries of a parameter above which they move alike along an axis
 NONE = 0  # the unknown that is 0
 NOTHING = np.empty(0, dtype=np.int64)
 POWERS = {"reciprocal": Fraction(-1), "rsqrt": Fraction(-1, 2)}  # exponents
@@ -94,6 +96,7 @@ class Shifts(Algebra[Velocity]):
         self._zero = np.ones(1, dtype=bool)  # the unknowns that are 0
         self._equations: list[tuple[Ints, Ints, Numbers]] = []  # (row, unknown, number)
         self._rows = 0
+        self._stopped = set[int]()  # numbers of arrays
 
     def fresh(self, shape: Shape) -> Ints:
         """New unknowns."""
@@ -141,10 +144,25 @@ class Shifts(Algebra[Velocity]):
         for part in (*velocity.parts.values(), *velocity.rates.values()):
             self._still(part)
 
+    def _stop_parts(self, a: Velocity) -> None:
+        """Nothing moves the array beside its rates: its terms add up to 0 from here on."""
+        self._stopped.add(a.number)
+        for part in a.parts.values():
+            self._still(part)
+        self._settle()
+
+    def _seen(self, a: Velocity) -> Velocity:
+        """Without terms that were demanded to add up to 0."""
+        return replace(a, parts={}) if a.number in self._stopped else a
+
     def _still(self, part: Moved) -> None:
         """The same of some terms; every unknown is 0 where that is too much to ask."""
         if prod(part.shape) > MOST:
             self._zero[part.unknown.ravel()] = True
+            return
+        if part.shape[-1] == 1:  # a single term
+            moving = np.broadcast_to(part.number != 0, part.shape)
+            self._zero[np.broadcast_to(part.unknown, part.shape)[moving.astype(bool)]] = True
             return
         terms = part.like(lambda x, shape=part.shape: np.broadcast_to(x, shape).reshape(-1, shape[-1]))
         entry = np.broadcast_to(np.arange(len(terms.unknown))[:, None], terms.unknown.shape)
@@ -172,21 +190,38 @@ class Shifts(Algebra[Velocity]):
                 kept[family] = self._gathered(part)
         return kept
 
+    def _merged(self, pieces: Sequence[tuple[Family, Moved]]) -> dict[Family, Moved]:
+        """All terms of each family together; where these are too many, every velocity that enters is 0."""
+        every: dict[Family, list[Moved]] = {}
+        for family, part in pieces:
+            every.setdefault(family, []).append(part)
+        out = {}
+        for family, parts in every.items():
+            lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts))
+            if len(parts) > 1 and prod(lead) * sum(part.shape[-1] for part in parts) > MOST:
+                for part in parts:
+                    self._zero[part.unknown.ravel()] = True
+            else:
+                out[family] = _together(parts)
+        return out
+
     def _plain(self, a: Velocity) -> Velocity:
         """With rates as terms like any other: times the entries of the array itself."""
+        a = self._seen(a)
         if not a.rates:
             return a
         own = [pair for family, part in a.rates.items() for pair in self._times(part, family, a, places(a.shape))]
-        return replace(a, parts=self._kept(_merged([*a.parts.items(), *own])), rates={})
+        return replace(a, parts=self._kept(self._merged([*a.parts.items(), *own])), rates={})
 
     def _gathered(self, part: Moved) -> Moved:
-        """One unknown in place of a sum of those of one function, where all entries have the same functions."""
-        if part.label.size != part.label.shape[-1]:
+        """One unknown in place of a sum of those of one function, where the same terms share one at all entries."""
+        terms = part.shape[-1]
+        label = np.broadcast_to(part.label, (*part.label.shape[:-1], terms))
+        rows = label.reshape(-1, terms) if label.size else np.arange(terms)[None]
+        functions, first, function = np.unique(rows[0], return_index=True, return_inverse=True)
+        if len(functions) == terms or not np.array_equal(rows, rows[:, first[function]]):
             return part
-        shape = np.broadcast_shapes(part.unknown.shape, part.number.shape, part.label.shape[-1:])
-        functions, function = np.unique(np.broadcast_to(part.label.ravel(), shape[-1:]), return_inverse=True)
-        if len(functions) == shape[-1]:
-            return part
+        shape = (*np.broadcast_shapes(part.unknown.shape, part.number.shape)[:-1], terms)
         total = self.fresh((*shape[:-1], len(functions)))
         row = total[..., function]
         unknown, number = (np.broadcast_to(x, shape).ravel() for x in (part.unknown, part.number))
@@ -194,25 +229,27 @@ class Shifts(Algebra[Velocity]):
             np.concatenate([row.ravel(), total.ravel()]), np.concatenate([unknown, total.ravel()]),
             np.concatenate([number, np.full(total.size, -1, dtype=object)]),
         )  # fmt: skip
-        label = functions.reshape((1,) * (total.ndim - 1) + (len(functions),))
-        return Moved(total, np.ones((1,) * total.ndim, dtype=object), label)
+        return Moved(total, np.ones((1,) * total.ndim, dtype=object), label[..., first])
 
     def constant(self, value: Numbers) -> Velocity:
         return self._made(value.shape, {}, value)
 
     def add(self, a: Velocity, b: Velocity) -> Velocity:
         a, b = self._plain(a), self._plain(b)
-        parts = _merged([*a.parts.items(), *b.parts.items()])
+        parts = self._merged([*a.parts.items(), *b.parts.items()])
         return self._made(np.broadcast_shapes(a.shape, b.shape), parts)
 
     def multiply(self, a: Velocity, b: Velocity) -> Velocity:
-        """(a b)' = a' b + a b'; rates add up."""
+        """(a b)' = a' b + a b'; rates add up. A square does not move: 2 a a' is 0 only if a' is."""
+        if a.number == b.number and a.parts:
+            self._stop_parts(a)
+        a, b = self._seen(a), self._seen(b)
         shape, value = np.broadcast_shapes(a.shape, b.shape), None
         if a.value is not None and b.value is not None:
             value = np.asarray(a.value * b.value, dtype=object)
         parts = [pair for family, part in a.parts.items() for pair in self._times(part, family, b, places(b.shape))]
         parts += [pair for family, part in b.parts.items() for pair in self._times(part, family, a, places(a.shape))]
-        made = self._made(shape, _merged(parts), value, _merged([*a.rates.items(), *b.rates.items()]))
+        made = self._made(shape, self._merged(parts), value, self._merged([*a.rates.items(), *b.rates.items()]))
         return replace(made, operands=(a, b))
 
     def _times(
@@ -236,7 +273,7 @@ class Shifts(Algebra[Velocity]):
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
         parts = self._contraction(a, b, product_rows, product_columns, -2, a.shape[-1])
         parts += self._contraction(b, a, product_columns, product_rows, -1, a.shape[-1])
-        return self._made(shape, _merged(parts))
+        return self._made(shape, self._merged(parts))
 
     def _contraction(
         self, one: Velocity, other: Velocity, mine: Change, theirs: Change, axis: int, size: int
@@ -300,7 +337,7 @@ class Shifts(Algebra[Velocity]):
                     pieces += [(family, moved)] * (n == filled[0])  # the same in all parts, and along the axis
                 else:
                     pieces.append((family, _placed(moved, axis, sizes[n], before, after)))
-        return self._made(shape, _merged(pieces))
+        return self._made(shape, self._merged(pieces))
 
     def sum(self, a: Velocity, axis: int) -> Velocity:
         """The axis numbers terms; what is added has one rate."""
@@ -316,8 +353,12 @@ class Shifts(Algebra[Velocity]):
 
     def _summed(self, a: Velocity, axis: int) -> dict[Family, Moved]:
         parts = {}
+        first = (slice(None),) * axis + (0,)
         for family, part in a.parts.items():
-            if prod(part.shape) // part.shape[axis] * a.shape[axis] > _most(family):
+            if _same_along(part, axis):
+                single = part.like(lambda x: x[first])
+                parts[family] = replace(single, number=single.number * a.shape[axis])
+            elif prod(part.shape) > _most(family):
                 self._still(part)
             else:
                 turned = part.like(partial(np.moveaxis, source=axis, destination=-2))
@@ -328,12 +369,17 @@ class Shifts(Algebra[Velocity]):
         """Terms of the sum of a product along an axis: that of a row and a column, for each of the others."""
         last: Change = partial(np.moveaxis, source=axis - len(a.shape), destination=-1)
         parts = self._contraction(a, b, last, last, axis, size)
-        return _merged(parts + self._contraction(b, a, last, last, axis, size))
+        return self._merged(parts + self._contraction(b, a, last, last, axis, size))
 
     def function(self, a: Velocity, name: str) -> Velocity:
-        """The rate of an exponential is the velocity of a, that of a power a multiple of a's; others may not move."""
+        """The rate of an exponential is the velocity of a, that of a power a multiple of a's; others may not move.
+
+        A logarithm moves by the rate of a.
+        """
         if name == "exp":
             return self._made(a.shape, {}, None, self._plain(a).parts)
+        if name == "log" and not a.parts:
+            return self._made(a.shape, a.rates)
         if name in POWERS and not a.parts:
             rates = {family: replace(part, number=part.number * POWERS[name]) for family, part in a.rates.items()}
             return self._made(a.shape, {}, None, rates)
@@ -413,13 +459,6 @@ def _wide(x: Numbers, axis: int, size: int) -> Numbers:
     return np.broadcast_to(x, (*x.shape[:axis], size, *x.shape[axis + 1 :]))
 
 
-def _merged(pieces: Sequence[tuple[Family, Moved]]) -> dict[Family, Moved]:
-    out: dict[Family, list[Moved]] = {}
-    for family, part in pieces:
-        out.setdefault(family, []).append(part)
-    return {family: _together(parts) for family, parts in out.items()}
-
-
 def _together(parts: Sequence[Moved]) -> Moved:
     """All terms of several arrays, as broadcasting adds them."""
     if len(parts) == 1:
@@ -450,16 +489,104 @@ def _placed(part: Moved, axis: int, size: int, before: int, after: int) -> Moved
     return Moved(unknown, number, label)
 
 
-def translations(program: Program, offsets: Mapping[str, int]) -> list[Translation]:
-    """A basis of the translations found of a program's parameters."""
-    shifts, values, entries = Shifts(), list[Velocity](), [-1]
-    for node, found in zip(program.nodes, known(program), strict=True):
-        if node.op in LEAVES:
-            moves = node.op == "parameter" and node.data in offsets
-            velocity = shifts.leaf(node.shape, shifts.fresh(node.shape) if moves else None)
-            entries += range(offsets[node.data], offsets[node.data] + prod(node.shape)) if moves else []
+@dataclass(frozen=True)
+class Leaf:
+    """A parameter whose entries have the unknowns ``first``, ``first`` + 1, ...: of ``shape``, or, of a large one, of
+    ``met``, where all entries along the axis ``alike`` have the same."""
+
+    name: str
+    shape: Shape
+    first: int
+    alike: int | None = None
+
+    @property
+    def met(self) -> Shape:
+        """The shape of the unknowns."""
+        return tuple(1 if axis == self.alike else size for axis, size in enumerate(self.shape))
+
+    @property
+    def stop(self) -> int:
+        """One past the last unknown."""
+        return self.first + prod(self.met)
+
+    def place(self, unknown: int) -> int:
+        """The first entry of the parameter that has an unknown."""
+        if self.alike is None:
+            return unknown - self.first
+        index = np.unravel_index(unknown - self.first, self.met)
+        return int(np.ravel_multi_index(index, self.shape))
+
+    def entries(self, unknown: int) -> Ints:
+        """All entries that have it."""
+        if self.alike is None:
+            return np.array([unknown - self.first])
+        return self.place(unknown) + prod(self.shape[self.alike + 1 :]) * np.arange(self.shape[self.alike])
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A translation: {unknown: velocity}, of the unknowns of these leaves."""
+
+    velocity: dict[int, int]
+    leaves: Sequence[Leaf]
+
+    def owner(self, unknown: int) -> Leaf:
+        """The leaf of an unknown."""
+        return self.leaves[bisect_right(self.leaves, unknown, key=lambda leaf: leaf.first) - 1]
+
+    @property
+    def single(self) -> bool:
+        """Whether it moves a single entry."""
+        return len(self.velocity) == 1 and self.owner(next(iter(self.velocity))).alike is None
+
+    def expanded(self, offsets: Mapping[str, int]) -> Translation:
+        """With all entries of theta."""
+        found: Translation = {}
+        for unknown, c in self.velocity.items():
+            leaf = self.owner(unknown)
+            found |= dict.fromkeys((leaf.entries(unknown) + offsets[leaf.name]).tolist(), c)
+        return found
+
+
+def shifts(program: Program, names: Collection[str]) -> list[Shift]:
+    """A basis of the translations found of some parameters; of large ones, those alike along their first or last axis.
+
+    Where both are found of a large one, the former.
+    """
+    sums = known(program)
+    found = _solved(program, names, sums, 0)
+    if any(prod(node.shape) > LARGE and node.data in names for node in program.nodes if node.op == "parameter"):
+        seen = {leaf.name for leaf in _large(found)}
+        found += [shift for shift in _solved(program, names, sums, -1) if _fresh(shift, seen)]
+    return found
+
+
+def _large(found: Iterable[Shift]) -> Iterator[Leaf]:
+    """The large parameters that translations move."""
+    for shift in found:
+        owners = (shift.owner(unknown) for unknown in shift.velocity)
+        yield from (leaf for leaf in owners if leaf.alike is not None)
+
+
+def _fresh(shift: Shift, seen: Collection[str]) -> bool:
+    """Whether a translation moves large parameters, and none of those seen."""
+    large = {leaf.name for leaf in _large([shift])}
+    return bool(large) and large.isdisjoint(seen)
+
+
+def _solved(program: Program, names: Collection[str], sums: Sequence[Known], alike: int) -> list[Shift]:
+    """The translations; of large parameters, those alike along this axis."""
+    algebra, values, leaves = Shifts(), list[Velocity](), list[Leaf]()
+    for node, found in zip(program.nodes, sums, strict=True):
+        if node.op not in LEAVES:
+            velocity = program.value(algebra, node, values)
+        elif node.op == "probe" or node.data not in names:
+            velocity = algebra.leaf(node.shape)
         else:
-            velocity = program.value(shifts, node, values)
+            axis = alike % len(node.shape) if prod(node.shape) > LARGE else None
+            leaves.append(Leaf(node.data, node.shape, algebra.unknowns, axis))
+            velocity = algebra.leaf(node.shape, algebra.fresh(leaves[-1].met))
         values.append(replace(velocity, sums=found.sums))
-    shifts.stop(values[program.output])
-    return [{entries[x]: c for x, c in vector.items()} for vector in shifts.solutions(len(entries) - 1)]
+    algebra.stop(values[program.output])
+    last = leaves[-1].stop if leaves else 1
+    return [Shift(vector, leaves) for vector in algebra.solutions(last - 1)]

@@ -57,13 +57,14 @@ def integer_nullspace(equation: Ints, unknown: Ints, value: NDArray[Any], column
     return [vector for n, vector in enumerate(exact) if holds[n]]
 
 
-def independent(rows: Sequence[tuple[Ints, Ints]], columns: int) -> NDArray[np.bool_]:
+def independent(rows: Sequence[tuple[Ints, Ints]]) -> NDArray[np.bool_]:
     """Which rows (columns, integers) raise the rank of those before them, modulo the prime."""
     start = np.cumsum([0] + [len(column) for column, _ in rows])
     none = np.empty(0, dtype=np.int64)
     column, value = (np.concatenate([none, *(row[k] for row in rows)]) for k in (0, 1))
+    met, column = np.unique(column, return_inverse=True)
     residues = (value % PRIME).astype(np.uint64)
-    return SparseForm(columns, PRIME).add(start, column, residues, np.arange(len(rows)), MOST_ENTRIES)
+    return SparseForm(len(met), PRIME).add(start, column.ravel(), residues, np.arange(len(rows)), MOST_ENTRIES)
 
 
 def _primitive(vector: dict[int, int]) -> dict[int, int]:

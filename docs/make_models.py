@@ -71,10 +71,11 @@ laws means that the bounds meet: the count is exact. `clexact certify … --laws
 NOTES = """\
 ## What is meant
 
-- **Analytic functions** (exp, tanh, sigmoid, softmax, SiLU, GELU in both forms, softplus, roots, quotients) stand for
-  themselves, at any depth and with biases anywhere. The lower bound is that of symmetries, which hold whatever the
-  functions are but for what is said of them: a softmax does not see a number added to all scores, a norm no scale. The
-  upper bound is a rank of residues that a homomorphism puts in place of the functions (`docs/trust.md`).
+- **Analytic functions** (exp, tanh, sigmoid, softmax, SiLU, GELU in both forms, softplus, log, sin, cos, roots,
+  quotients) stand for themselves, at any depth and with biases anywhere. The lower bound is that of symmetries, which
+  hold whatever the functions are but for what is said of them: a softmax does not see a number added to all scores, a
+  norm no scale. The upper bound is a rank of residues that a homomorphism puts in place of the functions
+  (`docs/trust.md`).
 - **Piecewise functions** (ReLU, leaky ReLU, max) have free gates, and every count says "with free gates": the network
   itself has at least as many laws. True inputs can open fewer gates beyond two layers, for a scalar input without
   biases, where a gate multiplies itself or no input decides it, and for a maximum over more entries than the inputs

@@ -533,9 +533,9 @@ class _Certification:
 
     def _show_laws(self, laws: ConservationLaws) -> None:
         """Take these laws instead of those so far, as soon as no fewer of them are shown to be independent."""
-        found: list[int] = []
+        found, point = list[int](), self.growth.point % np.uint64(self.growth.prime)
         with self._timed("independence of the laws"):
-            for numbers in chain([[]], independent_blocks(laws, self.growth.point, self.growth.prime)):
+            for numbers in chain([[]], independent_blocks(laws, point, self.growth.prime)):
                 found += numbers
                 if len(found) >= len(self.shown.laws):
                     self.laws, self.shown = laws, self._shown(found)

@@ -269,12 +269,12 @@ class Flow(ABC):
         draws : Draws
             Where it comes from.
         prime : int
-            The coordinates are below it.
+            As of ``draw_prime``.
 
         Returns
         -------
         numpy.ndarray
-            D integers.
+            D integers below ``modulus(prime)``.
 
         Raises
         ------
@@ -305,7 +305,7 @@ class Flow(ABC):
         Returns
         -------
         tuple of numpy.ndarray
-            Points of shape (count, D) and seeds of shape (count, seed_size).
+            Points of shape (count, D) and seeds of shape (count, seed_size), below ``modulus(prime)``.
 
         Raises
         ------

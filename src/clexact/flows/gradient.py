@@ -48,7 +48,7 @@ Loss = str | Sequence[Sequence[Number]]
 class GradientFlow(Flow):
     r"""The gradient flow of a model: members $\nabla_\theta\langle C, g(\theta, \xi)\rangle$, named by $(\xi, C)$."""
 
-    mixed_roots = False  # whether inputs move some of the arguments of a root and not others: no certificate holds them
+    chosen_gates = False  # whether some choices at gates only are members that have residues
 
     def __init__(self, model: Model, loss: Loss = "full") -> None:
         self.model, self.loss, self.variables = model, loss, model.variables
@@ -60,8 +60,8 @@ class GradientFlow(Flow):
         self.recipe = {**model.recipe, "loss": written} if model.recipe else {}
         named = {"full": "", "cross_entropy": ", cross-entropy loss", "given": ", covectors given"}
         self.description = f"gradient flow of {model.name}{named[kind]}"
-        self.assumptions = (SPAN[kind], _reparametrization(model), *model.notes, "generic start")
-        self.scope = "all data, generic start" + (", free gates" if model.program.gates else "")
+        self.assumptions = (SPAN[kind], _reparametrization(model), *model.notes, *_cut(model), "generic start")
+        self.scope = gates.scope_of(model.data, model.program, model.cuts)
         self._probe_size = sum(map(prod, model.probes.values()))
         self.seed_size = self._probe_size + prod(self.program.shape)
         self.work = 2 * sum(prod(node.shape) for node in self.program.nodes)
@@ -249,6 +249,12 @@ def _covectors(loss: Loss, shape: Shape) -> tuple[str, NDArray[Any] | None, list
 def _reparametrization(model: Model) -> str:
     gated = gates.assumption(model.program, model.probes) if model.program.gates else ""
     return gated or "the coefficients of the model's output in its probes are a minimal re-parametrization"
+
+
+def _cut(model: Model) -> list[str]:
+    """What completeness is of where some operations are opaque."""
+    said = "their results vary freely and what enters them is fixed: the network itself may have more laws"
+    return [f"{gates.CUT} {' and '.join(model.cuts)}; {said}"] if model.cuts else []
 
 
 def _piece(jet: Jet, first: int, shape: Shape) -> Jet:

@@ -1,7 +1,7 @@
 r"""Analytic functions, entry by entry or along an axis.
 
 Some are operations of programs: exp, reciprocal, $u^{-1/2}$, sigmoid, tanh, the normal distribution function, softplus,
-softmax. Their residues are those of ``programs/characters.py``. The others are made of these.
+log, sin, cos, softmax. Their residues are those of ``programs/characters.py``. The others are made of these.
 """
 
 from __future__ import annotations
@@ -342,6 +342,280 @@ def softplus(z: Array) -> Array:
     return _function(z, "softplus")
 
 
+@implements(np.log)
+def log(z: Array) -> Array:
+    r"""The natural logarithm.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape, no constant: values of logarithms are not known to be independent (Schanuel).
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+    ValueError
+        If z is a constant other than 1.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * log(2 + v * x))
+    >>> clexact.certify(clexact.gradient_flow(net))
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
+    """
+    return _function(z, "log")
+
+
+@implements(np.log1p)
+def log1p(z: Array) -> Array:
+    r"""$\log(1 + z)$.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * log1p(v * x))
+    >>> clexact.certify(clexact.gradient_flow(net))
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
+    """
+    return log(1 + _array(z, "log1p"))
+
+
+@implements(np.logaddexp)
+def logaddexp(z: Array, w: Array) -> Array:
+    r"""$\log(e^z + e^w)$.
+
+    Parameters
+    ----------
+    z, w : Array
+        Of shapes that broadcast; one of them may be an exact constant.
+
+    Returns
+    -------
+    Array
+        Of the shape to which they broadcast.
+
+    Raises
+    ------
+    TypeError
+        If neither is an array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: logaddexp(u * x, v * x * x))
+    >>> clexact.certify(clexact.gradient_flow(net))
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
+    """
+    known = z if isinstance(z, Array) else _array(w, "logaddexp")
+    return log(exp(known.symbol(z)) + exp(known.symbol(w)))
+
+
+def logsumexp(z: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+    r"""$\log \sum_j e^{z_j}$ along an axis, several, or all.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape.
+    axis : int or tuple of int, optional
+        The axes summed over.
+    keepdims : bool
+        Whether they stay, of size 1.
+
+    Returns
+    -------
+    Array
+        Without these axes, or with them.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"W": (2, 2)}, {"x": (2,)}, lambda W, x: logsumexp(W @ x))
+    >>> clexact.certify(clexact.gradient_flow(net))
+    exactly 0 independent conservation laws (D = 4, dim W = 4)
+    """
+    total = exp(_array(z, "logsumexp")).sum(axis=axis, keepdims=keepdims)
+    return z.reshape(total.shape) if total.size == z.size else log(total)
+
+
+def log_softmax(z: Array, axis: int = -1) -> Array:
+    r"""$z_i - \log \sum_j e^{z_j}$ along an axis.
+
+    Parameters
+    ----------
+    z : Array
+        An array of at least one axis.
+    axis : int
+        The axis along which the exponentials sum to 1.
+
+    Returns
+    -------
+    Array
+        Of the shape of z; along an axis of size 1, zeros.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model, or has no axis.
+    IndexError
+        If it has no such axis.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"W": (2, 2)}, {"x": (2,)}, lambda W, x: log_softmax(W @ x))
+    >>> print(*clexact.certify(clexact.gradient_flow(net)).laws)  # the sum over the classes, for each input
+    W[0,0] + W[1,0] W[0,1] + W[1,1]
+    """
+    if not _array(z, "log_softmax").ndim:
+        raise TypeError(f"log_softmax takes an array of a model with at least one axis, not {z!r}.")
+    if z.shape[axis] == 1:  # constant: it does not depend on z
+        return z.symbol(np.zeros(z.shape, dtype=int))
+    return z - logsumexp(z, axis, keepdims=True)
+
+
+def log_sigmoid(z: Array) -> Array:
+    r"""$-\log(1 + e^{-z})$.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * log_sigmoid(v * x))
+    >>> clexact.certify(clexact.gradient_flow(net))
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
+    """
+    return -softplus(-_array(z, "log_sigmoid"))
+
+
+@implements(np.sin)
+def sin(z: Array) -> Array:
+    """The sine.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * sin(v * x))
+    >>> clexact.certify(clexact.gradient_flow(net))
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
+    """
+    return _function(z, "sin")
+
+
+@implements(np.cos)
+def cos(z: Array) -> Array:
+    """The cosine.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * cos(v * x))
+    >>> clexact.certify(clexact.gradient_flow(net))
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
+    """
+    return _function(z, "cos")
+
+
+@implements(np.tan)
+def tan(z: Array) -> Array:
+    """The tangent.
+
+    Parameters
+    ----------
+    z : Array
+        Of any shape.
+
+    Returns
+    -------
+    Array
+        Of the shape of z.
+
+    Raises
+    ------
+    TypeError
+        If z is no array of a model.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * tan(v * x))
+    >>> clexact.certify(clexact.gradient_flow(net))
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
+    """
+    return sin(z) / cos(z)
+
+
 def mish(z: Array) -> Array:
     r"""$z \tanh(\log(1 + e^z))$: rational in $e^z$.
 
@@ -469,6 +743,10 @@ def softmax(z: Array, axis: int = -1) -> Array:
 
 
 def _function(z: Array, name: str) -> Array:
+    return _array(z, name)._function(name)
+
+
+def _array(z: Array, name: str) -> Array:
     if not isinstance(z, Array):
         raise TypeError(f"{name} takes an array of a model, not {z!r}.")
-    return z._function(name)
+    return z

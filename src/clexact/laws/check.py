@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
+import numpy as np
+
 from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields, lie_derivatives
 from clexact.algebra.polynomial import Polynomial
@@ -144,7 +146,7 @@ def _moves(flow: Flow, h: Polynomial, draws: Draws) -> bool:
     field = flow.values({0: theta}, seeds, prime).get(0)
     if field is None:
         return False
-    return bool(changes(ring, h.terms, 1, theta, field).any())
+    return bool(changes(ring, h.terms, 1, theta % np.uint64(prime), field).any())
 
 
 def _error(flow: Flow, h: Polynomial) -> Fraction:

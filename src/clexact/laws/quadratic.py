@@ -148,6 +148,7 @@ class _Samples:
         step = max(1, BATCH // (self._flow.work + D))
         batches = [slice(n, n + step) for n in range(0, more, step)]
         field = np.concatenate([self._members(theta[batch], seeds[batch]) for batch in batches])
+        theta = theta % np.uint64(self.prime)
         if not self._homogeneous:
             theta, field = (np.column_stack([x, np.full(more, c, np.uint64)]) for x, c in ((theta, 1), (field, 0)))
         self._theta = np.concatenate([self._theta, theta.astype(np.int64)])

@@ -50,5 +50,5 @@ def no_further_laws(flow: Flow, degrees: Sequence[int], count: int, draws: Draws
     prime = flow.draw_prime(draws, RANK_BITS)
     theta, seeds = flow.draw_samples(draws, size + SPARE, prime)
     field = flow.values({0: theta}, seeds, prime).get(0, np.zeros((1, flow.dimension), dtype=np.uint64))
-    rows = changes(Jets(prime), each, size, theta, np.broadcast_to(field, theta.shape))
+    rows = changes(Jets(prime), each, size, theta % np.uint64(prime), np.broadcast_to(field, theta.shape))
     return size - rank(np.ascontiguousarray(rows), prime) == count

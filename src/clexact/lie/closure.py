@@ -95,7 +95,7 @@ class LieClosure:
     error : Fraction
         With status CLOSED, the probability that the dimension is larger, at most; else 0.
     point : tuple of int or Fraction
-        As given, or drawn in [0, prime).
+        As given, or drawn below ``modulus(prime)`` of the flow.
     prime : int
         Modulo which the ranks were computed.
     seed : int

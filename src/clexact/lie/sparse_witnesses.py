@@ -38,9 +38,13 @@ MISSES = 3  # rounds of members that do not raise the rank before a level counts
 
 
 def sparsely_evaluated(flow: Flow) -> GradientFlow | None:
-    """The gradients of which sparse members have values: not below roots, which few sparse inputs have."""
+    """The gradients of which sparse members have values: not below roots, which few sparse inputs have.
+
+    Nor where gates must be some of those at which logarithms are shown to be independent.
+    """
     gradients = flow.plain_gradients
-    return None if gradients is None or "rsqrt" in gradients.program.functions else gradients
+    seldom = gradients is None or "rsqrt" in gradients.program.functions or gradients.chosen_gates
+    return None if seldom else gradients
 
 
 def supports(flow: GradientFlow, draws: Draws) -> Iterator[Mask]:

@@ -34,7 +34,8 @@ def mlp(
     dims : sequence of int
         The sizes $[n_1, \dots, n_{q+1}]$ from the output to the input.
     act : str
-        $\sigma$: relu, leaky (slope 1/100), gelu, gelu_tanh, silu, tanh, sigmoid, softplus, elu, selu, mish or none.
+        $\sigma$: relu, leaky (slope 1/100), gelu, gelu_tanh, silu, tanh, sigmoid, softplus, elu, selu, mish,
+        sin or none.
     norm : {"none", "layer", "rms", "batch"}
         N, of the hidden layers.
     bias : bool

@@ -22,6 +22,7 @@ ACTS: dict[str, Callable[[Array], Array]] = {
     "elu": functions.elu,
     "selu": functions.selu,
     "mish": functions.mish,
+    "sin": functions.sin,
     "none": lambda z: z,
 }
 NORMS: dict[str, Callable[[Array, Number], Array]] = {

@@ -69,6 +69,12 @@ class Analytic(Reversible[dict[int, P]], ABC, Generic[P]):
                 return self._times(self.density, self.function(exponent, "exp"))
             case "softplus":
                 return self.function(z, "sigmoid")
+            case "log":
+                return self.function(z, "reciprocal")
+            case "sin":
+                return self.function(z, "cos")
+            case "cos":
+                return self._times(-1, self.function(z, "sin"))
             case _:
                 raise ValueError(f"the function {name} has no rule.")
 

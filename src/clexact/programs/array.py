@@ -320,7 +320,18 @@ def _inverse_root(value: Number) -> Fraction | None:
     return 1 / root if root**2 == c else None
 
 
-RATIONAL: dict[str, Callable[[Number], Fraction | None]] = {"reciprocal": _inverse, "rsqrt": _inverse_root}
+def _logarithm(value: Number) -> Fraction:
+    """log(1); ValueError for another c."""
+    if value != 1:
+        raise ValueError(f"log is taken of {value}: logarithms of constants are not known to be independent")
+    return Fraction(0)
+
+
+RATIONAL: dict[str, Callable[[Number], Fraction | None]] = {
+    "reciprocal": _inverse,
+    "rsqrt": _inverse_root,
+    "log": _logarithm,
+}
 
 
 def _along_axes(key: Any, shape: Shape) -> list[Ints] | None:

@@ -2,7 +2,8 @@
 
 A root exists of one residue in two, in each field of ``characters.py``. What belongs to one slice of an array, a token
 or a unit, is drawn anew together, and kept where no more functions are undefined than before. Residues modulo q do not
-depend on those modulo p, so arguments are settled in one field after the other, the last one first.
+depend on those modulo p (``Characters.any_value``), so arguments are settled in one field after the other, the last one
+first. Points are settled in ``stages``: all members share them, so all roots of parameters have to exist at once.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from clexact.programs.true_jets import TrueJets
 from clexact.support.errors import UndefinedError
 
 ROUNDS = 2**11  # of trials, at most
+IDLE = 2**6  # of them in which nothing changes: then nothing will
 TRIALS = 2**8  # rows tried at a time, at least: each row that is left several times
 
 Counts = Callable[[Words, Ints], Ints]  # rows, and their numbers, to (rows, fields): how many are undefined
@@ -49,12 +51,8 @@ def undefined(
     leaves: Mapping[str, Jet],
     numbers: Sequence[int],
     relevant: Sequence[Mask] | None,
-    pairs: bool = False,
 ) -> Ints:
-    """(rows, fields): how many places of functions, of those that matter to each row, are undefined there.
-
-    With ``pairs``, rows 2k and 2k + 1 have other inputs at one point: only places that these do not move count.
-    """
+    """(rows, fields): how many places of functions, of those that matter to each row, are undefined there."""
     values = list[Jet]([{}] * len(program.nodes))
     count = len(ring.characters.fields)
     total = np.zeros((1, count), dtype=np.int64)
@@ -67,24 +65,71 @@ def undefined(
         values[n] = program.value(ring, node, values)
         for mask in ring.undefined:
             bad = mask if relevant is None else mask & relevant[n]
-            if pairs:
-                argument = values[node.inputs[0]][0]
-                bad = bad & (node.op == "function" and _unmoved(argument))
             total = total + bad.reshape(count, bad.shape[1], -1).sum(axis=2).T
     return total
 
 
-def _unmoved(a: Words) -> Mask:
-    """Where rows 2k and 2k + 1 are equal."""
-    same = a[0::2] == a[1::2] if len(a) > 1 else np.ones_like(a, dtype=bool)
-    return np.repeat(same, 2, axis=0) if len(a) > 1 else same
+def moved(
+    program: Program,
+    ring: TrueJets,
+    leaves: Mapping[str, Jet],
+    numbers: Sequence[int],
+    fields: Sequence[int],
+    size: int,
+) -> list[Mask]:
+    """For each node where the argument of a function is not, modulo these fields, what it is in the first row.
+
+    In the first of so many rows, and so on: (fields, rows / size, size, *places).
+    """
+    values = program.run_some(ring, leaves, numbers)
+    found: list[Mask] = [np.zeros((len(fields), 1, 1, *node.shape), dtype=bool) for node in program.nodes]
+    for n in numbers:
+        if program.nodes[n].op == "function":
+            argument = values[program.nodes[n].inputs[0]][0]
+            rows = argument.reshape(-1, min(size, len(argument)), *argument.shape[1:])
+            parts = [rows % np.uint64(field) for field in fields]
+            found[n] = np.stack([part != part[:, :1] for part in parts])
+    return found
+
+
+def stages(moves: Mask) -> list[tuple[Ints, Mask]]:
+    """Places (columns) in groups, each with the slices (rows) that move it and none of the groups before it.
+
+    So groups can be settled one by one. They are small: a group is made of the places that the slice moves that moves
+    least of those not yet in a later one.
+    """
+    left, found = moves.any(axis=0), list[tuple[Ints, Mask]]()
+    while left.any():
+        count = (moves & left).sum(axis=1)
+        least = int(np.where(count, count, moves.shape[1] + 1).argmin())
+        group = moves[least] & left
+        alike = (count == count[least]) & ((moves & left) == group).all(axis=1)
+        found.append((np.flatnonzero(alike), group))
+        left = left & ~group
+    return found[::-1]
+
+
+def settled_field(
+    undefined: Counts, rows: Words, together: list[Ints], draws: Draws, k: int, characters: Characters, what: str
+) -> Words:
+    """The rows settled in the field of this number, all fields after it being so.
+
+    What is undefined may depend on residues in those alone, a root above an exponential: then they are drawn anew, too.
+    """
+    try:
+        return settled(undefined, rows, together, draws, [k], anew(characters, draws, [k]), what)
+    except UndefinedError:
+        if k == len(characters.fields) - 1:
+            raise
+        fields = range(k, len(characters.fields))
+        return settled(undefined, rows, together, draws, fields, anew(characters, draws, fields), what)
 
 
 def settled(
-    undefined: Counts, rows: Words, together: list[Ints], draws: Draws, field: Sequence[int], new: Change, what: str
+    undefined: Counts, rows: Words, together: list[Ints], draws: Draws, fields: Sequence[int], new: Change, what: str
 ) -> Words:
-    """The rows with entries replaced by new ones until nothing is undefined in these fields."""
-    left = undefined(rows, np.arange(len(rows)))[:, field].sum(axis=1)
+    """The rows, changed in place, with entries replaced by new ones until nothing is undefined in these fields."""
+    left, idle = undefined(rows, np.arange(len(rows)))[:, fields].sum(axis=1), 0
     tables = np.zeros((len(together), rows.shape[1]), dtype=bool)
     for table, entries in zip(tables, together, strict=True):
         table[entries] = True
@@ -92,11 +137,14 @@ def settled(
         which = np.flatnonzero(left)
         if not len(which):
             return rows
+        if idle == IDLE:
+            break
         copies = max(1, TRIALS // len(which))
         owner = np.repeat(which, copies)
         turned = tables[draws.residues((len(owner),), 2**32).astype(np.int64) % len(together)]
         changed = np.where(turned, new(rows[owner]), rows[owner])
-        found = undefined(changed, owner)[:, field].sum(axis=1).reshape(len(which), copies)
+        found = undefined(changed, owner)[:, fields].sum(axis=1).reshape(len(which), copies)
+        idle = idle + 1 if (found == left[which][:, None]).all() else 0
         best = found.argmin(axis=1)
         least, chosen = found.min(axis=1), np.arange(len(which)) * copies + best
         better = least <= left[which]
@@ -104,12 +152,14 @@ def settled(
     raise UndefinedError(f"no arguments were found at which all functions of {what} are defined")
 
 
-def anew(characters: Characters, draws: Draws, field: int) -> Change:
-    """Rows with other residues in the field of this number, the others kept."""
+def anew(characters: Characters, draws: Draws, fields: Sequence[int]) -> Change:
+    """Rows with other residues in one of the fields of these numbers, each in any, the others kept."""
 
     def changed(rows: Words) -> Words:
         parts = characters.split(rows)
-        parts[field] = draws.residues(rows.shape, characters.fields[field])
+        which = draws.residues((len(rows), 1), 2**32) % np.uint64(len(fields)) if len(fields) > 1 else np.uint64(0)
+        for n, k in enumerate(fields):
+            parts[k] = np.where(which == n, draws.residues(rows.shape, characters.fields[k]), parts[k])
         return characters.joined(parts)
 
     return changed

@@ -6,7 +6,7 @@ inputs may open fewer gates, and then there are more laws. Four cases are known 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -22,9 +22,20 @@ from clexact.programs.program import LEAVES, Program
 FREE = "with free gates"
 
 
+CUT = "cut at"
+
+
+def scope_of(data: str, program: Program, cuts: Sequence[str]) -> str:
+    """Of which data and starts, of which gates, and of which part of a network results speak."""
+    gates = ["free gates"] if program.gates else []
+    return ", ".join([data, "generic start", *gates, *([f"{CUT} {' and '.join(cuts)}"] if cuts else [])])
+
+
 def qualification(scope: str) -> str:
-    """What a headline of this scope must say: " with free gates", or nothing."""
-    return f" {FREE}" if scope.endswith("free gates") else ""
+    """What a headline of this scope must say: " with free gates", " of the network cut at ...", or nothing."""
+    before, _, cuts = scope.partition(f", {CUT} ")
+    free = f" {FREE}" if before.endswith("free gates") else ""
+    return f"{free} of the network {CUT} {cuts}" if cuts else free
 
 
 def assumption(program: Program, probes: Mapping[str, Shape]) -> str:

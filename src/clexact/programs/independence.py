@@ -21,22 +21,20 @@ from clexact.algebra.linalg import Words, odd_prime_factors, row_reduce
 from clexact.programs.characters import draw_prime, power
 from clexact.programs.operations import Node
 from clexact.programs.program import Program
+from clexact.programs.theorems import has_angles
 from clexact.support.errors import RANK_BITS, UndefinedError
 
 SPARE = 24  # inputs more than radicands: rank is missed by chance with odds 2^-24
 
-# (nodes, rows, whether at one point, draws, prime): residues modulo p of these nodes at random arguments
+# (nodes, rows, whether at one point, draws, prime): residues modulo m of these nodes at random arguments
 Evaluate = Callable[[Sequence[int], int, bool, Draws, int], list[Words]]
 
 
-def check_roots(program: Program, values: Evaluate, name: str, denominator: int) -> bool:
-    """UndefinedError, saying which, unless the signs of all roots are shown to be free.
-
-    Returns whether some of a node's radicands move with inputs, and others do not.
-    """
+def check_roots(program: Program, values: Evaluate, name: str, denominator: int) -> None:
+    """UndefinedError, saying which, unless the signs of all roots are shown to be free."""
     draws = Draws(0, program.digest)
-    prime = draw_prime(draws, RANK_BITS, denominator)
-    constant, rational, mixed = program.independent_of("probe", "parameter"), list[Fraction](), False
+    prime = draw_prime(draws, RANK_BITS, denominator, has_angles(program))
+    constant, rational = program.independent_of("probe", "parameter"), list[Fraction]()
     for n, node in enumerate(program.nodes):
         if node.op != "function" or node.data != "rsqrt":
             continue
@@ -46,11 +44,10 @@ def check_roots(program: Program, values: Evaluate, name: str, denominator: int)
 
         def radicands(one_point: bool, node: Node = node) -> Words:
             [found] = values(node.inputs, prod(node.shape) + SPARE, one_point, draws, prime)
-            return found.reshape(len(found), -1)
+            return found.reshape(len(found), -1) % np.uint64(prime)
 
         at_one_point = radicands(True)
         moved = (at_one_point != at_one_point[:1]).any(axis=0)
-        mixed |= bool(moved.any() and not moved.all())
         free = not moved.any() or _independent(at_one_point[:, moved], prime)
         if not free or not (moved.all() or _independent(radicands(False)[:, ~moved], prime)):
             raise UndefinedError(
@@ -59,12 +56,15 @@ def check_roots(program: Program, values: Evaluate, name: str, denominator: int)
             )
     if not _different(rational):
         raise UndefinedError(f"the roots of constants in {name} are not shown to have free signs")
-    return mixed
 
 
 def _independent(u: Words, prime: int) -> bool:
     """Whether Legendre symbols show that no product of these columns, but of equal ones, is a square up to a factor."""
-    u = np.unique(u[(u != 0).all(axis=1)], axis=1)
+    return free_signs(np.unique(u[(u != 0).all(axis=1)], axis=1), prime)
+
+
+def free_signs(u: Words, prime: int) -> bool:
+    """The same of columns without zeros, of which no two may be equal."""
     odd = (power(u, (prime - 1) // 2, prime) != 1).astype(np.uint64)
     return bool(_rank(odd[1:] ^ odd[:1]) == u.shape[1])
 

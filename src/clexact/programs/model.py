@@ -47,9 +47,10 @@ class Model:
       constant condition, ``tril triu zeros_like ones_like``; as methods, what NumPy's arrays have of these;
     - piecewise functions: ``relu`` and ``maximum`` of ``clexact.functions``, ``np.maximum minimum max min abs fabs``,
       whose gates and choices become probes by themselves;
-    - analytic functions, which stand for themselves: ``np.exp tanh sqrt reciprocal``, ``/`` between arrays, powers that
-      are negative or half an integer, and of ``clexact.functions`` also ``rsqrt``, ``sigmoid``, ``silu``, ``gelu``,
-      ``softmax``, ``softplus``, ``erf``, ``normal_cdf``, ``elu``, ``selu``, ``mish``;
+    - analytic functions, which stand for themselves: ``np.exp tanh sqrt reciprocal log log1p logaddexp sin cos tan``,
+      ``/`` between arrays, powers that are negative or half an integer, and of ``clexact.functions`` also ``rsqrt``,
+      ``sigmoid``, ``silu``, ``gelu``, ``softmax``, ``softplus``, ``erf``, ``normal_cdf``, ``elu``, ``selu``, ``mish``,
+      ``logsumexp``, ``log_softmax``, ``log_sigmoid``;
     - the layers of ``clexact.functions``: ``convolve``, ``convolve_transposed``, ``windows``, ``average_pool``,
       ``max_pool``, ``embedding``, ``upsample``, ``pixel_shuffle``, ``channel_shuffle``.
 
@@ -76,6 +77,10 @@ class Model:
         Names of the D entries of $\theta$, row by row.
     notes : tuple of str
         What is assumed of the model, beside what results say of any: they repeat it.
+    cuts : tuple of str
+        Operations of a network that are opaque in the model: completeness is that of the network cut there.
+    data : str
+        For which data results hold.
 
     Raises
     ------
@@ -105,6 +110,8 @@ class Model:
             raise TypeError(f"output must be a function of the parameters and probes, not {output!r}.")
         self.name = name
         self.notes: tuple[str, ...] = ()
+        self.cuts: tuple[str, ...] = ()
+        self.data = "all data"
         self.recipe = dict(recipe or {})  # family and options, by which ``models.rebuild`` makes the same model again
         self.parameters: dict[str, Shape] = _check_shapes(parameters, "parameter")
         self.probes: dict[str, Shape] = _check_shapes(probes or {}, "probe")
@@ -117,7 +124,7 @@ class Model:
         if (count := sum(map(prod, self.probes.values()))) > MAX_DIMENSION:
             raise ValueError(f"a model may have at most {MAX_DIMENSION} probes, not {count}.")
         self.program: Program = record(output, self.parameters, self.probes)
-        self.probes |= {gate.probe: self.program.nodes[gate.source].shape for gate in self.program.gates}
+        self.probes |= {node.data: node.shape for node in self.program.nodes if node.op == "probe"}  # recorded later
         self.variables: tuple[str, ...] = tuple(
             entry for key, shape in self.parameters.items() for entry in entry_names(key, shape)
         )

@@ -1,7 +1,8 @@
 """Values of a program modulo a prime in which analytic functions are opaque: any values, equal for equal arguments.
 
-What vanishes for opaque functions vanishes for every function. The exponential keeps its derivative, so a softmax does
-not see translations; reciprocals are true; the slope of f = u^(-1/2) is -f/(2u), so that it is seen to be homogeneous.
+What vanishes for opaque functions vanishes for every function. The exponential and the logarithm keep their
+derivatives, so a softmax and its logarithm do not see translations; reciprocals are true; the slope of f = u^(-1/2) is
+-f/(2u), so that it is seen to be homogeneous.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class OpaqueJets(FunctionJets):
         return {0: drawn(name, self._key, a[0]) % np.uint64(self.prime)}
 
     def slope(self, name: str, z: Jet, f: Jet) -> Jet:
-        if name in ("exp", "reciprocal"):
+        if name in ("exp", "reciprocal", "log"):
             return super().slope(name, z, f)
         if name == "rsqrt":
             return self._times(Fraction(-1, 2), self.multiply(f, self.function(z, "reciprocal")))

@@ -381,8 +381,7 @@ def _same_fields(document: Mapping[str, Any], flow: Flow) -> bool:
 def same_flow(document: Mapping[str, Any], flow: Flow) -> bool:
     """Whether a document is about the fields, or the program, and the assumptions of a flow."""
     if document["format"] == program_verifier.FORMAT:
-        gradients = flow.plain_gradients
-        return gradients is not None and program_certificate.same_program(document, gradients)
+        return flow.gradients is not None and program_certificate.same_program(document, flow)
     small = flow.dimension == document["dimension"] and flow.expanded_size <= MAX_TERMS
     return small and _same_fields(document, flow)
 
@@ -403,9 +402,7 @@ def check_listable(flow: Flow) -> None:
 
     They have too many terms, or numbers longer than the verifier reads.
     """
-    if flow.analytic and flow.plain_gradients is None:
-        raise ValueError(f"{flow.description} has no certificate: its fields are no polynomials that could be listed.")
-    if flow.expanded_size > MAX_TERMS and flow.plain_gradients is None:
+    if flow.expanded_size > MAX_TERMS and not flow.analytic and flow.plain_gradients is None:
         raise ValueError(
             f"the certificate of {flow.description} would list {flow.expanded_size} terms, over {MAX_TERMS}."
         )

@@ -1,4 +1,4 @@
-"""Program-level certificates: the proof of a count with the program instead of expanded fields (gradient flows).
+"""Program-level certificates: the proof of a count with the program of a model instead of expanded fields.
 
 ``document`` builds one from plain data, sparse or dense; ``program_verifier.py`` checks it without the engine.
 """
@@ -18,15 +18,18 @@ import numpy as np
 
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.polynomial import written
+from clexact.algebra.terms import Monomial, Terms
 from clexact.counting.certify import LawCount
-from clexact.flows.flow import pack_laws
+from clexact.flows.flow import Flow, pack_laws
 from clexact.flows.gradient import GradientFlow
+from clexact.flows.lifted import LiftedFlow
 from clexact.laws.confirmation import moved
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import SparseWitness, Witness
-from clexact.programs.characters import Characters
+from clexact.programs.characters import characters
 from clexact.programs.operations import OPERATIONS
 from clexact.programs.program import Program
+from clexact.programs.theorems import has_angles
 from clexact.proofs import program_verifier as verifier
 from clexact.support.version import __version__
 from clexact.symmetry.groups import FactorClass, Law
@@ -56,6 +59,7 @@ class Members:
     place: ModularPoint
     seeds: Sequence[Sequence[Sparse]] = field(repr=False)
     analytic: bool = False  # whether functions have residues at the place
+    angles: bool = False  # sines too
 
     def written(self) -> dict[str, Any]:
         """The keys of ``lie``; members in the order of their depths, equal seeds once."""
@@ -66,7 +70,10 @@ class Members:
         ]
         depths = max(map(len, members), default=1)
         ranks = [sum(len(member) <= depth for member in members) for depth in range(1, depths + 1)]
-        place = self.place.written() | (Characters(self.place.prime).written() if self.analytic else {})
+        place = self.place.written()
+        if self.analytic:  # without members, of which none may be known, the prime is any one
+            place |= {"angles": []} if self.angles else {}
+            place |= characters(self.place.prime, self.angles and bool(self.seeds)).written()
         return {**place, "seeds": [list(seed) for seed in numbers], "members": members, "ranks": ranks}
 
 
@@ -76,7 +83,7 @@ def flat(part: Sparse) -> list[int]:
 
 
 def document(
-    flow: GradientFlow,
+    flow: Flow,
     families: Sequence[Family],
     numbers: Sequence[int],
     shown: ModularPoint,
@@ -98,7 +105,7 @@ def document(
         "model": {"description": flow.description, **flow.recipe},
         "assumptions": list(flow.assumptions),
         "dimension": D,
-        **written_model(flow),
+        **written_flow(flow),
         "laws": list(families),
         "independence": {**shown.written(), "laws": ranges(numbers), "rank": len(numbers)},
         "lie": members.written(),
@@ -114,27 +121,26 @@ def document(
 
 
 def of_count(count: LawCount) -> dict[str, Any]:
-    """The certificate of a count of a gradient flow, with the seeds and the point of its closure.
+    """The certificate of a count of a flow of a model's gradients, with the seeds and the point of its closure.
 
     ValueError for another flow, and where the lower bound is more than the laws shown: closure is not certified here.
     """
-    flow, closure = count.flow.plain_gradients, count.closure
-    if flow is None:
+    flow, closure = count.flow, count.closure
+    if flow.gradients is None:
         raise ValueError(f"{count.description} has no program-level certificate: it is no gradient flow of a model.")
     if count.lower != count.exhibited:
         raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
-    if flow.mixed_roots:
-        raise ValueError(f"{count.description} has no certificate yet: inputs move only some arguments of one root.")
     shown = _place(count.shown.point, count.shown.prime)
-    families = law_families(flow)
-    numbers = independent_laws(flow, families, shown)
+    families = [] if flow.plain_gradients is None else law_families(flow.plain_gradients)
+    numbers = independent_laws(flow.gradients, families, shown)
     if len(numbers) != count.lower:
         families, numbers = [{"polynomials": [str(h) for h in count.laws]}], list(count.shown.laws)
     drawn = [witness for witness in closure.witnesses if not isinstance(witness, ExplicitWitness)]
     if len(drawn) < len(closure.witnesses):
         raise ValueError("a program-level certificate holds brackets of members drawn, not of fields by their numbers.")
     seeds = [member for witness in drawn for member in seeds_of(witness)]
-    return document(flow, families, numbers, shown, Members(_place(closure.point, closure.prime), seeds, flow.analytic))
+    place, angles = _place(closure.point, closure.prime), has_angles(flow.gradients.program)
+    return document(flow, families, numbers, shown, Members(place, seeds, flow.analytic, angles))
 
 
 def seeds_of(witness: Witness | SparseWitness) -> list[list[Sparse]]:
@@ -165,6 +171,31 @@ def written_model(flow: GradientFlow) -> dict[str, Any]:
         "probes": {name: list(shape) for name, shape in model.probes.items()},
         "program": written_program(flow.program),
     }
+
+
+def written_flow(flow: Flow) -> dict[str, Any]:
+    """Parameters, probes and program of the model, and the phase space on which its gradients act, if it is one."""
+    assert flow.gradients is not None
+    return written_model(flow.gradients) | ({"phase": written_phase(flow)} if isinstance(flow, LiftedFlow) else {})
+
+
+def written_phase(flow: LiftedFlow) -> dict[str, Any]:
+    """The clock, whether there are velocities, the drift and the metric."""
+    phase, drift = flow.phase, flow.phase.drift
+    return {
+        "clock": None if phase.clock is None else phase.variables[0],
+        "velocities": phase.velocities is not None,
+        "drift": None if drift is None else _texts(drift.terms, flow.variables),
+        "metric": None if flow.metric is None else _texts(flow.metric, flow.variables),
+    }
+
+
+def _texts(terms: Terms, variables: Sequence[str]) -> list[Any]:
+    """[owner, polynomial, owner, polynomial, ...]."""
+    found: dict[int, dict[Monomial, Fraction]] = {}
+    for t, owner in enumerate(terms.owner.tolist()):
+        found.setdefault(owner, {})[terms.monomial(t)] = Fraction(int(terms.coef[t]))
+    return [x for owner in sorted(found) for x in (owner, written(found[owner], variables))]
 
 
 def written_program(program: Program) -> dict[str, Any]:
@@ -378,9 +409,9 @@ def to_bytes(data: Mapping[str, Any], compressed: bool = True) -> bytes:
     return gzip.compress(text, mtime=0) if compressed else text
 
 
-def same_program(data: Mapping[str, Any], flow: GradientFlow) -> bool:
-    """Whether a document is about the program, the description and the assumptions of a flow."""
-    wanted = written_model(flow)
+def same_program(data: Mapping[str, Any], flow: Flow) -> bool:
+    """Whether a document is about the program, the phase space, the description and the assumptions of a flow."""
+    wanted = written_flow(flow)
     same = all(list(data[key].items()) == list(wanted[key].items()) for key in ("parameters", "probes"))
     words = [data["model"].get("description"), data["assumptions"]] == [flow.description, list(flow.assumptions)]
-    return same and words and data["program"] == wanted["program"]
+    return same and words and all(data.get(key) == wanted.get(key) for key in ("program", "phase"))

@@ -14,7 +14,8 @@ A rank modulo a prime at an integer point never exceeds the generic rank over Q,
 With analytic functions the values in 3 are images under a ring homomorphism (``Homomorphism``), so the same holds. That
 it is one rests on Ax 1971 (functional Lindemann-Weierstrass) for exponentials and logarithms, on Lindemann-Weierstrass
 for those of constants, on Kolchin and Ostrowski with Liouville for normal_cdf, and on what ``Roots`` checks: that signs
-of roots are free, and that exponents differ from logarithms. What is assumed beyond theorems is said (``assumed``).
+of roots are free, logarithms independent, and exponents no logarithms. What is assumed beyond theorems is said
+(``assumed``).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from math import gcd, isqrt, lcm, prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 FORMAT = "clexact-program-certificate-1"
 KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "parameters", "probes", "program", "laws",
@@ -41,19 +42,24 @@ KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "par
 LINEAR, FUNCTIONS = ("add", "transpose", "reshape", "take", "concatenate", "sum"), ("function", "softmax")
 MOVES = ("transpose", "reshape", "take")
 PRIMITIVES = ("normal_cdf", "softplus")
-MOTIONS = 5  # of values of softplus: numbers by which they move make up for each other with odds 1/p
+MOTIONS = 5  # of logarithms: numbers by which they move make up for each other with odds 1/p
 EXPONENTIAL = ("exp", "sigmoid", "tanh", "softmax", *PRIMITIVES)  # these, or their slopes, hold exponentials
-NAMES = ("exp", "reciprocal", "rsqrt", "sigmoid", "tanh", *PRIMITIVES)
+LOGARITHMS, ANGLES = ("log", "softplus"), ("sin", "cos")
+TRANSCENDENTAL = (*EXPONENTIAL, "log", *ANGLES)
+NAMES = ("exp", "reciprocal", "rsqrt", "sigmoid", "tanh", *PRIMITIVES, "log", *ANGLES)
 MAX_BYTES, MAX_NODES, MAX_ENTRIES, MAX_LAWS = 10**8, 10**5, 5 * 10**6, 10**6
 MAX_DIGITS, MAX_PRIME, MAX_DEPTH, MAX_BITS, MAX_DEGREE = 4000, 2**64, 12, 16000, 2**30
 MAX_WORK, MIN_WORK, WORK_PER_BYTE = 3 * 10**8, 3 * 10**7, 300  # steps; those of a document grow with its length
 MAX_STORED, MAX_ELIMINATION, MAX_CELLS = 10**7, 3 * 10**7, 3 * 10**7
 VALUE_STEPS, SPARE, MAX_FACTOR = 50, 20, 10**4  # of a function; samples over their rank; primes that are tried
-MAX_FIELDS, MAX_MODULUS = 5, 2**62
+WALK, MAX_STRIDE = 4, 64  # steps for each sample that is needed; slices that are changed in one
+MAX_FIELDS, MAX_MODULUS, MIN_TURN, MAX_TURN = 5, 2**62, 1007, 2**13
+TRIALS, IDLE = 100, 30  # of probes at one theta, at first; after so many that change nothing more is changed
 SEVERITY = (0, 3, 1, 2)  # exit statuses from good to bad: verified, undecided, false, not a certificate
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
+MAX_PHASE_DEGREE, DRIFT = 100, "the drift"  # of polynomials of a phase space; no name of a probe
 NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
-POWER = rf"({NAME})(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
+POWER = rf"({NAME}'*)(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
@@ -77,6 +83,12 @@ class TooMuch(Untrue):
 def form(condition: object, message: str) -> None:
     if not condition:
         raise NotACertificate(message)
+
+
+def bounded(degree: int) -> None:
+    """``TooMuch`` where the chance of an error cannot be made small: random points show nothing of such a degree."""
+    if degree > MAX_DEGREE:
+        raise TooMuch("the degree of the output is too large for random points to show that these are laws")
 
 
 def truth(condition: object, message: str) -> None:
@@ -181,9 +193,10 @@ def canonical(value: Any) -> bytes:
 
 
 def program_hash(document: dict[str, Any]) -> str:
-    """SHA-256 of the canonical text of parameters, probes and program."""
+    """SHA-256 of the canonical text of parameters, probes and program, and of the phase space if there is one."""
     leaves = [list(document[key].items()) for key in ("parameters", "probes")]
-    return hashlib.sha256(canonical([*leaves, document["program"]])).hexdigest()
+    phase = [document["phase"]] if "phase" in document else []
+    return hashlib.sha256(canonical([*leaves, document["program"], *phase])).hexdigest()
 
 
 def challenges(document: dict[str, Any], rows: int, prime: int) -> list[list[int]]:
@@ -450,13 +463,18 @@ class Program:
 
     @cached_property
     def below(self) -> set[str]:
-        """Functions below functions that hold exponentials; "1" is a constant below them, but a rational one."""
+        """Functions below those that are not algebraic; "1" is a constant below them, but a rational one."""
+        return self.beneath(TRANSCENDENTAL)
+
+    def beneath(self, above: tuple[str, ...]) -> set[str]:
+        """``below`` of these."""
         under, found = list[set[str]](), set[str]()
         for n, node in enumerate(self.nodes):
             here = set[str]().union(*(under[i] for i in node.inputs))
-            if node.function in EXPONENTIAL:
+            if node.function in above:
                 constant = self.static[n] and not self.active[n] and (here or node.function in PRIMITIVES)
                 found |= here | ({"1"} if constant else set())
+            if node.function in TRANSCENDENTAL:
                 here.add(node.function)
             under.append(here)
         return found
@@ -500,7 +518,8 @@ class Program:
         Every entry is a quotient u of polynomials of degree at most d and norm at most 2^b, so its partial derivatives
         are (N'D - ND') / D^2. By the chain rule a component is a sum over chains of at most m entries of functions, one
         after another, of products of slopes and partial derivatives; all D^2 together are a common denominator. The
-        slopes of a reciprocal and of a root, -1/u^2 and -f/(2u), make N^2 and 2ND of D^2: of no larger degree and norm.
+        slopes of a reciprocal, a root and a logarithm, -1/u^2, -f/(2u) and 1/u, make N^2, 2ND and ND of D^2: of no
+        larger degree and norm.
         """
         found, chained, chained_bits, entries = list[Pair](), 0, 0, 0
         for node in self.nodes:
@@ -523,7 +542,7 @@ class Program:
                 degree, bits = 1, 0
             terms = 1 if node.op == "add" else node.summed
             degree, bits = degree * terms, bits * terms + node.summed.bit_length()
-            truth(max(degree, bits, chained, chained_bits) <= MAX_DEGREE, "the degree of the output is too large")
+            bounded(max(degree, bits, chained, chained_bits))
             found.append((degree, bits))
         outputs = prod(self.nodes[self.output].shape)
         degree, bits = (outputs * (x + 1) for x in found[self.output])
@@ -545,7 +564,7 @@ class Program:
             elif node.op in ("multiply", "matmul"):
                 degree, constants, bits = (sum(x[k] for x in inputs) for k in range(3))
             bits += (node.summed - 1).bit_length()
-            truth(max(degree, constants, bits) <= MAX_DEGREE, "the degree of the output is too large")
+            bounded(max(degree, constants, bits))
             found.append((degree, constants, bits))
         degree, constants, bits = found[self.output]
         clearing = constants * (self.denominator - 1).bit_length()
@@ -594,6 +613,8 @@ class Functions:
                 return at.combined((-1, at.product(f, f)))
             case "rsqrt":
                 return at.combined((-pow(2, -1, self.m), at.product(f, at.applied(node, z, "reciprocal"))))
+            case "log":
+                return at.applied(node, z, "reciprocal")
         return at.applied(node, z, f"{name}'")
 
 
@@ -616,32 +637,61 @@ class Homomorphism(Functions):
 
     Exponentials mod f_i are powers of a base of order f_(i+1), with the exponent mod f_(i+1), and 1 mod f_n; roots are
     those that are squares, so that products go to products; normal_cdf - 1/2, odd, and softplus(u) - u/2, even, have
-    any value for each |u|, by a key.
+    any value for each |u|, by a key, as has log for each u but 1, where it is 0.
+
+    sin and cos take more fields: e^(iu) mod f is omega^(u mod s), with omega = a + b i of norm 1 and order s | f + 1,
+    for the angles (f, s, a, b) given, and 1 in all other fields. What is modulo a field depends on residues modulo it
+    and those after it alone.
     """
 
-    def __init__(self, fields: list[int], bases: list[int], key: int) -> None:
-        self.fields, self.bases, self.key, self.words = fields, bases, key, dict[str, list[int]]()
-        self.m = prod(fields)
+    def __init__(
+        self,
+        fields: list[int],
+        bases: list[int],
+        key: int,
+        angles: Sequence[Sequence[int]] = (),
+    ) -> None:
+        self.chain, self.bases, self.key, self.words = fields, bases, key, dict[str, list[int]]()
+        more = [order for _, order, _, _ in angles if order not in fields]
+        self.angles, self.fields = angles, [*fields, *dict.fromkeys(more)]
+        self.m = prod(self.fields)
         truth(2 <= len(fields) <= MAX_FIELDS, f"there must be from 1 to {MAX_FIELDS - 1} fields beside F_p")
         truth(len(bases) == len(fields) - 1, f"{len(fields) - 1} bases are needed")
         truth(
-            all(f > 2 for f in fields) and self.m < MAX_MODULUS, "the product of the fields is too large, or negative"
+            all(f > 2 for f in self.fields) and self.m < MAX_MODULUS,
+            "the product of the fields is too large, or negative",
         )
-        for f in fields:
+        for f in self.fields:
             truth(f % 4 == 3 and is_prime(f), f"the field {f} is not a prime that is 3 modulo 4")
         self.steps = list(zip(bases, fields[1:], fields, strict=False))
+        truth(len({f for f, *_ in angles}) == len(angles), "a field has angles twice")
+        for f, order, a, b in angles:
+            truth(f in self.fields and (f + 1) % order == 0, f"the field {order} does not divide {f} + 1")
+            truth(0 <= a < f and 0 <= b < f and (a * a + b * b) % f == 1, f"({a}, {b}) is not of norm 1 modulo {f}")
+            truth((a, b) != (1, 0) == turn((a, b), order, f), f"({a}, {b}) is not of order {order} modulo {f}")
         for base, order, f in self.steps:
             truth((f - 1) % order == 0, f"the field {order} does not divide {f} - 1")
             truth(1 < base < f and pow(base, order, f) == 1, f"the base {base} is not of order {order} modulo {f}")
         truth(0 <= key < 2**64, "the key is not a number of 64 bits")
-        self.units = [self.m // f * pow(self.m // f, -1, f) for f in fields]  # 1 modulo one field, 0 modulo the others
+        rest = [(self.m // f, f) for f in self.fields]
+        self.units = [n * pow(n, -1, f) for n, f in rest]  # 1 modulo one field, 0 modulo the others
 
     def joined(self, residues: Iterable[int]) -> int:
         """The residue mod m of residues in the fields."""
         return sum(x * unit for x, unit in zip(residues, self.units, strict=True)) % self.m
 
+    def any_value(self, name: str, u: int, parity: int = 0) -> int:
+        """Any residue for u, or for |u| (parity 1: even, -1: odd): in each field by u modulo it and those after it."""
+        parts, modulus = list[int](), self.m
+        for f in self.fields:
+            z, minus = u % modulus, -u % modulus
+            part = 0 if parity < 0 and not z else self.hashed(name, min(z, minus) if parity else z)
+            parts.append(-part if parity < 0 and z > minus else part)
+            modulus //= f
+        return self.joined(parts)
+
     def hashed(self, name: str, z: int) -> int:
-        """Any residue, the same for the same name and argument: the keyed finaliser of SplitMix64, twice."""
+        """64 bits, the same for the same name and argument: the keyed finaliser of SplitMix64, twice."""
         if name not in self.words:
             texts = [f"{name} {i} {self.key}".encode() for i in range(2)]
             self.words[name] = [int.from_bytes(hashlib.sha256(text).digest()[:8], "big") for text in texts]
@@ -650,14 +700,14 @@ class Homomorphism(Functions):
             z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
             z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
             z ^= z >> 31
-        return z % self.m
+        return z
 
     def value(self, name: str, u: int) -> int:
-        m, size = self.m, min(u % self.m, -u % self.m)
+        m = self.m
         match name:
             case "exp":
                 powers = [pow(h, u % order, f) for h, order, f in self.steps]
-                return self.joined([*powers, 1])
+                return self.joined([*powers, *[1] * (len(self.fields) - len(powers))])
             case "reciprocal":
                 if gcd(u, m) > 1:
                     raise Pole("a reciprocal of 0")
@@ -671,9 +721,24 @@ class Homomorphism(Functions):
             case "tanh":
                 return 2 * self.value("sigmoid", 2 * u) - 1
             case "normal_cdf":
-                odd = self.hashed(name, size) if size else 0
-                return (m + 1) // 2 + (odd if u % m == size else -odd)
-        return u * ((m + 1) // 2) + self.hashed(name, size)  # softplus
+                return (m + 1) // 2 + self.any_value(name, u, parity=-1)
+            case "log":
+                if gcd(u, m) > 1:
+                    raise Pole("a logarithm of 0")
+                return self.logarithm(u)
+            case "cos" | "sin":
+                return self.turned(u)[name == "sin"]
+        return u * ((m + 1) // 2) + self.any_value(name, u, parity=1)  # softplus
+
+    def logarithm(self, u: int) -> int:
+        """Of 1 it is 0."""
+        return self.any_value("log", u) - self.any_value("log", 1)
+
+    def turned(self, u: int) -> Pair:
+        """cos and sin of u."""
+        parts = {f: turn((a, b), u % order, f) for f, order, a, b in self.angles}
+        both = [parts.get(f, (1, 0)) for f in self.fields]
+        return self.joined(a for a, _ in both), self.joined(b for _, b in both)
 
     def root(self, u: int) -> int:
         """u^(-1/2), itself a square."""
@@ -687,18 +752,37 @@ class Homomorphism(Functions):
                 return at.combined((1, {0: dict.fromkeys(range(prod(node.shape)), 1)}), (-1, at.product(f, f)))
             case "normal_cdf":
                 density = at.applied(node, at.combined((-pow(2, -1, self.m), at.product(z, z))), "exp")
-                return at.combined((self.hashed("density", 1), density))
+                return at.combined((self.any_value("density", 1), density))
             case "softplus":
                 return at.applied(node, z, "sigmoid")
+            case "sin":
+                return at.applied(node, z, "cos")
+            case "cos":
+                return at.combined((-1, at.applied(node, z, "sin")))
         return super().slope(name, at, node, z, f)
 
 
+def turn(omega: Pair, power: int, f: int) -> Pair:
+    """(a + b i)^power modulo f."""
+    (a, b), (c, d) = omega, (1, 0)
+    while power:
+        if power & 1:
+            c, d = (a * c - b * d) % f, (a * d + b * c) % f
+        a, b, power = (a * a - b * b) % f, 2 * a * b % f, power >> 1
+    return c, d
+
+
 def drawn(source: random.Random) -> Homomorphism:
-    """One that no document can know."""
+    """One that no document can know, with a field of angles."""
     while True:
-        q = 4 * source.randrange(2**26, 2**27) + 3
-        if is_prime(q) and is_prime(2 * q + 1):
-            return Homomorphism([2 * q + 1, q], [4], source.randrange(2**64))
+        q, a = 8 * source.randrange(2**20, 2**21) + 7, source.randrange(2**20)
+        p, norm = 2 * q + 1, a * a + 1
+        if not (is_prime(q) and is_prime(p)):
+            continue
+        s = next((d for d in range(MIN_TURN, MAX_TURN, 8) if (p + 1) % d == 0 and is_prime(d)), 0)
+        omega = turn(((a * a - 1) * pow(norm, -1, p), 2 * a * pow(norm, -1, p)), (p + 1) // s, p) if s else (1, 0)
+        if omega != (1, 0):
+            return Homomorphism([p, q], [4], source.randrange(2**64), [(p, s, *omega)])
 
 
 class Point:
@@ -719,8 +803,8 @@ class Point:
         self.program, self.p, self.allowance, self.functions = program, p, allowance, functions or Opaque(p)
         self.cache: dict[tuple[int, ...], Any] = {}
         self.pinned: dict[int, Part] = {}
-        self.matters: dict[tuple[int, ...], dict[Node, Part]] = {}  # where functions matter, by the places of covectors
-        self.matter: dict[Node, Part] = {}
+        self.matters: dict[tuple[int, ...], dict[Node, Any]] = {}  # where functions matter, by the places of covectors
+        self.matter: dict[Node, Any] = {}
         self.fixed: list[Jet] = []
         given = program.theta.split(reduced(theta, p))
         for node, static in zip(program.nodes, program.static, strict=True):
@@ -979,8 +1063,8 @@ class Marks(Point):
         return {i: 1 for i, c in node.constants.items() if c}
 
     def value(self, node: Node, inputs: list[Jet], known: Part | None) -> Jet:
-        part = super().value(node, inputs, known).get(0, {}) if node.inputs else range(prod(node.shape))
-        return {0: dict.fromkeys(part, 1)}
+        jet: Any = super().value(node, inputs, known) if node.inputs else {0: range(prod(node.shape))}
+        return {mask: dict.fromkeys(part, 1) for mask, part in jet.items()}
 
     def evaluated(self, node: Node, z: Part, name: str) -> Part:
         self.allowance.spend(prod(node.shape))
@@ -989,13 +1073,29 @@ class Marks(Point):
     def through(self, node: Node, z: Jet, name: str, f: Jet, x: Jet) -> Jet:
         return {mask: self.along(node, part) if name == "softmax" else part for mask, part in x.items()}
 
+    def marked(self) -> list[Jet]:
+        """What may differ from 0, and, as the part of an infinitesimal, what may depend on probes."""
+        values = list[Jet]()
+        self.allowance.spend(50 * len(self.program.nodes) + 2 * self.program.entries)
+        for node in self.program.nodes:
+            fixed = {0: self.constant(node)} if node.op == "constant" else None
+            jet = fixed or self.value(node, [values[i] for i in node.inputs], None)
+            values.append(jet | {1: jet[0]} if node.op == "probe" else jet)
+        return values
+
+    def unmoved(self) -> dict[Node, list[int]]:
+        """For each node of a function that depends on probes the places at which its argument does not."""
+        values, out = self.marked(), dict[Node, list[int]]()
+        for node, static in zip(self.program.nodes, self.program.static, strict=True):
+            if node.function and not static:
+                moved = values[node.inputs[0]].get(1, {})
+                out[node] = [i for i in range(prod(node.shape)) if i not in moved]
+        return out
+
     def on(self, places: Sequence[int]) -> dict[Node, Part]:
         """For each node of a function the places that matter to these of the output."""
-        nodes, out, values = self.program.nodes, dict[Node, Part](), list[Jet]()
-        self.allowance.spend(50 * len(nodes) + 2 * self.program.entries)
-        for node in nodes:
-            fixed = {0: self.constant(node)} if node.op == "constant" else None
-            values.append(fixed or self.value(node, [values[i] for i in node.inputs], None))
+        nodes, out = self.program.nodes, dict[Node, Part]()
+        values = [{0: jet.get(0, {})} for jet in self.marked()]
         marks: list[Jet] = [{} for _ in nodes]
         marks[self.program.output] = {0: dict.fromkeys(places, 1)}
         for n in range(self.program.output, -1, -1):
@@ -1015,11 +1115,18 @@ class Symbols(Homomorphism):
     """The same; Legendre symbols in a field are noted for each node of roots, up to one of which a root fails."""
 
     def __init__(self, hom: Homomorphism) -> None:
-        super().__init__(hom.fields, hom.bases, hom.key)
-        self.noted, self.asked = list[list[bool]](), self.fields[:1]  # where roots must exist; symbols: of the first
+        super().__init__(hom.chain, hom.bases, hom.key, hom.angles)
+        self.noted, self.asked = list[list[bool]](), self.fields[:1]  # where all must exist; symbols: of the first
+
+    def value(self, name: str, u: int) -> int:
+        if name not in ("reciprocal", "log"):
+            return super().value(name, u)
+        if not all(u % f for f in self.asked):
+            raise Pole(f"a {name} of 0")
+        return self.logarithm(u) if name == "log" else self.joined(pow(u, f - 2, f) for f in self.fields)
 
     def values(self, name: str, arguments: list[int]) -> list[int]:
-        if name != "rsqrt":
+        if name != "rsqrt" or not arguments:
             return super().values(name, arguments)
         if not all(u % self.asked[0] for u in arguments):
             raise Pole("a root of 0")
@@ -1030,7 +1137,7 @@ class Symbols(Homomorphism):
 
 
 class Moving(Point):
-    """A point at which values of softplus move by numbers of their own, and nothing else by itself."""
+    """A point at which logarithms move by numbers of their own, and nothing else by itself."""
 
     def __init__(self, numbers: dict[int, Part], *place: Any) -> None:
         self.numbers = numbers
@@ -1038,46 +1145,117 @@ class Moving(Point):
 
     def value(self, node: Node, inputs: list[Jet], known: Part | None) -> Jet:
         out = super().value(node, inputs, known)
-        if node.function != "softplus":
+        if node.function not in LOGARITHMS:
             return out
         moved = self.numbers.get(id(node))
         return {0: out.get(0, {})} | ({1: moved} if moved else {})
 
 
 class Roots:
-    """That the signs of the roots of a program are free, so that any choice of them is a homomorphism; and softplus.
+    """That the signs of the roots of a program are free, so that any choice of them is a homomorphism; and logarithms.
 
     Adjoin the roots node by node: those of constants, then of functions of theta, then of the probes too. By Kummer
     the signs are free if no product of radicands of a node is a square in the field made before, up to a factor from
     what is shared: theta, or constants. A homomorphism to F_p takes a square to a square; so it is enough that the
     differences of the vectors of Legendre symbols of several inputs at one theta, or of several theta, have full rank
-    over F_2.
+    over F_2. A node of which only some entries depend on probes comes twice.
     """
 
     def __init__(self, program: Program, hom: Homomorphism, allowance: Allowance) -> None:
         self.program, self.allowance, self.random = program, allowance, random.SystemRandom()
         self.symbols = Symbols(hom)
         self.place: Callable[..., Point] = Point
+        self.stride = 1  # slices that are drawn anew at once
         found = [n for n, node in enumerate(program.nodes) if node.function == "rsqrt"]
-        self.static, self.stop = [n for n in found if program.static[n]], max(found, default=-1) + 1
-        self.constant = [n for n in self.static if not program.active[n]]
-        self.dynamic = [n for n in found if not program.static[n]]
+        self.unmoved = Marks(program, allowance).unmoved() if {"rsqrt", "log"} & set(program.functions) else {}
+        every = {n: range(prod(program.nodes[n].shape)) for n in found}
+        fixed = {n: self.unmoved.get(program.nodes[n], list(every[n])) for n in found}
+        self.stop = max(found, default=-1) + 1
+        self.partial = any(self.unmoved[node] for node in self.unmoved if node.function in ("rsqrt", "log"))
+        self.constant = [n for n in found if program.static[n] and not program.active[n]]
+        self.static = {n: fixed[n] for n in sorted(found, key=lambda n: not program.static[n]) if fixed[n]}
+        self.dynamic = {n: sorted({*every[n]} - {*fixed[n]}) for n in found if not program.static[n]}
 
     def check(self) -> None:
         """``Untrue`` unless it is shown; ``TooMuch`` where roots exist too seldom."""
         self.check_constants()
-        if self.stop and self.static + self.dynamic != self.constant:
-            self.check_nodes(self.static, None)
-            if self.dynamic:
-                self.check_nodes(self.dynamic, self.sample(None, len(self.static)))
+        if self.stop and self.constant != [*self.static, *self.dynamic]:
+            theta = self.check_nodes(self.static, None)
+            if any(self.dynamic.values()):  # in small fields not all theta have probes at which all is defined
+                self.check_nodes(self.dynamic, self.anywhere() if self.symbols.angles else self.point(theta))
 
-    def check_softplus(self) -> None:
-        """``Untrue`` if a rational combination of exponents may be one of values of softplus, and what members share.
+    def point(self, theta: Part | None = None) -> Any:
+        """A theta at which all roots of functions of it exist; sought from this one on."""
+        return self.sample(None, len(self.static), theta)[0]
 
-        A softplus is a logarithm: exp(softplus(z)) = 1 + exp(z). By Ax its values and the exponentials are independent
-        otherwise. A derivation moves each value of softplus by a number, and no parameter and no probe: such a
-        combination moves by one number, not 0, at all arguments. So none may; of all values, or of those that depend
-        on probes.
+    def check_logarithms(self) -> None:
+        """``Untrue`` unless the logarithms of a program are independent, so that any values are a homomorphism's.
+
+        By Ax they are unless a product of integer powers of their arguments, not all of them even, is a constant times
+        an exponential, which is a square; a factor of theta alone is shared by members. That is excluded as for roots,
+        for all together and the arguments 1 + e^u of softplus. Those that are equal for opaque functions are one.
+        """
+        try:
+            places, moved = self.arguments()
+        except Pole as error:
+            raise Untrue(f"the arguments of logarithms are defined nowhere: {error}") from None
+        self.stop = len(self.program.nodes)
+        for static in (False, True):
+            chosen, basis, first = [place for place in places if (place in moved) != static], list[int](), -1
+            walk = self.walk(None if static or not chosen else self.anywhere())
+            for _ in range(self.steps(len(chosen))):
+                if len(basis) == len(chosen):
+                    break
+                next(walk)
+                self.allowance.spend(VALUE_STEPS * len(chosen) + len(basis))
+                vector = sum(self.is_square(*place) << j for j, place in enumerate(chosen))
+                first = vector if first < 0 else first
+                extend(basis, vector ^ first)
+            free = len(basis) == len(chosen)
+            truth(free, "logarithms are not shown to be independent: log(u v) = log(u) + log(v), log(exp(u)) = u")
+
+    def arguments(self) -> tuple[list[Pair], set[Pair]]:
+        """(node, entry) of each argument, those equal for opaque functions once; and all that move with probes."""
+        nodes = self.program.nodes
+        found = self.opaque([n for n, node in enumerate(nodes) if node.function in LOGARITHMS])
+        first = {(nodes[n].function, *row): (n, i) for (n, i), row in reversed(found.items())}
+        first.pop(("log", 1, 1, 1, 1), None)  # log(1) is 0
+        return list(first.values()), {place for place, row in found.items() if row[0] != row[1]}
+
+    def opaque(self, nodes: list[int]) -> dict[Pair, list[int]]:
+        """For each entry of these its argument where functions are opaque, that of softplus without sign.
+
+        At two points, for two seeds each.
+        """
+        program, p = self.program, 1
+        while not is_prime(p) or program.denominator % p == 0:
+            p = self.random.randrange(1 << (LAW_BITS - 1), 1 << LAW_BITS)
+        found: dict[Pair, list[int]] = {(n, i): [] for n in nodes for i in range(prod(program.nodes[n].shape))}
+        for _ in range(2):
+            theta = {j: self.random.randrange(p) for j in range(program.theta.starts[-1])}
+            at = Point(program, p, theta, self.allowance)
+            for _ in range(2):
+                seed = {j: self.random.randrange(p) for j in range(program.seed.first[""])}
+                self.allowance.spend(10 * program.entries)
+                values = at.values(program.seed.split(seed), {})
+                for (n, i), row in found.items():
+                    u = values[program.nodes[n].inputs[0]].get(0, {}).get(i, 0)
+                    row.append(min(u, -u % p) if program.nodes[n].function == "softplus" else u)
+        return found
+
+    def is_square(self, n: int, i: int) -> bool:
+        """Whether the argument of a logarithm is one modulo p, at the arguments found."""
+        node, p = self.program.nodes[n], self.symbols.fields[0]
+        u = self.found[node.inputs[0]].get(0, {}).get(i, 0)
+        return symbol(u if node.function == "log" else 1 + self.symbols.value("exp", u), p) == 1
+
+    def check_exponents(self) -> None:
+        """``Untrue`` if a rational combination of exponents may be one of logarithms, and what members share.
+
+        A softplus is a logarithm: exp(softplus(z)) = 1 + exp(z). By Ax logarithms and exponentials are independent
+        otherwise. A derivation moves each logarithm by a number, and no parameter and no probe: such a combination
+        moves by one number, not 0, at all arguments. So none may; of all logarithms, or of those that depend on probes.
+        (Exponents of sines are imaginary.)
         """
         nodes, p = self.program.nodes, self.symbols.fields[0]
         size, self.stop = sum(prod(node.shape) for node in nodes if node.function in EXPONENTIAL), len(nodes)
@@ -1085,15 +1263,18 @@ class Roots:
             numbers = {
                 id(node): {i: self.random.randrange(p) for i in range(prod(node.shape))}
                 for node, static in zip(nodes, self.program.static, strict=True)
-                if node.function == "softplus" and not (turn % 2 and static)
+                if node.function in LOGARITHMS and not (turn % 2 and static)
             }
             self.place, rows = partial(Moving, numbers), list[list[int]]()
             self.allowance.spend((size + SPARE) * size)
             while numbers and len(rows) < size + SPARE:
-                self.sample(self.sample(None, len(self.static)), len(self.dynamic))
+                self.anywhere()
                 rows.append(self.motions())
             shown = not rows or self.rank([[*row, 1] for row in rows]) > self.rank(rows)
-            truth(shown, "exponents are not shown to differ from values of softplus: exp(softplus(z)) = 1 + exp(z)")
+            truth(
+                shown,
+                "exponents are not shown to differ from logarithms: exp(softplus(z)) = 1 + exp(z), exp(log(z)) = z",
+            )
 
     def motions(self) -> list[int]:
         """By how much each exponent moves at the arguments found."""
@@ -1111,42 +1292,93 @@ class Roots:
         p = self.symbols.fields[0]
         return eliminated([reduced(dict(enumerate(row)), p) for row in rows], p, self.allowance)
 
-    def check_nodes(self, nodes: list[int], at: Point | None) -> None:
-        """The roots of each of these nodes, those before it existing."""
-        noted: dict[int, list[list[bool]]] = {n: [] for n in nodes}
-        for k, n in enumerate(nodes):
-            entries = self.different(n)
-            while n not in self.constant and len(noted[n]) < len(entries) + SPARE:
-                self.sample(at, k)
-                for other, symbols in zip(nodes, self.symbols.noted, strict=False):
-                    noted[other].append(symbols)
-            vectors = [sum(symbols[i] << j for j, i in enumerate(entries)) for symbols in noted[n]]
-            self.allowance.spend(len(entries) * len(vectors))
-            free = n in self.constant or rank_of_bits([v ^ vectors[0] for v in vectors]) == len(entries)
+    def check_nodes(self, nodes: dict[int, list[int]], at: Point | None) -> Part:
+        """The roots of these entries of nodes, those before them existing, on a walk through arguments; its end."""
+        kept: Part = {}
+        for k, (n, places) in enumerate(nodes.items()):
+            entries, vectors = [] if n in self.constant else self.different(n, places), list[int]()
+            basis = list[int]()
+            for step in range(self.steps(len(entries))):
+                if len(basis) == len(entries):
+                    break
+                kept = self.sample(at, k, kept, onward=step > 0)[1]
+                noted = self.symbols.noted[k]
+                symbols = dict(enumerate(noted) if at else zip(places, noted, strict=True))
+                vectors.append(sum(symbols[i] << j for j, i in enumerate(entries)))
+                self.allowance.spend(len(entries) + len(basis))
+                extend(basis, vectors[-1] ^ vectors[0])
+            free = len(basis) == len(entries) or self.different_are_free(n, entries, vectors)
             truth(free, f"node {n}: the signs of its roots are not shown to be free: a product of them may have none")
+        return kept
 
-    def sample(self, at: Point | None, k: int) -> Point | None:
-        """Note symbols at a random theta, or random probes for that of a point, where the roots of k nodes exist.
+    def anywhere(self) -> Any:
+        """A random theta, with random probes, at which all is defined: not all theta have such."""
+        at, trials = None, TRIALS
+        while at is None:
+            at = self.sample(self.point(), len(self.dynamic), trials=trials)[0]
+            trials *= 2
+        return at
 
-        Exponentials in a field depend on the next one, so inputs are found in the last field first, then in the one
-        before it: slices are drawn anew and kept where no fewer roots exist.
+    def steps(self, size: int) -> int:
+        """Of a walk, for so many symbols: most change something in one field only."""
+        return WALK * (size + SPARE) * len(self.symbols.fields)
+
+    def walk(self, at: Point | None) -> Iterator[None]:
+        """Probes for a point one after another, or theta with probes, at which all is defined."""
+        theta, probes, trials = Part(), Part(), TRIALS
+        while at:
+            probes = self.sample(at, len(self.dynamic), probes, onward=bool(probes))[1]
+            yield
+        while True:
+            point, theta = self.sample(None, len(self.static), theta, onward=bool(theta))
+            found, probes = self.sample(point, len(self.dynamic), probes, trials=trials)
+            trials = TRIALS if found else 2 * trials
+            if found:
+                yield
+
+    def sample(
+        self, at: Point | None, k: int, kept: Part | None = None, onward: bool = False, trials: int = 0
+    ) -> tuple[Any, Part]:
+        """Note symbols at a theta, or at probes for that of a point, where the roots of k nodes exist.
+
+        Exponentials in a field depend on the next one, so arguments are found in the last field first, then in the one
+        before it: slices are drawn anew and kept where no fewer roots exist; in later fields too, where that changes
+        nothing. ``onward`` from such arguments, to others. None if so many trials, where they are limited, do not
+        suffice for one of the fields.
         """
         point, symbols = None, self.symbols
-        layout = self.program.seed if at else self.program.theta
-        kept: Part = {i: self.random.randrange(symbols.m) for i in range(layout.first.get("", layout.starts[-1]))}
-        fields = symbols.fields if set(EXPONENTIAL) & set(self.program.functions) else symbols.fields[:1]
-        for n in range(len(fields) - 1, -1, -1):
-            symbols.asked, best, places, r = fields[n:], (0, 0), list(kept), fields[n]
+        layout, places = self.program.seed if at else self.program.theta, list[int]()
+        if not kept:
+            places = list(range(layout.first.get("", layout.starts[-1])))
+            kept = {i: self.random.randrange(symbols.m) for i in places}
+        fields = symbols.fields if set(TRANSCENDENTAL) & set(self.program.functions) else symbols.fields[:1]
+        for n in range(0 if onward else len(fields) - 1, -1, -1):
+            symbols.asked, best, r, left = fields[n:], (k + 1, 0) if onward else (0, 0), fields[n], trials
+            idle = 0
             while True:
+                if onward:
+                    places = [i for _ in range(self.stride) for i in self.slice(layout)]
+                    r = self.random.choice([fields[0], self.random.choice(fields)])
                 trial = kept | {i: kept[i] + symbols.m // r * self.random.randrange(r) for i in places}
+                if r != fields[n] and not onward:
+                    symbols.asked = fields[n + 1 :]
+                    self.attempt(at, trial)
+                    stays, symbols.asked = len(symbols.noted) > k, fields[n:]
+                    trial = trial if stays else kept
                 point = self.attempt(at, trial)
                 reached = (len(symbols.noted), sum(symbols.noted[-1]) if symbols.noted else 0)
+                idle = idle + 1 if reached == best or r != fields[n] else 0
                 if reached >= best:
                     kept, best = trial, reached
                 if len(symbols.noted) > k:
+                    self.stride = min(2 * self.stride, MAX_STRIDE)
                     break
-                places = self.slice(layout)
-        return point
+                left -= 1
+                if not left:
+                    return None, kept
+                self.stride, places = max(1, self.stride // 2), self.slice(layout)
+                r = fields[n] if idle < IDLE else self.random.choice(fields[n:])
+        return point, kept
 
     def slice(self, layout: Layout) -> list[int]:
         """The places of a random slice of a random array, or of all of it."""
@@ -1166,22 +1398,38 @@ class Roots:
                 self.found = at.values(program.seed.split(reduced(numbers, symbols.m)), {}, self.stop)
             else:
                 at = self.place(program, symbols.m, numbers, self.allowance, symbols)
+                at.matters[()] = self.unmoved
+                at.values({}, {}, self.stop if self.partial else 0)
+                at.matters.clear()
         except Pole:
             return None
         symbols.noted.append([])
         return at
 
-    def different(self, n: int) -> list[int]:
-        """Entries of a node of roots whose arguments are not the same entry of the same node, moved about."""
+    def different(self, n: int, places: list[int]) -> list[int]:
+        """Those entries of a node of roots whose arguments are not the same entry of the same node, moved about."""
         found: dict[Pair, int] = {}
-        self.allowance.spend(10 * prod(self.program.nodes[n].shape))
-        for i in range(prod(self.program.nodes[n].shape)):
+        self.allowance.spend(10 * len(places))
+        for i in places:
             k, place = self.program.nodes[n].inputs[0], i
             while (node := self.program.nodes[k]).op in MOVES:
                 link, k = node.links[0], node.inputs[0]
                 place = link.table[place] if link else place
             found.setdefault((k, place), i)
         return list(found.values())
+
+    def different_are_free(self, n: int, entries: list[int], vectors: list[int]) -> bool:
+        """Whether vectors of symbols show it of the entries that differ for opaque functions, in no simple way."""
+        try:
+            found = self.opaque([n])
+        except Pole:
+            return False
+        first = {tuple(found[n, i]): 1 << j for j, i in enumerate(entries)}
+        chosen, basis = sum(first.values()), list[int]()
+        for vector in vectors:
+            self.allowance.spend(len(basis))
+            extend(basis, (vector ^ vectors[0]) & chosen)
+        return len(basis) == len(first)
 
     def check_constants(self) -> None:
         """Radicands are rational; products of them that are squares w^2 need w to be a square, as roots are."""
@@ -1219,14 +1467,11 @@ def odd_primes(n: int, allowance: Allowance) -> set[int]:
     return out ^ {n}
 
 
-def rank_of_bits(vectors: list[int]) -> int:
-    """Rank over F_2."""
-    basis: list[int] = []
-    for v in vectors:
-        for b in basis:
-            v = min(v, v ^ b)
-        basis += [v] if v else []
-    return len(basis)
+def extend(basis: list[int], vector: int) -> None:
+    """By a vector over F_2, unless it depends on those there."""
+    for b in basis:
+        vector = min(vector, vector ^ b)
+    basis += [vector] if vector else []
 
 
 # --- ranks -----------------------------------------------------------------------------------------------------------
@@ -1389,10 +1634,10 @@ class Gram:
 
 
 class Polynomials:
-    """Laws given as text."""
+    """Laws given as text, and how polynomials are read."""
 
-    def __init__(self, data: Any, program: Program, what: str, allowance: Allowance) -> None:
-        self.layout, self.allowance, texts = program.theta, allowance, typed(data, list, what)
+    def __init__(self, data: Any, layout: Layout, what: str, allowance: Allowance) -> None:
+        self.layout, self.allowance, texts = layout, allowance, typed(data, list, what)
         self.laws = [self.polynomial(text, f"{what}, law {n}") for n, text in enumerate(texts)]
         self.count, self.entries = len(texts), sum(len(m) for law in self.laws for m in law)
         self.degree = max((sum(k for _, k in m) for law in self.laws for m in law), default=0)
@@ -1456,12 +1701,96 @@ class Polynomials:
         return total.bit_length() + self.degree.bit_length()
 
 
-def laws_of(data: Any, program: Program, what: str, allowance: Allowance) -> Gram | Polynomials:
-    """A family of laws."""
+class Phase:
+    """A phase space: a clock or none, the parameters, their velocities or none; a drift, and a diagonal metric or none.
+
+    A field of it is a multiple of the drift and a gradient, times the metric, in the place of the velocities, if there
+    are some.
+    """
+
+    def __init__(self, data: Any, program: Program, allowance: Allowance) -> None:
+        typed(data, dict, "phase", ["clock", "velocities", "drift", "metric"])
+        clock, theta = data["clock"], program.theta
+        named = type(clock) is str and re.fullmatch(NAME, clock) and clock not in theta.shapes
+        form(clock is None or named, "phase.clock must be a new name, or null")
+        self.first, self.count = int(clock is not None), theta.starts[-1]  # of positions
+        moved = {f"{name}'": sizes for name, sizes in theta.shapes.items()}
+        moving = typed(data["velocities"], bool, "phase.velocities")
+        self.offset = self.first + moving * self.count  # of gradients
+        self.layout = Layout(({clock: ()} if named else {}) | theta.shapes | (moved if moving else {}))
+        self.drift = self.polynomials(data["drift"], self.layout.starts[-1], "phase.drift", allowance)
+        self.metric = self.polynomials(data["metric"], self.count, "phase.metric", allowance)
+        self.seed = Layout(({} if self.drift is None else {DRIFT: ()}) | program.seed.shapes)
+
+    def polynomials(self, data: Any, size: int, what: str, allowance: Allowance) -> dict[int, Poly] | None:
+        """{place: polynomial} from [place, text, ...], with integer coefficients, as they stand; None from null."""
+        if data is None:
+            return None
+        flat = typed(data, list, what)
+        places = sparse([x for i in flat[::2] for x in (i, 0)], size, what)
+        form(2 * len(places) == len(flat), f"{what} must list places and polynomials")
+        read = Polynomials(flat[1::2], self.layout, what, allowance)
+        form("/" not in "".join(flat[1::2]), f"{what} must have integer coefficients")
+        form(read.degree <= MAX_PHASE_DEGREE, f"{what} is of too large a degree")
+        return dict(zip(places, read.laws, strict=True))
+
+    def bounds(self) -> Pair:
+        """Degree and bits of the norm that drift and metric add to those of a field."""
+        parts = [list(polynomials.values()) for polynomials in (self.drift or {}, self.metric or {})]
+        degree = sum(max((sum(k for _, k in m) for poly in part for m in poly), default=0) for part in parts)
+        bits = sum(max((sum(map(abs, poly.values())) for poly in part), default=1).bit_length() for part in parts)
+        return degree + 1, bits + 1
+
+
+class PhasePoint(Point):
+    """A point of a phase space: fields and brackets there."""
+
+    def __init__(self, phase: Phase, program: Program, p: int, theta: Part, *rest: Any) -> None:
+        self.phase, self.whole = phase, reduced(theta, p)
+        super().__init__(program, p, self.positions(theta), *rest)
+
+    def positions(self, part: Part) -> Part:
+        return {i - self.phase.first: x for i, x in part.items() if 0 <= i - self.phase.first < self.phase.count}
+
+    def field(self, seed: dict[str, Part], extra: Jet) -> Jet:
+        phase, here, out = self.phase, {0: self.whole} | extra, Jet()
+        moved = {mask: positions for mask, part in extra.items() if (positions := self.positions(part))}
+        kick = super().field(seed, moved)
+        if phase.metric is not None:
+            kick = self.product(kick, self.polynomials(phase.metric, here))
+        for mask, part in kick.items():
+            self.add(out, mask, {phase.offset + i: x for i, x in part.items()})
+        if phase.drift is None or DRIFT not in seed:
+            return out
+        return self.combined((1, out), (seed[DRIFT][0], self.polynomials(phase.drift, here)))
+
+    def polynomials(self, polynomials: dict[int, Poly], here: Jet) -> Jet:
+        """Their values at a jet."""
+        out: Jet = {}
+        for place, poly in polynomials.items():
+            for monomial, c in poly.items():
+                term = {0: c}
+                for v in (v for v, k in monomial for _ in range(k)):
+                    factor = {mask: part[v] for mask, part in here.items() if v in part}
+                    self.allowance.spend(10 + len(here) + len(term) * len(factor))
+                    pairs = [(s, t) for s in term for t in factor if not s & t]
+                    total = dict.fromkeys((s | t for s, t in pairs), 0)
+                    for s, t in pairs:
+                        total[s | t] = (total[s | t] + term[s] * factor[t]) % self.p
+                    term = total
+                for mask, x in term.items():
+                    part = out.setdefault(mask, {})
+                    part[place] = part.get(place, 0) + x
+        return {mask: reduced(part, self.p) for mask, part in out.items()}
+
+
+def laws_of(data: Any, program: Program, what: str, allowance: Allowance, phase: Phase | None = None) -> Any:
+    """A family of laws: Gram, or Polynomials."""
     keys = list(typed(data, dict, what))
     form(keys in (["gram"], ["diagonal"], ["polynomials"]), f"{what} must be gram, diagonal or polynomials")
     if keys == ["polynomials"]:
-        return Polynomials(data["polynomials"], program, what, allowance)
+        return Polynomials(data["polynomials"], phase.layout if phase else program.theta, what, allowance)
+    form(not phase, f"{what}: laws of a phase space are polynomials")
     return Gram(typed(data[keys[0]], dict, what, ["parts"]), program, keys == ["diagonal"], what)
 
 
@@ -1472,16 +1801,18 @@ class Checker:
         self.doc: dict[str, Any] = typed(document, dict, "a certificate")
         form(self.doc.get("format") == FORMAT, f"the format must be {FORMAT}")
         form("source" not in document, "made by an earlier version: its program is of Taylor coefficients")
-        typed(document, dict, "a certificate", KEYS)
+        typed(document, dict, "a certificate", KEYS + ["phase"] * ("phase" in document))
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             typed(document[key], kind, key)
         self.rank, self.sentences, self.allowance = rank, list[str](), Allowance(work)
         self.random = random.SystemRandom()
         self.lower = self.upper = "proved"  # how this verifier has shown the bounds
         self.program = Program(document)
-        self.D = self.program.theta.starts[-1]
+        self.phase = Phase(document["phase"], self.program, self.allowance) if "phase" in document else None
+        self.layout, self.seed = (x.layout, x.seed) if (x := self.phase) else (self.program.theta, self.program.seed)
+        self.D = self.layout.starts[-1]
         self.families = [
-            laws_of(f, self.program, f"family {n} of laws", self.allowance)
+            laws_of(f, self.program, f"family {n} of laws", self.allowance, self.phase)
             for n, f in enumerate(typed(document["laws"], list, "laws"))
         ]
         form(sum(f.count for f in self.families) <= MAX_LAWS, f"over {MAX_LAWS} laws")
@@ -1504,9 +1835,9 @@ class Checker:
         listed = [family for family in self.families if isinstance(family, Polynomials) and family.laws]
         if not listed:
             return
-        degree, bits = self.program.bounds()
-        degree += max(family.degree for family in listed)
-        bits += sum(family.norm_bits() for family in listed)
+        (degree, bits), (more, longer) = self.program.bounds(), self.phase.bounds() if self.phase else (0, 0)
+        degree += more + max(family.degree for family in listed)
+        bits += longer + sum(family.norm_bits() for family in listed)
         low = 1 << (LAW_BITS - 1)  # more than low / (2 * LAW_BITS) primes lie in [low, 2 low)
         error = 2 * (Fraction(degree, low) + Fraction(bits // (LAW_BITS - 1) + 1, low // (2 * LAW_BITS)))  # 2: no pole
         points, total = 0, Fraction(1)
@@ -1540,12 +1871,17 @@ class Checker:
             p = self.random.randrange(1 << (LAW_BITS - 1), 1 << LAW_BITS)
             if not is_prime(p) or program.denominator % p == 0:
                 continue
-            theta, seed = self.draw(self.D, p), program.seed.split(self.draw(program.seed.starts[-1], p))
+            theta, seed = self.draw(self.D, p), self.seed.split(self.draw(self.seed.starts[-1], p))
             self.allowance.spend(5000)
             try:
-                return p, theta, Point(program, p, theta, self.allowance).field(seed, {}).get(0, {})
+                return p, theta, self.at(p, theta).field(seed, {}).get(0, {})
             except Pole:  # as likely as that a law is missed: at another point
                 continue
+
+    def at(self, modulus: int, theta: Part, functions: Functions | None = None) -> Point:
+        """A point."""
+        place = (self.program, modulus, theta, self.allowance, functions)
+        return PhasePoint(self.phase, *place) if self.phase else Point(*place)
 
     def draw(self, count: int, p: int) -> Part:
         return {i: self.random.randrange(p) for i in range(count)}
@@ -1592,11 +1928,12 @@ class Checker:
         data = typed(self.doc["lie"], dict, "lie")
         optional = ["solutions"] if "solutions" in data else []
         optional += ["fields", "bases", "key"] if self.program.functions else []
+        optional += ["angles"] if set(ANGLES) & set(self.program.functions) else []
         typed(data, dict, "lie", ["prime", "point", "seeds", "members", "ranks", *optional])
         p, theta = self.place(data, "lie")
         functions = self.homomorphism(p) if self.program.functions and data["members"] else None
         modulus = functions.m if functions else p
-        layout = self.program.seed
+        layout = self.seed
         written = [sparse(s, layout.starts[-1], "a seed") for s in typed(data["seeds"], list, "lie.seeds")]
         seeds = [layout.split(reduced(seed, modulus)) for seed in written]
         members = [integers(m, "a member", len(seeds)) for m in typed(data["members"], list, "lie.members")]
@@ -1609,7 +1946,7 @@ class Checker:
         rows, stored = list[Part](), Allowance(MAX_STORED)
         try:
             if members:
-                at = Point(self.program, modulus, theta, self.allowance, functions)
+                at = self.at(modulus, theta, functions)
             for member in members:
                 rows.append(reduced(at.bracket([seeds[s] for s in member], {}).get(0, {}), p))
                 stored.spend(len(rows[-1]))
@@ -1620,7 +1957,11 @@ class Checker:
     def homomorphism(self, p: int) -> Homomorphism:
         fields, bases, key = (self.doc["lie"][name] for name in ("fields", "bases", "key"))
         fields, bases = integers(fields, "lie.fields"), integers(bases, "lie.bases")
-        return Homomorphism([p, *fields], bases, *integers([key], "lie.key"))
+        given = typed(self.doc["lie"].get("angles", []), list, "lie.angles")
+        angles = [integers(angle, "an angle") for angle in given]
+        form(all(len(angle) == 4 for angle in angles), "an angle must be [field, order, a, b]")
+        (number,) = integers([key], "lie.key")
+        return Homomorphism([p, *fields], bases, number, angles)
 
     def check_members(self) -> int:
         rows, p = self.members()
@@ -1628,8 +1969,10 @@ class Checker:
         if self.program.functions and rows:
             assumed = self.program.assumed
             Roots(self.program, self.homomorphism(p), self.allowance).check()
-            if "softplus" in self.program.below:
-                Roots(self.program, drawn(self.random), self.allowance).check_softplus()
+            if "log" in self.program.functions:
+                Roots(self.program, self.homomorphism(p), self.allowance).check_logarithms()
+            if self.program.beneath(EXPONENTIAL) & set(LOGARITHMS):
+                Roots(self.program, drawn(self.random), self.allowance).check_exponents()
             self.upper += f", assuming that {assumed}" * bool(assumed)
             how += f"; {', '.join(self.program.functions)}: by a homomorphism to F_p"
         self.sentences.append(f"{len(rows)} fields and brackets have rank {len(rows)} mod {p} at a point: {how}")
@@ -1679,7 +2022,8 @@ class Checker:
     def subject(self) -> str:
         """What this is a proof about."""
         model = self.doc["model"].get("description")
-        return f"a proof about the program listed; whether it is that of {model!a:.200} was not checked"
+        listed = "program, drift and metric" if self.phase else "program"
+        return f"a proof about the {listed} listed; whether it is that of {model!a:.200} was not checked"
 
 
 def verify_bytes(data: bytes, rank: Any = None) -> tuple[int, list[str]]:

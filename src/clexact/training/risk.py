@@ -34,6 +34,9 @@ FUNCTIONS: dict[str, tuple[Function, Slope]] = {
     "sigmoid": (expit, lambda z, y: y * (1 - y)),
     "normal_cdf": (ndtr, lambda z, y: np.exp(-z * z / 2) / sqrt(2 * pi)),
     "softplus": (lambda z: np.logaddexp(0, z), lambda z, y: expit(z)),
+    "log": (np.log, lambda z, y: 1 / z),
+    "sin": (np.sin, lambda z, y: np.cos(z)),
+    "cos": (np.cos, lambda z, y: -np.sin(z)),
     "reciprocal": (lambda z: 1 / z, lambda z, y: -y * y),
     "rsqrt": (lambda z: 1 / np.sqrt(z), lambda z, y: -y / (2 * z)),
 }

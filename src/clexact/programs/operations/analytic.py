@@ -13,7 +13,7 @@ from clexact.programs.operations.operation import Node, Operation, Walk
 from clexact.programs.places import Mask, Shape, raveled, unraveled
 
 V = TypeVar("V")
-ODD = ("tanh",)  # that are zero at zero
+ODD = ("tanh", "sin")  # that are zero at zero
 
 
 class Function(Operation):

@@ -37,7 +37,8 @@ def normal_cdf(z):
 
 FUNCTIONS = {
     "exp": torch.exp, "reciprocal": torch.reciprocal, "rsqrt": torch.rsqrt, "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh, "normal_cdf": normal_cdf, "softplus": softplus,
+    "tanh": torch.tanh, "normal_cdf": normal_cdf, "softplus": softplus, "log": torch.log, "sin": torch.sin,
+    "cos": torch.cos,
     "silu": lambda z: z * torch.sigmoid(z), "gelu": lambda z: z * normal_cdf(z),
 }  # fmt: skip
 

@@ -241,6 +241,7 @@ CHANGES = [
 FUNCTIONS = {
     "exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "reciprocal": torch.reciprocal,
     "rsqrt": torch.rsqrt, "normal_cdf": torch.special.ndtr, "softplus": torch.nn.functional.softplus,
+    "log": torch.log, "sin": torch.sin, "cos": torch.cos,
 }  # fmt: skip
 
 

@@ -17,6 +17,10 @@ from clexact import functions
 P, KEY = 8608079, 12345
 FIELDS = [4304039, 35279]  # P = 2 * 4304039 + 1, 4304039 = 122 * 35279 + 1
 BASES = [3**2, pow(3, 122, 4304039)]
+TURNING = {  # 3526511 = 130 * 27127 + 1 = 528 * 6679 - 1, 6679 = 40 * 167 - 1; (2 + i) / (2 - i) to these powers
+    "fields": (3526511, 27127), "bases": [pow(3, 130, 3526511)],
+    "angles": [[3526511, 6679, 2643728, 276422], [6679, 167, 388, 3461]],
+}  # fmt: skip
 
 
 class Nodes:
@@ -129,8 +133,9 @@ class UndefinedError(Exception):
 class Field:
     """Residues modulo each prime of a chain, with the functions of such numbers."""
 
-    def __init__(self, fields=(P, *FIELDS), bases=BASES, key=KEY):
-        self.fields, self.bases, self.key = fields, bases, key
+    def __init__(self, fields=(P, *FIELDS), bases=BASES, key=KEY, angles=()):
+        self.chain, self.bases, self.key, self.angles = fields, bases, key, angles
+        self.fields = (*fields, *(order for _, order, _, _ in angles))
 
     def number(self, x):
         x = Fraction(x)
@@ -143,35 +148,59 @@ class Field:
         return tuple(x * y % f for x, y, f in zip(a, b, self.fields, strict=True))
 
     def hashed(self, name, a):
-        """Of |a|: of a or -a, whichever is smaller as a residue modulo the product; and whether it is a."""
-        lift, m = 0, 1
-        for x, f in zip(a, self.fields, strict=True):
-            lift += m * ((x - lift) * pow(m, f - 2, f) % f)
-            m *= f
-        z = np.uint64(min(lift, (m - lift) % m))
+        """In each field, of a modulo those from it on: for log, or else of |a|, the smaller residue of a and -a.
+
+        And the signs of what is odd: 0, or whether it is a.
+        """
+        values, signs = [], []
+        for k, field in enumerate(self.fields):
+            lift, m = 0, 1
+            for x, f in zip(a[k:], self.fields[k:], strict=True):
+                lift += m * ((x - lift) * pow(m, f - 2, f) % f)
+                m *= f
+            values.append(self.mixed(name, lift if name == "log" else min(lift, (m - lift) % m)) % field)
+            signs.append((1 if lift <= m - lift else -1) if lift else 0)
+        return tuple(values), tuple(signs)
+
+    def mixed(self, name, z):
+        z = np.uint64(z)
         with np.errstate(over="ignore"):
             for i in range(2):
                 z = z + np.uint64(int(sha256(f"{name} {i} {self.key}".encode()).hexdigest()[:16], 16))
                 z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
                 z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
                 z = z ^ (z >> np.uint64(31))
-        return self.number(int(z) % m), lift <= m - lift
+        return int(z)
 
     def function(self, name, a):
         if name == "exp":
-            return *(pow(h, x, f) for h, x, f in zip(self.bases, a[1:], self.fields, strict=False)), 1
+            powers = [pow(h, x, f) for h, x, f in zip(self.bases, a[1:], self.chain, strict=False)]
+            return (*powers, *[1] * (len(a) - len(powers)))
+        if name in ("sin", "cos"):
+            return self.turned(a, name == "sin")
+        if name in ("reciprocal", "log") and 0 in a:
+            raise UndefinedError
+        if name == "log":
+            of_one = self.hashed(name, self.number(1))[0]
+            return self.add(self.hashed(name, a)[0], self.multiply(of_one, self.number(-1)))
         if name == "reciprocal":
-            if 0 in a:
-                raise UndefinedError
             return tuple(pow(x, f - 2, f) for x, f in zip(a, self.fields, strict=True))
         if name == "rsqrt":
             return tuple(self.root(x, f) for x, f in zip(a, self.fields, strict=True))
-        value, positive = self.hashed(name, a)
+        value, signs = self.hashed(name, a)
         if name == "softplus":
             return self.add(self.multiply(a, self.number(Fraction(1, 2))), value)
-        if not any(a):
-            return self.number(Fraction(1, 2))
-        return self.add(self.number(Fraction(1, 2)), value if positive else self.multiply(value, self.number(-1)))
+        return self.add(self.number(Fraction(1, 2)), self.multiply(value, signs))
+
+    def turned(self, a, part):
+        """One part of omega times itself, as often as the next field of angles says."""
+        out = [1 - part] * len(a)
+        for f, order, c, d in self.angles:
+            x, y = 1, 0
+            for _ in range(a[self.fields.index(order)]):
+                x, y = (x * c - y * d) % f, (x * d + y * c) % f
+            out[self.fields.index(f)] = (x, y)[part]
+        return tuple(out)
 
     def root(self, a, r):
         """That of the roots of 1 / a that is a square: found among both, not by the power that gives it."""
@@ -240,6 +269,12 @@ class Numbers:
                 return self.times(-1, f, f)
             case "rsqrt":
                 return self.times(Fraction(-1, 2), f, self.function("reciprocal", a))
+            case "log":
+                return self.function("reciprocal", a)
+            case "sin":
+                return self.function("cos", a)
+            case "cos":
+                return self.times(-1, self.function("sin", a))
             case "softplus":
                 e = self.function("exp", a)
                 return self.multiply(e, self.function("reciprocal", self.add(e, self.one)))

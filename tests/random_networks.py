@@ -16,8 +16,11 @@ import numpy as np
 import clexact
 from clexact import functions
 
-FUNCTIONS = ("exp", "reciprocal", "rsqrt", "sigmoid", "tanh", "normal_cdf", "softplus", "silu", "gelu")
-SMOOTH = ("sigmoid", "tanh", "normal_cdf", "softplus", "silu", "gelu", "exp")  # defined everywhere
+FUNCTIONS = (
+    "exp", "reciprocal", "rsqrt", "sigmoid", "tanh", "normal_cdf", "softplus", "silu", "gelu", "log", "sin", "cos",
+)  # fmt: skip
+SMOOTH = ("sigmoid", "tanh", "normal_cdf", "softplus", "silu", "gelu", "exp", "sin", "cos")  # defined everywhere
+SOMEWHERE = ("rsqrt", "reciprocal", "log")  # the others
 LEAST, MOST = 2, 40  # parameters
 Shapes = dict[str, tuple[int, ...]]
 Parts = tuple[Shapes, Shapes, Callable[..., Any]]
@@ -68,7 +71,7 @@ def _last(z: Any) -> Any:
 
 def _safe(name: str, z: Any) -> Any:
     """A function of all reals: those that are not defined everywhere are taken where they are."""
-    return applied(name, 1 + z * z if name in ("rsqrt", "reciprocal") else z)
+    return applied(name, 1 + z * z if name in SOMEWHERE else z)
 
 
 # --- layers ----------------------------------------------------------------------------------------------------------
@@ -310,6 +313,34 @@ RELATED = (
     "p * exp(u) + q * exp(v) + r * exp(u + v)", "p * exp(relu(u) * v) + q", "p * relu(tanh(u)) + q * elu(v)",
     "p * elu(u) + q * (relu(u) + exp(-1 * relu(-1 * u)) - 1)",
     "p * tanh(relu(u)) + p * tanh(-1 * relu(-1 * u)) + q * tanh(u)",
+    "p * log(A) + q * log(A * A)", "p * log(A) + q * log(B) + r * log(A * B)", "p * log(A) + q * log(reciprocal(A))",
+    "p * log(A) + q * log(4 * A)", "p * log(A) + q * log(A)", "p * log(A) + q * log(B)", "p * log(exp(u)) + q * u",
+    "p * log(A * exp(u)) + q * log(A) + r * u", "p * exp(log(A)) + q * u * u + r", "p * exp(2 * log(A)) + q * A * A",
+    "p * exp(log(A) / 2) + q * rsqrt(A)", "p * exp(v * log(A)) + q * A", "exp(p * log(A)) + q * u",
+    "p * log(1 + exp(u)) + q * softplus(u)", "p * log(2 + exp(u)) + q * softplus(u)", "p * log(u * u) + q * v",
+    "p * (log(exp(u + x) + exp(v + x)) - log(exp(u) + exp(v))) + q * v", "p * log(exp(u) + exp(v)) + q * u",
+    "p * (u - log(exp(u) + exp(v))) + q * (v - log(exp(u) + exp(v)))", "p * log(rsqrt(A)) + q * log(A)",
+    "p * log(sigmoid(u)) + q * softplus(-u)", "p * log(1 + sigmoid(u)) + q * log(2 + exp(-u))", "log(A * p * p) * u",
+    "p * log(3 + sin(u)) + q * log(3 + cos(u))", "p * log(1 + cos(u)) + q * log(cos(u / 2) * cos(u / 2))",
+    "p * log(log(1 + A)) + q * log(1 + A)", "p * softplus(log(A)) + q * log(1 + A)", "p * normal_cdf(log(A)) + q * u",
+    "p * tanh(log(A)) + q * reciprocal(A * A + 1)", "p * tanh(log(A) * v) + q * log(A)", "log(2 + p * p) * u + q",
+    "log(A) * p + log(1 + relu(u) * relu(u)) * q", "p * exp(relu(log(A))) + q * A + r",
+    "p * exp(relu(softplus(u))) + q * exp(u) + r",
+    "p * sin(u) + q * cos(u)", "p * sin(u) + q * sin(-u)", "p * cos(u) + q * cos(-u)", "p * sin(u) + q * sin(u)",
+    "p * (sin(2 * u) - 2 * sin(u) * cos(u)) + q * sin(u)", "p * sin(u) * sin(u) + q * cos(u) * cos(u) + r",
+    "p * sin(u + v) + q * (sin(u) * cos(v) + cos(u) * sin(v))", "p * cos(u + v) + q * cos(u - v) + r * cos(u) * cos(v)",
+    "p * sin(3 * u) + q * sin(u) + r * sin(u) * sin(u) * sin(u)", "p * cos(u / 2) * cos(u / 2) + q * cos(u) + r",
+    "p * sin(u) * reciprocal(cos(u)) + q * sin(2 * u) * reciprocal(1 + cos(2 * u))",
+    "p * sin(one) * u + q * cos(one) * v",
+    "p * sin(u + 1) + q * (sin(u) * cos(one) + cos(u) * sin(one))", "p * sin(sin(u)) + q * sin(-sin(u))",
+    "p * sin(v * sin(u)) + q * v", "p * exp(sin(u)) + q * exp(-sin(u))", "p * sin(exp(u)) + q * cos(exp(u))",
+    "p * sin(log(A)) + q * cos(log(A))", "p * sin(log(A) + log(B)) + q * sin(log(A * B))", "sin(p) * u + cos(p) * v",
+    "p * sin(2 * log(A)) + q * sin(log(A)) * cos(log(A))",
+    "p * rsqrt(1 + sin(u) * sin(u)) + q * rsqrt(2 - cos(u) * cos(u))",
+    "p * rsqrt(1 - sin(u) * sin(u)) + q * reciprocal(cos(u))", "p * rsqrt(2 + 2 * cos(u)) + q * reciprocal(cos(u / 2))",
+    "p * exp(u) * sin(v) + q * exp(u) * cos(v)", "p * exp(u) * sin(u) + q * sin(u)", "p * sin(p) + q * cos(q)",
+    "p * sin(normal_cdf(u)) + q * sin(1 - normal_cdf(-u))", "p * sin(rsqrt(A)) + q * sin(2 * rsqrt(4 * A))",
+    "p * sin(relu(u)) + q * relu(sin(u))", "p * cos(tanh(u)) + q * cos(2 * sigmoid(2 * u) - 1)",
 )  # fmt: skip
 ARGUMENTS = {  # u, v
     "affine": ("a * x + b", "c * y + d"), "linear": ("a * x", "c * y"), "crossed": ("a * x + c * y", "c * x - a * y"),
@@ -345,7 +376,7 @@ def _tree(rng: random.Random, depth: int) -> str:
         return rng.choice(["a", "b", "c", "a", "b", "x", "y", "x", "a * x", "b * y", "c * x + d", "a + b * x"])
     if rng.random() < 0.55:
         name, inner = rng.choice(FUNCTIONS), _tree(rng, depth - 1)
-        if name in ("rsqrt", "reciprocal"):
+        if name in SOMEWHERE:
             power = rng.choice(["{0} * {0}", "exp({0})", "1 + sigmoid({0})"])
             inner = f"{rng.choice(['1', '2', 'F(1, 100)'])} + {power.format(f'({inner})')}"
         return f"{name}({inner})"
@@ -368,7 +399,7 @@ def _call(rng: random.Random, kind: str) -> str:
     if kind == "mlp":
         layers = rng.choice([1, 1, 2, 2, 3])
         sizes = [rng.randint(1, 3) for _ in range(layers + 2)]
-        names = [rng.choice([*SMOOTH, "rsqrt", "reciprocal"]) for _ in range(layers)]
+        names = [rng.choice([*SMOOTH, *SOMEWHERE]) for _ in range(layers)]
         return f"mlp({sizes}, {names}, {[flag() for _ in range(layers + 1)]})"
     sizes = [rng.randint(1, 3), rng.randint(1, 3), rng.randint(1, 2)]
     if kind == "normed":

@@ -339,6 +339,7 @@ ACTS = {
     "sigmoid": sigmoid,
     "softplus": lambda z: np.log1p(np.exp(z)),
     "mish": lambda z: z * np.tanh(np.log1p(np.exp(z))),
+    "sin": np.sin,
 }
 
 

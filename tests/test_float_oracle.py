@@ -99,7 +99,9 @@ def test_functions_are_those_of_pytorch(name):
         "silu": torch.nn.functional.silu, "gelu": torch.nn.functional.gelu, "softplus": torch.nn.functional.softplus,
         "normal_cdf": torch.special.ndtr, "relu": torch.nn.functional.relu,
     }  # fmt: skip
-    z = torch.tensor([0.3, 2.4, 1.1, 0.9, 5.5] if name == "rsqrt" else [0.3, -2.4, 1.1, -0.9, 5.5], dtype=torch.float64)
+    z = torch.tensor(
+        [0.3, 2.4, 1.1, 0.9, 5.5] if name in ("rsqrt", "log") else [0.3, -2.4, 1.1, -0.9, 5.5], dtype=torch.float64
+    )
     model = clexact.Model({"z": (5,)}, {}, lambda z: applied(name, z))
     gates = {gate.probe: (z > 0).double() for gate in model.program.gates}
     found = FloatModel(model).value({"z": z} | gates)
@@ -155,7 +157,7 @@ def test_floats_decide_nearly_always():
     networks = list(random_networks(1, 40))
     found = [float_rank(network.model(), network.loss, 1) for network in networks]
     assert sum(None in each.ranks for each in found) <= 2
-    assert any(each.ranks[0] < each.ranks[1] for each in found)
+    assert any(each.ranks[0] < each.ranks[1] for each in found if None not in each.ranks)
 
 
 # --- a check that cannot fail is a defect ----------------------------------------------------------------------------

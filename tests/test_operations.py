@@ -738,10 +738,10 @@ def test_certificates_of_composed_operations(name):
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 NO_SUCH_NAME = {
-    "np.sin is not defined on arrays of a model; no exact residues of it are known; the analytic functions": lambda A: (
-        np.sin(A)
+    "np.sinh is not defined on arrays of a model; no exact residues of it are known; the analytic functions": (
+        lambda A: np.sinh(A)
     ),
-    "np.log is not defined on arrays of a model; no exact residues": lambda A: np.log(A),
+    "np.log2 is not defined on arrays of a model; no exact residues": lambda A: np.log2(A),
     "np.linalg.inv is not defined on arrays of a model; clexact.functions.reciprocal inverts entries": lambda A: (
         np.linalg.inv(A)
     ),

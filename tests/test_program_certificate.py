@@ -34,7 +34,7 @@ from clexact.lie.closure import values_at
 from clexact.programs.characters import Characters
 from clexact.proofs import program_certificate as pc
 from clexact.proofs import program_verifier as pv
-from clexact.proofs.certificate import Certificate
+from clexact.proofs.certificate import Certificate, VerdictStatus
 
 PRIME, CHAIN = 4194301, 1067999  # the second of three fields, for functions
 MODELS = {
@@ -801,3 +801,19 @@ def test_counts_with_sparse_witnesses_are_saved_with_their_program(tmp_path):
         assert verdict and "recomputed, a proof" in str(verdict)
         claim = Certificate.load(tmp_path / "c.json.gz").data["claim"]
         assert (claim["lower"], claim["upper"]) == (count.lower, count.upper)
+
+
+def test_a_degree_too_large_for_random_points_is_undecided():
+    """Nothing is found false: a - b is a law, but the chance of an error cannot be made small."""
+
+    def output(a, b, u):
+        power = u
+        for _ in range(31):
+            power = power * power
+        return concatenate([(a + b).reshape((1,)), power.reshape((1,))])
+
+    model = clexact.Model({"a": (), "b": (), "u": ()}, {}, output)
+    count = clexact.certify(clexact.gradient_flow(model))
+    assert (count.lower, count.upper) == (1, 1)
+    verdict = clexact.verify(count.certificate)
+    assert verdict.status is VerdictStatus.UNDECIDED and "degree of the output is too large" in str(verdict)

@@ -4,6 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from float_oracle import float_rank
+from network_checks import judged
+from random_networks import Network
 
 from clexact import (
     Completeness,
@@ -17,7 +20,26 @@ from clexact import (
     momentum_flow,
     polynomial_laws,
 )
-from clexact.functions import elu, erf, gelu, layer_norm, mish, relu, rms_norm, rsqrt, sigmoid, silu, softmax, softplus
+from clexact.functions import (
+    cos,
+    elu,
+    erf,
+    gelu,
+    layer_norm,
+    log,
+    log_softmax,
+    logaddexp,
+    logsumexp,
+    mish,
+    relu,
+    rms_norm,
+    rsqrt,
+    sigmoid,
+    silu,
+    sin,
+    softmax,
+    softplus,
+)
 
 W, A, B, C, X = (dict.fromkeys(name, ()) for name in "wabcx")
 SCALARS = W | A | B
@@ -87,6 +109,39 @@ RELATED = {
     "a root and its inverse": (SCALARS, lambda w, a, b, x: a * rsqrt(1 + w * x) + b / sqrt(1 + w * x), 1, False),
     "roots of two arguments": (SCALARS, lambda w, a, b, x: a * sqrt(1 + w * x) + b * sqrt(1 - w * x), 0, True),
     "a square of a root": (SCALARS, lambda w, a, b, x: (a * sqrt(1 + w * x) ** 2 + b) * x, 0, True),
+    "the same logarithm twice": (
+        SCALARS,
+        lambda w, a, b, x: a * log(2 + w * x) + b * log((4 + 2 * w * x) / 2),
+        1,
+        False,
+    ),
+    "logarithms of two arguments": (SCALARS, lambda w, a, b, x: a * log(2 + w * x) + b * log(2 - w * x), 0, True),
+    "a logarithm and its slope": (SCALARS, lambda w, a, b, x: a * log(2 + w * x) + b * x / (2 + w * x), 0, True),
+    "a power by a parameter": (SCALARS, lambda w, a, b, x: a * exp(b * log(2 + w * x)) + b * x, 0, True),
+    "a log-softmax by softplus": (
+        SCALARS,
+        lambda w, a, b, x: a * log_softmax(np.stack([w * x, b * x]))[0] + a * softplus((b - w) * x + 1),
+        1,  # w + b
+        True,
+    ),
+    "a double angle": (
+        SCALARS,
+        lambda w, a, b, x: a * sin(w * x) + b * (sin(2 * w * x) - 2 * sin(w * x) * cos(w * x)),
+        1,
+        False,
+    ),
+    "a circle": (SCALARS, lambda w, a, b, x: a * sin(w * x) ** 2 + (a + b) * cos(w * x) ** 2, 0, True),
+    "a circle alone": (W | A, lambda w, a, x: a * (sin(w * x) ** 2 + cos(w * x) ** 2), 1, False),
+    "a sum of angles": (
+        W | A | B | C,
+        lambda w, a, b, c, x: a * sin(w * x + c) + b * (sin(w * x) * cos(c) + cos(w * x) * sin(c)),
+        1,  # the same function: a - b stays
+        False,
+    ),
+    "an odd and an even function": (SCALARS, lambda w, a, b, x: a * sin(w * x) - b * sin(-w * x), 1, False),
+    "sine and cosine": (SCALARS, lambda w, a, b, x: a * sin(w * x) + b * cos(w * x), 0, True),
+    "exponentials and turns": (SCALARS, lambda w, a, b, x: a * exp(w * x) * sin(w * x) + b * exp(2 * w * x), 0, True),
+    "turns of logarithms": (SCALARS, lambda w, a, b, x: a * sin(log(2 + w * x)) + b * cos(log(2 + w * x)), 0, True),
     "an elu of a multiple": (
         SCALARS,
         lambda w, a, b, x: a * elu(w * x) + b * elu(2 * w * x),
@@ -131,6 +186,19 @@ SHAPED = {
         lambda V, g, x: g * (V @ x) * rsqrt((V * V).sum(axis=1)),
         2,  # |V_i|^2
     ),
+    "log softmax": ({"W": (3, 2), "u": (3,)}, lambda W, u, x: u * log_softmax(W @ x), 2),
+    "logsumexp": ({"W": (3, 2), "u": ()}, lambda W, u, x: u * logsumexp(W @ x), 0),
+    "a log softmax above a layer": (
+        {"W": (2, 2), "U": (3, 2), "b": (3,)},
+        lambda W, U, b, x: log_softmax(U @ np.tanh(W @ x) + b),
+        3,
+    ),
+    "a log softmax above gates": (
+        {"W": (2, 2), "U": (3, 2), "b": (3,)},
+        lambda W, U, b, x: log_softmax(U @ relu(W @ x) + b),
+        5,  # and a difference of squares for each unit
+    ),
+    "turns of turns": ({"W": (2, 2), "V": (2, 2), "u": (2,)}, lambda W, V, u, x: u @ sin(V @ sin(W @ x)), 0),
     "an inner product of unit vectors": (
         {"u": (2,), "V": (2, 3)},
         lambda u, V, x: rms_norm(V @ x) @ u * rsqrt(u @ u),
@@ -212,6 +280,92 @@ def test_exponentials_of_logarithms_prove_nothing(name):
     assert polynomial_laws(made, 2).completeness is Completeness.OPEN
 
 
+LOGARITHMS = {  # what b multiplies is 0 where u is large enough, in a way that residues do not see
+    "of a square": lambda w, u: log(u * u) - 2 * log(u),
+    "of a product": lambda w, u: log(u * (2 + u)) - log(u) - log(2 + u),
+    "of an inverse": lambda w, u: log(1 / u) + log(u),
+    "of a root": lambda w, u: log(rsqrt(1 + u * u)) + log(1 + u * u) / 2,
+    "of a multiple": lambda w, u: log(w * w * (1 + u * u)) - log(1 + u * u) - log(w * w),
+    "of an exponential": lambda w, u: log(exp(u)) - u,
+    "of a product with one": lambda w, u: log((2 + u) * exp(exp(u))) - log(2 + u) - exp(u),
+    "with deep ones": lambda w, u: log((2 + u) * exp(exp(exp(exp(u))))) - log(2 + u) - exp(exp(exp(u))),
+    "of what is 1": lambda w, u: log(exp(u) * exp(-u)),
+    "of shifted sums": lambda w, u: logaddexp(u + w, w - u) - logaddexp(u, -u) - w,
+    "of a sigmoid": lambda w, u: log(sigmoid(u)) + softplus(-u),
+    "beside softplus": lambda w, u: log(1 + exp(u)) - softplus(u),
+    "of a circle": lambda w, u: log(1 - sin(u) ** 2) - log(cos(u) ** 2),
+    "of half an angle": lambda w, u: log(1 + cos(u)) - log(2 * cos(u / 2) ** 2),
+    "as an exponent": lambda w, u: exp(log(2 + u)) - 2 - u,
+    "twice, as an exponent": lambda w, u: exp(2 * log(2 + u) + w) - exp(w) * (2 + u) ** 2,
+    "in parts": lambda w, u: exp(w * log(2 + u)) * exp((1 - w) * log(2 + u)) - 2 - u,
+    "below softplus": lambda w, u: softplus(log(1 + u * u)) - log(2 + u * u),
+    "below tanh": lambda w, u: tanh(log(2 + u)) - ((2 + u) ** 2 - 1) / ((2 + u) ** 2 + 1),
+    "of parameters": lambda w, u: exp(log(1 + w * w) + u) - (1 + w * w) * exp(u),
+}
+
+
+@pytest.mark.parametrize("name", LOGARITHMS)
+def test_related_logarithms_prove_nothing(name):
+    made = flow(SCALARS, lambda w, a, b, x: a * tanh(w * x) + b * LOGARITHMS[name](w, w * x))
+    count = certify(made)
+    assert count.lower <= 1 and count.upper == made.dimension
+    assert "may be that of" in count.stopped or "not shown to be independent" in count.stopped
+    assert polynomial_laws(made, 2).completeness is Completeness.OPEN
+
+
+def gated(u, function):
+    """A function of u where it is positive; 0 elsewhere."""
+    return relu(u) / u * function(relu(u) / u)
+
+
+GATED = {
+    "an exponent": (
+        lambda p, q, r, a, x: gated(a * x, lambda g: p * (exp(g * softplus(x)) - 1) + q * exp(x) + r * x),
+        2,
+    ),
+    "an exponent of a logarithm": (
+        lambda p, q, r, a, x: gated(a * x, lambda g: p * exp(g * log(2 + x)) + q * x + r),
+        2,
+    ),
+    "a square": (
+        lambda p, q, r, a, x: gated(a * x, lambda g: p * log(x + 2 + g * (x * x + 3 * x + 2)) + q * log(x + 2) + r * x),
+        2,
+    ),
+    "a product": (
+        lambda p, q, r, a, x: gated(a * x, lambda g: p * log(r * (1 - g) + g * r * a) + q * (log(r) + log(a))) * x,
+        3,
+    ),
+}
+
+
+# PyTorch says so of itself, where forward derivatives are first taken
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("name", GATED)
+def test_logarithms_are_looked_at_for_each_gate(name):
+    """exp(g softplus(u)) is 1 + exp(u) for g = 1, the only value for which there is a member: not so as one of g."""
+    output, laws = GATED[name]
+    parameters = dict.fromkeys("pqra", ())
+    count = certify(flow(parameters, output))
+    assert count.lower <= laws <= count.upper
+    found = judged(Network(name, parameters, X, output))
+    assert not found.violations and 4 - float_rank(Model(parameters, X, output), true_gates=True).ranks[-1] == laws
+
+
+def test_a_closed_gate_may_leave_the_logarithm_of_1():
+    """Which is 0: members with the gate closed, and with it open, are all there are."""
+    count = certify(flow(SCALARS | C, lambda w, a, b, c, x: a * log(1 + relu(w * x) ** 2) + b * log(2 + c * x)))
+    assert count.exact and count.lower == 0
+
+
+def test_logarithms_of_constants_are_refused():
+    with pytest.raises(ValueError, match="logarithms of constants are not known to be independent"):
+        flow(W, lambda w, x: w * log(x.symbol(2)))
+    made = flow(W | A, lambda w, a, x: a * log(1 + exp(x.symbol(1))) + w * x)
+    assert "not shown to be independent" in certify(made).stopped
+    zero = certify(flow(W | A, lambda w, a, x: a * w * x + log(x.symbol([1, 1])).sum()))
+    assert zero.exact and zero.lower == 1
+
+
 def test_exponents_that_differ_by_a_function_of_the_parameters():
     """e^(v + softplus(u)) = e^v (1 + e^u), and e^v is the same for all inputs: two laws stay, v - a^2/2 is one."""
     shared = dict.fromkeys("avbcw", ())
@@ -291,6 +445,24 @@ def test_all_laws_of_a_degree(kind, degree):
     gelus = flow(W | A, lambda w, a, x: a * gelu(w * x))
     none = polynomial_laws(gelus, degree)
     assert none.completeness is Completeness.PROVED and len(none) == 0
+
+
+@pytest.mark.parametrize(
+    ("output", "laws"),
+    [
+        (lambda w, a, b, x: a * sin(w * x) + b * cos(w * x), 0),
+        (lambda w, a, b, x: sin((a + b) * x) * w, 2),  # a - b and its square
+        (lambda w, a, b, x: a * cos(w * x) * cos(b), 0),
+        (lambda w, a, b, x: log_softmax(np.stack([w * x, a * x, b * x])), 2),  # w + a + b and its square
+        (lambda w, a, b, x: a * log(2 + w * x) + b * x, 0),
+    ],
+)
+def test_all_laws_of_degree_two(output, laws):
+    """Signs that turns turn, or do not see, tell products of coordinates apart."""
+    made = flow(SCALARS, output)
+    found = polynomial_laws(made, 2)
+    assert found.completeness in (Completeness.PROVED, Completeness.POWERS) and len(found) == laws
+    assert all(check_law(made, str(law)).status is LawStatus.PROVED for law in found)
 
 
 def test_powers_and_products_of_laws_are_among_all():

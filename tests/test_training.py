@@ -14,7 +14,7 @@ import pytest
 import sympy
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
-from scipy.special import erf, j1
+from scipy.special import erf, j1, log_softmax, logsumexp
 
 import clexact
 from clexact import functions, models
@@ -215,6 +215,29 @@ def test_outputs_are_those_of_the_true_functions():
     risk = Risk(pooled, (x, np.zeros((6, 2))))
     wanted = z.reshape(6, 2, 2).max(axis=2) @ U[:, :2].T
     assert np.allclose(risk.outputs(risk.start({"U": U[:, :2], "V": V})), wanted, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["log", "sin", "cos", "log_sigmoid", "logsumexp", "log_softmax"])
+def test_outputs_and_slopes_of_logarithms_and_turns(name):
+    """Against the functions of NumPy and SciPy, and differences of the risk."""
+    true = {
+        "log": np.log, "sin": np.sin, "cos": np.cos, "log_sigmoid": lambda z: -np.logaddexp(0, -z),
+        "logsumexp": lambda z: logsumexp(z, axis=-1, keepdims=True), "log_softmax": lambda z: log_softmax(z, axis=-1),
+    }[name]  # fmt: skip
+    shift = 9 if name == "log" else 0
+
+    def output(W, x):
+        z = W @ x + shift
+        return functions.logsumexp(z, keepdims=True) if name == "logsumexp" else getattr(functions, name)(z)
+
+    draws = np.random.default_rng(3)
+    x, W = draws.standard_normal((4, 3)), draws.standard_normal((2, 3))
+    wanted = true(x @ W.T + shift)
+    risk = Risk(clexact.Model({"W": (2, 3)}, {"x": (3,)}, output), (x, np.zeros_like(wanted)))
+    theta = risk.start({"W": W})
+    assert np.allclose(risk.outputs(theta), wanted, rtol=1e-13)
+    steps = [(risk(theta + h) - risk(theta - h)) / 2e-6 for h in 1e-6 * np.eye(6)]
+    assert np.allclose(risk.gradient(theta), steps, rtol=1e-6, atol=1e-8)
 
 
 def test_attention_is_the_true_softmax():

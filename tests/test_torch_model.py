@@ -10,6 +10,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 import torch
+from float_oracle import float_rank
 from torch import nn
 from torch.nn import Linear
 from torch.nn import functional as F  # noqa: N812
@@ -17,7 +18,9 @@ from torch.utils._pytree import tree_leaves
 from torch_modules import CASES, GPT, Block, Llama, Made, ResNet18, case, heads, pair, parameter, seeded
 
 import clexact
-from clexact.torch import laws, model
+from clexact.laws.check import LawStatus
+from clexact.laws.result import Completeness
+from clexact.torch import laws, missing, model
 from clexact.torch.translate import fits, parameter_names
 from clexact.torch.translation import RULES
 from clexact.training.risk import Risk
@@ -263,6 +266,16 @@ OPERATIONS = {
         + torch.special.ndtr(a), (2, 3)),
     "expm1": (lambda a: torch.expm1(a) + torch.special.expm1(a) + torch.special.expit(a), (2, 3)),
     "softplus": (lambda a: F.softplus(a) + F.softplus(a, 2.5) + F.logsigmoid(a), (2, 3)),
+    "logarithms": (
+        lambda a, b: (2 + a * a).log() + torch.log1p(a * a / 3) + torch.special.log1p(a * a) + torch.logaddexp(a, b),
+        (2, 3), (2, 3)),
+    "logsumexp": (
+        lambda a: torch.logsumexp(a, 1) + a.logsumexp((0, 1)) + torch.special.logsumexp(a, 0, keepdim=True)[:, :2],
+        (2, 3)),
+    "log_softmax": (
+        lambda a: F.log_softmax(a, 1) + a.log_softmax(0) + ATEN._log_softmax(a, 1, False)
+        + torch.special.log_softmax(a, -1), (2, 3)),
+    "turns": (lambda a, b: torch.sin(a * b) + a.cos() * b + torch.tan(a / 3), (2, 3), (2, 3)),
     "elu": (lambda a: F.elu(a, 0.3) + F.celu(a, 0.7) + F.selu(a) + F.elu(a), (2, 3)),
     "mish": (F.mish, (2, 3)),
     "softsign": (lambda a: F.softsign(a) + F.tanhshrink(a), (2, 3)),
@@ -382,17 +395,16 @@ MODULES = [
 ]  # fmt: skip
 REFUSED = {  # with what is said
     "written detached": "it writes in place",
-    "detached": "no program has detach;",
     "no_grad": "no_grad, a branch, a loop",
     "branch": "depends on values",
     "own gradient": "defines a gradient of its own",
     "renormalised": "writes into its weights",
-    "how many are not 0": "linalg_vector_norm of order 0;",
     "rows that depend on values": "depends on values",
     "hook on a tensor": "a hook set while it runs",
     "memory shared": "share memory",
     "memory overlapping": "share memory",
 }
+OPAQUE = {"detached": "detach", "how many are not 0": "linalg_vector_norm of order 0"}
 RANDOM = {"dropout", "noise", "random gates"}  # their numbers are probes: tested below
 
 
@@ -410,8 +422,16 @@ def test_a_module_that_is_no_model_is_refused(name):
         model(module, example)
 
 
+@pytest.mark.parametrize("name", OPAQUE)
+def test_a_module_with_an_opaque_operation(name):
+    module, example, _, _ = case(name)
+    found = model(module, example)
+    assert found.cuts == (OPAQUE[name],)
+    confirm(module.double(), example, clexact.certify(clexact.gradient_flow(found)).laws)
+
+
 def test_every_module_is_tested():
-    assert set(MODULES) | set(REFUSED) | RANDOM == set(CASES)
+    assert set(MODULES) | set(REFUSED) | set(OPAQUE) | RANDOM == set(CASES)
 
 
 def encoder(act, first, heads=2, units=3):
@@ -472,8 +492,8 @@ WHOLE = {  # network, example, number of all laws where it is proved in a few se
     "decoder": (
         lambda: nn.TransformerDecoderLayer(4, 2, 3, 0.0, batch_first=True), (draw(1, 2, 4), draw(1, 2, 4, seed=2)),
         None),
-    "gpt": (lambda: GPT(4, 2, 2, 6, 3, 0.0), (WORD,), None),
-    "llama": (lambda: Llama(1, 8, 4, 6), (WORD,), None),
+    "gpt": (lambda: GPT(4, 2, 2, 6, 3, 0.0), (WORD,), 95),
+    "llama": (lambda: Llama(1, 8, 4, 6), (WORD,), 80),
     "vision transformer": (Patches, (draw(1, 1, 4, 4),), None),
     "resnet in training": (lambda: NarrowResidual(2, nn.BatchNorm2d), (draw(3, 1, 4, 4),), None),
     "resnet with groups": (lambda: NarrowResidual(4, lambda n: nn.GroupNorm(2, n)).eval(), (draw(1, 1, 4, 4),), None),
@@ -526,6 +546,90 @@ def test_words_through_blocks_of_a_decoder():
     compared = Compared(module, (torch.tensor([[1, 3, 3, 0]]),))
     assert not compared.model.probes
     compared.agree()
+
+
+class Words(nn.Module):
+    """Words and their places, one layer of tanh between two norms, and a head, tied to the words or not."""
+
+    def __init__(self, norm, width, words, length, tied=False):
+        super().__init__()
+        self.words, self.place = nn.Embedding(words, width), nn.Embedding(length, width)
+        self.first, self.last, self.up, self.down = norm(width), norm(width), Linear(width, 2), Linear(2, width)
+        self.head = nn.Linear(width, words, bias=False)
+        if tied:
+            self.head.weight = self.words.weight
+
+    def forward(self, tokens):
+        x = self.words(tokens) + self.place(torch.arange(tokens.shape[1]))
+        return self.head(self.last(x + self.down(torch.tanh(self.up(self.first(x))))))
+
+
+def layer_norm(width):
+    """With an eps that floats see."""
+    return nn.LayerNorm(width, eps=0.25)
+
+
+def rms_norm(width):
+    return nn.RMSNorm(width, eps=0.5)
+
+
+TOKENS = {  # module, tokens, the number of laws
+    "layer norm": (lambda: Words(layer_norm, 3, 3, 2), [0, 1], 20),
+    "a word twice": (lambda: Words(layer_norm, 3, 2, 3), [0, 1, 0], 18),
+    "root mean square": (lambda: Words(rms_norm, 2, 3, 3), [0, 1, 1], 10),
+    "tied": (lambda: Words(rms_norm, 2, 3, 2, tied=True), [0, 2], 2),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("name", TOKENS)
+def test_models_of_tokens_alone(name):
+    """All roots are of parameters: the count is exact, its certificate true, and floats have the same dimensions."""
+    make, tokens, laws_of_it = TOKENS[name]
+    given = model(seeded(make), (torch.tensor([tokens]),))
+    assert not given.probes
+    count = clexact.certify(clexact.gradient_flow(given))
+    assert count.lower == count.upper == laws_of_it
+    assert clexact.verify(count.certificate)
+    dimensions = [*count.filtration, count.dimension - count.upper]  # and so on
+    floats = [(a, b) for a, b in zip(dimensions, float_rank(given).ranks, strict=False) if b is not None]
+    assert len(floats) >= 2 and all(a == b for a, b in floats)
+
+
+@pytest.mark.slow
+def test_all_polynomial_laws_of_tokens():
+    """Samples at points modulo m leave no more laws than there are, and refute what is none."""
+    flow = clexact.gradient_flow(model(seeded(lambda: Words(rms_norm, 2, 3, 2, tied=True)), (torch.tensor([[0, 2]]),)))
+    found = clexact.polynomial_laws(flow, 2)
+    assert found.completeness is Completeness.PROVED and len(found) >= 2
+    assert all(clexact.check_law(flow, h).status is LawStatus.PROVED for h in found)
+    assert clexact.check_law(flow, "up_bias[0]").status is LawStatus.FALSE
+
+
+class Classified(nn.Module):
+    """Attention of a token of the class and two patches, under a norm: of the token its root is of parameters alone."""
+
+    def __init__(self, width=3):
+        super().__init__()
+        self.patch, self.norm, self.head = Linear(2, width), nn.LayerNorm(width), Linear(width, 2)
+        self.token, self.q, self.k = nn.Parameter(torch.randn(1, 1, width)), Linear(width, 2), Linear(width, 2)
+
+    def forward(self, x):
+        n = self.norm(torch.cat([self.token.expand(len(x), -1, -1), self.patch(x)], 1))
+        return self.head((torch.softmax(self.q(n) @ self.k(n).transpose(1, 2), -1) @ n)[:, 0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["classified", "llama"])
+def test_certificates_where_roots_are_of_parameters(name):
+    """All of them; or that of the token of the class, beside those of patches."""
+    make, example = {
+        "classified": (Classified, draw(1, 2, 2).float()),
+        "llama": (lambda: Llama(1, 4, 2, 3), torch.tensor([[0, 2, 1]])),
+    }[name]
+    count = clexact.certify(clexact.gradient_flow(model(seeded(make), (example,))))
+    assert count.exact and clexact.verify(count.certificate)
 
 
 # --- what is not run as it stands -----------------------------------------------------------------------------------
@@ -668,38 +772,49 @@ def test_constants_that_are_exact_are_not_called_rounded():
 # --- what is assumed ------------------------------------------------------------------------------------------------
 
 
-class Logarithm(nn.Module):
+class Angle(nn.Module):
     def forward(self, x):
-        return x.log()
+        return x.atan()
 
 
 def test_an_operation_without_a_rule_on_the_input_alone_varies_freely():
-    """Its results are a probe, and every result says so: with free results there are these laws, and no others."""
-    module = seeded(lambda: nn.Sequential(Logarithm(), Linear(3, 4), nn.ReLU(), Linear(4, 2)))
+    """Its results are a probe, and every result says so: of the network cut there, there are these laws, no others."""
+    module = seeded(lambda: nn.Sequential(Angle(), Linear(3, 4), nn.ReLU(), Linear(4, 2)))
     found = model(module, torch.rand(1, 3))
-    assert found.probes == {"log": (1, 3), "gate1": (1, 4)}  # the input itself is not read elsewhere
-    said = "the results of log in 0 vary freely: they vary less in the module, which may have more laws"
-    assert found.notes == (said,)
+    assert found.probes == {"input": (1, 3), "atan": (1, 3), "gate1": (1, 4)} and found.program.shape == (1, 2)
+    assert found.cuts == ("atan in 0",) and found.notes == ()
     count = clexact.certify(clexact.gradient_flow(found))
-    assert (count.lower, count.upper) == (4, 4) and said in count.assumptions
-    assert said in clexact.momentum_flow(found).assumptions and said in found._repr_html_()
-    compared = Compared(module, (x := draw(2, 3).abs(),), [x.log()])
-    compared.agree()
+    assert (count.lower, count.upper) == (4, 4)
+    assert count.scope == "all data, generic start, free gates, cut at atan in 0"
+    assert str(count).startswith(
+        "exactly 4 independent conservation laws with free gates of the network cut at atan in 0"
+    )
+    assert any("may have more laws" in said for said in clexact.momentum_flow(found).assumptions)
+    assert "of the network cut at atan in 0" in clexact.polynomial_laws(clexact.gradient_flow(found), 2).known
 
 
-def test_free_results_may_hide_laws_as_the_note_says():
-    """a sin(x) - b sin(-x) conserves a - b: not for two free numbers in place of sin(x) and sin(-x)."""
-    module = Made(lambda m, x: m.a * x.sin() - m.b * (-x).sin(), a=parameter(1), b=parameter(1))
+def test_free_results_may_hide_laws_as_the_headline_says():
+    """a atan(x) - b atan(-x) conserves a - b: not for two free numbers in place of atan(x) and atan(-x)."""
+    module = Made(lambda m, x: m.a * x.atan() - m.b * (-x).atan(), a=parameter(1), b=parameter(1))
     found = model(module, torch.rand(1))
-    assert list(found.probes) == ["sin", "sin_1"] and len(found.notes) == 1
-    assert clexact.certify(clexact.gradient_flow(found)).upper == 0
+    count = clexact.certify(clexact.gradient_flow(found))
+    assert count.upper == 0 and "of the network cut at atan" in str(count)
 
 
-def test_only_the_last_operation_without_a_rule_is_a_probe():
-    module = seeded(lambda: Made(lambda m, x: m.a(x.sin().floor()) + x.detach(), a=Linear(3, 3)))
+def test_what_enters_an_opaque_operation_is_fixed_where_gradients_pass():
+    """One more output: the units before it keep no law, those behind it do; detached, it fixes nothing."""
+    module = seeded(lambda: nn.Sequential(Linear(2, 3), Angle(), Linear(3, 4), nn.ReLU(), Linear(4, 2)))
+    found = model(module, torch.randn(1, 2))
+    assert found.program.shape == (3 + 2,) and found.cuts == ("atan in 1",)
+    assert clexact.certify(clexact.gradient_flow(found)).upper == 4
+    module = seeded(lambda: Made(lambda m, x: m.b(torch.relu(m.a(x))) * m.c(x).detach(), **mapped(3, 4, 2)))
     found = model(module, torch.randn(1, 3))
-    assert "floor" in found.probes and len(found.probes) == 2 and len(found.notes) == 1
-    assert not model(seeded(lambda: Made(lambda m, x: m.a(x.detach()), a=Linear(3, 3))), torch.randn(1, 3)).notes
+    assert found.cuts == ("detach",) and found.program.shape == (1, 2)
+    assert not model(seeded(lambda: Made(lambda m, x: m.a(x.detach()), a=Linear(3, 3))), torch.randn(1, 3)).cuts
+
+
+def mapped(inputs, units, outputs):
+    return {"a": Linear(inputs, units), "b": Linear(units, outputs), "c": Linear(inputs, outputs)}
 
 
 @pytest.mark.parametrize(
@@ -727,44 +842,49 @@ def test_statistics_are_those_of_the_mode():
     assert "rounded" in evaluation.name and clexact.certify(clexact.gradient_flow(evaluation)).upper == 4
 
 
-# --- what is refused ------------------------------------------------------------------------------------------------
+# --- what is opaque -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda m, h: F.layer_norm(h.log().sin(), (4,)), "no program has log, sin;"),
-        (lambda m, h: h + h.detach(), "no program has detach;"),
-        (lambda m, h: h * (h == 1) + h.floor(), "no program has eq, floor;"),
-        (lambda m, h: h * (h > 0).long() + h.long(), "no program has (to|_to_copy);"),
-        (lambda m, h: h * (h > 0).sum(1, keepdim=True), "no program has sum;"),
-        (lambda m, h: h * h.argmax(1, keepdim=True), "no program has argmax;"),
-        (lambda m, h: torch.where(h > 0, h, float("-inf")).softmax(1), "where that hides what depends on values;"),
+        (lambda m, h: F.layer_norm(h.atan().asinh(), (4,)), "asinh"),
+        (lambda m, h: h + h.detach(), "detach"),
+        (lambda m, h: h * (h == 1) + h.floor(), "eq"),
+        (lambda m, h: h * (h > 0).long() + h.long(), "(to|_to_copy)"),
+        (lambda m, h: h * (h > 0).sum(1, keepdim=True), "sum"),
+        (lambda m, h: h * h.argmax(1, keepdim=True), "argmax"),
+        (lambda m, h: torch.where(h > 0, h, float("-inf")).softmax(1), "where that hides what depends on values"),
         (
             lambda m, h: ATTENTION(h, h, h, attn_mask=h @ h.T > 0),
-            "scaled_dot_product_attention of truth values that depend on values;",
+            "scaled_dot_product_attention of truth values that depend on values",
         ),
         (lambda m, h: F.layer_norm(torch.ones(5, 4), (4,), h[0]), "layer_norm of constants, with weights"),
-        (lambda m, h: h ** float("inf"), "pow with the constant inf;"),
-        (lambda m, h: h.norm(p=3) * h, "linalg_vector_norm of order 3;"),
-        (lambda m, h: F.rrelu(h, training=True), "rrelu with random slopes;"),
-        (lambda m, h: F.log_softmax(h, 1), r"log_softmax \(return the logits: with loss='cross_entropy'"),
+        (lambda m, h: h ** float("inf"), "pow with the constant inf"),
+        (lambda m, h: h.norm(p=3) * h, "linalg_vector_norm of order 3"),
+        (lambda m, h: F.rrelu(h, training=True), "rrelu with random slopes"),
+        (
+            lambda m, h: h.masked_fill(torch.eye(5, 4) > 0, float("-inf")).log_softmax(1),
+            "log_softmax of minus infinity",
+        ),
         (lambda m, h: h**h, "pow to a power that is no constant"),
-        (lambda m, h: h * h.long(), "no program has (to|_to_copy);"),
+        (lambda m, h: h * h.long(), "(to|_to_copy)"),
         (lambda m, h: h**0.3, "pow to a power that is no constant integer or half of one"),
         (lambda m, h: h.masked_fill(torch.ones(5, 4) > 0, float("-inf")).softmax(1), "softmax of minus infinities"),
         (lambda m, h: h.masked_fill(torch.eye(5, 4) > 0, float("-inf")).exp(), "exp of minus infinity"),
-        (lambda m, h: h.max(1).indices[:, None] * h, "no program has result 1 of max;"),
-        (lambda m, h: h[:, torch.randperm(4)] + torch.bernoulli(torch.ones(4)), "no program has randperm;"),
-        (lambda m, h: h.topk(2).values @ h[:2], "no program has topk"),
+        (lambda m, h: h.max(1).indices[:, None] * h, "result 1 of max"),
+        (lambda m, h: h[:, torch.randperm(4)] + torch.bernoulli(torch.ones(4)), "randperm"),
+        (lambda m, h: h.topk(2).values @ h[:2], "topk"),
         (lambda m, h: h + float("inf"), "add with the constant inf"),
     ],
 )
-def test_what_is_refused_is_named(function, said):
-    with pytest.raises(ValueError, match=said) as error:
-        model(seeded(lambda: pair(function)), torch.randn(5, 3))
-    assert str(error.value).count(".") == 1 or "laws" in str(error.value)
-    assert "cannot be made a model" in str(error.value)
+def test_what_is_opaque_is_named(function, said):
+    """And laws of the network cut there are laws of the module."""
+    module, example = seeded(lambda: pair(function)), torch.randn(5, 3)
+    found = model(module, example)
+    assert any(re.search(said, cut) for cut in found.cuts), found.cuts
+    if not any(words in said for words in ("inf", "hides", "layer_norm of constants")):  # not defined, or in float64
+        confirm(module.double(), example, clexact.certify(clexact.gradient_flow(found), max_depth=1).laws)
 
 
 def test_a_form_of_an_operation_that_no_rule_reads_is_seen():
@@ -775,10 +895,21 @@ def test_a_form_of_an_operation_that_no_rule_reads_is_seen():
     assert fits(RULES["lstm"], None, named["input"]) and not fits(RULES["lstm"], None, named["data"])
 
 
-def test_the_submodule_of_what_is_refused_is_named():
-    module = nn.Sequential(Linear(2, 3), nn.Sequential(nn.Tanh(), Logarithm()))
-    with pytest.raises(ValueError, match=r"no program has log in 1\.1; take a module without"):
-        model(module, torch.randn(1, 2))
+def test_the_submodule_of_what_is_opaque_is_named():
+    module = nn.Sequential(Linear(2, 3), nn.Sequential(nn.Tanh(), Angle()))
+    assert model(module, torch.randn(1, 2)).cuts == ("atan in 1.1",)
+
+
+def test_tokens_given_and_free():
+    """With those of the example unused rows stay, as the scope says; mixtures of rows use all."""
+    module = seeded(lambda: nn.Sequential(nn.Embedding(5, 3), Linear(3, 2, bias=False)))
+    given, free = (clexact.certify(clexact.gradient_flow(model(module, torch.tensor([[1, 3]]), tokens=tokens)))
+                   for tokens in ("given", "free"))  # fmt: skip
+    assert given.scope == "all data with the integers of the example, generic start"
+    assert free.scope == "all data and mixtures of tokens, generic start"
+    assert (given.lower, given.upper, free.lower, free.upper) == (15, 15, 6, 6)
+    with pytest.raises(ValueError, match=r"tokens must be 'given' or 'free', not 'any'\."):
+        model(module, torch.tensor([[1, 3]]), tokens="any")
 
 
 def test_what_cannot_be_read_is_refused_with_the_reason():
@@ -792,29 +923,19 @@ def test_what_cannot_be_read_is_refused_with_the_reason():
 # --- laws and certificates ------------------------------------------------------------------------------------------
 
 
-FEWER = {  # laws of the module with a batch of one that clexact.torch.laws has not: (its laws, all laws)
+FEWER = {  # laws of the module with a batch of one that clexact.torch.laws does not list: (its laws, all laws)
     "embedding": (10, 10 + 20),  # words that do not occur
-    "batch norm off": (4, 4 + 4),
-    "read twice": (4, 4 + 10),
-    "read without a gate": (4, 4 + 2),
     "returned": (0, 10),
     "penalised": (0, 10),
-    "recurrent": (4, 5),
-    "recurrent, no gate": (10, 11),
     "gram of units": (0, 10),
-    "masked weight": (4, 19),
+    "masked weight": (6, 19),
     "unused": (4, 4 + 12),
     "mean of units": (1, 7),
     "view across channels": (3, 6),
-    "padding index": (0, 30),
-    "mean of groups": (10, 26),
+    "padding index": (4, 30),
     "u-net": (14, 20),
-    "multihead": (41, 48),  # heads are not told apart with a batch of one
-    "read through tanh": (0, 2),
-    "group norm, eps 0": (6, 8),  # the sums of biases in each group
-    "shuffle added": (8, 47),
-    "shuffle between two uses": (120, 121),
-    "written view": (0, 10),
+    "shuffle added": (16, 47),
+    "written view": (2, 10),
 }
 NOT_ONE = {"gram of units", "batch norm", "batch norm without statistics", "class token"}  # need a larger batch
 OPEN = {  # not certified from above, or not in seconds
@@ -861,6 +982,32 @@ def derivatives(terms, theta, direction, of=lambda c: c):
     out = np.zeros(int(terms.owner.max(initial=-1)) + 1, dtype=complex)
     np.add.at(out, terms.owner, of(terms.coef.astype(float)) * monomials)
     return out.imag / step
+
+
+UNEXPLAINED = {  # laws of degree 2 that no rule of symmetry finds
+    "masked weight": 1, "mean of units": 6, "written view": 8, "view across channels": 3, "shuffle added": 73,
+    "shuffle in one of two sums": 342,
+}  # fmt: skip
+UNSEARCHED = {"pooled", "shuffle between two uses", "class token"}  # these take 10 s to 2 min
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in UNSEARCHED])
+def test_no_law_is_missing_but_those_listed(name):
+    """All laws of degree 2 of the small modules are found by symmetry, with these exceptions, which are laws."""
+    module, example, _, _ = case(name)
+    example = example if name in NOT_ONE else example[:1]
+    found = missing(module, example)
+    assert len(found) == UNEXPLAINED.get(name, 0)
+    confirm(module.double(), example, found)
+
+
+def test_missing_says_what_it_cannot_search():
+    with pytest.raises(ValueError, match=r"at most 3000 parameters here, not 3660\."):
+        missing(Linear(60, 60), torch.randn(1, 60))
+    module = seeded(lambda: nn.Sequential(Linear(2, 2), nn.ReLU(), Linear(2, 2)))
+    found = missing(module, torch.randn(1, 2), cross_entropy=True)
+    assert len(found) == 0 and found.complete
 
 
 def test_the_confirmation_refutes_what_is_no_law():

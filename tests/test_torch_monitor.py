@@ -13,10 +13,12 @@ torch = pytest.importorskip("torch")
 from torch import Tensor, nn  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
+from clexact.symmetry.families import Kind  # noqa: E402
+from clexact.symmetry.views import Term, View  # noqa: E402
 from clexact.torch import find  # noqa: E402
 from clexact.torch import ledger as ledger_module  # noqa: E402
 from clexact.torch.diagnosis import Cause, Finding  # noqa: E402
-from clexact.torch.law import Kind, ModuleLaw, Status, Term, View  # noqa: E402
+from clexact.torch.law import ModuleLaw, Status  # noqa: E402
 from clexact.torch.monitor import LawMonitor  # noqa: E402
 
 RATE = 0.125  # exact in binary
@@ -37,7 +39,7 @@ def term(name: str, coefficient: int, shape: Sequence[int], unit: int | None, **
 
 
 def module_law(name: str, kind: Kind, terms: Sequence[Term], shape: Sequence[int]) -> ModuleLaw:
-    return ModuleLaw(name, name, kind, tuple(terms), tuple(shape), int(np.prod(shape)), Status.SYMMETRY, "", "")
+    return ModuleLaw(name, kind, tuple(terms), tuple(shape), int(np.prod(shape)), Status.SYMMETRY, "", "")
 
 
 def network(dtype: torch.dtype = torch.float32) -> nn.Sequential:

@@ -351,10 +351,10 @@ CASES = {
         lambda: Made(experts, gate=Linear(3, 3), inward=parameter(3, 3, 4), outward=parameter(3, 4, 2)),
         VECTORS, 12, 4),
     "encoder": (lambda: nn.TransformerEncoderLayer(8, 2, 12, 0.0, "relu", batch_first=True, norm_first=True), TOKENS,
-                40 + 12 + 16, 8),
+                40 + 12 + 16, 9),
     "batch norm": (lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), Linear(4, 2)), VECTORS, 4, 4),
     "batch norm off": (
-        lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), Linear(4, 2)).eval(), VECTORS, 4, 0),
+        lambda: nn.Sequential(Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), Linear(4, 2)).eval(), VECTORS, 8, 0),
     "layer norm": (lambda: nn.Sequential(Linear(3, 4), nn.LayerNorm(4), nn.ReLU(), Linear(4, 2)), VECTORS, 4, 4),
     "layer norm, eps 0": (
         lambda: nn.Sequential(Linear(3, 4), nn.LayerNorm(4, eps=0.0), nn.ReLU(), Linear(4, 2)), VECTORS,
@@ -362,22 +362,22 @@ CASES = {
     "norms of parts": (
         lambda: pair(lambda m, h: torch.cat([F.layer_norm(h[:, :2], (2,)), F.layer_norm(h[:, 2:], (2,))], 1)),
         VECTORS, 0, 8),
-    "norms that overlap": (lambda: pair(overlapping), VECTORS, 0, 0),
+    "norms that overlap": (lambda: pair(overlapping), VECTORS, 0, 4),
     "group norm, eps 0": (lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4, eps=0.0), nn.ReLU(),
-                                                nn.Conv2d(4, 2, 3)), IMAGES, 6, 0),
+                                                nn.Conv2d(4, 2, 3)), IMAGES, 6, 2),
     # one tensor used in several ways, one weight used several times
-    "read twice": (lambda: both(lambda m, x: m.b(F.relu(m.a(x))) + m.c(F.relu(m.a(x)))), VECTORS, 4, 0),
-    "read through tanh": (lambda: both(lambda m, x: m.b(F.relu(m.a(x))) + m.c(torch.tanh(m.a(x)))), VECTORS, 0, 0),
-    "read without a gate": (lambda: both(lambda m, x: m.b(m.a(x)) + m.c(F.relu(m.a(x)))), VECTORS, 4, 0),
+    "read twice": (lambda: both(lambda m, x: m.b(F.relu(m.a(x))) + m.c(F.relu(m.a(x)))), VECTORS, 4, 10),
+    "read through tanh": (lambda: both(lambda m, x: m.b(F.relu(m.a(x))) + m.c(torch.tanh(m.a(x)))), VECTORS, 0, 2),
+    "read without a gate": (lambda: both(lambda m, x: m.b(m.a(x)) + m.c(F.relu(m.a(x)))), VECTORS, 4, 2),
     "returned": (lambda: both(lambda m, x: (m.b(F.relu(m.a(x))), F.relu(m.a(x)))), VECTORS, 0, 0),
     "penalised": (lambda: both(lambda m, x: m.b(F.relu(m.a(x))) + m.b.weight.sum()), VECTORS, 0, 0),
     "recurrent": (lambda: Made(lambda m, x: m.b(F.relu(m.w(F.relu(m.w(F.relu(m.a(x))))))), a=Linear(3, 4),
-                               w=Linear(4, 4, bias=False), b=Linear(4, 2)), VECTORS, 4, 0),
+                               w=Linear(4, 4, bias=False), b=Linear(4, 2)), VECTORS, 5, 0),
     "recurrent, no gate": (lambda: Made(lambda m, x: m.b(m.w(m.w(m.a(x)))), a=Linear(3, 4), w=Linear(4, 4, bias=False),
-                                        b=Linear(4, 2)), VECTORS, 10, 0),
+                                        b=Linear(4, 2)), VECTORS, 11, 0),
     "tied": (lambda: Made(lambda m, x: F.relu(m.a(x)) @ m.a.weight, a=Linear(3, 4, bias=False)), VECTORS, 0, 0),
     "gram of units": (lambda: both(lambda m, x: (m.a(x) @ m.a(x).T, m.b(m.a(x)))), VECTORS, 0, 0),
-    "masked weight": (lambda: both(lambda m, x: F.linear(m.a(x), m.b.weight * MASK)), VECTORS, 4, 0),
+    "masked weight": (lambda: both(lambda m, x: F.linear(m.a(x), m.b.weight * MASK)), VECTORS, 4, 2),
     "unused": (
         lambda: Made(lambda m, x: m.b(F.relu(m.a(x))), a=Linear(3, 4), b=Linear(4, 2), c=Linear(3, 3)), VECTORS, 4, 0),
     # what stands between two layers
@@ -389,7 +389,7 @@ CASES = {
     "mean of units": (lambda: pair(lambda m, h: h * h.mean(1, keepdim=True)), VECTORS, 1, 0),
     "size of units": (lambda: pair(lambda m, h: h / h.norm()), VECTORS, 1, 0),
     "in place": (lambda: pair(lambda m, h: h.mul_(2).relu_()), VECTORS, 4, 0),
-    "written view": (lambda: pair(written_view), VECTORS, 0, 0),
+    "written view": (lambda: pair(written_view), VECTORS, 2, 0),
     "written detached": (lambda: pair(written_detached), VECTORS, 0, 0),
     "detached": (lambda: pair(lambda m, h: F.relu(h) + h.detach()), VECTORS, 0, 0),
     "no_grad": (lambda: pair(without_gradient), VECTORS, 0, 0),
@@ -400,23 +400,23 @@ CASES = {
     "view across channels": (  # the places of one channel are not those of another, moved
         lambda: Made(lambda m, x: m.b(m.a(x).reshape(-1, 2, 3).transpose(1, 2).reshape(-1, 6)), a=nn.Conv1d(3, 3, 1),
                      b=Linear(6, 2)), (4, 3, 2), 3, 0),
-    "padding index": (lambda: nn.Sequential(nn.Embedding(9, 4, padding_idx=1), Linear(4, 2)), WORDS, 0, 0),
+    "padding index": (lambda: nn.Sequential(nn.Embedding(9, 4, padding_idx=1), Linear(4, 2)), WORDS, 0, 4),
     "renormalised": (lambda: nn.Sequential(nn.Embedding(9, 4, max_norm=1.0), Linear(4, 2)), WORDS, 0, 0),
     "weight norm": (
         lambda: Made(lambda m, x: m.b(F.relu(m.a(x))), a=nn.utils.parametrizations.weight_norm(Linear(3, 4)),
-                                 b=Linear(4, 2)), VECTORS, 9, 0),
+                                 b=Linear(4, 2)), VECTORS, 8, 0),
     # cycles of a shuffle have equal lengths and run through their places differently: no matrix mixes them
     "shuffle added": (lambda: Made(lambda m, x: m.b(m.a(x) + interleaved(m.a(x), 3)), a=Linear(3, 15), b=Linear(15, 2)),
-                      VECTORS, 8, 0),
+                      VECTORS, 8, 8),
     "shuffle in one of two sums": (
         lambda: Made(lambda m, x: m.b(m.a(x) + m.c(x)) + m.d(m.a(x) + interleaved(m.c(x), 3)), a=Linear(3, 15),
-                     c=Linear(3, 15), b=Linear(15, 2), d=Linear(15, 2)), VECTORS, 8, 0),
+                     c=Linear(3, 15), b=Linear(15, 2), d=Linear(15, 2)), VECTORS, 8, 22),
     "shuffle between two uses": (
         lambda: Made(lambda m, x: m.b(m.w(interleaved(m.w(m.a(x)), 3))), a=Linear(3, 15), w=Linear(15, 15, bias=False),
-                     b=Linear(15, 2)), VECTORS, 120, 0),
+                     b=Linear(15, 2)), VECTORS, 121, 0),
     # more that practitioners build
     "lora": (lambda: Made(lambda m, x: F.linear(x, m.w + m.up @ m.down), w=parameter(5, 3), up=parameter(5, 2),
-                          down=parameter(2, 3)), VECTORS, 4, 0),
+                          down=parameter(2, 3)), VECTORS, 3, 0),
     "squeeze and excitation": (
         lambda: Made(excited, a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 5, 1), c=nn.Conv2d(5, 4, 1), d=nn.Conv2d(4, 2, 1)),
         IMAGES, 4 + 5, 0),
@@ -425,7 +425,7 @@ CASES = {
     "larger of two": (lambda: Made(lambda m, x: m.b(torch.maximum(m.a(x), m.c(x))), a=Linear(3, 4), c=Linear(3, 4),
                                    b=Linear(4, 2)), VECTORS, 4, 0),
     "mean of groups": (lambda: Made(lambda m, x: m.b(m.a(x).view(-1, 4, 2).mean(2)), a=Linear(3, 8), b=Linear(4, 2)),
-                       VECTORS, 10, 0),
+                       VECTORS, 10, 16),
     "transposed convolutions": (
         lambda: nn.Sequential(nn.ConvTranspose2d(3, 4, 3, 2, output_padding=1), nn.ReLU(), nn.ConvTranspose2d(4, 5, 2),
                               nn.ConvTranspose2d(5, 2, 3, dilation=2)), IMAGES, 4 + 15, 0),
@@ -447,7 +447,7 @@ CASES = {
                                 b=Linear(8, 2)), VECTORS, 4, 0),
     "class token": (
         lambda: Made(with_class, i=Linear(8, 6), c=parameter(1, 1, 6), p=parameter(1, 5, 6), o=Linear(6, 2)),
-        TOKENS, 0, 15),
+        TOKENS, 0, 27),
     "key and value the same": (
         lambda: Made(lambda m, x: m.o(F.scaled_dot_product_attention(m.q(x), m.k(x), m.k(x))), q=Linear(8, 8),
                      k=Linear(8, 8), o=Linear(8, 8)), TOKENS, 36, 0),

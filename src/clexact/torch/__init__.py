@@ -7,17 +7,20 @@ try:
 except ImportError as error:
     raise ImportError("this needs torch: pip install 'clexact[torch]'.") from error
 
+from clexact.symmetry.views import Term, View
 from clexact.torch.check import check
 from clexact.torch.diagnosis import Cause, Finding
 from clexact.torch.failures import RuleFailedWarning
 from clexact.torch.find import laws
-from clexact.torch.law import ModuleLaw, Status, Term, View
-from clexact.torch.laws import Block, ModuleLaws, Uncovered
+from clexact.torch.law import ModuleLaw, Status
+from clexact.torch.laws import Block, Bounds, ModuleLaws, Uncovered
+from clexact.torch.missing import missing
 from clexact.torch.monitor import LawMonitor
 from clexact.torch.translate import model
 
 __all__ = [
     "Block",
+    "Bounds",
     "Cause",
     "Finding",
     "LawMonitor",
@@ -30,6 +33,7 @@ __all__ = [
     "View",
     "check",
     "laws",
+    "missing",
     "model",
 ]
 

@@ -1,112 +1,59 @@
-r"""Certify the number of laws of a block with clexact itself, on a ``Model`` of the same family.
+r"""Whether a module has other laws than those found: ``certify`` on its own program.
 
-A block is what the parameters of one law do: writers add up to hidden units, which are read through free gates (a law
-for each unit) or as they are (a matrix of laws): $y_j = R_j\,(g_j \odot \sum_{k \prec j} (W_k x_k))$, all $x_k$ and all
-covectors on $y_j$ being free; a bias is a writer with one column. A convolution sees patches: a matrix whose columns
-are (channel, offset); two of them without gates are composed as ``models.conv1d`` composes them.
+Of all parameters where this is quick. Else of the parameters of one law alone, all others being inputs: a function of
+them is conserved iff $\langle\nabla h, \nabla\langle C, g\rangle\rangle = 0$ whatever the others are, so this is exact.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Collection
+from dataclasses import dataclass
+from math import prod
 
 from clexact.counting.certify import certify
-from clexact.flows.dynamics import gradient_flow
-from clexact.models import conv1d
-from clexact.programs.array import Array, concatenate
+from clexact.counting.memory import MemoryLimitError
+from clexact.flows.analytic import of_model
 from clexact.programs.model import Model
-from clexact.support.display import counted
+from clexact.torch.translate import Translation
 
-TRUE_SIZE = 1500  # parameters of a block that is certified as it is
-BUDGET = 6000  # parameters of all blocks of a module that are
-
-PARTS = 16  # writers, and readers, of a smaller block, at most
-SHOWN = 8  # parts whose columns are written out
+WORK = 4 * 10**8  # numbers in all members of a certification, each evaluated once: seconds
+DIMENSION = 3000
 
 
-@dataclass(frozen=True)
-class Shape:
-    """A block: units, columns of the writers and of the readers, and which reader sees which writers."""
+@dataclass
+class Certifier:
+    """Certifies subsets of a module's parameters while there is time: ``work`` is what is left."""
 
-    matrix: bool  # whether the units are read without gates
-    units: int
-    writers: tuple[int, ...]
-    readers: tuple[int, ...]
-    sees: tuple[tuple[int, ...], ...]
-    kernel: int = 1  # of two convolutions that are composed without gates
+    translation: Translation
+    seed: int
+    work: int = WORK
 
-    @property
-    def dimension(self) -> int:
-        """Number of parameters."""
-        return self.units * (sum(self.writers) + sum(self.readers))
+    def bounds(self, parameters: Collection[str]) -> tuple[int, int, str] | None:
+        """Proved bounds of the number of laws in these parameters alone, and their scope; None if it would take long.
 
-    @property
-    def count(self) -> int:
-        """The laws of the rule: one for each unit, or for each entry of a symmetric matrix of rank at most k."""
-        k = min(self.units, sum(self.writers) + sum(self.readers))
-        return k * (2 * self.units + 1 - k) // 2 if self.matrix else self.units
+        Lower is the number of independent laws found.
+        """
+        shapes = self.translation.parameters
+        dimension = sum(prod(shapes[name]) for name in parameters)
+        if dimension > DIMENSION or dimension * sum(map(prod, shapes.values())) > self.work:
+            return None
+        model = self._model(parameters)
+        flow = of_model(model)
+        needed = flow.dimension * flow.work
+        if needed > self.work:
+            return None
+        self.work -= needed
+        try:
+            count = certify(flow, seed=self.seed, max_depth=4)
+        except MemoryLimitError:
+            return None
+        return (count.exhibited if count.error else count.lower), count.upper, flow.scope
 
-    def one_unit(self) -> Shape:
-        """One of the units of a block with gates: they share no parameter, and free gates tell them apart."""
-        return self if self.matrix else replace(self, units=1)
-
-    def smaller(self) -> Shape:
-        """A block of the same family: three units, ``PARTS`` writers and readers, two columns or channels, at most."""
-        if self.kernel > 1:
-            side = (2 * min(self.kernel, 3),)
-            return Shape(True, min(self.units, 3), side, side, ((0,),), min(self.kernel, 3))
-        writers, readers = (tuple(min(c, 2) for c in columns[:PARTS]) for columns in (self.writers, self.readers))
-        sees = tuple(tuple(k for k in seen if k < len(writers)) or (0,) for seen in self.sees[: len(readers)])
-        return Shape(self.matrix, min(self.units, 3), writers, readers, sees)
-
-    @property
-    def name(self) -> str:
-        """In words."""
-        if self.kernel > 1:
-            return f"{self.units} channels between two convolutions of kernel {self.kernel}"
-        units = f"{counted(self.units, 'unit')} {'without gates' if self.matrix else 'with free gates'}"
-        return f"{units}, {_added(self.writers)} columns in, {_added(self.readers)} out"
-
-
-def _added(columns: tuple[int, ...]) -> str:
-    if len(columns) > SHOWN:
-        return f"{sum(columns)} (in {len(columns)} parts)"
-    return "+".join(map(str, columns))
-
-
-@lru_cache(maxsize=256)
-def certified(shape: Shape, seed: int) -> tuple[int, int]:
-    """Proved bounds of the number of laws of a block."""
-    count = certify(gradient_flow(_model(shape)), seed=seed)
-    return (count.lower, count.upper) if not count.error else (count.exhibited, count.upper)
-
-
-def _model(shape: Shape) -> Model:
-    if shape.kernel > 1:
-        inward, outward = (sum(columns) // shape.kernel for columns in (shape.writers, shape.readers))
-        return conv1d([inward, shape.units, outward], kernel=shape.kernel)
-    writers = {f"W{k}": (shape.units, columns) for k, columns in enumerate(shape.writers)}
-    readers = {f"R{j}": (columns, shape.units) for j, columns in enumerate(shape.readers)}
-    probes = {f"x{k}": (columns,) for k, columns in enumerate(shape.writers)}
-    gates = {} if shape.matrix else {f"g{j}": (shape.units,) for j in range(len(shape.readers))}
-
-    def output(**a: Array) -> Array:
-        written = [a[f"W{k}"] @ a[f"x{k}"] for k in range(len(shape.writers))]
-        sums = _sums(shape.sees, written)
-        outputs = []
-        for j, seen in enumerate(shape.sees):
-            outputs.append(a[f"R{j}"] @ (sums[seen] if shape.matrix else a[f"g{j}"] * sums[seen]))
-        return concatenate(outputs)
-
-    return Model(writers | readers, probes | gates, output, name=shape.name)
-
-
-def _sums(sees: tuple[tuple[int, ...], ...], written: list[Array]) -> dict[tuple[int, ...], Array]:
-    """What each reader sees; along a stream each sees all that was written before, and the sums grow one by one."""
-    sums: dict[tuple[int, ...], Array] = {(k,): part for k, part in enumerate(written)}
-    for seen in sees:
-        for n in range(2, len(seen) + 1):
-            if seen[:n] not in sums:
-                sums[seen[:n]] = sums[seen[: n - 1]] + written[seen[n - 1]]
-    return sums
+    def _model(self, parameters: Collection[str]) -> Model:
+        """The module's function of these parameters; the others are probes."""
+        again = self.translation.again()
+        chosen = {name: shape for name, shape in again.parameters.items() if name in parameters}
+        others = {name: shape for name, shape in again.parameters.items() if name not in parameters}
+        model = Model(chosen, others | again.probes, again, again.__name__)
+        model.notes, model.cuts, model.data = tuple(again.notes), tuple(again.cuts), again.data
+        return model

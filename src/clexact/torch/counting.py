@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import prod
 
 import numpy as np
@@ -26,7 +27,8 @@ from clexact.algebra.terms import Ints
 from clexact.programs.sparse_jets import Part, collected, compressed
 from clexact.support.bounds import check_bounds
 from clexact.symmetry.grading import connected
-from clexact.torch.law import ModuleLaw, Term, View
+from clexact.symmetry.views import Term, View
+from clexact.torch.law import ModuleLaw
 
 PRIME = 2**61 - 1
 MOST_TOUCHED = 10**7  # entries of the parameters of laws that are eliminated together
@@ -76,11 +78,6 @@ def independent(laws: Iterable[ModuleLaw], shapes: Shapes, seed: int = 0) -> Ind
 def formula(law: ModuleLaw) -> int:
     """The rank of the gradients of a law whose terms share no entry; otherwise it is at most this."""
     return _by_formula(law, [_whole(law, term) for term in law.terms])
-
-
-def disjoint(law: ModuleLaw, shapes: Shapes) -> bool:
-    """Whether no two terms of a law share an entry of a parameter."""
-    return not _Terms([law]).touches(law) or _Entries([law], shapes).most_touched <= 1
 
 
 class _Pool:
@@ -143,10 +140,6 @@ class _Terms(_Pool):
                 self._terms[term.parameter].remove(term)
         return super().remove(*laws)
 
-    def touches(self, law: ModuleLaw) -> bool:
-        """Whether some term of a law may share entries with another."""
-        return not all(self._apart(term) for term in law.terms)
-
     def _held(self, law: ModuleLaw, term: Term) -> Ints:
         whole = _whole(law, term)
         return whole if self._apart(term) else np.zeros_like(whole)
@@ -169,11 +162,6 @@ class _Entries(_Pool):
         for law in self.laws:
             self._touch(law, 1)
 
-    @property
-    def most_touched(self) -> int:
-        """How often the entry is touched that is touched most, of the parameters of several terms."""
-        return max((int(times.max()) for times in self._touched.values() if times.numel()), default=0)
-
     def remove(self, *laws: ModuleLaw) -> list[ModuleLaw]:
         for law in laws:
             self._touch(law, -1)
@@ -193,6 +181,8 @@ class _Entries(_Pool):
                 return np.asarray(once.all(dim=1).sum(dim=1))
             case "translation":
                 return np.asarray(once.sum(dim=1)).ravel()
+            case "total":
+                return np.asarray(once.sum(dim=(1, 2))).ravel()
             case _:
                 return np.asarray(once.sum(dim=2)).ravel()
 
@@ -217,6 +207,8 @@ def _whole(law: ModuleLaw, term: Term) -> Ints:
             return np.full(view.groups, view.columns)
         case "translation":
             return np.full(view.groups * view.columns, view.rows)
+        case "total":
+            return np.full(view.groups, view.rows * view.columns)
         case _:
             return np.full(view.groups * view.rows, view.columns)
 
@@ -307,6 +299,10 @@ def _gradient(law: ModuleLaw, index: Ints, point: Words) -> tuple[Ints, Ints, Wo
     if law.kind == "translation":
         number = np.broadcast_to(np.arange(groups * columns).reshape(groups, 1, columns), index.shape)
         return number.ravel(), index.ravel(), np.ones(index.size, dtype=np.uint64)
+    if law.kind == "total":
+        number = np.broadcast_to(np.arange(groups)[:, None, None], index.shape)
+        sums = reduce(lambda a, b: linalg.add(a, b, PRIME), np.moveaxis(point[index], 1, 0))[:, None]
+        return number.ravel(), index.ravel(), _times(np.repeat(sums, rows, axis=1).ravel(), 2)
     g, j, c = np.nonzero(point[index])
     value = point[index[g, j, c]]
     if law.kind != "gram":

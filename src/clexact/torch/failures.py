@@ -34,6 +34,10 @@ class Failures(dict[str, str]):
     """{operation: the error of its rule}."""
 
     def note(self, name: str, error: Exception) -> None:
-        """Remember the error of an operation's rule, and warn of it."""
+        """Remember the error of an operation's rule."""
         self[name] = told(error)
-        warnings.warn(f"the rule for {name} failed: {self[name]}. Please report it.", RuleFailedWarning, stacklevel=2)
+
+    def tell(self) -> None:
+        """Warn of each."""
+        for name, said in self.items():
+            warnings.warn(f"the rule for {name} failed: {said}. Please report it.", RuleFailedWarning, stacklevel=3)

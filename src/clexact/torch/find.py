@@ -1,32 +1,36 @@
-"""``laws``: read a module, find its laws, certify their blocks, and say what the loss and the optimizer do to them."""
+"""``laws``: the laws of a module's program, in its own parameters, and what the loss and the optimizer do to them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
-from math import isnan
+from itertools import accumulate
+from math import isnan, prod
 from typing import Any
 
 import torch
 from torch import nn
 from torch.fx import Node
 
-from clexact.support.display import counted
-from clexact.torch import certification
+from clexact.programs.array import record
+from clexact.symmetry.families import Family
+from clexact.symmetry.groups import Groups
+from clexact.symmetry.views import Term
+from clexact.torch.certification import Certifier
 from clexact.torch.check import ModuleFailedError, checked
-from clexact.torch.counting import disjoint, independent
-from clexact.torch.law import ModuleLaw, Status, Term
-from clexact.torch.laws import Block, ModuleLaws, Uncovered
+from clexact.torch.counting import independent
+from clexact.torch.law import ModuleLaw, Status
+from clexact.torch.laws import Block, Bounds, ModuleLaws, Uncovered
 from clexact.torch.optimizer import effect, unwrapped_optimizer
-from clexact.torch.rules import RULES, Degrees
-from clexact.torch.shifts import translations
-from clexact.torch.solve import Found, gathered
+from clexact.torch.sizes import shapes_of, widened
 from clexact.torch.trace import Trace, UnreadableError, operation, owner, trace, unwrapped
+from clexact.torch.translate import Translation
 
 MOST_TOLERANCE = 0.1  # above it the numerical check says nothing
 LOSSES = ("mse", "cross_entropy", None)
+BOUNDED = {"hardtanh", "relu6", "clamp", "clip", "clamp_min", "clamp_max", "hardswish", "hardsigmoid", "hardshrink",
+           "softshrink", "threshold", "elu", "selu", "celu"}  # pieces between which there are constants # fmt: skip
 CHECKED_PARAMETERS, CHECKED_ENTRIES = 2 * 10**7, 10**5  # at most, for the numerical check to be made unasked
 
 
@@ -42,10 +46,11 @@ def laws(
 ) -> ModuleLaws:
     """The conservation laws of the training of a module, in its own parameters.
 
-    The module is read as it is now, in training or evaluation mode, by ``torch.export``. Laws come from symmetries that
-    are proved by rules, one for each operation; an operation without a rule lets nothing pass. They hold for any data,
-    loss and start, wherever the module takes the same branches of Python. Small modules are also checked numerically
-    (``check``), in floating point. A module that cannot be read has no laws, and ``uncovered`` says why.
+    The module is read as it is now, in training or evaluation mode, by ``torch.export``, and becomes a program, as for
+    ``model``. Laws are those of its symmetries, proved by rules, one for each operation; an operation without a rule is
+    opaque: what enters it does not move. They hold for any data, token ids among them, loss and start, wherever the
+    module takes the same branches of Python. Small modules are also checked numerically (``check``), in floating point.
+    A module that cannot be read has no laws, and ``uncovered`` says why.
 
     Parameters
     ----------
@@ -58,8 +63,8 @@ def laws(
     optimizer : torch.optim.Optimizer, optional
         Which says what laws survive.
     certify : bool
-        Whether the number of laws of each block is certified by clexact on a model of the same family, at its true size
-        where that is quick.
+        Whether ``clexact.certify`` says if the module has other laws, where that is quick: any, or of the parameters of
+        each law alone.
     seed : int
         Of the certification and of the check.
     class_axis : int, optional
@@ -88,11 +93,27 @@ def laws(
     module, optimizer = unwrapped(module), unwrapped_optimizer(optimizer)
     _check_arguments(module, loss, optimizer, class_axis, seed)
     try:
-        with torch.enable_grad():
-            read = trace(module, example_input)
+        read, note = _read(module, example_input)
     except UnreadableError as error:
         return ModuleLaws(type(module).__name__, (), (), (Uncovered("the whole module", f"{error}."),))
-    return _Finder(module, example_input, read, loss, class_axis, certify, seed).result(optimizer)
+    finder = _Finder(module, example_input, read, loss, class_axis, certify, seed)
+    finder.notes += note
+    return finder.result(optimizer)
+
+
+def _read(module: nn.Module, example: Any) -> tuple[Trace, list[str]]:
+    """The operations, where axes of one entry are longer if the module takes that, and a note that they are."""
+    with torch.enable_grad():
+        read = trace(module, example)
+        longer, changed = widened(module, example)
+        if not changed:
+            return read, []
+        try:
+            read = trace(module, longer)
+        except UnreadableError:
+            return read, []
+    shapes = ", ".join(map(str, shapes_of(longer)))
+    return read, [f"Read at an input of shape {shapes}: what looks broadcast along an axis of one entry may not be."]
 
 
 def _check_arguments(module: nn.Module, loss: str | None, optimizer: object, class_axis: object, seed: object) -> None:
@@ -130,15 +151,12 @@ class _Finder:
     ) -> None:  # fmt: skip
         self.module, self.example, self.trace, self.certify, self.seed = module, example, read, certify, seed
         self.loss, self.notes = loss, list[str]()
-        self.class_axis = self._classes(class_axis) if loss == "cross_entropy" else None
-        self.degrees = Degrees(read)
-        self.failures = self.degrees.failures
-        self.shifts = translations(read, self.class_axis, self.failures)
-        self.quadratic = gathered(self.degrees)
-        self.place = {node: n for n, node in enumerate(read.nodes)}
-        self.budget, self.certified = certification.BUDGET, set[certification.Shape]()
-        self.gated: dict[str, bool] = {}
+        classes = self._classes(class_axis) if loss == "cross_entropy" else None
+        self.class_axis = classes
+        self.translation = Translation(module, read, free_tokens=True, classes=classes)
         self.shapes = {name: tuple(p.shape) for name, p in module.named_parameters()}
+        self.families = _families(self.translation)
+        self.translation.failures.tell()
 
     def _classes(self, class_axis: int | None) -> int | None:
         """The axis of the classes, where it is known."""
@@ -160,15 +178,11 @@ class _Finder:
         """Everything."""
         mode = "training" if self.module.training else "evaluation"
         self.notes.insert(0, f"Read by torch.export in {mode} mode: {len(self.trace.nodes)} operations.")
-        found = self._named([*self.quadratic, *self.shifts])
-        found, disputed = self._checked(found)
-        blocks = [self._block(law) for law in found if law.kind != "translation"]
-        status = {block.name: block for block in blocks}
+        self.notes += [f"{note[:1].upper()}{note[1:]}." for note in self._assumed()]
+        found, disputed = self._checked(self._named(self.families))
+        bounds, blocks = self._certified(found, bool(disputed))
         found = [
-            replace(law, status=status[law.name].status, evidence=status[law.name].evidence)
-            if law.name in status
-            else law
-            for law in found
+            replace(law, status=block.status, evidence=block.evidence) for law, block in zip(found, blocks, strict=True)
         ]
         kept, broken = list[ModuleLaw](), list[tuple[ModuleLaw, str]]()
         for law in found:
@@ -180,116 +194,74 @@ class _Finder:
                 broken.append((law, said))
         return ModuleLaws(
             type(self.module).__name__, tuple(kept), tuple(blocks), tuple(self._uncovered(found)), tuple(broken),
-            tuple(self.notes), independent(kept, self.shapes, self.seed), disputed, lambda: self._approximate(found),
+            tuple(self.notes), independent(kept, self.shapes, self.seed), disputed, bounds,
+            lambda: self._approximate(found),
         )  # fmt: skip
+
+    def _assumed(self) -> list[str]:
+        """What is assumed, or rounded, where the module is read."""
+        read = self.translation
+        given = [f"{', '.join(sorted(read.used))} as in the example, where they do not choose tokens"] * bool(read.used)
+        rounded = [f"constants of {', '.join(sorted(read.rounded))} are the floats of PyTorch"] * bool(read.rounded)
+        return [*read.notes, *given, *rounded]
 
     # -- names ----------------------------------------------------------------------------------------------------
 
-    def _named(self, found: Iterable[Found]) -> list[ModuleLaw]:
+    def _named(self, found: Iterable[Family]) -> list[ModuleLaw]:
         """Laws with names that differ, in the order of the parameters."""
-        order = {name: n for n, (name, _) in enumerate(self.module.named_parameters())}
-        found = sorted(found, key=lambda f: min(order[t.parameter] for t in f.terms))
-        named = [self._law(law) for law in found]
-        times, seen = Counter(law.name for law in named), Counter[str]()
-        for n, law in enumerate(named):
+        order = {name: n for n, name in enumerate(self.shapes)}
+        laws = [self._law(family) for family in found]
+        laws.sort(key=lambda law: (law.degree == 1, min(order[name] for name in law.parameters)))
+        times, seen = Counter(law.name for law in laws), Counter[str]()
+        for n, law in enumerate(laws):
             if times[law.name] > 1:
                 seen[law.name] += 1
-                named[n] = replace(law, name=f"{law.name} ({seen[law.name]})")
-            self.gated[named[n].name] = found[n].gated
-        return named
+                laws[n] = replace(law, name=f"{law.name} ({seen[law.name]})")
+        return laws
 
-    def _law(self, found: Found) -> ModuleLaw:
-        name = _name(found)
-        shape: tuple[int, ...] = (found.groups * found.rows,)
-        if found.kind == "gram":
-            shape = (found.groups, found.rows, found.rows) if found.groups > 1 else (found.rows, found.rows)
-        elif found.kind == "translation":
-            view = found.terms[0].view
-            shape = (view.groups,) if view.groups > 1 or view.unit is None else ()
-        terms = tuple(replace(term, shape=self.shapes[term.parameter]) for term in found.terms)
+    def _law(self, family: Family) -> ModuleLaw:
+        given = {name: parameter for parameter, name in self.translation.names.items()}
+        terms = tuple(replace(term, parameter=given[term.parameter]) for term in family.terms)
         law = ModuleLaw(
-            name, name, found.kind, terms, shape, 0, Status.SYMMETRY, "a symmetry of the module, by rule",
-            _reason(found),
+            _name(family.kind, terms), family.kind, terms, _shape(family), 0, Status.SYMMETRY,
+            "a symmetry of the module, by rule", _reason(family),
         )  # fmt: skip
         return replace(law, count=independent([law], self.shapes, self.seed).count)
 
     # -- evidence -------------------------------------------------------------------------------------------------
 
-    def _block(self, law: ModuleLaw) -> Block:
-        """How the number of laws of a block is known."""
-        status, evidence, complete = Status.SYMMETRY, "a symmetry of the module, by rule; not certified", False
-        shape = self._shape(law) if self.certify else None
-        if shape is not None:
-            status, evidence, complete = self._certified(shape, self.gated[law.name])
-        return Block(law.name, law.parameters, law.count, status, evidence, complete)
+    def _certified(self, found: Sequence[ModuleLaw], disputed: bool) -> tuple[Bounds | None, list[Block]]:
+        """Bounds of the laws of the module, and of those in the parameters of each law alone.
 
-    def _certified(self, shape: certification.Shape, gated: bool) -> tuple[Status, str, bool]:
-        """Bounds of the number of laws of a block, or of one of its heads or units."""
-        true = shape.one_unit()
-        small = true
-        fits = true.dimension <= certification.TRUE_SIZE and true.kernel == 1
-        if true not in self.certified and not (fits and true.dimension <= self.budget):
-            small = shape.smaller()
-        elif true not in self.certified:
-            self.budget -= true.dimension
-            self.certified.add(true)
-        lower, upper = certification.certified(small, self.seed)
-        where = f"{'its true' if small == true else 'a smaller'} size: {small.name}"
-        if lower < small.count:
-            return (
-                Status.SYMMETRY,
-                _of_the_block(shape, f"only {lower} of {small.count} laws are certified at {where}"),
-                False,
-            )
-        status = Status.CERTIFIED if small == true else Status.CERTIFIED_SMALLER
-        if upper > small.count or not (shape.matrix or gated):
-            more = f", at most {upper}" if shape.matrix or gated else "; without gates there may be more"
-            return status, _of_the_block(shape, f"at least {counted(small.count, 'law')}{more}, at {where}"), False
-        return status, _of_the_block(shape, f"exactly {counted(upper, 'law')} at {where}"), True
+        Not where the module's own gradient is another than that of what was read.
+        """
+        if not self.certify or disputed:
+            return None, [_uncertified(law) for law in found]
+        certifier = Certifier(self.translation, self.seed)
+        live = [name for given, name in self.translation.names.items() if given not in self.trace.dead]
+        bounds = certifier.bounds(live)
+        if bounds is not None:
+            every = Bounds(*bounds)
+            known = independent(found, self.shapes, self.seed).count
+            return every, [_of_all(law, every, known) for law in found]
+        alone: dict[frozenset[str], Bounds | None] = {}
+        for law in found:
+            names = frozenset(law.parameters)
+            if names not in alone:
+                each = certifier.bounds([self.translation.names[name] for name in law.parameters])
+                alone[names] = None if each is None else Bounds(*each)
+        return None, [self._of_its_own(law, alone[frozenset(law.parameters)], found) for law in found]
 
-    def _shape(self, law: ModuleLaw) -> certification.Shape | None:
-        """The block of a law as the family of ``certification``; None if it is of another."""
-        if law.kind not in ("gram", "diagonal") or any(abs(t.coefficient) != 1 for t in law.terms):
-            return None
-        if not disjoint(law, self.shapes):  # the block has each term as a parameter of its own
-            return None
-        terms = [term for term in law.terms if not self._unseen(term)]
-        writers = [t for t in terms if t.coefficient > 0]
-        readers = [t for t in terms if t.coefficient < 0]
-        if not writers or not readers:
-            return None
-        sees, first = [], self.first
-        for reader in readers:
-            before = [k for k, writer in enumerate(writers) if first[writer.parameter] <= first[reader.parameter]]
-            sees.append(tuple(before) or tuple(range(len(writers))))
-        kernel = self._kernel(writers, readers) if law.kind == "gram" else 1
-        columns = [tuple(_columns(t) for t in part) for part in (writers, readers)]
-        return certification.Shape(law.kind == "gram", _units(law), columns[0], columns[1], tuple(sees), kernel)
-
-    def _unseen(self, term: Term) -> bool:
-        """Whether a translation law says that no entry of a term has a gradient."""
-        for shift in self.shifts:
-            zero = shift.terms[0]
-            if zero.view.unit is None and zero.parameter == term.parameter:
-                (first, last), (start, stop) = _range(term), _range(zero)
-                return start <= first and last <= stop
-        return False
-
-    @cached_property
-    def first(self) -> dict[str, int]:
-        """When each parameter is first used."""
-        found: dict[str, int] = {}
-        for leaf in self.trace.nodes:
-            for user in leaf.users if leaf.name in self.trace.parameters else ():
-                if user in self.place:
-                    name = self.trace.parameters[leaf.name]
-                    found[name] = min(found.get(name, self.place[user]), self.place[user])
-        return found
-
-    def _kernel(self, writers: Sequence[Term], readers: Sequence[Term]) -> int:
-        """The size of the kernels, if both sides are convolutions."""
-        sizes = [max((t.view.shape[axis] for axis in t.view.rest[1:]), default=1) for t in (*writers, *readers)]
-        return max(sizes) if any(len(t.view.rest) > 1 for t in readers) else 1
+    def _of_its_own(self, law: ModuleLaw, bounds: Bounds | None, found: Sequence[ModuleLaw]) -> Block:
+        """What is certified of the parameters of a law, of which there may be others."""
+        if bounds is None:
+            return _uncertified(law)
+        among = [other for other in found if set(other.parameters) <= set(law.parameters)]
+        known = independent(among, self.shapes, self.seed).count
+        complete = bounds.upper == known
+        said = f"of {', '.join(law.parameters)} alone, whatever the other parameters are: {bounds.said}"
+        status = Status.CERTIFIED_ALONE if complete else Status.SYMMETRY
+        return Block(law.name, law.parameters, law.count, status, said, complete)
 
     def _checked(self, found: list[ModuleLaw]) -> tuple[list[ModuleLaw], Disputed]:
         """The laws, and apart from them those that the module itself contradicts, numerically, if it is small."""
@@ -323,7 +295,7 @@ class _Finder:
         """Laws that hold but for eps of a normalisation."""
         if not any("norm" in operation(node) for node in self.trace.nodes if node.op == "call_function"):
             return ()
-        ideal = [law for law in gathered(Degrees(self.trace, ideal=True)) if law not in self.quadratic]
+        ideal = [family for family in _families(self.translation.again(ideal=True)) if family not in self.families]
         taken = {law.name for law in found}
         why = "It would hold if eps of the normalisation were 0."
         return tuple((law, why) for law in self._named(ideal) if law.name not in taken)
@@ -339,12 +311,14 @@ class _Finder:
         listed = [Uncovered(_shortened(list(dict.fromkeys(layers))), reason) for reason, layers in reasons.items()]
         places: dict[str, list[str]] = {}
         for node in self.trace.nodes:
-            if node.name in self.degrees.unknown:
-                places.setdefault(self.degrees.unknown[node.name], []).append(owner(node) or "the module itself")
+            if self._stops(node) and "norm" not in operation(node):
+                places.setdefault(operation(node), []).append(owner(node) or "the module itself")
         for name, where in places.items():
-            if name not in self.failures:
-                listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
-        for name, error in self.failures.items():
+            listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
+        for what in self.translation.cuts:
+            if what.split()[0] not in self.translation.failures:
+                listed.append(Uncovered(what, "there is no rule for it: nothing is claimed of what enters it."))
+        for name, error in self.translation.failures.items():
             said = f"clexact's rule failed ({error}), so nothing is claimed of what enters it: please report this."
             listed.append(Uncovered(name, said))
         frozen = [name for name, p in self.module.named_parameters() if not p.requires_grad]
@@ -354,23 +328,35 @@ class _Finder:
             listed.append(Uncovered(_shortened(list(self.trace.dead)), "gets no gradient: each of its entries stays."))
         return listed
 
+    def _stops(self, node: Node) -> bool:
+        """Whether no rescaling passes an operation."""
+        return node.op == "call_function" and (node.name in self.translation.functions or operation(node) in BOUNDED)
+
     def _stopped(self, leaf: Node) -> str:
         """What keeps a parameter from having a law: the first operations after it that pass nothing."""
         stack, seen, ends = [leaf], set[Node](), list[str]()
+        present = set(self.trace.nodes)
         while stack:
             for user in stack.pop().users:
-                if user in seen or user not in self.place:
+                if user in seen or user not in present:
                     continue
                 seen.add(user)
-                if user.name in self.degrees.blocked:
-                    ends.append(self.degrees.blocked[user.name])
-                elif user.name in self.degrees.unknown or "norm" in operation(user):
+                if self._stops(user) or "norm" in operation(user):
                     ends.append(_readable(operation(user)))
                 elif user in self.trace.outputs:
                     ends.append("the output")
                 else:
                     stack.append(user)
         return f"no law: what it makes enters {', '.join(dict.fromkeys(ends)) or 'what has no law'}."
+
+
+def _families(translation: Translation) -> tuple[Family, ...]:
+    """The laws of the symmetries of a module's program; of parameters that it reads."""
+    program = record(translation, translation.parameters, translation.probes)
+    shapes, dead = translation.parameters, {translation.names[name] for name in translation.trace.dead}
+    ends = accumulate((prod(shape) for shape in shapes.values()), initial=0)
+    offsets = {name: first for name, first in zip(shapes, ends, strict=False) if name not in dead}
+    return Groups(program, offsets).families
 
 
 def tolerated(precision: torch.dtype) -> float:
@@ -397,23 +383,33 @@ def _contradicted(residual: float, tolerance: float, precision: torch.dtype) -> 
     )
 
 
-def _of_the_block(shape: certification.Shape, certified: str) -> str:
-    """What is certified, and of what."""
-    free = "free inputs" if shape.matrix else "free gates and free inputs"
-    return f"of the block alone, with {free}: {certified}; whether the module has others is not certified"
+def _uncertified(law: ModuleLaw) -> Block:
+    said = "a symmetry of the module, by rule; whether there are other laws is not certified"
+    return Block(law.name, law.parameters, law.count, Status.SYMMETRY, said, False)
+
+
+def _of_all(law: ModuleLaw, bounds: Bounds, known: int) -> Block:
+    """What is certified of all parameters."""
+    complete = bounds.upper == known
+    said = f"of the module: {bounds.said}"
+    if bounds.lower > known:
+        said += f", of which {known} are listed; clexact.certify lists others"
+    return Block(law.name, law.parameters, law.count, Status.CERTIFIED if complete else Status.SYMMETRY, said, complete)
+
+
+NOT_HOMOGENEOUS = (
+    "gelu", "silu", "tanh", "sigmoid", "exp", "softplus", "elu", "selu", "mish", "hardswish", "erf", "log", "log1p",
+    "logsumexp", "sin", "cos", "tan",
+)  # fmt: skip
 
 
 def _why(name: str) -> str:
-    if name in ("gelu", "silu", "tanh", "sigmoid", "exp", "softplus", "elu", "selu", "mish", "hardswish", "erf"):
+    if name in NOT_HOMOGENEOUS:
         source = " (arXiv 2606.17816, theorem 4.1)" if name in ("gelu", "silu") else ""
         return f"{name} is not homogeneous: no rescaling of its units passes{source}."
     if "softmax" in name:
         return f"{name} lets no rescaling pass."
-    if "norm" in name:
-        return "the normalisation makes what it gives independent of the size of what enters, but for eps."
-    if name in RULES:
-        return f"the rule for {name} does not cover its arguments here: nothing is claimed of what enters it."
-    return f"there is no rule for {name}: nothing is claimed of what enters it."
+    return f"{name} lets no rescaling pass."
 
 
 def _readable(name: str) -> str:
@@ -424,23 +420,27 @@ def _shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _units(law: ModuleLaw) -> int:
-    return law.shape[-1]
+def _shape(family: Family) -> tuple[int, ...]:
+    """Of the numbers of a family."""
+    groups, rows = family.groups, family.rows
+    match family.kind:
+        case "gram":
+            return (groups, rows, rows) if groups > 1 else (rows, rows)
+        case "translation":
+            return (groups,) if groups > 1 or family.terms[0].view.unit is None else ()
+        case "total":
+            return (groups,)
+        case _:
+            return (groups * rows,)
 
 
-def _columns(term: Term) -> int:
-    """Columns of a term's matrices; of a diagonal law, entries for each unit."""
-    view = term.view
-    return max(1, view.columns)
-
-
-def _name(found: Found) -> str:
+def _name(kind: str, terms: Sequence[Term]) -> str:
     """Where a law is: the common part of the layers, then writers -> readers."""
-    if found.kind == "translation":
-        term = found.terms[0]
-        what = "every entry" if term.view.unit is None else f"sums over axis {term.view.unit}"
-        return f"{_part(term)}: {what}"
-    sides = [[t for t in found.terms if t.coefficient > 0], [t for t in found.terms if t.coefficient < 0]]
+    if kind == "translation":
+        axis = terms[0].view.unit
+        what = "every entry" if axis is None else f"sums over axis {axis}"
+        return f"{', '.join(dict.fromkeys(_part(term) for term in terms))}: {what}"
+    sides = [[t for t in terms if t.coefficient > 0], [t for t in terms if t.coefficient < 0]]
     layers = [list(dict.fromkeys(_layer(term) for term in side)) for side in sides]
     every = [layer.split(".") for side in layers for layer in side]
     depth = 0
@@ -469,19 +469,19 @@ def _rows(term: Term) -> str:
     return f"[{term.view.start}:{term.view.stop}]" if term.view.axis == 0 and term.view.stop is not None else ""
 
 
-def _range(term: Term) -> tuple[float, float]:
-    return term.view.start, float("inf") if term.view.stop is None else term.view.stop
-
-
-def _reason(found: Found) -> str:
-    match found.kind:
+def _reason(family: Family) -> str:
+    match family.kind:
         case "gram":
             return "A matrix acting on the hidden units, and its inverse on what reads them, leave the outputs alone."
         case "diagonal":
             return "Rescaling a hidden unit, and what reads it inversely, leaves the outputs alone."
         case "scale":
             return "What follows sees only the direction."
+        case "total":
+            return "What is the same for all hidden units is not seen: their mean is subtracted."
         case _:
-            if found.terms[0].view.unit is None:
+            if len(family.terms) > 1:
+                return "Only their sum is seen, or what they shift is not seen."
+            if family.terms[0].view.unit is None:
                 return "The outputs do not depend on it: a normalisation or a softmax takes it away."
             return "A number added to all of the sum is not seen by the normalisation, softmax or loss that follows."

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clexact.torch.law import ModuleLaw, Term
+from clexact.symmetry.views import Term
+from clexact.torch.law import ModuleLaw
 
 Tensors = Mapping[str, Tensor | None]  # None: no gradient, which counts as zero
 
@@ -62,7 +63,8 @@ class Forms:
                 law = self.laws[n]
                 weight = 1.0 if rates is None else abs(rates[term.parameter]) ** law.degree
                 norm = part if law.kind != "gram" else part.diagonal(dim1=1, dim2=2)
-                norm = term.sums(tensor.abs()) if law.kind == "translation" else norm
+                if law.kind in ("translation", "total"):
+                    norm = (term.sums if law.degree == 1 else term.square)(tensor.abs())
                 value[n] = _sum(value[n], part, term.coefficient * weight)
                 size[n] = _sum(size[n], norm, abs(term.coefficient) * weight)
             return self._joined(value), self._joined(map(_of_entries, self.laws, size))
@@ -102,6 +104,8 @@ class Forms:
                         yield n, term, term.sums(q), q
                     case "gram":
                         yield n, term, term.gram(p, None if same else q), q
+                    case "total":
+                        yield n, term, term.square(p, None if same else q), q
                     case _:
                         yield n, term, term.totals(product), q
 
@@ -119,7 +123,8 @@ class Forms:
 
 def _added(law: ModuleLaw, term: Term) -> float:
     """How many entries of a parameter are added up in one number of the law."""
-    return float(term.view.rows if law.kind == "translation" else term.view.columns)
+    rows, columns = term.view.rows, term.view.columns
+    return float({"translation": rows, "total": rows * columns}.get(law.kind, columns))
 
 
 def _wide(tensor: Tensor) -> Tensor:

@@ -18,10 +18,39 @@ from clexact.torch.law import ModuleLaw, Status, parameters_of
 
 
 @dataclass(frozen=True)
-class Block:
-    """The parameters of one law taken alone, with free gates, inputs and covectors: how many laws such a block has.
+class Bounds:
+    """Of the number of independent laws, proved by ``clexact.certify``.
 
-    The module opens fewer gates than all, and shares parameters between blocks: it may have other laws than its blocks.
+    Attributes
+    ----------
+    lower : int
+        At least so many.
+    upper : int
+        At most.
+    scope : str
+        Of which data, starts, gates, and cuts of the module.
+
+    Examples
+    --------
+    >>> print(Bounds(3, 3, "all data, generic start").said)
+    exactly 3 laws (all data, generic start)
+    """
+
+    lower: int
+    upper: int
+    scope: str
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        if self.lower == self.upper:
+            return f"exactly {counted(self.upper, 'law')} ({self.scope})"
+        return f"at least {self.lower} and at most {counted(self.upper, 'law')} ({self.scope})"
+
+
+@dataclass(frozen=True)
+class Block:
+    """The parameters of one law: whether the module has other laws in them alone, or any others.
 
     Attributes
     ----------
@@ -32,11 +61,11 @@ class Block:
     count : int
         Number of its laws.
     status : Status
-        How the number is known.
+        Whether it is certified that there are no others.
     evidence : str
-        What certifies it, in words.
+        What certifies it, and of what, in words.
     complete : bool
-        Whether the block alone, at the size certified, has no other laws; of the module this says nothing.
+        Whether the module has no other laws: none at all, or none in these parameters alone, as the status says.
 
     Examples
     --------
@@ -46,6 +75,8 @@ class Block:
     >>> block, = laws(net, torch.ones(4, 2)).blocks
     >>> block.parameters, block.count, block.complete
     (('0.weight', '0.bias', '2.weight'), 3, True)
+    >>> block.evidence
+    'of the module: exactly 3 laws (all data, generic start, free gates)'
     """
 
     name: str
@@ -53,7 +84,7 @@ class Block:
     count: int
     status: Status
     evidence: str
-    complete: bool  # whether the block alone, at the size certified, has no other laws; of the module this says nothing
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -91,7 +122,7 @@ class ModuleLaws:
     laws : tuple of ModuleLaw
         The laws.
     blocks : tuple of Block
-        How many laws each block has, taken alone.
+        For each law whether there are others.
     uncovered : tuple of Uncovered
         What has no law, and why.
     broken : tuple of (ModuleLaw, str)
@@ -102,6 +133,8 @@ class ModuleLaws:
         Bounds of the number of independent numbers of all laws together.
     disputed : tuple of (ModuleLaw, str)
         Proved by rule, contradicted by the numerical check, and how.
+    bounds : Bounds or None
+        Of all laws of the module, where they are certified.
 
     Examples
     --------
@@ -121,6 +154,7 @@ class ModuleLaws:
     notes: tuple[str, ...] = ()  # how the module was read, what is assumed, what the optimizer and the loss do
     independent: Independent = NOTHING  # of the numbers of all laws together
     disputed: tuple[tuple[ModuleLaw, str], ...] = ()  # proved by rule, contradicted by the numerical check, and how
+    bounds: Bounds | None = None
     _ideal: Callable[[], tuple[tuple[ModuleLaw, str], ...]] = tuple
 
     @cached_property
@@ -240,16 +274,15 @@ class ModuleLaws:
 
     @property
     def _certified(self) -> str:
-        """What is certified of the blocks, and that it is not of the module."""
+        """What is certified of the module, or of the parameters of each law."""
+        if self.bounds is not None:
+            return f"; its gradient flow has {self.bounds.said}"
         if not self.blocks:
             return ""
-        complete = [block.status for block in self.blocks if block.complete]
-        small = complete.count(Status.CERTIFIED_SMALLER)
-        sizes = f" ({small} of them at a smaller size only)" if small else ""
+        complete = sum(block.complete for block in self.blocks)
         return (
-            f"; {len(complete)} of {counted(len(self.blocks), 'block')}, each taken alone with free gates and inputs, "
-            f"{'is' if len(complete) == 1 else 'are'} certified to have no others{sizes}; "
-            "whether the module has others is not"
+            f"; of {complete} of {counted(len(self.blocks), 'law')} it is certified that the module has no others in "
+            "their parameters alone; whether it has others is not"
         )
 
     @property

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import signature
 from itertools import count
+from math import prod
 from operator import getitem
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 from torch.fx import Node
@@ -16,6 +18,9 @@ from torch.fx import Node
 from clexact.programs.array import Array
 from clexact.programs.model import Model
 from clexact.programs.places import Shape
+from clexact.programs.program import ANALYTIC, LEAVES
+from clexact.programs.theorems import kind
+from clexact.torch.failures import Failures
 from clexact.torch.trace import Trace, UnreadableError, constant, operation, owner, trace, unwrapped
 from clexact.torch.translation import RULES, Call, Masked, NotTranslatableError
 from clexact.torch.translation.graph import (
@@ -32,14 +37,16 @@ from clexact.torch.translation.graph import (
 from clexact.torch.translation.graph import probe_shape as asked_for
 from clexact.torch.translation.pieces import COMPARED, OF_CHOICES, READ_CHOICES
 
+HOMOGENEOUS = {"reciprocal", "rsqrt"}  # functions that rescalings pass
 NOT_READ = {"dtype", "layout", "device", "pin_memory", "memory_format", "implicit",
             "generator"}  # arguments that change no value  # fmt: skip
 READ_MASKS = {"softmax", "_softmax", "_safe_softmax", "add", "mul", "div", "masked_fill", "where", "contiguous",
               "clone", "alias", "to", "_to", "scaled_dot_product_attention"}  # fmt: skip
-UNKNOWN = object()  # the result of an operation that is not translated
 
 
-def model(module: nn.Module, example_input: Any, *, name: str | None = None) -> Model:
+def model(
+    module: nn.Module, example_input: Any, *, name: str | None = None, tokens: Literal["given", "free"] = "given"
+) -> Model:
     r"""The function $g(\theta, x)$ that a module computes, as a ``Model``: all that is said of models is said of it.
 
     $\theta$ are the parameters that are trained, in the module's order and by its names, with ``_`` for each dot, and
@@ -55,11 +62,11 @@ def model(module: nn.Module, example_input: Any, *, name: str | None = None) -> 
     Analytic functions, norms and attention among them, stand for themselves, as in ``Model``; ReLUs, maxima and
     comparisons have free gates. Where PyTorch computes a constant that is rounded (1/sqrt(d) of attention, cosines of
     positions, the statistics of BatchNorm in evaluation mode), the model is the one with the float for it, and its name
-    says so. An operation that no program has is a probe where it depends on no parameter that is trained: its results
-    then vary freely, more than they do in the module, so laws are laws of the module, but that there are no others is
-    said of free results only. This, and what else is assumed (softplus is itself above its threshold, lengths are above
-    the eps of ``normalize``), is in the model's ``notes``, and so in the assumptions of every result. A model has no
-    recipe: certificates hold its program.
+    says so. An operation that no program has is opaque: its results vary freely, more than they do in the module, and
+    what enters it is seen as an output is, unless no gradient passes. So laws are laws of the module, but that there
+    are no others is said of the module cut there, as its ``cuts``, the scope of every result and its headline say.
+    What else is assumed (softplus is itself above its threshold, lengths are above the eps of ``normalize``) is in the
+    model's ``notes``, and so in the assumptions of every result. A model has no recipe: certificates hold its program.
 
     Parameters
     ----------
@@ -69,6 +76,9 @@ def model(module: nn.Module, example_input: Any, *, name: str | None = None) -> 
         A tensor, a tuple of arguments or a dict of keywords, as for ``laws``.
     name : str, optional
         What results call the model (default: the module's class).
+    tokens : {"given", "free"}
+        Whether the integers in the example (token ids) are constants as they stand, so that results are of these
+        alone, or rows of embeddings (of tokens, of positions) are mixtures of all rows, by probes.
 
     Returns
     -------
@@ -80,8 +90,7 @@ def model(module: nn.Module, example_input: Any, *, name: str | None = None) -> 
     TypeError
         If it is given no module.
     ValueError
-        If torch.export cannot read it, with the reason, or parameters enter operations that no program has, naming
-        every one and the submodule.
+        If torch.export cannot read it, with the reason, or for another ``tokens``.
 
     Examples
     --------
@@ -92,20 +101,20 @@ def model(module: nn.Module, example_input: Any, *, name: str | None = None) -> 
     exactly 4 independent conservation laws with free gates (D = 26, dim W = 22)
     """
     module = unwrapped(module)
+    if tokens not in ("given", "free"):
+        raise ValueError(f"tokens must be 'given' or 'free', not {tokens!r}.")
     try:
-        translation = Translation(module, trace(module, example_input))
+        read = trace(module, example_input)
     except UnreadableError as error:
         raise ValueError(f"{type(module).__name__} cannot be made a model: {error}.") from error
-    title = name or type(module).__name__
-    try:
-        made = Model(translation.parameters, translation.probes, translation, title)
-    except ValueError:
-        if translation.refused:
-            raise ValueError(translation.refusal) from None
-        raise
+    translation = Translation(module, read, free_tokens=tokens == "free")
+    made = Model(translation.parameters, translation.probes.copy(), translation, name or type(module).__name__)
     if translation.rounded:
         made.name += f" (constants of {', '.join(sorted(translation.rounded))} rounded)"
     made.notes = tuple(translation.notes)
+    made.cuts = tuple(translation.cuts)
+    made.data = translation.data
+    translation.failures.tell()
     return made
 
 
@@ -125,58 +134,104 @@ def _fresh(given: str, used: Collection[str]) -> str:
 
 
 class Translation:
-    """The output function of the model: called once with arrays, it runs the graph on them.
+    """The output function of a model: called once with arrays, it runs the graph on them.
 
-    ``refused``, ``rounded`` and ``notes`` then say what could not be translated, which operations rounded constants,
-    and what is assumed.
+    What cannot be translated is opaque: what it gives is a new probe, and what enters it is one more output, unless no
+    gradient passes. ``cuts``, ``rounded`` and ``notes`` then say what is opaque, which operations rounded constants,
+    and what is assumed; ``functions`` which nodes apply analytic ones, ``failures`` which rules failed, ``used`` which
+    integers of the input are constants as they stand. With ``free_tokens``, rows of embeddings (of tokens, of
+    positions) are mixtures of all rows, by probes. ``classes`` is the axis of classes of the
+    output, where only differences along it are seen. With ``ideal``, eps of all norms is 0.
     """
 
-    def __init__(self, module: nn.Module, read: Trace) -> None:
+    def __init__(
+        self, module: nn.Module, read: Trace, *, free_tokens: bool = False, classes: int | None = None,
+        ideal: bool = False,
+    ) -> None:  # fmt: skip
         self.__name__ = type(module).__name__
-        self.trace, self.notes = read, dict[str, None]()
-        opaque = _opaque(read)
-        self.nodes = ancestors(read.outputs, opaque)
-        names, shapes = parameter_names(module), dict(module.named_parameters())
-        self.parameters: dict[str, Shape] = {names[given]: tuple(shapes[given].shape) for given in names}
-        self.inputs, asked = dict[str, str](), dict[str, str]()  # {node: probe}
+        self._options = {"free_tokens": free_tokens, "classes": classes, "ideal": ideal}
+        self.module, self.trace, self.classes, self.ideal = module, read, classes, ideal
+        self.notes, self.functions, self.failures = dict[str, None](), dict[str, str](), Failures()
+        self.nodes = ancestors(read.outputs)
+        self.names, shapes = parameter_names(module), dict(module.named_parameters())
+        self.parameters: dict[str, Shape] = {self.names[given]: tuple(shapes[given].shape) for given in self.names}
         self.probes: dict[str, Shape] = {}
+        self._given, self._asked = dict[str, str](), dict[str, str]()  # {node: probe}
         for node in self.nodes:
             given = node.name in read.inputs and read.given[node.name].is_floating_point()
-            cut = node.name in opaque
-            if cut:
-                self.notes[_freely(node)] = None
-            shape = shape_of(node) if given or cut else asked_for(node)
+            shape = shape_of(node) if given else asked_for(node)
             if shape is not None:
                 probe = _fresh(node.name, [*self.parameters, *self.probes])
-                (self.inputs if given or cut else asked)[node.name] = probe
+                (self._given if given else self._asked)[node.name] = probe
                 self.probes[probe] = shape
-        trained = {leaf: names[given] for leaf, given in read.parameters.items()}
-        self._leaves, self._asked = trained | self.inputs, asked
-        self.refused, self.rounded = list[str](), set[str]()
+        trained = {leaf: self.names[given] for leaf, given in read.parameters.items()}
+        self._leaves = trained | self._given
+        self._free_tokens = free_tokens
+        self._fixed = list[Array]()
+        self.cuts, self.rounded, self.used, self.mixed = dict[str, None](), set[str](), set[str](), False
+
+    def again(self, **changed: Any) -> Translation:
+        """The same, to be called once more, or with other options."""
+        return Translation(self.module, self.trace, **(self._options | changed))
 
     @property
-    def refusal(self) -> str:
-        """What could not be translated, in a sentence."""
-        return (
-            f"{self.__name__} cannot be made a model: no program has {', '.join(dict.fromkeys(self.refused))}; "
-            "take a module without, or clexact.torch.laws, which leaves what it does not know uncovered."
-        )
+    def data(self) -> str:
+        """For which data laws are complete."""
+        mixed = " and mixtures of tokens" if self.mixed else ""
+        return f"all data{mixed}{' with the integers of the example' if self.used else ''}"
 
     def __call__(self, **arrays: Array) -> Array | tuple[Array, ...]:
         values: dict[str, Any] = {}
+        self._like = next(iter(arrays.values()))
         for node in self.nodes:
             try:
                 values[node.name] = self._value(node, values, arrays)
             except NotTranslatableError as error:
-                self.refused.append(f"{error} in {owner(node)}" if owner(node) else str(error))
-                values[node.name] = UNKNOWN
+                values[node.name] = self._opaque(node, str(error), values)
+            except Exception as error:  # a fault of a rule
+                self.failures.note(operation(node), error)
+                values[node.name] = self._opaque(node, operation(node), values)
         outputs = [values[node.name] for node in self.trace.outputs]
-        if any(isinstance(part, Masked) for part in outputs):
-            self.refused.append("minus infinity")
-        if self.refused:
-            raise NotTranslatableError("; ".join(self.refused))
-        symbols = tuple(part for part in outputs if isinstance(part, Array))  # constants among them move nothing
-        return symbols[0] if len(outputs) == 1 else symbols
+        symbols = [part for part in outputs if isinstance(part, Array)]  # constants among them move nothing
+        for part in outputs:
+            if isinstance(part, Masked):
+                self._fix(part)
+        if self.classes is not None and len(symbols) == 1:
+            others = [axis for axis in range(symbols[0].ndim) if axis != self.classes]
+            logits = symbols[0].transpose((*others, self.classes))
+            symbols = [logits[..., :-1] - logits[..., -1:]]
+        every = (*symbols, *self._fixed)
+        return every[0] if len(outputs) == len(every) == 1 else every
+
+    # -- what is opaque ------------------------------------------------------------------------------------------------
+
+    def _opaque(self, node: Node, why: str, values: Mapping[str, Any]) -> Any:
+        """Probes for what a node gives; what enters it is fixed, if gradients pass and depend on parameters."""
+        where = f"{why} in {owner(node)}" if owner(node) else why
+        self.cuts[where] = None
+        if not constant(node) and depends(node, self.trace.parameters):
+            for operand in node.all_input_nodes:
+                if depends(operand, self.trace.parameters):
+                    self._fix(values.get(operand.name))
+        made = node.meta.get("val")
+        if isinstance(made, (list, tuple)):
+            return [self._probe(node, part) for part in made]
+        return self._probe(node, made)
+
+    def _probe(self, node: Node, value: Any) -> Array | None:
+        """A new probe for a tensor that a node gives."""
+        if not isinstance(value, torch.Tensor):
+            return None
+        used = [leaf.data for leaf in self._like.program.nodes if leaf.op in LEAVES]
+        return self._like.leaf("probe", tuple(value.shape), _fresh(node.name, used))
+
+    def _fix(self, value: Any) -> None:
+        """Let what enters an opaque operation be seen, so that nothing moves it."""
+        for part in leaves(value):
+            if isinstance(part, Masked):
+                part = part.scores
+            if isinstance(part, Array) and all(part.number != seen.number for seen in self._fixed):
+                self._fixed.append(part)
 
     def _value(self, node: Node, values: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
         """What a node is: an array, a constant as PyTorch has it, a list of them, masked scores, or unknown."""
@@ -186,10 +241,6 @@ class Translation:
             return self.trace.given[node.name]
         given, name = arguments(node, values), operation(node)
         parts = [part for value in given.values() for part in leaves(value)]
-        if any(part is UNKNOWN for part in parts):
-            if node.target is not getitem and name not in RULES:
-                raise NotTranslatableError(name)
-            return UNKNOWN
         if node.target is getitem:
             return _part(node, *given.values())
         if node.name in self._asked or any(isinstance(part, (Array, Masked)) for part in parts):
@@ -209,6 +260,8 @@ class Translation:
         name = operation(node)
         if name not in RULES or not self._has_rule(node):
             raise NotTranslatableError(name)
+        if (mixed := self._mixed_rows(node, given)) is not None:
+            return mixed
         if name not in READ_MASKS and any(isinstance(value, Masked) for value in given.values()):
             raise NotTranslatableError(f"{name} of minus infinity")
         if name not in READ_CHOICES and any(map(_is_choice, moving)):
@@ -228,11 +281,37 @@ class Translation:
         named = {renamed.get(key, key): value for key, value in given.items() if key not in NOT_READ}
         if not fits(RULES[name], call, named):
             raise NotTranslatableError(f"this form of {name}")
+        if self.ideal and "eps" in named:
+            named["eps"] = 0.0
+        before = len(self._like.program.nodes)
         try:
-            return RULES[name](call, **named)
+            result = RULES[name](call, **named)
         except NotTranslatableError as error:
             said = str(error)
             raise NotTranslatableError(said if said.startswith(name) else f"{name} with {said}") from None
+        made = {kind(made) for made in self._like.program.nodes[before:] if made.op in ANALYTIC}
+        if made - HOMOGENEOUS:
+            self.functions[node.name] = name
+        return result
+
+    def _mixed_rows(self, node: Node, given: Mapping[str, Any]) -> Array | None:
+        """The rows of a table as mixtures of all rows, where tokens are free; else integers of the input are noted."""
+        tokens = {leaf for leaf in self.trace.inputs if leaf not in self._given}
+        if operation(node) != "embedding" or not self._free_tokens or given["scale_grad_by_freq"]:
+            self.used |= {each.name for each in node.all_input_nodes if constant(each) and depends(each, tokens)}
+            return None
+        table, padding, shape = given["weight"], given["padding_idx"], shape_of(node)
+        share = self._probe(node, torch.empty(prod(shape[:-1]), table.shape[0], device="meta"))
+        assert share is not None
+        if padding >= 0:  # that row has no gradient: it is a constant, whatever it is
+            kept = np.delete(np.arange(table.shape[0]), padding)
+            row = self._probe(node, torch.empty(1, table.shape[1], device="meta"))
+            rows = share[:, kept] @ table[kept] + share[:, [padding]] * row
+        else:
+            rows = share @ table
+        self.mixed = True
+        mixed: Array = rows.reshape(shape)
+        return mixed
 
     def _has_rule(self, node: Node) -> bool:
         """Whether a node has a gradient, or random numbers, or is a choice: made of values, or of other choices."""
@@ -262,27 +341,6 @@ def fits(rule: Callable[..., Any], call: Call, named: Mapping[str, Any]) -> bool
 def _is_choice(node: Node) -> bool:
     """Whether a node's values are truth values."""
     return bool(dtype_of(node) == torch.bool)
-
-
-def _opaque(read: Trace) -> set[str]:
-    """The floating-point nodes of operations without a rule that vary with the input, and depend on no parameter."""
-    found, varying = set[str](), {leaf for leaf in read.inputs if read.given[leaf].is_floating_point()}
-    for node in ancestors(read.outputs):
-        ruled = node.op != "call_function" or node.target is getitem or operation(node) in RULES
-        value = node.meta.get("val")
-        if ruled or not isinstance(value, torch.Tensor) or not value.is_floating_point():
-            continue
-        if (is_random(node) or depends(node, varying)) and not depends(node, read.parameters):
-            found.add(node.name)
-    return found
-
-
-def _freely(node: Node) -> str:
-    """What is assumed of an opaque node, in words."""
-    where = f" in {owner(node)}" if owner(node) else ""
-    return (
-        f"the results of {operation(node)}{where} vary freely: they vary less in the module, which may have more laws"
-    )
 
 
 def _part(node: Node, value: Sequence[Any], place: int) -> Any:

@@ -12,8 +12,26 @@ from clexact.torch.translation.rule import Call, number, rule, symbols
 
 
 @rule("exp", "tanh", "sigmoid", "silu", "selu", "mish", "erf", "sqrt", "rsqrt", "reciprocal")
+@rule("log", "log1p", "sin", "cos", "tan")
 def _function(call: Call, x: Array) -> Any:
     return getattr(functions, call.name)(x)
+
+
+@rule("special_log1p")
+def _log1p(call: Call, x: Array) -> Array:
+    return functions.log1p(x)
+
+
+@rule("logaddexp")
+def _logaddexp(call: Call, x: Any, other: Any) -> Array:
+    a, b = symbols(x, other)
+    return functions.logaddexp(a, b)
+
+
+@rule("logsumexp", "special_logsumexp")
+def _logsumexp(call: Call, x: Array, dim: Any, keepdim: bool = False) -> Array:
+    axes = (dim,) if isinstance(dim, int) else tuple(dim)
+    return functions.logsumexp(x, axes or None, keepdim)
 
 
 @rule("special_expit")

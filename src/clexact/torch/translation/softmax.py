@@ -21,9 +21,9 @@ def _softmax(call: Call, x: Array | Masked, dim: int, dtype: Any = None, half_to
     return _masked_softmax(call, x, dim) if isinstance(x, Masked) else functions.softmax(x, dim)
 
 
-@rule("log_softmax", "_log_softmax")
-def _log_softmax(call: Call, x: Any, **_: Any) -> Any:
-    raise call.refuse("(return the logits: with loss='cross_entropy' they have the same flow)")
+@rule("log_softmax", "_log_softmax", "special_log_softmax")
+def _log_softmax(call: Call, x: Array, dim: int, dtype: Any = None, half_to_float: bool = False) -> Array:
+    return functions.log_softmax(x, dim)
 
 
 def _masked_softmax(call: Call, masked: Masked, dim: int) -> Array:

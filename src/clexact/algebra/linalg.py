@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import gcd, isqrt, lcm, prod
 from typing import Any
 
@@ -307,11 +308,17 @@ def _core_nullspace(unknowns: list[int], equations: list[dict[int, int]], prime:
     solved = {x for x, _ in peeled}
     left = sorted(set(unknowns) - solved)
     basis = (_dense_core if len(left) <= DENSE else _sparse_core)(left, equations, prime)
+    _put_back(basis, peeled, prime)
+    return basis
+
+
+def _put_back(basis: list[dict[int, int]], aside: list[tuple[int, dict[int, int]]], prime: int) -> None:
+    """Extend vectors to unknowns set aside, each defined by its equation in those left and those set aside later."""
     values: dict[int, dict[int, int]] = {}  # {unknown: {number of a vector: its entry there}}
     for n, vector in enumerate(basis):
         for x, c in vector.items():
             values.setdefault(x, {})[n] = c
-    for x, equation in reversed(peeled):
+    for x, equation in reversed(aside):
         total: dict[int, int] = {}
         for y, v in equation.items():
             for n, c in values.get(y, {}).items():
@@ -320,7 +327,6 @@ def _core_nullspace(unknowns: list[int], equations: list[dict[int, int]], prime:
         for n, c in total.items():
             if c % prime:
                 values.setdefault(x, {})[n] = basis[n][x] = c * scale % prime
-    return basis
 
 
 def _peel(equations: list[dict[int, int]]) -> tuple[list[dict[int, int]], list[tuple[int, dict[int, int]]]]:
@@ -371,20 +377,13 @@ def _sparse_core(unknowns: list[int], equations: list[dict[int, int]], prime: in
         form.add(start, column, value, np.argsort(np.diff(start), kind="stable"), MOST_FILLED)
     except MemoryError:
         return []
-    pivots = form.pivots.tolist()
-    values: dict[int, dict[int, int]] = {f: {f: 1} for f in set(range(len(unknowns))) - set(pivots)}
     starts, columns, entries = (array.tolist() for array in form.rows())
-    for k in range(len(pivots) - 1, -1, -1):  # a row is zero on the pivots before its own
-        total: dict[int, int] = {}
-        for e in range(starts[k], starts[k + 1]):
-            for f, c in values.get(columns[e], {}).items():
-                total[f] = total.get(f, 0) - entries[e] * c
-        values[pivots[k]] = {f: c % prime for f, c in total.items() if c % prime}
-    basis: dict[int, dict[int, int]] = {}
-    for x, each in values.items():
-        for f, c in each.items():
-            basis.setdefault(f, {})[unknowns[x]] = c
-    return _reduced(list(basis.values()), prime)
+    names = [unknowns[c] for c in columns]
+    rows = [dict(zip(names[a:b], entries[a:b], strict=True)) for a, b in pairwise(starts)]
+    pivots = [unknowns[c] for c in form.pivots.tolist()]
+    basis = [{x: 1} for x in sorted(set(unknowns) - set(pivots))]
+    _put_back(basis, list(zip(pivots, rows, strict=True)), prime)  # a row is zero on the pivots before its own
+    return _reduced(basis, prime)
 
 
 def _reduced(vectors: list[dict[int, int]], prime: int) -> list[dict[int, int]]:

@@ -103,17 +103,17 @@ def laws(
 
 def _read(module: nn.Module, example: Any) -> tuple[Trace, list[str]]:
     """The operations, where axes of one entry are longer if the module takes that, and a note that they are."""
+    longer, changed = widened(module, example)
     with torch.enable_grad():
-        read = trace(module, example)
-        longer, changed = widened(module, example)
-        if not changed:
-            return read, []
         try:
             read = trace(module, longer)
         except UnreadableError:
-            return read, []
+            if not changed:
+                raise
+            return trace(module, example), []
     shapes = ", ".join(map(str, shapes_of(longer)))
-    return read, [f"Read at an input of shape {shapes}: what looks broadcast along an axis of one entry may not be."]
+    said = f"Read at an input of shape {shapes}: what looks broadcast along an axis of one entry may not be."
+    return read, [said] * changed
 
 
 def _check_arguments(module: nn.Module, loss: str | None, optimizer: object, class_axis: object, seed: object) -> None:
@@ -239,17 +239,15 @@ class _Finder:
             return None, [_uncertified(law) for law in found]
         certifier = Certifier(self.translation, self.seed)
         live = [name for given, name in self.translation.names.items() if given not in self.trace.dead]
-        bounds = certifier.bounds(live)
-        if bounds is not None:
-            every = Bounds(*bounds)
+        every = certifier.bounds(live)
+        if every is not None:
             known = independent(found, self.shapes, self.seed).count
             return every, [_of_all(law, every, known) for law in found]
         alone: dict[frozenset[str], Bounds | None] = {}
         for law in found:
             names = frozenset(law.parameters)
             if names not in alone:
-                each = certifier.bounds([self.translation.names[name] for name in law.parameters])
-                alone[names] = None if each is None else Bounds(*each)
+                alone[names] = certifier.bounds([self.translation.names[name] for name in names])
         return None, [self._of_its_own(law, alone[frozenset(law.parameters)], found) for law in found]
 
     def _of_its_own(self, law: ModuleLaw, bounds: Bounds | None, found: Sequence[ModuleLaw]) -> Block:

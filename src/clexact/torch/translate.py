@@ -108,12 +108,9 @@ def model(
     except UnreadableError as error:
         raise ValueError(f"{type(module).__name__} cannot be made a model: {error}.") from error
     translation = Translation(module, read, free_tokens=tokens == "free")
-    made = Model(translation.parameters, translation.probes.copy(), translation, name or type(module).__name__)
+    made = translation.model(translation.parameters, name)
     if translation.rounded:
         made.name += f" (constants of {', '.join(sorted(translation.rounded))} rounded)"
-    made.notes = tuple(translation.notes)
-    made.cuts = tuple(translation.cuts)
-    made.data = translation.data
     translation.failures.tell()
     return made
 
@@ -173,6 +170,14 @@ class Translation:
     def again(self, **changed: Any) -> Translation:
         """The same, to be called once more, or with other options."""
         return Translation(self.module, self.trace, **(self._options | changed))
+
+    def model(self, parameters: Collection[str], name: str | None = None) -> Model:
+        """The module's function of these parameters, the others being probes; the translation is called for it."""
+        chosen = {own: shape for own, shape in self.parameters.items() if own in parameters}
+        others = {own: shape for own, shape in self.parameters.items() if own not in parameters}
+        made = Model(chosen, others | self.probes, self, name or self.__name__)
+        made.notes, made.cuts, made.data = tuple(self.notes), tuple(self.cuts), self.data
+        return made
 
     @property
     def data(self) -> str:

@@ -458,3 +458,16 @@ def test_primitive_of_zero_is_empty(vector):
 
 def test_primitive_drops_zeros_and_turns_the_sign():
     assert primitive({5: Fraction(0), 2: Fraction(4, 3), 1: Fraction(-2)}) == {1: 3, 2: -2}
+
+
+@given(st.integers(1, 25), st.integers(1, 25), st.randoms(use_true_random=False))
+def test_sparse_and_dense_cores_agree(size, count, rng):
+    """The reduced form of a nullspace is one, whichever way it is found."""
+    prime = 2**61 - 1
+    names = sorted(rng.sample(range(100), size))
+    chosen = [sorted(rng.sample(names, rng.randint(1, min(4, size)))) for _ in range(count)]
+    equations = [{x: rng.choice([1, prime - 1, 2, 3]) for x in unknowns} for unknowns in chosen]
+    found = [core(names, equations, prime) for core in (linalg._dense_core, linalg._sparse_core)]
+    dense, sparse = (sorted(sorted(vector.items()) for vector in basis) for basis in found)
+    assert dense == sparse
+    assert all(sum(c * v.get(x, 0) for x, c in e.items()) % prime == 0 for e in equations for v in found[1])

@@ -1332,9 +1332,11 @@ class Roots:
         while True:
             point, theta = self.sample(None, len(self.static), theta, onward=bool(theta))
             found, probes = self.sample(point, len(self.dynamic), probes, trials=trials)
-            trials = TRIALS if found else 2 * trials
             if found:
+                trials = TRIALS
                 yield
+            else:  # in small fields not all theta have probes at which all is defined
+                theta, trials = Part(), 2 * trials
 
     def sample(
         self, at: Point | None, k: int, kept: Part | None = None, onward: bool = False, trials: int = 0

@@ -306,6 +306,11 @@ OPERATIONS = {
     # gates and choices
     "clamp, both sides": (
         lambda a: a.clamp(-0.5, 0.7) + torch.clamp(a, max=0.3) * 2 + F.hardtanh(a) + F.relu6(a * 9), (3, 4)),
+    "clamp without bounds": (lambda a: a.clamp(-float("inf"), 0.7) + a.clamp(-0.5, float("inf")), (3, 4)),
+    "filled like another": (
+        lambda a: a * a.new_ones(3, 1) + torch.zeros_like(a) + torch.full_like(a[:1], 3) - torch.ones_like(a), (3, 4)),
+    "exp of what is hidden": (lambda a: a.masked_fill(torch.eye(3, 4) > 0, -float("inf")).exp(), (3, 4)),
+    "truth values as numbers": (lambda a: a * (torch.arange(4) < 2).to(a.dtype), (3, 4)),
     "clamp by a tensor": (lambda a, b: a.clamp(min=b), (3, 4), (3, 4)),
     "hard functions": (
         lambda a: F.hardsigmoid(a * 5) + F.hardswish(a * 5) + F.hardshrink(a) * 2 + F.softshrink(a, 0.3)
@@ -398,13 +403,12 @@ REFUSED = {  # with what is said
     "no_grad": "no_grad, a branch, a loop",
     "branch": "depends on values",
     "own gradient": "defines a gradient of its own",
-    "renormalised": "writes into its weights",
     "rows that depend on values": "depends on values",
     "hook on a tensor": "a hook set while it runs",
     "memory shared": "share memory",
     "memory overlapping": "share memory",
 }
-OPAQUE = {"detached": "detach", "how many are not 0": "linalg_vector_norm of order 0"}
+OPAQUE = {"detached": "detach", "how many are not 0": "linalg_vector_norm of order 0", "renormalised": "0 (Embedding)"}
 RANDOM = {"dropout", "noise", "random gates"}  # their numbers are probes: tested below
 
 
@@ -871,7 +875,7 @@ def test_statistics_are_those_of_the_mode():
         (lambda m, h: h * h.long(), "(to|_to_copy)"),
         (lambda m, h: h**0.3, "pow to a power that is no constant integer or half of one"),
         (lambda m, h: h.masked_fill(torch.ones(5, 4) > 0, float("-inf")).softmax(1), "softmax of minus infinities"),
-        (lambda m, h: h.masked_fill(torch.eye(5, 4) > 0, float("-inf")).exp(), "exp of minus infinity"),
+        (lambda m, h: h.masked_fill(torch.eye(5, 4) > 0, float("-inf")).tanh(), "tanh of minus infinity"),
         (lambda m, h: h.max(1).indices[:, None] * h, "result 1 of max"),
         (lambda m, h: h[:, torch.randperm(4)] + torch.bernoulli(torch.ones(4)), "randperm"),
         (lambda m, h: h.topk(2).values @ h[:2], "topk"),
@@ -1006,8 +1010,10 @@ def test_missing_says_what_it_cannot_search():
     with pytest.raises(ValueError, match=r"at most 3000 parameters here, not 3660\."):
         missing(Linear(60, 60), torch.randn(1, 60))
     module = seeded(lambda: nn.Sequential(Linear(2, 2), nn.ReLU(), Linear(2, 2)))
-    found = missing(module, torch.randn(1, 2), cross_entropy=True)
+    found = missing(module, torch.randn(1, 2), loss="cross_entropy")
     assert len(found) == 0 and found.complete
+    with pytest.raises(ValueError, match=r"loss must be one of 'full', 'cross_entropy', not 'mse'\."):
+        missing(module, torch.randn(1, 2), loss="mse")
 
 
 def test_the_confirmation_refutes_what_is_no_law():

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from clexact.programs.array import record
-from clexact.programs.places import Shape
+from clexact.programs.places import Shape, offsets
 from clexact.programs.program import Program
 from clexact.support.display import facts, lines, table
 
@@ -147,8 +147,7 @@ class Model:
         >>> Model({"U": (2, 3), "b": 3}, {}, lambda U, b: U @ b).offsets()
         {'U': 0, 'b': 6}
         """
-        ends = np.cumsum([0] + [prod(shape) for shape in self.parameters.values()])
-        return {name: int(first) for name, first in zip(self.parameters, ends, strict=False)}
+        return offsets(self.parameters)
 
     def _repr_html_(self) -> str:
         named = [("parameter", self.parameters), ("probe", self.probes)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from math import prod
 from typing import Any, NamedTuple
@@ -19,6 +19,12 @@ Mask = NDArray[np.bool_]
 def places(shape: Shape) -> Ints:
     """The array of this shape that holds the flat place of each entry."""
     return np.arange(prod(shape)).reshape(shape)
+
+
+def offsets(shapes: Mapping[str, Shape]) -> dict[str, int]:
+    """The place of the first entry of each array where all are one vector."""
+    ends = accumulate(map(prod, shapes.values()), initial=0)
+    return dict(zip(shapes, ends, strict=False))
 
 
 def corner(shape: Shape, counts: Sequence[int]) -> Ints:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from clexact.torch.cuts import moved_randomly
 from clexact.torch.failures import first_line
 from clexact.torch.law import ModuleLaw, parameters_of
 from clexact.torch.trace import arguments, unwrapped
@@ -140,7 +141,7 @@ def random_gradient(
     trained = {name: p for name, p in twin.named_parameters() if p.requires_grad}
     with torch.no_grad():
         for p in trained.values():
-            p.copy_(_moved(p, draws))
+            p.copy_(moved_randomly(p, draws))
     positional, keywords = arguments(example)
     inputs = [_drawn(value, draws, dtype) for value in positional]
     named = {key: _drawn(value, draws, dtype) for key, value in keywords.items()}
@@ -158,15 +159,6 @@ def random_gradient(
     still = {name: p for name, p in twin.named_parameters() if name not in trained}  # frozen ones do not move
     gradients |= {name: torch.zeros_like(p) for name, p in still.items()}
     return {name: p.detach() for name, p in (trained | still).items()}, gradients
-
-
-def _moved(p: Tensor, draws: torch.Generator) -> Tensor:
-    """A parameter moved by random numbers of its own size or 0.1, so that no entry is special."""
-    if not p.is_floating_point():
-        return p.detach()
-    noise = torch.randn(p.shape, generator=draws, dtype=torch.float32).to(p.device, p.dtype)
-    spread = float(p.float().std(correction=0)) if p.numel() > 1 else 0.0
-    return p.detach() + (0.1 + spread) * noise
 
 
 def _drawn(value: Any, draws: torch.Generator, dtype: torch.dtype) -> Any:

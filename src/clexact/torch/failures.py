@@ -5,6 +5,10 @@ from __future__ import annotations
 import warnings
 
 
+class UnreadableError(Exception):
+    """A module that cannot be turned into a list of operations; the message is the reason, a clause."""
+
+
 def first_line(error: BaseException, most: int = 200) -> str:
     """The first line of what an error says, cut; empty if it says nothing."""
     return (str(error).strip().splitlines() or [""])[0][:most]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import accumulate
-from math import isnan, prod
+from math import isnan
 from typing import Any
 
 import torch
@@ -14,17 +13,20 @@ from torch import nn
 from torch.fx import Node
 
 from clexact.programs.array import record
+from clexact.programs.places import offsets
 from clexact.symmetry.families import Family
 from clexact.symmetry.groups import Groups
 from clexact.symmetry.views import Term
 from clexact.torch.certification import Certifier
 from clexact.torch.check import ModuleFailedError, checked
 from clexact.torch.counting import independent
+from clexact.torch.exported import Trace, operation, owner
+from clexact.torch.failures import UnreadableError
 from clexact.torch.law import ModuleLaw, Status
 from clexact.torch.laws import Block, Bounds, ModuleLaws, Uncovered
 from clexact.torch.optimizer import effect, unwrapped_optimizer
 from clexact.torch.sizes import shapes_of, widened
-from clexact.torch.trace import Trace, UnreadableError, operation, owner, trace, unwrapped
+from clexact.torch.trace import trace, unwrapped
 from clexact.torch.translate import Translation
 
 MOST_TOLERANCE = 0.1  # above it the numerical check says nothing
@@ -48,9 +50,10 @@ def laws(
 
     The module is read as it is now, in training or evaluation mode, by ``torch.export``, and becomes a program, as for
     ``model``. Laws are those of its symmetries, proved by rules, one for each operation; an operation without a rule is
-    opaque: what enters it does not move. They hold for any data, token ids among them, loss and start, wherever the
-    module takes the same branches of Python. Small modules are also checked numerically (``check``), in floating point.
-    A module that cannot be read has no laws, and ``uncovered`` says why.
+    opaque: what enters it does not move. So is a submodule that cannot be read, with its parameters; a module that
+    cannot has no laws, and ``uncovered`` says why. Laws hold for any data, token ids among them, loss and start,
+    wherever the module takes the same branches of Python outside of what is cut out. Small modules are also checked
+    numerically (``check``), in floating point.
 
     Parameters
     ----------
@@ -313,12 +316,8 @@ class _Finder:
                 places.setdefault(operation(node), []).append(owner(node) or "the module itself")
         for name, where in places.items():
             listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
-        for what in self.translation.cuts:
-            if what.split()[0] not in self.translation.failures:
-                listed.append(Uncovered(what, "there is no rule for it: nothing is claimed of what enters it."))
-        for name, error in self.translation.failures.items():
-            said = f"clexact's rule failed ({error}), so nothing is claimed of what enters it: please report this."
-            listed.append(Uncovered(name, said))
+        for what, reason in self.translation.cuts.items():
+            listed.append(Uncovered(what, f"{reason}: nothing is claimed of what enters it."))
         frozen = [name for name, p in self.module.named_parameters() if not p.requires_grad]
         if frozen:
             listed.append(Uncovered(_shortened(frozen), "not trained (requires_grad is False); taken as constant."))
@@ -339,7 +338,9 @@ class _Finder:
                 if user in seen or user not in present:
                     continue
                 seen.add(user)
-                if self._stops(user) or "norm" in operation(user):
+                if user.name in self.translation.opaque:
+                    ends.append(self.translation.opaque[user.name])
+                elif self._stops(user) or "norm" in operation(user):
                     ends.append(_readable(operation(user)))
                 elif user in self.trace.outputs:
                     ends.append("the output")
@@ -351,10 +352,9 @@ class _Finder:
 def _families(translation: Translation) -> tuple[Family, ...]:
     """The laws of the symmetries of a module's program; of parameters that it reads."""
     program = record(translation, translation.parameters, translation.probes)
-    shapes, dead = translation.parameters, {translation.names[name] for name in translation.trace.dead}
-    ends = accumulate((prod(shape) for shape in shapes.values()), initial=0)
-    offsets = {name: first for name, first in zip(shapes, ends, strict=False) if name not in dead}
-    return Groups(program, offsets).families
+    dead = {translation.names[name] for name in translation.trace.dead}
+    read = {name: first for name, first in offsets(translation.parameters).items() if name not in dead}
+    return Groups(program, read).families
 
 
 def tolerated(precision: torch.dtype) -> float:

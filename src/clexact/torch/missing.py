@@ -13,6 +13,7 @@ from torch import nn
 
 from clexact.algebra.terms import Terms
 from clexact.flows.analytic import of_model
+from clexact.flows.gradient import LOSSES
 from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.result import ConservationLaws, arranged, without
 from clexact.symmetry.groups import Law
@@ -22,7 +23,7 @@ from clexact.torch.translate import model
 MOST_ENTRIES = 3000  # parameters of a module
 
 
-def missing(module: nn.Module, example_input: Any, *, cross_entropy: bool = False, seed: int = 0) -> ConservationLaws:
+def missing(module: nn.Module, example_input: Any, *, loss: str = "full", seed: int = 0) -> ConservationLaws:
     r"""All laws of degree at most 2 of a small module that symmetry, as ``laws`` lists it, does not explain.
 
     The laws of the module's program (``polynomial_laws``: h with $\langle\nabla h, \nabla\langle C, g\rangle\rangle =
@@ -36,8 +37,8 @@ def missing(module: nn.Module, example_input: Any, *, cross_entropy: bool = Fals
         The module.
     example_input : torch.Tensor, tuple or dict
         As for ``laws``.
-    cross_entropy : bool
-        Whether the loss is cross-entropy, along the last axis of a single output.
+    loss : {"full", "cross_entropy"}
+        As for ``gradient_flow``: any loss, or cross-entropy along the last axis of a single output.
     seed : int
         Of the random primes and points.
 
@@ -51,7 +52,7 @@ def missing(module: nn.Module, example_input: Any, *, cross_entropy: bool = Fals
     TypeError
         If it is given no module.
     ValueError
-        For a module that torch.export cannot read, or of more than 3,000 parameters.
+        For a module that torch.export cannot read, or of more than 3,000 parameters, or for another loss.
 
     Examples
     --------
@@ -63,10 +64,12 @@ def missing(module: nn.Module, example_input: Any, *, cross_entropy: bool = Fals
     >>> missing(one_input, torch.ones(1, 1)).complete
     True
     """
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}, not {loss!r}.")
     made = model(module, example_input, tokens="free")
     if made.dimension > MOST_ENTRIES:
         raise ValueError(f"a module may have at most {MOST_ENTRIES} parameters here, not {made.dimension}.")
-    flow = of_model(made, "cross_entropy" if cross_entropy else "full")
+    flow = of_model(made, loss)
     found = polynomial_laws(flow, 2, seed=seed)
     explained = flow.symmetries.euclidean_laws()
     linear = [law for law in explained if all(len(key) == 1 for key in law)]

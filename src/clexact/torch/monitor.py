@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from clexact.torch import find
+from clexact.torch.calls import ONLY_READS
 from clexact.torch.diagnosis import Evidence, Finding, diagnose, notes
 from clexact.torch.forms import Forms
 from clexact.torch.history import Floats, History, open_writer
@@ -23,7 +24,7 @@ from clexact.torch.ledger import Gradients, Ledger
 from clexact.torch.optimizer import unwrapped_optimizer
 from clexact.torch.sample import Entries, Sample
 from clexact.torch.settings import read_settings, without_gradient
-from clexact.torch.trace import ONLY_READS, unwrapped
+from clexact.torch.trace import unwrapped
 
 PROBES = 4  # first observed steps at which the slopes <grad h, g> are taken, and then every PROBE_EVERY-th
 PROBE_EVERY = 16

@@ -1,54 +1,21 @@
-"""A module as a list of operations: ``torch.export`` on the example, without loops, branches or writes in place."""
+"""A module as a list of operations: read whole, or with the smallest submodules cut out that cannot be read."""
 
 from __future__ import annotations
 
-import logging
-import re
-import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
-from unittest.mock import patch
 
-import torch
-from torch import nn
-from torch.func import functional_call
-from torch.fx import Node
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
-from clexact.torch.failures import told
+from clexact.torch.calls import Called, Troubles, recorded, troubles
+from clexact.torch.cuts import Cut, agree, cut_out
+from clexact.torch.exported import Trace, read
+from clexact.torch.failures import UnreadableError, told
 
-NO_GRADIENT = {"detach", "bernoulli", "sign", "floor", "ceil", "round", "trunc"} | {
-    f"{name}_like" for name in ("rand", "randn", "zeros", "ones", "full", "empty", "randint")
-}  # and all whose result is no floating-point tensor
-COMPOSED = ("einsum", "bilinear", "repeat_interleave")  # read as the operations that they are made of
-VIEWS = {"detach", "view", "reshape", "select", "slice", "transpose", "permute", "t", "unsqueeze", "squeeze", "expand",
-         "alias", "narrow", "as_strided", "getitem", "split", "chunk", "unbind", "flatten"}  # fmt: skip
-ONLY_READS = "clexact_only_reads"  # an attribute of hooks that leave gradients as they are
-UNREAD = "it could not be read by torch.export"
-LOGGERS = ("torch.export._trace", "torch.fx.experimental.symbolic_shapes", "torch.fx.experimental.sym_node",
-           "torch._subclasses.fake_tensor")  # of torch.export, on its way to a failure # fmt: skip
-EXPORTING = threading.RLock()  # torch.export, and filters of warnings, are one to a process
-
-
-class UnreadableError(Exception):
-    """A module that cannot be turned into a list of operations; the message is the reason, a clause."""
-
-
-@dataclass(frozen=True)
-class Trace:
-    """The operations that the output's gradient depends on, in order."""
-
-    nodes: tuple[Node, ...]
-    parameters: Mapping[str, str]  # {name of a leaf node: name of a parameter that is trained}
-    outputs: tuple[Node, ...]
-    inputs: frozenset[str]  # names of the leaf nodes that hold the input
-    dead: tuple[str, ...]  # parameters that are trained and get no gradient
-    given: Mapping[str, torch.Tensor]  # {name of a leaf node: tensor}: parameters, buffers, constants, the input
+Names = frozenset[str]
 
 
 def arguments(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -67,245 +34,133 @@ def unwrapped(module: nn.Module) -> nn.Module:
     return module
 
 
-def operation(node: Node) -> str:
-    """The name of a node's operation, without its overload."""
-    name = str(getattr(node.target, "overloadpacket", node.target).__name__)
-    return name if name == "index_copy" else name.removesuffix("_copy")
-
-
-def constant(node: Node) -> bool:
-    """Whether no gradient passes through a node: then its value is a constant of the gradient, as a gate is."""
-    value = node.meta.get("val")
-    discrete = isinstance(value, torch.Tensor) and not (value.is_floating_point() or value.is_complex())
-    return discrete or (node.op == "call_function" and operation(node) in NO_GRADIENT)
-
-
-def owner(node: Node) -> str:
-    """The submodule whose code made a node."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    return str(stack[-1][0]) if stack else ""
-
-
 def trace(module: nn.Module, example: Any) -> Trace:
-    """Read a module as it is now (training or evaluation mode). UnreadableError if that cannot be done faithfully."""
-    positional, keywords = arguments(example)
-    _check_gradients(module, positional, keywords)
-    with _silently():
-        try:
-            program = torch.export.export(module, positional, keywords, strict=False)
-        except Exception as error:
-            raise UnreadableError(_said(error)) from error
-        _check_regions(program)
-        if any(map(_to_decompose, program.graph.nodes)):
-            program = program.run_decompositions(_decompositions())
-    signature = program.graph_signature
-    if signature.parameters_to_mutate:
-        raise UnreadableError(f"it writes into its parameter {next(iter(signature.parameters_to_mutate.values()))}")
-    first = {id(p): name for name, p in module.named_parameters()}
-    named = dict(module.named_parameters(remove_duplicate=False))
-    trained = {
-        leaf: first[id(named[name])] for leaf, name in signature.inputs_to_parameters.items() if _trains(named[name])
-    }
-    by_name = {node.name: node for node in program.graph.nodes}
-    outputs = tuple(by_name[name] for name in signature.user_outputs if name in by_name)
-    nodes = tuple(_live(tuple(program.graph.nodes), outputs))
-    _check_shapes(nodes)
-    present = {node.name for node in nodes}
-    used = {trained[leaf] for leaf in trained if leaf in present}
-    everything = [name for name, p in module.named_parameters() if _trains(p)]
-    given = frozenset(name for name in signature.user_inputs if isinstance(name, str))
-    dead = tuple(name for name in everything if name not in used)
-    return Trace(nodes, trained, outputs, given, dead, _leaves(program, named))
+    """Read a module as it is now (training or evaluation mode). UnreadableError if that cannot be done faithfully.
 
-
-def _leaves(program: Any, parameters: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors that the leaves of a graph are, those of the example input among them."""
-    signature, stored = program.graph_signature, program.state_dict | program.constants
-    leaves = {leaf: parameters[name] for leaf, name in signature.inputs_to_parameters.items()}
-    others = {**signature.inputs_to_buffers, **signature.inputs_to_lifted_tensor_constants}
-    leaves |= {leaf: stored[name] for leaf, name in others.items()}
-    example = zip(signature.user_inputs, tree_leaves(program.example_inputs), strict=True)
-    return leaves | {leaf: value for leaf, value in example if isinstance(value, torch.Tensor)}
-
-
-def _to_decompose(node: Node) -> bool:
-    """Whether an operation writes in place or is read as the operations that it is made of."""
-    return node.op == "call_function" and (_writes(node) or operation(node) in (*COMPOSED, "batch_norm"))
-
-
-@lru_cache
-def _decompositions() -> dict[Any, Any]:
-    every = torch.export.default_decompositions().items()
-    return {op: how for op, how in every if op._schema.name.removeprefix("aten::") in COMPOSED}
-
-
-def _trains(parameter: nn.Parameter) -> bool:
-    return bool(parameter.requires_grad)
-
-
-def _live(nodes: tuple[Node, ...], outputs: tuple[Node, ...]) -> list[Node]:
-    """The nodes through which the outputs' gradient passes, and constants read there, in order."""
-    wanted, stack = set[Node](), list(outputs)
-    while stack:
-        node = stack.pop()
-        if node not in wanted:
-            wanted.add(node)
-            if not constant(node):
-                stack += node.all_input_nodes
-    return [node for node in nodes if node in wanted]
-
-
-def _check_shapes(nodes: tuple[Node, ...]) -> None:
-    """Refuse shapes that depend on values, such as that of ``h[h > 0]``."""
-    for node in nodes:
-        sizes = [size for value in tree_leaves(node.meta.get("val")) for size in getattr(value, "shape", ())]
-        if not all(isinstance(size, int) for size in sizes):
-            raise UnreadableError(f"the shape of what {operation(node)} gives depends on values")
-
-
-def _check_regions(program: Any) -> None:
-    """Refuse parts run under another gradient mode, or by an operator that holds a graph, if parameters enter them."""
-    signature = program.graph_signature
-    depends = set(signature.inputs_to_parameters)
-    for node in program.graph.nodes:
-        if node.op == "call_function" and _writes(node) and _detached(node.args[0]):
-            raise UnreadableError(f"it writes in place ({operation(node)}) into a detached view")
-        if not any(parent.name in depends for parent in node.all_input_nodes):
-            continue
-        depends.add(node.name)
-        if node.op == "call_function" and operation(node) == "detach_":
-            raise UnreadableError("it detaches a tensor in place (detach_)")
-        if node.op == "call_function" and isinstance(node.target, torch._ops.HigherOrderOperator):
-            raise UnreadableError(
-                f"parameters enter a part of it that runs as {node.target}: no_grad, a branch, a loop"
-            )
-
-
-def _check_gradients(module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-    """Run the module once, and refuse gradients that are not those of its operations. Its buffers are not changed."""
-    for name, p in module.named_parameters():
-        hooks = [*(p._backward_hooks or {}).values(), *(p._post_accumulate_grad_hooks or {}).values()]
-        if not all(getattr(hook, ONLY_READS, False) for hook in hooks):
-            raise UnreadableError(f"a hook changes or reads the gradient of {name}")
-    if shared := _overlapping(module):
-        raise UnreadableError(f"{shared[0]} and {shared[1]} share memory, though they are not one parameter")
-    for name, part in module.named_modules():
-        if getattr(part, "max_norm", None) is not None:
-            raise UnreadableError(f"{name} writes into its weights (max_norm)")
-        if part._backward_hooks or part._backward_pre_hooks:
-            raise UnreadableError(f"{name or 'the module'} has a backward hook")
-    buffers = {name: b.clone() for name, b in module.named_buffers()}
-    with torch.random.fork_rng(devices=[]), _Hooks() as hooks:
-        try:
-            output = functional_call(module, buffers, positional, keywords)
-        except Exception as error:
-            raise ValueError(f"the module fails on the example input: {told(error)}") from error
-    if hooks.seen:
-        raise UnreadableError("a hook set while it runs changes or reads the gradient of a hidden tensor")
-    if cache := _cache(output):
-        raise UnreadableError(
-            f"its output holds a {cache} of keys and values: put use_cache=False among the arguments of the example"
-        )
-    leaves = tree_leaves(output)
-    stack = [leaf.grad_fn for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.grad_fn is not None]
-    if not stack:
-        raise ValueError("no output of the module has a gradient.")
-    seen = set(stack)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, torch.autograd.function.BackwardCFunction):
-            raise UnreadableError(f"{type(node).__name__.removesuffix('Backward')} defines a gradient of its own")
-        for parent, _ in node.next_functions:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-
-
-def _cache(output: Any) -> str:
-    """What an output of a decoder holds of keys and values for the next token, which is no answer of the module."""
-    parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
-    held = next((type(part).__name__ for part in parts if type(part).__name__.endswith("Cache")), "")
-    legacy = isinstance(output, Mapping) and "past_key_values" in output.keys()  # noqa: SIM118
-    return held or ("tuple" if legacy and output["past_key_values"] is not None else "")
-
-
-class _Hooks(TorchFunctionMode):  # type: ignore[misc]
-    """Notes whether a hook is set on a tensor."""
-
-    seen = False
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.seen |= getattr(function, "__name__", "") in ("register_hook", "register_post_accumulate_grad_hook")
-        return function(*args, **(kwargs or {}))
-
-
-def _overlapping(module: nn.Module) -> tuple[str, str] | None:
-    """Two parameters, one of them trained, that share memory though they are not the same: both steps move it."""
-    spans = sorted(
-        (p.untyped_storage().data_ptr(), p.storage_offset() * p.element_size(), _end(p), name, p.requires_grad)
-        for name, p in module.named_parameters()
-        if p.numel() and p.layout is torch.strided and p.device.type != "meta"
-    )
-    for n, (memory, _, stop, name, trains) in enumerate(spans):
-        for other, start, _, second, also in spans[n + 1 :]:
-            if other != memory or start >= stop:
-                break
-            if trains or also:
-                return name, second
-    return None
-
-
-def _end(p: torch.Tensor) -> int:
-    """One past the last byte of a tensor in its storage."""
-    last = sum((size - 1) * stride for size, stride in zip(p.shape, p.stride(), strict=True))
-    return int((p.storage_offset() + last + 1) * p.element_size())
-
-
-def _writes(node: Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and bool(node.target._schema.is_mutable)
-
-
-def _detached(node: Any) -> bool:
-    """Whether a tensor is a view of a detached one: writing there changes values behind the gradient's back."""
-    while isinstance(node, Node) and node.op == "call_function" and operation(node) in VIEWS:
-        if operation(node) == "detach":
-            return True
-        node = node.args[0]
-    return False
-
-
-def _said(error: Exception) -> str:
-    """Why the export failed, in a clause."""
-    if type(error).__name__.startswith("GuardOnDataDependent"):
-        return "its control flow, or a number that it takes out of a tensor, depends on values"
-    if found := re.search(r"Found <class '([^']*)'> in output", str(error)):
-        return f"its output holds a {found[1].rpartition('.')[2]}, which is no tensor, tuple, list or dict of them"
-    if "fake tensor in the exported program" in str(error):
-        return f"{UNREAD}, which loses sight of tensors that leave the graph (.data, autograd.grad, a list kept)"
-    return f"{UNREAD}: {told(error, 160).rstrip('.')}"
-
-
-@contextmanager
-def _silently() -> Iterator[None]:
-    """Without what torch.export says in this thread on its way to a failure, which is reported in one clause instead.
-
-    Whatever else the module's code prints and logs comes through; it gave its warnings when it was run before.
+    Where a part of it cannot be read, or has gradients that are not those of its operations, the smallest submodules
+    around are cut out: each call of them is one operation ``cut``.
     """
-    thread = threading.get_ident()
+    positional, keywords = arguments(example)
+    root = recorded(module, positional, keywords)
+    found = troubles(module, root)
+    if not found.parts:
+        del root  # its tensors, before the export
+        try:
+            return replace(read(module, positional, keywords), held=found.parameters)
+        except UnreadableError as error:
+            why = error
+        root = recorded(module, positional, keywords)
+    else:
+        why = UnreadableError(found.first)
+    search = _Search(root, found)
+    seen = search.result()
+    if seen is None or not agree(module, seen, positional, keywords, search.cuts):
+        raise why
+    return replace(seen, cuts=search.reasons, held=found.parameters)
 
-    def others(record: logging.LogRecord) -> bool:
-        return record.thread != thread
 
-    with ExitStack() as stack:
-        stack.enter_context(EXPORTING)
-        for logger in map(logging.getLogger, LOGGERS):
-            logger.addFilter(others)
-            stack.callback(logger.removeFilter, others)
-        stack.enter_context(patch("torch.export._trace.print", _nothing, create=True))  # the graph read so far
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        yield
+class _Search:
+    """The smallest submodules that are to be cut out of one module."""
+
+    def __init__(self, root: Called, found: Troubles) -> None:
+        self.root, self._reasons = root, dict(found.parts)
+        self._calls: dict[str, list[Called]] = {}
+        for call in root.every():
+            self._calls.setdefault(call.name, []).append(call)
+        self._made: dict[str, Cut | None] = {}
+        self._chosen = Names()
+        self._seen: Trace | None = None
+
+    @property
+    def cuts(self) -> list[Cut]:
+        """Those that are cut out of what was read."""
+        return self._cuts(self._chosen)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each of them is, but for those that are called only inside others."""
+        return {name: self._reasons[name] for name in sorted(self._met(self._chosen))}
+
+    def result(self) -> Trace | None:
+        """What is read of the module; None if no cuts are enough."""
+        start = self._around(self._reasons)
+        chosen = None if start is None else self._enough(self.root, start, known=not start)
+        if chosen is not None:
+            self._chosen = chosen
+        return self._seen
+
+    def _around(self, names: Iterable[str]) -> Names | None:
+        """The smallest submodules around these that can be cut out; None if the module itself would be one."""
+        found, waiting = set[str](), list(names)
+        while waiting:
+            name = waiting.pop()
+            if not name:
+                return None
+            if self._cut(name) is not None:
+                found.add(name)
+                continue
+            for call in self._calls[name]:
+                if call.caller is not None:
+                    self._reasons.setdefault(call.caller.name, self._reasons[name])
+                    waiting.append(call.caller.name)
+        return Names(found)
+
+    def _enough(self, call: Called, cuts: Names, known: bool = False) -> Names | None:
+        """These cuts and the fewest more with which a call can be read, or is itself one; None if there are none.
+
+        ``known``: that these alone are not enough.
+        """
+        if not known and self._reads(call, cuts):
+            return cuts
+        every: Names | None = cuts
+        for inner in {id(inner.part): inner for inner in reversed(call.inner)}.values():
+            if every is not None and inner.name not in every:
+                every = self._enough(inner, every)
+        if every is not None and every != cuts and self._reads(call, every):
+            return every
+        return cuts | {call.name} if call is not self.root and self._cut(call.name) is not None else None
+
+    def _reads(self, call: Called, cuts: Names) -> bool:
+        """Whether a call can be read with these cut out."""
+        chosen = self._cuts(cuts)
+        positional, keywords = call.given if call is self.root else tree_map(_apart, call.given)
+        with cut_out(chosen):
+            try:
+                seen = read(call.part, positional, keywords, inner=call is not self.root)
+            except Exception as error:  # of a part run by itself, whatever it needs
+                self._reasons[call.name] = str(error) if isinstance(error, UnreadableError) else told(error)
+                return False
+        if call is self.root:
+            met = self._met(cuts)
+            if any(cut.met % met[cut.name] or not cut.met for cut in chosen if cut.name in met):
+                return False  # it goes another way when it is exported
+            self._seen = seen
+        return True
+
+    def _met(self, cuts: Names) -> Counter[str]:
+        """How often each of the cuts is called, but inside of others."""
+        met, stack = Counter[str](), [self.root]
+        while stack:
+            call = stack.pop()
+            if call.name in cuts:
+                met[call.name] += 1
+            else:
+                stack += call.inner
+        return met
+
+    def _cuts(self, names: Names) -> list[Cut]:
+        return [cut for cut in map(self._cut, sorted(names)) if cut is not None]
+
+    def _cut(self, name: str) -> Cut | None:
+        """A submodule as one to be cut out; None if more than its output shows what it does."""
+        if name not in self._made:
+            try:
+                self._made[name] = Cut.of(self.root, self._calls[name])
+            except UnreadableError:
+                self._made[name] = None
+        return self._made[name]
 
 
-def _nothing(*words: object, **options: object) -> None:
-    """In place of a print."""
+def _apart(value: Any) -> Any:
+    """A tensor without its history."""
+    return value.detach().clone() if isinstance(value, Tensor) else value

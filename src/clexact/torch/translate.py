@@ -20,10 +20,13 @@ from clexact.programs.model import Model
 from clexact.programs.places import Shape
 from clexact.programs.program import ANALYTIC, LEAVES
 from clexact.programs.theorems import kind
-from clexact.torch.failures import Failures
-from clexact.torch.trace import Trace, UnreadableError, constant, operation, owner, trace, unwrapped
+from clexact.torch.cuts import CUT, name_of
+from clexact.torch.exported import Trace, constant, operation, owner
+from clexact.torch.failures import Failures, UnreadableError
+from clexact.torch.trace import trace, unwrapped
 from clexact.torch.translation import RULES, Call, Masked, NotTranslatableError
 from clexact.torch.translation.graph import (
+    FILLED,
     ancestors,
     arguments,
     computed,
@@ -40,8 +43,10 @@ from clexact.torch.translation.pieces import COMPARED, OF_CHOICES, READ_CHOICES
 HOMOGENEOUS = {"reciprocal", "rsqrt"}  # functions that rescalings pass
 NOT_READ = {"dtype", "layout", "device", "pin_memory", "memory_format", "implicit",
             "generator"}  # arguments that change no value  # fmt: skip
+NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool)  # taken out of tensors
+NO_RULE = "there is no rule for it"
 READ_MASKS = {"softmax", "_softmax", "_safe_softmax", "add", "mul", "div", "masked_fill", "where", "contiguous",
-              "clone", "alias", "to", "_to", "scaled_dot_product_attention"}  # fmt: skip
+              "clone", "alias", "to", "_to", "type_as", "exp", "scaled_dot_product_attention"}  # fmt: skip
 
 
 def model(
@@ -63,7 +68,8 @@ def model(
     comparisons have free gates. Where PyTorch computes a constant that is rounded (1/sqrt(d) of attention, cosines of
     positions, the statistics of BatchNorm in evaluation mode), the model is the one with the float for it, and its name
     says so. An operation that no program has is opaque: its results vary freely, more than they do in the module, and
-    what enters it is seen as an output is, unless no gradient passes. So laws are laws of the module, but that there
+    what enters it is seen as an output is, unless no gradient passes. So is a submodule that torch.export cannot read,
+    and its parameters are seen. So laws are laws of the module, but that there
     are no others is said of the module cut there, as its ``cuts``, the scope of every result and its headline say.
     What else is assumed (softplus is itself above its threshold, lengths are above the eps of ``normalize``) is in the
     model's ``notes``, and so in the assumptions of every result. A model has no recipe: certificates hold its program.
@@ -134,8 +140,9 @@ class Translation:
     """The output function of a model: called once with arrays, it runs the graph on them.
 
     What cannot be translated is opaque: what it gives is a new probe, and what enters it is one more output, unless no
-    gradient passes. ``cuts``, ``rounded`` and ``notes`` then say what is opaque, which operations rounded constants,
-    and what is assumed; ``functions`` which nodes apply analytic ones, ``failures`` which rules failed, ``used`` which
+    gradient passes. So is a submodule that is cut out, with its parameters. ``cuts`` (with the reasons), ``rounded``
+    and ``notes`` then say what is opaque, which operations rounded constants, and what is assumed; ``opaque`` which
+    nodes are, ``functions`` which apply analytic ones, ``failures`` which rules failed, ``used`` which
     integers of the input are constants as they stand. With ``free_tokens``, rows of embeddings (of tokens, of
     positions) are mixtures of all rows, by probes. ``classes`` is the axis of classes of the
     output, where only differences along it are seen. With ``ideal``, eps of all norms is 0.
@@ -165,7 +172,8 @@ class Translation:
         self._leaves = trained | self._given
         self._free_tokens = free_tokens
         self._fixed = list[Array]()
-        self.cuts, self.rounded, self.used, self.mixed = dict[str, None](), set[str](), set[str](), False
+        self.cuts, self.opaque = dict[str, str](), dict[str, str]()
+        self.rounded, self.used, self.mixed = set[str](), set[str](), False
 
     def again(self, **changed: Any) -> Translation:
         """The same, to be called once more, or with other options."""
@@ -188,6 +196,9 @@ class Translation:
     def __call__(self, **arrays: Array) -> Array | tuple[Array, ...]:
         values: dict[str, Any] = {}
         self._like = next(iter(arrays.values()))
+        for given, reason in self.trace.held.items():
+            self.cuts[f"the gradient of {given}"] = reason
+            self._fix(arrays[self.names[given]])
         for node in self.nodes:
             try:
                 values[node.name] = self._value(node, values, arrays)
@@ -212,8 +223,7 @@ class Translation:
 
     def _opaque(self, node: Node, why: str, values: Mapping[str, Any]) -> Any:
         """Probes for what a node gives; what enters it is fixed, if gradients pass and depend on parameters."""
-        where = f"{why} in {owner(node)}" if owner(node) else why
-        self.cuts[where] = None
+        self._note(node, why)
         if not constant(node) and depends(node, self.trace.parameters):
             for operand in node.all_input_nodes:
                 if depends(operand, self.trace.parameters):
@@ -222,6 +232,18 @@ class Translation:
         if isinstance(made, (list, tuple)):
             return [self._probe(node, part) for part in made]
         return self._probe(node, made)
+
+    def _note(self, node: Node, why: str) -> None:
+        """Note what is cut at a node, and for what reason."""
+        if operation(node) == CUT:
+            name = name_of(str(node.args[0]))
+            where = f"{name} ({type(self.module.get_submodule(name)).__name__})"
+            self.cuts[where] = f"cut out with its parameters, as {self.trace.cuts[name]}"
+        else:
+            where = f"{why} in {owner(node)}" if owner(node) else why
+            failure = self.failures.get(operation(node))
+            self.cuts[where] = f"clexact's rule failed ({failure}), please report it" if failure else NO_RULE
+        self.opaque[node.name] = where
 
     def _probe(self, node: Node, value: Any) -> Array | None:
         """A new probe for a tensor that a node gives."""
@@ -244,8 +266,17 @@ class Translation:
             return arrays[self._leaves[node.name]]
         if node.op == "placeholder":
             return self.trace.given[node.name]
+        if node.op == "get_attr":  # the graph of a part that runs without gradients, on constants
+            return getattr(node.graph.owning_module, node.target)
         given, name = arguments(node, values), operation(node)
         parts = [part for value in given.values() for part in leaves(value)]
+        if name == CUT:
+            raise NotTranslatableError(name)
+        if any(isinstance(each.meta.get("val"), NUMBERS) for each in node.all_input_nodes):
+            raise NotTranslatableError(f"{name} with a number that depends on values")
+        if name in FILLED:
+            given["self"] = torch.empty(shape_of(node.args[0]), dtype=dtype_of(node.args[0]))
+            parts = []
         if node.target is getitem:
             return _part(node, *given.values())
         if node.name in self._asked or any(isinstance(part, (Array, Masked)) for part in parts):

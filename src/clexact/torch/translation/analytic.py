@@ -8,10 +8,17 @@ import numpy as np
 
 from clexact import functions
 from clexact.programs.array import Array
-from clexact.torch.translation.rule import Call, number, rule, symbols
+from clexact.torch.translation.rule import Call, Masked, number, rule, symbols
 
 
-@rule("exp", "tanh", "sigmoid", "silu", "selu", "mish", "erf", "sqrt", "rsqrt", "reciprocal")
+@rule("exp")
+def _exp(call: Call, x: Array | Masked) -> Any:
+    if isinstance(x, Masked):
+        return functions.exp(x.scores) * (~x.hidden).astype(int)
+    return functions.exp(x)
+
+
+@rule("tanh", "sigmoid", "silu", "selu", "mish", "erf", "sqrt", "rsqrt", "reciprocal")
 @rule("log", "log1p", "sin", "cos", "tan")
 def _function(call: Call, x: Array) -> Any:
     return getattr(functions, call.name)(x)

@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 
 from clexact.programs.places import Shape
-from clexact.torch.trace import operation
+from clexact.torch.exported import operation
 
 MOVES = {"view", "reshape", "_unsafe_view", "flatten", "unflatten", "unsqueeze", "squeeze", "permute", "transpose", "t",
          "numpy_T", "mT", "expand", "expand_as", "repeat", "repeat_interleave", "select", "slice", "narrow", "split",
@@ -17,8 +17,8 @@ MOVES = {"view", "reshape", "_unsafe_view", "flatten", "unflatten", "unsqueeze",
          "flip", "pad", "constant_pad_nd", "diagonal", "embedding", "tril", "triu", "where", "masked_fill",
          "contiguous", "clone", "alias", "detach", "lift_fresh_copy", "neg", "abs", "relu", "maximum", "minimum",
          "amax", "amin", "max", "min", "dropout"}  # fmt: skip
-MADE = {"arange", "zeros", "ones", "full", "eye", "scalar_tensor", "zeros_like", "ones_like", "full_like", "new_zeros",
-        "new_ones", "new_full"}  # fmt: skip
+FILLED = {"zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"}  # of whatever has this shape
+MADE = {"arange", "zeros", "ones", "full", "eye", "scalar_tensor"} | FILLED
 RING = {"add", "sub", "rsub", "mul", "square", "sum", "cumsum", "matmul", "mm", "bmm", "to", "_to", "type_as"}
 LARGEST = 2**24  # below it every integer is a float32
 
@@ -113,4 +113,5 @@ def exactly_computed(node: Node, given: Mapping[str, Any], value: Any) -> bool:
 
 
 def _whole(tensor: torch.Tensor) -> bool:
-    return bool((tensor == tensor.round()).all() and (tensor.abs() < LARGEST).all())
+    whole = (tensor == tensor.round()).all() if tensor.is_floating_point() else True
+    return bool(whole and (tensor.double().abs() < LARGEST).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def _clamp(call: Call, x: Array, min: Any = None, max: Any = None, min_val: floa
     if isinstance(min, float) and 0 < min < LEAST and max is None and call.argument(0) in LENGTHS:
         call.assume(f"lengths are above {min:g}, their least in clamp_min")
         return x
+    min, max = None if min == -inf else min, None if max == inf else max
     at_least: Any = np.maximum
     at_most: Any = np.minimum
     x = x if min is None else at_least(*symbols(x, min))

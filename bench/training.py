@@ -54,7 +54,7 @@ NETWORK = models.relu([10, 16, 64], bias=True)
 def step_sizes() -> Iterator[Row]:
     """Drift against step size: ReLU network, all digits, cross-entropy, gradient descent."""
     data, theta, rates = digits(), start(NETWORK, 0.3), [0.4, 0.2, 0.1, 0.05, 0.025, 0.0125]
-    laws = clexact.certify(clexact.gradient_flow(NETWORK, "cross_entropy")).laws
+    laws = clexact.certify(clexact.gradient_flow(NETWORK, "cross_entropy")).laws.polynomials()
     yield ["step size", "drift of one step", "drift up to time 4"]
     runs = [slope(NETWORK, data, "cross_entropy", theta, rates, laws=laws, **kind) for kind in ({}, {"time": 4})]
     for k, rate in enumerate(rates):
@@ -65,7 +65,7 @@ def step_sizes() -> Iterator[Row]:
 def optimizers() -> Iterator[Row]:
     """Drift by optimizer: the same network, 300 steps; slope of the drift of 3 steps against the step size."""
     data, theta = digits(), start(NETWORK, 0.3)
-    laws = clexact.certify(clexact.gradient_flow(NETWORK, "cross_entropy")).laws
+    laws = clexact.certify(clexact.gradient_flow(NETWORK, "cross_entropy")).laws.polynomials()
     kinds: list[tuple[Optimizer, float]] = [
         (GD(0.1), 0), (SGD(0.1, 32), 0), (SGD(0.1, 32), 0.01), (HeavyBallStep(0.02, 32), 0),
         (NesterovStep(0.02, 32, momentum=0.9), 0), (Adam(0.003, 32), 0), (AdamW(0.003, 32), 0.01),
@@ -86,7 +86,7 @@ def tolerances() -> Iterator[Row]:
     """Gradient flow of a linear network, 300 digits, squared loss: drift by the solver's tolerance."""
     images, labels = digits(300)
     model = models.linear([10, 4, 64])
-    theta, laws = start(model, 0.3), clexact.certify(clexact.gradient_flow(model)).laws
+    theta, laws = start(model, 0.3), clexact.certify(clexact.gradient_flow(model)).laws.polynomials()
     yield ["method", "tolerance", f"largest drift of {len(laws)} laws", "gradients", "seconds"]
     for method, tolerance in [("DOP853", 1e-6), ("DOP853", 1e-9), ("DOP853", 1e-12), ("LSODA", 1e-12)]:
         begin = time.perf_counter()
@@ -102,13 +102,13 @@ def momentum() -> Iterator[Row]:
     images, labels = digits(300)
     data, model = (images, np.eye(10)[labels]), models.linear([10, 4, 64])
     theta, velocity = start(model, 0.3), start(model, 0.3)[::-1]
-    old = clexact.certify(clexact.gradient_flow(model)).laws
+    old = clexact.certify(clexact.gradient_flow(model)).laws.polynomials()
     yield ["flow", "laws certified", "their largest drift", "largest drift of the 10 laws of the gradient flow"]
     for flow in (
         clexact.gradient_flow(model), clexact.momentum_flow(model), clexact.momentum_flow(model, clexact.HeavyBall(1)),
         clexact.momentum_flow(model, clexact.Nesterov()),
     ):  # fmt: skip
-        laws = clexact.certify(flow).laws
+        laws = clexact.certify(flow).laws.polynomials()
         options: dict[str, Any] = {} if flow.dimension == model.dimension else {"velocity": velocity}
         names = [*laws.written(), *map(str, old)]
         quantities = dict(zip(names, [*laws, *map(str, old)], strict=True))
@@ -139,7 +139,7 @@ def icnn() -> Iterator[Row]:
 def _against(model: clexact.Model, mirror: clexact.Flow, data: Any, theta: Floats, end: float) -> Iterator[Row]:
     """The laws of mirror and gradient flow, along both flows."""
     flows = {"mirror": mirror, "gradient": clexact.gradient_flow(model)}
-    laws = {name: clexact.certify(flow).laws for name, flow in flows.items()}
+    laws = {name: clexact.certify(flow).laws.polynomials() for name, flow in flows.items()}
     yield ["flow", *(f"largest drift of the {len(found)} laws of the {name} flow" for name, found in laws.items()),
            "loss", "smallest positive entry at the end"]  # fmt: skip
     for name, flow in flows.items():

@@ -65,7 +65,7 @@ def lies():
         point = {j: int(x) for j, x in enumerate(count.shown.point) if x}
         place = program_certificate.ModularPoint(point, count.shown.prime)
         shown = {**place.written(), "laws": ranges(count.shown.laws), "rank": count.exhibited}
-        lie = base | {"laws": [{"polynomials": [str(h) for h in count.laws]}], "independence": shown}
+        lie = base | {"laws": [{"polynomials": [str(h) for h in count.laws.polynomials()]}], "independence": shown}
         found.append(lie | {"claim": base["claim"] | {"lower": count.exhibited}})
     return found
 

@@ -102,8 +102,8 @@ def moves(oracle, law):
 
 def check_laws(found, oracle, count):
     """Every law shown is one, and those counted are independent."""
-    laws = [parsed(str(h), oracle.variables) for h in count.laws]
-    for text, law in zip(map(str, count.laws), laws, strict=True):
+    laws = [parsed(str(h), oracle.variables) for h in count.laws.polynomials()]
+    for text, law in zip(map(str, count.laws.polynomials()), laws, strict=True):
         match moves(oracle, (law, [])):
             case True:
                 found.violations.append(("false law", f"{text} is no law: {count}"))

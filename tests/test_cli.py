@@ -45,7 +45,7 @@ def test_certify_prints_the_answer_of_the_library(capsys, words, flow):
     assert output(capsys, "certify", *words.split(), "--quiet").strip() == str(clexact.certify(flow))
     data = json.loads(output(capsys, "certify", *words.split(), "--json", "--laws"))
     assert KEYS | {"laws"} <= data.keys()
-    assert data["laws"] == [str(h) for h in clexact.certify(flow).laws]
+    assert data["laws"] == clexact.certify(flow).laws.written()
     assert data["fields"] == len(flow.fields)
     assert (data["lower"], data["upper"]) == (clexact.certify(flow).lower, clexact.certify(flow).upper)
 
@@ -53,6 +53,24 @@ def test_certify_prints_the_answer_of_the_library(capsys, words, flow):
 def test_laws_are_left_out_of_json_unless_asked_for(capsys):
     """--laws decides."""
     assert "laws" not in json.loads(output(capsys, "certify", "linear", "2", "2", "--json"))
+
+
+def test_families_in_one_line_and_polynomials_one_by_one(capsys):
+    """--laws prints what a person writes, --polynomials all that it stands for, in JSON too."""
+    count = clexact.certify(clexact.gradient_flow(clexact.models.linear([2] * 6)))
+    lines = output(capsys, "certify", "linear", *"222222", "--quiet", "--laws").splitlines()
+    assert lines == [str(count), "U_kᵀU_k − U_(k+1)U_(k+1)ᵀ  (i ≤ j < 2) for k = 1, ..., 4"]
+    lines = output(capsys, "certify", "linear", *"222222", "--quiet", "--polynomials").splitlines()
+    assert lines == [str(count), *map(str, count.laws.polynomials())] and len(lines) == 13
+    data = json.loads(output(capsys, "certify", "linear", *"222222", "--json", "--polynomials"))
+    assert "laws" not in data and data["polynomials"] == count.laws.polynomials().written()
+
+
+def test_laws_are_in_ascii_where_the_terminal_has_no_more(capsys, monkeypatch):
+    """As under a locale that has no superscripts."""
+    monkeypatch.setattr("clexact.cli.main._can_print", lambda text: False)
+    lines = output(capsys, "certify", "linear", "2", "2", "2", "--quiet", "--laws").splitlines()
+    assert lines[1:] == ["U1^T U1 - U2 U2^T  (i <= j < 2)"]
 
 
 def test_seed_and_degree_reach_the_result(capsys):

@@ -40,7 +40,7 @@ def test_ranks_of_polynomial_models_are_the_exact_ones(model, loss):
     count = clexact.certify(clexact.gradient_flow(model, loss))
     found = float_rank(model, loss, len(count.filtration))
     assert found.ranks == (*count.filtration, count.filtration[-1]) and found.gap > 1e6
-    for law in map(str, count.laws):
+    for law in map(str, count.laws.polynomials()):
         for points, fields in FloatModel(model, loss).samples:
             assert movement((parsed(law, list(count.flow.variables)), []), points, fields).max() < 1e-9
 
@@ -163,6 +163,13 @@ def test_floats_decide_nearly_always():
 # --- a check that cannot fail is a defect ----------------------------------------------------------------------------
 
 
+class Texts(list):
+    """Laws as the checks read them: their polynomials."""
+
+    def polynomials(self):
+        return self
+
+
 def lying(**changes):
     """``certify``, with some of what it says replaced."""
 
@@ -170,7 +177,9 @@ def lying(**changes):
         count = clexact.certify(flow)
         names = ("dimension", "lower", "upper", "exact", "laws", "shown", "filtration", "exhibited")
         said = SimpleNamespace(**{name: getattr(count, name) for name in names})
+        said.laws = Texts(map(str, count.laws.polynomials()))
         vars(said).update({name: new(said) for name, new in changes.items()})
+        said.laws = Texts(said.laws)
         return said
 
     return certify

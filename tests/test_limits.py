@@ -242,7 +242,7 @@ def stopped_at(monkeypatch, name):
 
 def test_an_interruption_before_any_bound_says_so(monkeypatch, capsys, tmp_path):
     """Nothing is called proved, and no certificate of nothing is written."""
-    stopped_at(monkeypatch, "proposed_laws")
+    stopped_at(monkeypatch, "listed_laws")
     with pytest.raises(SystemExit) as stop:
         cli.run(["certify", "linear", "2", "3", "2", "--save", str(tmp_path / "c.json")])
     out, err = capsys.readouterr()

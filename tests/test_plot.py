@@ -332,7 +332,7 @@ def blocks_of(text):
 def test_the_matrix_is_that_of_the_laws(count):
     """Each row against the text of its law; the colours and signs drawn against the matrix; clocks are no block."""
     found = blocks.touched(count)
-    laws = [str(count.laws[n]) for n in count.shown.laws]
+    laws = [str(count.laws.polynomials()[n]) for n in count.shown.laws]
     assert len(found.rows) == len(laws) == count.exhibited
     for row, text in zip(found.signs, laws, strict=True):
         drawn = {name: blocks.SIGNS[sign] for name, sign in zip(found.columns, row.tolist(), strict=True) if sign}
@@ -602,3 +602,10 @@ def test_the_command_rejects(command, message, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_families_have_a_row_each():
+    laws = clexact.certify(clexact.gradient_flow(clexact.models.relu([2, 3, 2], bias=True))).laws
+    found = blocks.touched(laws)
+    assert found.rows == (f"${laws[0].latex}$ (3)",) and found.columns == ("U1", "U2", "b2")
+    assert found.signs.tolist() == [[blocks.PLUS, blocks.MINUS, blocks.MINUS]]

@@ -79,6 +79,13 @@ def test_a_seed_gives_the_same_program_everywhere():
 # --- a check that cannot fail is a defect ----------------------------------------------------------------------------
 
 
+class Texts(list):
+    """Laws as the checks read them: their polynomials."""
+
+    def polynomials(self):
+        return self
+
+
 def lying(**changes):
     """``certify``, with some of what it says replaced: by values, or by functions of the count."""
 
@@ -86,7 +93,9 @@ def lying(**changes):
         count = clexact.certify(flow)
         names = ("dimension", "lower", "upper", "exact", "laws", "shown", "filtration", "exhibited")
         said = SimpleNamespace(**{name: getattr(count, name) for name in names})
+        said.laws = Texts(map(str, count.laws.polynomials()))
         vars(said).update({name: new(said) if callable(new) else new for name, new in changes.items()})
+        said.laws = Texts(said.laws)
         return said
 
     return certify
@@ -143,7 +152,7 @@ def test_planted_bounds_are_denied_for_every_flow(flow):
     dims = clexact.certify(flow_of(program)).filtration
     if dims[0] < dims[-1]:
         assert "false upper bound" in kinds(program, lying(filtration=(dims[0] + 1, *dims[1:])))
-    plain = [str(h) for h in clexact.certify(flow_of(LINEAR)).laws]
+    plain = [str(h) for h in clexact.certify(flow_of(LINEAR)).laws.polynomials()]
     assert "false law" in kinds(program, lying(laws=plain, exhibited=0))
 
 

@@ -211,14 +211,14 @@ def test_wide_layers_without_gates(work, monkeypatch):
 )
 def test_entries_held_twice(index, count):
     view = View((2, 2), (0,), None, None, index=index)
-    law = ModuleLaw("w", "scale", (Term("w", 1, view),), (2,), 0, Status.SYMMETRY, "", "")
+    law = ModuleLaw("scale", (Term("w", 1, view),), "w", 0, Status.SYMMETRY, "", "")
     assert counting.independent([law], {"w": (4,)}) == counting.Independent(count, count)
 
 
 def gram(name, *terms):
     """A matrix law of square parameters: (parameter, coefficient, axis of the rows)."""
     each = tuple(Term(parameter, c, View((3, 3), (), unit)) for parameter, c, unit in terms)
-    return ModuleLaw(name, "gram", each, (3, 3), 0, Status.SYMMETRY, "", "")
+    return ModuleLaw("gram", each, name, 0, Status.SYMMETRY, "", "")
 
 
 @pytest.mark.parametrize(
@@ -651,7 +651,7 @@ def test_tokens_vary_freely():
     """A law holds for any tokens, not only for those of the example; the row of padding has no gradient."""
     module = seeded(lambda: nn.Sequential(nn.Embedding(5, 3, padding_idx=2), Linear(3, 2, bias=False)))
     found = laws(module, torch.tensor([[1, 3, 2]]))
-    assert [law.formula for law in found if law.degree == 1] == ["0.weight[2:3]"]
+    assert [law.formula for law in found if law.degree == 1] == ["0.weight[2,i]"]
     assert found.bounds is not None and found.bounds.scope.startswith("all data and mixtures of tokens")
     for tokens in ([[0, 4]], [[1, 1]], [[2, 0]]):
         assert all(residual < EXACT for residual in check(module, torch.tensor(tokens), found).values())
@@ -778,8 +778,8 @@ def test_shown():
     found = laws(mlp(), draw(5, 3), loss="cross_entropy")
     assert "9 independent conserved numbers in 3 laws of Sequential" in str(
         found
-    ) and "|0.weight|^2 + |0.bias|^2" in str(found)
-    assert "<table>" in found._repr_html_() and r"\|\text{0.weight}\|^2" in found._repr_latex_()
+    ) and "|0.weight[i]|² + 0.bias[i]²" in str(found)
+    assert "<table>" in found._repr_html_() and r"\|\text{0.weight}_{i}\|^2" in found._repr_latex_()
     frame = found.to_frame()
     assert list(frame["count"]) == [4, 4, 1] and frame["parameters"][0] == ("0.weight", "0.bias", "2.weight")
     assert laws(pair(lambda m, h: torch.tanh(h)), draw(5, 3), certify=False)._repr_latex_() == ""
@@ -876,3 +876,50 @@ def test_the_example_of_the_documentation(capsys):
     assert [line.split("largest residual")[0] for line in printed] == [
         line.split("largest residual")[0] for line in shown
     ]
+
+
+# -- the law type -----------------------------------------------------------------------------------------------------
+
+
+class Residual(nn.Module):
+    """Equal blocks on a stream that nothing rescales."""
+
+    def __init__(self, blocks):
+        super().__init__()
+        self.h = nn.ModuleList(nn.Sequential(Linear(3, 4), nn.ReLU(), Linear(4, 3)) for _ in range(blocks))
+        self.head = Linear(3, 3)
+
+    def forward(self, x):
+        for block in self.h:
+            x = x + block(x)
+        return torch.tanh(self.head(torch.tanh(x)))
+
+
+def test_a_law_of_a_module_takes_one_vector_of_all_parameters():
+    module = nn.Sequential(Linear(3, 4), Linear(4, 4), nn.ReLU(), Linear(4, 2))
+    parameters = dict(module.named_parameters())
+    theta = nn.utils.parameters_to_vector(module.parameters()).detach().double().requires_grad_()
+    for law in laws(module, draw(5, 3), loss="cross_entropy", certify=False):
+        assert [name for name, _ in law.layout] == list(parameters)
+        named = {name: p.detach().double() for name, p in parameters.items()}
+        value = law(theta)
+        assert value.shape == law.shape and torch.equal(value, law.value(named)) and torch.equal(value, law(**named))
+        weights = torch.randn(law.shape, dtype=torch.float64)
+        (slope,) = torch.autograd.grad((value * weights).sum(), theta)
+        found, first = law.gradient(theta.detach(), weights), 0
+        for name, given in parameters.items():
+            own = slope[first : first + given.numel()].reshape(given.shape)
+            assert torch.allclose(found.get(name, torch.zeros_like(own)), own)
+            first += given.numel()
+        assert law.size == len(law.polynomials()) >= law.count
+
+
+def test_repeated_blocks_are_one_line():
+    found = laws(Residual(4), draw(5, 3), certify=False)
+    (fold,) = [fold for fold in found.folded() if fold.many > 1]
+    assert len(found) > 3 and fold.many == 4 and fold.members == tuple(found[: fold.many])
+    assert str(found).count("h.0..3.") >= 3 and "h.1." not in str(found)
+    assert "h.0..3." in found._repr_html_() and "<td>4 × " in found._repr_html_()
+    for k, law in enumerate(fold.members):
+        assert str(fold.shown).replace("0..3", str(k)) == str(law)
+    assert all(fold.many == 1 for fold in laws(Residual(2), draw(5, 3), certify=False).folded())

@@ -39,7 +39,7 @@ def term(name: str, coefficient: int, shape: Sequence[int], unit: int | None, **
 
 
 def module_law(name: str, kind: Kind, terms: Sequence[Term], shape: Sequence[int]) -> ModuleLaw:
-    return ModuleLaw(name, kind, tuple(terms), tuple(shape), int(np.prod(shape)), Status.SYMMETRY, "", "")
+    return ModuleLaw(kind, tuple(terms), name, int(np.prod(shape)), Status.SYMMETRY, "", "")
 
 
 def network(dtype: torch.dtype = torch.float32) -> nn.Sequential:

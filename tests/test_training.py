@@ -129,7 +129,7 @@ def test_laws_stay_and_what_is_no_law_drifts(name, kind):
     flow, (data, start) = FLOWS[kind](model), drawn(model)
     count = clexact.certify(flow)
     run = simulate(flow, data, start=start, time=[0.5, 1, 1.5], laws=count)
-    assert len(run.laws) == len(count.laws) >= count.exhibited
+    assert len(run.laws) == len(count.laws.polynomials()) >= count.exhibited
     assert run.drift().max(initial=0) < 1e-9
     assert run.losses[-1] < run.losses[0]
     planted = simulate(flow, data, start=start, time=[0.5, 1, 1.5], laws=f"{model.variables[0]}^2", rtol=1e-6)
@@ -148,7 +148,7 @@ def test_mirror_flows(name, decay):
     assert run.drift().max(initial=0) < 1e-9
     for parameter in FAMILIES[name].positive:
         assert (run.parameters[parameter] > 0).all()
-    euclidean = clexact.certify(clexact.gradient_flow(model)).laws
+    euclidean = clexact.certify(clexact.gradient_flow(model)).laws.polynomials()
     planted = [str(law) for law in euclidean] if decay == 0 else [f"s^2*({law})" for law in euclidean]
     assert simulate(flow, data, start=np.abs(start), time=1, laws=planted, rtol=1e-6).drift().max() > 1e-3
 
@@ -171,7 +171,7 @@ def test_gradients_lie_in_the_span_of_the_exact_fields(name):
     point = [Fraction(c or 5, 8) for c in Draws(3).integers(-8, 8, model.dimension)]
     g = Risk(model, data).gradient(np.array(point, dtype=float))
     if flow.analytic:
-        laws = clexact.certify(flow).laws
+        laws = clexact.certify(flow).laws.polynomials()
         slopes = np.array([[float(p(*point)) for p in law.gradient] for law in laws]).reshape(
             len(laws), model.dimension
         )
@@ -398,7 +398,7 @@ def test_covectors_given():
     model = models.linear([3, 2, 2])
     flow, (data, start) = clexact.gradient_flow(model, [[1, 1, 1]]), drawn(model)
     run = simulate(flow, (data[0], data[1].sum(axis=1)), total, start, time=1)
-    assert len(run.laws) > len(clexact.certify(clexact.gradient_flow(model)).laws)
+    assert len(run.laws) > len(clexact.certify(clexact.gradient_flow(model)).laws.polynomials())
     assert run.drift().max() < 1e-10
     with pytest.raises(ValueError, match="the loss 'squared' has gradients outside the covectors"):
         simulate(flow, data, "squared", start, time=1)
@@ -421,7 +421,7 @@ def test_momentum_keeps_noether_and_breaks_the_others():
     assert run.laws == ("Noether",)
     assert run.values[0, 0] == pytest.approx(float(Polynomial.from_string(noether, flow.variables)(
         *[Fraction(x) for x in run.states[0]])))  # fmt: skip
-    old = [str(law) for law in clexact.certify(clexact.gradient_flow(model)).laws]
+    old = [str(law) for law in clexact.certify(clexact.gradient_flow(model)).laws.polynomials()]
     broken = simulate(flow, data, start=start, velocity=velocity, time=2, laws=old).drift().max(axis=1)
     assert len(broken) == 3
     assert (broken > 1e-2).all()
@@ -466,9 +466,9 @@ def test_the_exponential_clock_in_laws_and_names():
     data, start = drawn(model)
     flow = clexact.gradient_flow(model, weight_decay=Fraction(1, 2))
     run = simulate(flow, data, start=start, time=1)
-    assert run.laws == tuple(clexact.certify(flow).laws.written())
+    assert run.laws == tuple(clexact.certify(flow).laws.polynomials().written())
     assert run.laws[0].startswith("e^(1*t)*")
-    h = clexact.certify(clexact.gradient_flow(model)).laws[0]
+    h = clexact.certify(clexact.gradient_flow(model)).laws.polynomials()[0]
     decayed = [float(h(*[Fraction(x) for x in row[1:]])) for row in run.states]
     assert np.allclose(decayed, run.values[0, 0] * np.exp(-run.times), rtol=1e-10)
 
@@ -695,7 +695,7 @@ def test_projection_with_a_known_answer():
 @pytest.mark.parametrize("name", ["linear", "relu", "nmf", "conv1d", "attention", "residual", "recurrent", "neuron"])
 def test_balanced_starts(name):
     model = family(name)
-    laws = clexact.certify(clexact.gradient_flow(model)).laws
+    laws = clexact.certify(clexact.gradient_flow(model)).laws.polynomials()
     data, start = drawn(model)
     found = project(model, laws, start=start)
     assert np.abs(values_at(model, laws, found)).max() < 1e-11
@@ -714,7 +714,7 @@ def test_balanced_starts(name):
 def test_projection_on_values_of_each_law():
     model = models.relu([2, 3, 2])
     _, start = drawn(model)
-    laws = clexact.certify(clexact.gradient_flow(model)).laws
+    laws = clexact.certify(clexact.gradient_flow(model)).laws.polynomials()
     found = project(model, laws, [1, 0, -2], start=start)
     assert np.allclose(values_at(model, laws, found), [1, 0, -2], atol=1e-11)
     repeated = project(model, [*laws, laws[0] * 2, laws[1] - laws[2]], [1, 0, -2, 2, 2], start=start)
@@ -883,3 +883,17 @@ def test_own_loss():
     run = simulate(model, data, loss, start, time=1)
     assert len(run.laws) == 3
     assert run.drift().max() < 1e-10
+
+
+def test_families_are_watched_as_the_polynomials_that_they_are():
+    """Under the names of the polynomials, or under a name of their own with a number behind it."""
+    model = clexact.models.linear([1, 2, 1])
+    law = clexact.certify(clexact.gradient_flow(model)).laws[0]
+    data = np.array([[1.0], [2.0]]), np.array([[1.0], [0.5]])
+    run = lambda laws: clexact.training.simulate(model, data, start=[0.3, 0.2, 0.1, 0.4], time=0.1, laws=laws)  # noqa: E731
+    names = tuple(map(str, law.polynomials()))
+    assert run([*law.polynomials()]).laws == names
+    named = run({"gram": law, "one": "U1[0,0]"})
+    assert named.laws == ("gram [0]", "gram [1]", "gram [2]", "one")
+    assert np.array_equal(named.values[:3], run([*law.polynomials()]).values)
+    assert np.allclose(named.values[:3, 0], [0.08, 0.02, -0.12])

@@ -24,6 +24,7 @@ from clexact.formulas.fit import fit
 from clexact.formulas.formula import Formula
 from clexact.laws.check import LawCheck, LawStatus, check_law
 from clexact.laws.darboux import DarbouxPolynomials, darboux_polynomials
+from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Form, Law
 from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import GeneralLaws, general_laws
@@ -35,6 +36,7 @@ from clexact.programs.network import TieError
 from clexact.proofs.certificate import Certificate, Verdict, VerdictStatus, verify
 from clexact.support.threads import set_threads
 from clexact.support.version import __version__
+from clexact.symmetry.families import Family
 
 if TYPE_CHECKING:
     from clexact.sweeps.case import Case
@@ -53,6 +55,7 @@ __all__ = [
     "DarbouxPolynomials",
     "DataFields",
     "Evidence",
+    "Family",
     "Flow",
     "Form",
     "Formula",
@@ -62,6 +65,7 @@ __all__ = [
     "Law",
     "LawCheck",
     "LawCount",
+    "LawList",
     "LawStatus",
     "LieClosure",
     "MemoryLimitError",

@@ -264,7 +264,7 @@ def _dimension_less_rank(size: Size, seed: int) -> Check:
     return Check(
         count.exhibited == count.dimension - K, stated, f"{count.exhibited} independent laws exhibited",
         f"at least: {count.evidence.lower}; at most: {count.evidence.upper}", count.dimension,
-        count=count.lower if count.exact else None, laws=tuple(count.laws.to_latex()[:6]),
+        count=count.lower if count.exact else None, laws=tuple(count.laws.polynomials().to_latex(6)),
         proof=count,
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ def of_count(count: LawCount, holds: bool | None, stated: str) -> Check:
     return Check(
         holds, stated, found, f"at least: {count.evidence.lower}; at most: {count.evidence.upper}", count.dimension,
         count=count.lower if count.exact else None,
-        laws=(*count.laws.to_latex()[:SHOWN], *(law.to_latex() for law in further)),
+        laws=(*count.laws.polynomials().to_latex(SHOWN), *(law.to_latex() for law in further)),
         more=beyond(count, further), proof=count,
     )  # fmt: skip
 

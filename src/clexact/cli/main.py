@@ -145,7 +145,8 @@ def build_parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
     certifier, lister = commands.choices["certify"], commands.choices["laws"]
     _add_depth(certifier, None, f"none while they are small polynomials, else {MAX_DEPTH}")
-    certifier.add_argument("--laws", action="store_true", help="print the laws too")
+    certifier.add_argument("--laws", action="store_true", help="print the laws too: families in one line")
+    certifier.add_argument("--polynomials", action="store_true", help="print the laws as polynomials, one by one")
     fitter = _add_fit(commands)
     for sub in (certifier, lister, fitter):
         _add_limits(sub)
@@ -301,7 +302,7 @@ def _stop(limited: Limits, where: str, left: str) -> NoReturn:
 
 def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
     if arguments.json:
-        print(count.to_json(laws=arguments.laws))
+        print(count.to_json(laws=arguments.laws, polynomials=arguments.polynomials))
         return
     if not arguments.quiet:
         print(count.description)
@@ -309,7 +310,19 @@ def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         _print_evidence(count)
     if arguments.laws:
-        _print_laws(count.laws, latex=False)
+        for line in count.laws.lines(plain=not _can_print("ᵀ²−≤Σ")):
+            print(line)
+    if arguments.polynomials:
+        _print_laws(count.laws.polynomials(), latex=False)
+
+
+def _can_print(text: str) -> bool:
+    """Whether standard output has the letters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _print_evidence(count: LawCount) -> None:

@@ -18,10 +18,12 @@ from clexact.algebra.fields import VectorFields
 from clexact.counting.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
 from clexact.flows.flow import Flow, as_flow
 from clexact.flows.gradient import GradientFlow
+from clexact.laws.families import sparse_independent
+from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Law
-from clexact.laws.polynomial_laws import check_degree, laws_from_dicts, polynomial_laws, proposed_laws
+from clexact.laws.polynomial_laws import check_degree, laws_from_dicts, listed_laws, polynomial_laws
 from clexact.laws.relations import further_than
-from clexact.laws.result import Completeness, ConservationLaws, independent_blocks, sparse_independent
+from clexact.laws.result import Completeness, independent_blocks
 from clexact.lie.closure import (
     ATTEMPTS,
     ClosureStatus,
@@ -69,7 +71,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class IndependenceWitness:
-    """Laws (their numbers) whose gradients at the point have full rank modulo the prime: independent, proved."""
+    """Polynomials of the laws (their numbers) with gradients of full rank mod the prime at the point: independent."""
 
     laws: tuple[int, ...]
     point: tuple[int, ...]
@@ -91,10 +93,10 @@ class LawCount:
         A bound from below.
     upper : int
         A bound from above.
-    laws : ConservationLaws
-        The polynomial laws found.
+    laws : LawList
+        The polynomial laws found: families first.
     shown : IndependenceWitness
-        Which of the laws are independent, and where.
+        Which of ``laws.polynomials()`` are independent, and where.
     filtration : tuple of int
         Dimensions of W_0, W_1, ... at the point, each a proved lower bound.
     closure : LieClosure
@@ -139,8 +141,8 @@ class LawCount:
     dimension: int
     lower: int
     upper: int
-    laws: ConservationLaws
-    shown: IndependenceWitness  # which of the laws are independent, and where
+    laws: LawList
+    shown: IndependenceWitness  # which of laws.polynomials() are independent, and where
     filtration: tuple[int, ...]  # dimensions of W_0, W_1, ... at the point, each a proved lower bound
     closure: LieClosure
     evidence: Evidence
@@ -175,12 +177,21 @@ class LawCount:
         4.6).
         """
         found: dict[tuple[str, ...], int] = {}
-        for n in self.shown.laws:
+        shown, first = np.array(self.shown.laws, dtype=np.int64), self.laws.first
+        for family, begin, end in zip(self.laws.families, first, first[1:], strict=False):
+            if count := int(((begin <= shown) & (shown < end)).sum()):
+                key = self._ordered(family.parameters)
+                found[key] = found.get(key, 0) + count
+        for n in shown[shown >= first[-1]].tolist():
             touched = np.unique(self.laws.packed(n, n + 1).var).tolist()
             names = dict.fromkeys(self.laws.variables[v].partition("[")[0].rstrip("'") for v in touched)
             key = tuple(name for name in names if name not in self.flow.clocks)
             found[key] = found.get(key, 0) + 1
         return found
+
+    def _ordered(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Parameters of a family in the order of theta."""
+        return tuple(name for name, _ in self.laws.families[0].layout if name in names)
 
     @property
     def exact(self) -> bool:
@@ -229,7 +240,7 @@ class LawCount:
         check_degree(degree)
         if self.lower == self.exhibited or self.flow.analytic:
             return ()
-        return further_than(self.flow, self.laws, degree, self.seed).further
+        return further_than(self.flow, self.laws.polynomials(), degree, self.seed).further
 
     @property
     def seconds(self) -> float:
@@ -279,13 +290,15 @@ class LawCount:
         }
         return facts(str(self), pairs)
 
-    def to_dict(self, laws: bool = False) -> dict[str, Any]:
+    def to_dict(self, laws: bool = False, polynomials: bool = False) -> dict[str, Any]:
         """Plain data: the keys of ``clexact certify --json``.
 
         Parameters
         ----------
         laws : bool
-            Whether ``laws`` is among them, the laws as strings.
+            Whether ``laws`` is among them, the laws as strings: families in one line each.
+        polynomials : bool
+            Whether ``polynomials`` is among them, ``laws.polynomials()`` as strings.
 
         Returns
         -------
@@ -321,15 +334,18 @@ class LawCount:
             "seconds": round(self.seconds, 6),
         }
         data["blocks"] = [{"parameters": list(names), "laws": n} for names, n in self.blocks.items()]
-        return data | ({"laws": self.laws.written()} if laws else {})
+        data |= {"laws": self.laws.written()} if laws else {}
+        return data | ({"polynomials": self.laws.polynomials().written()} if polynomials else {})
 
-    def to_json(self, laws: bool = False) -> str:
+    def to_json(self, laws: bool = False, polynomials: bool = False) -> str:
         """The data of ``to_dict`` as one JSON object.
 
         Parameters
         ----------
         laws : bool
-            Whether ``laws`` is among the keys, the laws as strings.
+            Whether ``laws`` is among the keys, the laws as strings: families in one line each.
+        polynomials : bool
+            Whether ``polynomials`` is among them, ``laws.polynomials()`` as strings.
 
         Returns
         -------
@@ -342,7 +358,7 @@ class LawCount:
         >>> json.loads(certify(clexact.gradient_flow(clexact.models.product(2))).to_json())["exact"]
         True
         """
-        return json.dumps(self.to_dict(laws))
+        return json.dumps(self.to_dict(laws, polynomials))
 
 
 def certify(
@@ -433,7 +449,7 @@ class _Certification:
         self.memory_limit, self.stopped, self.left_out, self.unbounded = memory_limit, "", "", ""
         self.flow, self.degree, self.seed, self.max_depth, self.progress = flow, degree, seed, max_depth, progress
         self.draws, self.stats, self.stage, self.interrupted = flow.draws(seed), dict[str, float](), "", False
-        self.laws = laws_from_dicts(flow, [], degree, seed)
+        self.laws = LawList((), laws_from_dicts(flow, [], degree, seed))
         self.status, self.error = ClosureStatus.OPEN, Fraction(0)
         self.growths: list[SpanBuilder[Any, Any]] = []
         self.settled: SpanBuilder[Any, Any] | None = None  # the one that meets the laws, or is closed
@@ -468,7 +484,7 @@ class _Certification:
             needed = dense_bytes(self.flow) if sparse is None else sparse_bytes(self.flow)
             if excess := self._over_limit(needed):
                 raise MemoryLimitError(f"{excess}: not started.")
-            proposed = proposed_laws(self.flow, self.degree, seed=self.seed)
+            proposed = listed_laws(self.flow, self.degree, seed=self.seed)
             self.left_out = self.flow.left_out
         if sparse is not None and self._run_sparsely(sparse, proposed):
             return
@@ -487,7 +503,7 @@ class _Certification:
     def _over_limit(self, needed: int) -> str:
         return over_limit(needed, f"{self.flow.description} (D = {self.flow.dimension})", self.memory_limit)
 
-    def _run_sparsely(self, flow: GradientFlow, proposed: ConservationLaws) -> bool:
+    def _run_sparsely(self, flow: GradientFlow, proposed: LawList) -> bool:
         """Whether sparse brackets at a sparse point meet the laws proposed."""
         for support in supports(flow, self.draws):
             prime = flow.draw_prime(self.draws, RANK_BITS)
@@ -510,7 +526,7 @@ class _Certification:
                 return True
         return False
 
-    def _run(self, proposed: ConservationLaws) -> None:
+    def _run(self, proposed: LawList) -> None:
         """Brackets, the monomial system, closure; then a new point."""
         self._show_laws(proposed)
         for attempt in range(ATTEMPTS):
@@ -531,7 +547,7 @@ class _Certification:
                 self.settled = self.growth
                 break
 
-    def _show_laws(self, laws: ConservationLaws) -> None:
+    def _show_laws(self, laws: LawList) -> None:
         """Take these laws instead of those so far, as soon as no fewer of them are shown to be independent."""
         found, point = list[int](), self.growth.point % np.uint64(self.growth.prime)
         with self._timed("independence of the laws"):
@@ -545,7 +561,7 @@ class _Certification:
         with self._timed("monomial system"):
             found = polynomial_laws(self.flow, self.degree, seed=self.seed)
         if found.completeness is not Completeness.OPEN:
-            self._show_laws(found)
+            self._show_laws(self.laws.beside(found))
 
     def result(self) -> LawCount:
         """The bounds as they stand."""

@@ -72,7 +72,7 @@ class Nesterov:
     --------
     >>> import clexact
     >>> clexact.certify(momentum_flow(clexact.models.shared(1, 2), Nesterov())).laws
-    ConservationLaws([t^3*U[0,0]*U'[0,1] - t^3*U[0,1]*U'[0,0]])
+    LawList([t^3*U[0,0]*U'[0,1] - t^3*U[0,1]*U'[0,0]])
     """
 
 
@@ -120,7 +120,7 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     >>> clexact.certify(gradient_flow(net)).upper
     0
     >>> clexact.certify(gradient_flow(net, "cross_entropy")).laws
-    ConservationLaws([U1[0,0] + U1[1,0]])
+    LawList([Σ_i U1[i,0]])
     >>> print(*clexact.certify(gradient_flow(clexact.models.product(2), weight_decay=1)).laws.written())
     e^(2*t)*x[0]^2 - e^(2*t)*x[1]^2
     """
@@ -172,7 +172,7 @@ def mirror_flow(
     >>> import clexact
     >>> net = clexact.Model({"u": (), "v": ()}, {}, lambda u, v: u * v)
     >>> clexact.certify(mirror_flow(net, positive=["u", "v"])).laws
-    ConservationLaws([u - v])
+    LawList([u - v])
     >>> clexact.certify(mirror_flow(net, metric=lambda u, v: {"u": u**2})).exact
     True
     """

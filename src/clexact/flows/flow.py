@@ -27,6 +27,7 @@ from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
 from clexact.support.digest import digest
 from clexact.support.display import facts, lines
+from clexact.symmetry.families import Family
 from clexact.symmetry.groups import Law, Symmetries
 
 if TYPE_CHECKING:
@@ -151,6 +152,11 @@ class Flow(ABC):
     def symmetries(self) -> Symmetries:
         """Groups that leave unchanged what the loss sees; none without a program."""
         return Symmetries((), (), ())
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The laws of ``proposed_laws`` as families; none where they live on a phase space or follow another metric."""
+        return ()
 
     @property
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from math import lcm, prod
@@ -29,8 +30,9 @@ from clexact.programs.program import Program
 from clexact.programs.reverse import gradients
 from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets, piece
 from clexact.support.digest import digest
+from clexact.symmetry.families import Family, in_order
 from clexact.symmetry.grading import MAX_EQUATIONS
-from clexact.symmetry.groups import Law, Symmetries, symmetries
+from clexact.symmetry.groups import Groups, Law, Symmetries
 
 LOSSES = ("full", "cross_entropy")
 
@@ -199,12 +201,21 @@ class GradientFlow(Flow):
         return self
 
     @cached_property
+    def _groups(self) -> Groups:
+        return Groups(self.program, self.model.offsets())
+
+    @cached_property
     def symmetries(self) -> Symmetries:
-        return symmetries(self.program, self.model.offsets())
+        return self._groups.symmetries
+
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        layout = tuple(self.model.parameters.items())
+        return tuple(replace(family, layout=layout) for family in in_order(self._groups.families, layout))
 
     @property
     def left_out(self) -> str:
-        if self.symmetries.all_scalings:
+        if self._groups.all_scalings:
             return ""
         return (
             f"some scalings of {self.model.name} were not inferred, for its size (over {MAX_EQUATIONS} equations of "

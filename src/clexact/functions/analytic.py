@@ -492,7 +492,7 @@ def log_softmax(z: Array, axis: int = -1) -> Array:
     >>> import clexact
     >>> net = clexact.Model({"W": (2, 2)}, {"x": (2,)}, lambda W, x: log_softmax(W @ x))
     >>> print(*clexact.certify(clexact.gradient_flow(net)).laws)  # the sum over the classes, for each input
-    W[0,0] + W[1,0] W[0,1] + W[1,1]
+    Σ_j W[j,i]  (i < 2)
     """
     if not _array(z, "log_softmax").ndim:
         raise TypeError(f"log_softmax takes an array of a model with at least one axis, not {z!r}.")
@@ -733,7 +733,7 @@ def softmax(z: Array, axis: int = -1) -> Array:
     >>> import clexact
     >>> net = clexact.Model({"W": (2, 2)}, {"x": (2,)}, lambda W, x: softmax(W @ x))
     >>> print(*clexact.certify(clexact.gradient_flow(net)).laws)  # the sum over the classes, for each input
-    W[0,0] + W[1,0] W[0,1] + W[1,1]
+    Σ_j W[j,i]  (i < 2)
     """
     if not isinstance(z, Array) or not z.ndim:
         raise TypeError(f"softmax takes an array of a model with at least one axis, not {z!r}.")

@@ -63,7 +63,7 @@ def convolve(x: Array, W: Array, stride: Sizes = 1, padding: Sizes = 0, dilation
     >>> net
     Model(model, D = 4, output of shape (1, 1))
     >>> clexact.certify(clexact.gradient_flow(net)).laws
-    ConservationLaws([W[0,0,0]^2 + W[0,0,1]^2 - V[0,0,0]^2 - V[0,0,1]^2])
+    LawList([|W|² − |V|²])
     """
     x, W = _pair(x, W)
     kernel, channels = W.shape[2:], x.shape[1 - W.ndim]
@@ -133,7 +133,7 @@ def convolve_transposed(
     >>> net
     Model(model, D = 3, output of shape (4,))
     >>> clexact.certify(clexact.gradient_flow(net)).laws
-    ConservationLaws([u[0]^2 - W[0,0,0]^2 - W[0,0,1]^2])
+    LawList([u² − |W|²])
     """
     x, W = _pair(x, W)
     kernel, channels, out = W.shape[2:], x.shape[1 - W.ndim], W.shape[1]
@@ -219,7 +219,7 @@ def windows(
     >>> net  # three windows of two entries
     Model(model, D = 3, output of shape (3,))
     >>> clexact.certify(clexact.gradient_flow(net)).laws
-    ConservationLaws([u^2 - v[0]^2 - v[1]^2])
+    LawList([u² − |v|²])
     """
     chosen, sizes = axes_of(x, size, axes)
     steps, gaps = _each(stride, len(sizes), "stride"), _each(dilation, len(sizes), "dilation")
@@ -273,8 +273,7 @@ def average_pool(x: Array, size: Sizes, stride: Sizes | None = None, axes: int |
     >>> import clexact
     >>> net = clexact.Model({"u": (2,), "v": (4,)}, {"x": (4,)}, lambda u, v, x: u @ average_pool(v * x, (2,)))
     >>> print(*clexact.certify(clexact.gradient_flow(net)).laws, sep="\n")  # one law for each window
-    u[0]^2 - v[0]^2 - v[1]^2
-    u[1]^2 - v[2]^2 - v[3]^2
+    u[i]² − |P1[i]|² where P1 = v.reshape(2, 2)  (i < 2)
     """
     return _pooled(x, size, stride, axes, lambda each: each.mean(-1))
 
@@ -313,8 +312,7 @@ def max_pool(x: Array, size: Sizes, stride: Sizes | None = None, axes: int | Seq
     >>> import clexact
     >>> net = clexact.Model({"u": (2,), "v": (4,)}, {"x": (4,)}, lambda u, v, x: u @ max_pool(v * x, (2,)))
     >>> print(*clexact.certify(clexact.gradient_flow(net)).laws, sep="\n")  # one law for each window
-    u[0]^2 - v[0]^2 - v[1]^2
-    u[1]^2 - v[2]^2 - v[3]^2
+    u[i]² − |P1[i]|² where P1 = v.reshape(2, 2)  (i < 2)
     """
     return _pooled(x, size, stride, axes, maximum)
 

@@ -8,18 +8,20 @@ polynomial of the degree of $\langle\nabla h, X\rangle$ vanishes there (Schwartz
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import Words
-from clexact.algebra.terms import Ints, Terms, starts
+from clexact.algebra.terms import Ints, Terms, concatenate, starts
 from clexact.flows.flow import Flow
+from clexact.laws.families import change
 from clexact.programs.jets import Jets
 from clexact.programs.opaque import OpaqueJets
 from clexact.support.errors import CLOSURE_BITS
+from clexact.symmetry.families import Family
 
 BLOCK = 10**6  # terms at a time
 
@@ -44,15 +46,40 @@ def confirmed(flow: Flow, terms: Terms, draws: Draws) -> Terms:
 
 def moved(flow: Flow, terms: Terms, draws: Draws) -> Ints:
     """Numbers of the polynomials, packed and canonical, that change along a random member at a random point."""
-    prime = draws.prime(CLOSURE_BITS, avoiding=flow.denominator)
-    ring, theta = OpaqueJets(prime, draws), draws.residues((1, flow.dimension), prime)
-    field = flow.values_in(ring, {0: theta}, draws.residues((1, flow.seed_size), prime)).get(0)
+    ring, theta, field = _member(flow, draws)
     if field is None or not len(terms):
         return np.empty(0, dtype=np.int64)
     found = [
         first + np.flatnonzero(changes(ring, block, count, theta, field)[0]) for first, count, block in _blocks(terms)
     ]
     return np.concatenate(found)
+
+
+def _member(flow: Flow, draws: Draws) -> tuple[Jets, Words, Words | None]:
+    """A ring of jets modulo a random prime, a random point, and a random member there; None if it is zero."""
+    prime = draws.prime(CLOSURE_BITS, avoiding=flow.denominator)
+    ring, theta = OpaqueJets(prime, draws), draws.residues((1, flow.dimension), prime)
+    return ring, theta, flow.values_in(ring, {0: theta}, draws.residues((1, flow.seed_size), prime)).get(0)
+
+
+def confirmed_families(flow: Flow, families: Sequence[Family], draws: Draws) -> tuple[list[Family], Terms]:
+    """The families that a random member leaves unmoved, and the numbers of the others that it does, as ``confirmed``.
+
+    A family is not written out, unless it is refuted.
+    """
+    if not families:
+        return [], concatenate([])
+    ring, theta, field = _member(flow, draws)
+    if field is None:
+        return list(families), concatenate([])
+    moves = [bool(change(family, theta[0], field[0], ring.prime, draws).any()) for family in families]
+    refuted, first = list[Terms](), 0
+    for family in (family for family, moving in zip(families, moves, strict=True) if moving):
+        terms = family.expanded()
+        refuted.append(terms.owned_by(terms.owner + first))
+        first += family.size
+    kept = [family for family, moving in zip(families, moves, strict=True) if not moving]
+    return kept, confirmed(flow, concatenate(refuted), draws) if refuted else concatenate([])
 
 
 def changes(ring: Jets, terms: Terms, count: int, theta: Words, field: Words) -> Words:

@@ -13,7 +13,8 @@ from clexact.algebra.linalg import residues
 from clexact.algebra.terms import Terms
 from clexact.flows.flow import Flow, as_flow, pack_laws
 from clexact.flows.gradient import GradientFlow
-from clexact.laws.confirmation import confirmed
+from clexact.laws.confirmation import confirmed, confirmed_families
+from clexact.laws.listing import LawList
 from clexact.laws.monomial_system import as_vectors, law_vectors, pack_vectors
 from clexact.laws.quadratic import all_quadratic_laws
 from clexact.laws.result import MOST_ENTRIES, Completeness, ConservationLaws, arranged, positive, without
@@ -155,6 +156,15 @@ def proposed_laws(flow: Flow, degree: int, *, seed: int = 0) -> ConservationLaws
     """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size; confirmed."""
     terms = _confirmed_terms(flow, seed)
     return _proposed(flow, without(terms, terms.owner[flow.law_degrees(terms) > degree]), degree, seed)
+
+
+def listed_laws(flow: Flow, degree: int, *, seed: int = 0) -> LawList:
+    """The same laws, confirmed, as families where the flow has them: these are not written out."""
+    if not flow.families:
+        return LawList((), proposed_laws(flow, degree, seed=seed))
+    wanted = [family for family in flow.families if family.degree <= degree]
+    families, numbers = confirmed_families(flow, wanted, flow.draws(seed))
+    return LawList(tuple(families), _proposed(flow, numbers, degree, seed))
 
 
 def _confirmed_terms(flow: Flow, seed: int) -> Terms:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clexact._kernels.sparse import SparseForm
 from clexact.algebra import linalg
@@ -22,7 +23,7 @@ from clexact.algebra.polynomial import Polynomial, html_name, latex_name
 from clexact.algebra.terms import Ints, Terms, ranges, starts
 from clexact.programs.gates import qualification
 from clexact.programs.jets import Jets
-from clexact.programs.sparse_jets import Part, collected, compressed
+from clexact.programs.sparse_jets import Part, compressed
 from clexact.support.digest import digest
 from clexact.support.display import MOST_LAWS, MOST_TERMS, Markup, gathered, listed
 
@@ -95,6 +96,11 @@ class ConservationLaws(Sequence[Polynomial]):
 
     def __len__(self) -> int:
         return len(self._start) - 1
+
+    @property
+    def size(self) -> int:
+        """How many polynomials they are."""
+        return len(self)
 
     @overload
     def __getitem__(self, i: int) -> Polynomial: ...
@@ -253,9 +259,7 @@ class ConservationLaws(Sequence[Polynomial]):
         >>> "<i>x</i><sub>0</sub><sup>2</sup>" in laws.to_html()
         True
         """
-        rates, power = {html_name(name): rate for name, rate in self.exponentials.items()}, r"<sup>(\d+)</sup>"
-        texts = [with_exponentials(h.to_html(MOST_TERMS), rates, power, "<i>e</i><sup>{} t</sup>") for h in self[:most]]
-        return listed(texts, len(self))
+        return listed(html_texts(self, most), len(self))
 
     def _repr_latex_(self) -> str:
         return gathered(self.to_latex(MOST_LAWS), len(self), "no polynomial law")
@@ -268,6 +272,12 @@ class ConservationLaws(Sequence[Polynomial]):
     def __repr__(self) -> str:
         shown = ", ".join(str(h) for h in self[:6]) + (", ..." if len(self) > 6 else "")
         return f"ConservationLaws([{shown}])"
+
+
+def html_texts(laws: ConservationLaws, most: int) -> list[str]:
+    """The first laws in HTML; long ones are cut."""
+    rates, power = {html_name(name): rate for name, rate in laws.exponentials.items()}, r"<sup>(\d+)</sup>"
+    return [with_exponentials(h.to_html(MOST_TERMS), rates, power, "<i>e</i><sup>{} t</sup>") for h in laws[:most]]
 
 
 def with_exponentials(text: str, rates: Mapping[str, Fraction], power: str, shown: str) -> str:
@@ -345,16 +355,43 @@ def spans(laws: ConservationLaws, h: Polynomial) -> bool:
     return rational_rank(rows) == rational_rank(rows[:-1])
 
 
-def independent(laws: ConservationLaws, point: Words, prime: int) -> tuple[int, ...]:
+def further(known: Terms, found: ConservationLaws) -> NDArray[np.bool_]:
+    """Which of the laws found raise the rank, as polynomials, of those known (packed) and of the ones before them."""
+    monomials, column = np.unique(np.concatenate([known.hashes(), found.terms.hashes()]), return_inverse=True)
+    prime = Draws(found.seed, digest(*known.arrays, *found.terms.arrays)).prime(61)
+    form, parts = SparseForm(len(monomials), prime), []
+    for terms, columns in ((known, column[: len(known)]), (found.terms, column[len(known) :])):
+        rows = Part((len(monomials),), terms.owner, columns.astype(np.int64), residues(terms.coef, prime))
+        start, place, value, _ = compressed(rows, count := int(terms.owner.max(initial=-1)) + 1)
+        parts.append(form.add(start, place, value, np.arange(count), MOST_ENTRIES))
+    return parts[1]
+
+
+class Packed(Protocol):
+    """Laws that are written out some at a time."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Those of the flow."""
+
+    @property
+    def size(self) -> int:
+        """How many polynomials they are."""
+
+    def packed(self, first: int, last: int) -> Terms:
+        """The terms of some, owned by their numbers."""
+
+
+def independent(laws: Packed, point: Words, prime: int) -> tuple[int, ...]:
     """Numbers of the first laws whose gradients at the point are linearly independent mod p (so also over Q)."""
     return tuple(n for block in independent_blocks(laws, point, prime) for n in block)
 
 
-def independent_blocks(laws: ConservationLaws, point: Words, prime: int) -> Iterator[list[int]]:
+def independent_blocks(laws: Packed, point: Words, prime: int) -> Iterator[list[int]]:
     """As ``independent``, some hundred laws at a time, so that a long run can be stopped with what it has."""
     ring, D, form = Jets(prime), len(laws.variables), Echelon(len(laws.variables), prime)
-    for first in range(0, len(laws), LAW_BLOCK):
-        last = min(first + LAW_BLOCK, len(laws))
+    for first in range(0, laws.size, LAW_BLOCK):
+        last = min(first + LAW_BLOCK, laws.size)
         partial, variable = laws.packed(first, last).partials()
         owned = partial.owned_by((partial.owner - first) * D + variable)
         gradients = ring.polynomials(owned, {0: point[None]}, (last - first) * D)[0]
@@ -362,14 +399,12 @@ def independent_blocks(laws: ConservationLaws, point: Words, prime: int) -> Iter
         yield (first + np.flatnonzero(fresh)).tolist()
 
 
-def sparse_independent(laws: ConservationLaws, point: Words, prime: int) -> tuple[int, ...]:
-    """As ``independent`` where the gradients are sparse: only terms that do not vanish at the point are touched."""
+def sparse_gradients(laws: ConservationLaws, point: Words, prime: int) -> Part:
+    """The gradients at a sparse point: only terms that do not vanish there are touched."""
     terms, D = laws.terms, len(laws.variables)
     dead = np.concatenate([[0], np.cumsum(point[terms.var] == 0)])
     few = np.flatnonzero(dead[terms.start[1:]] - dead[terms.start[:-1]] <= 1)
     partial, variable = terms.take(few).partials()
     values = Jets(prime).monomials(partial, {0: point[None]})[0][0]
     values = linalg.multiply(values, residues(partial.coef, prime), prime)
-    gradients = collected(Part((D,), partial.owner, variable.astype(np.int64), values), prime)
-    fresh = SparseForm(D, prime).add(*compressed(gradients, len(laws)), MOST_ENTRIES)
-    return tuple(np.flatnonzero(fresh).tolist())
+    return Part((D,), partial.owner, variable.astype(np.int64), values)

@@ -44,8 +44,8 @@ def lora(dims: Sequence[int], rank: int = 1, act: str = "none", fixed: bool = Fa
     --------
     >>> import clexact
     >>> print(*clexact.certify(clexact.gradient_flow(lora([2, 1, 2], act="tanh"))).laws, sep="\n")
-    B1[0,0]^2 + B1[1,0]^2 - A1[0,0]^2
-    B2[0,0]^2 - A2[0,0]^2 - A2[0,1]^2
+    |B1|² − A1²
+    B2² − |A2|²
     """
     sizes, inner = check_dims(dims, "lora"), check_size(rank, "the rank of lora")
     activation = ACTS[check_word(act, tuple(ACTS), "act")]

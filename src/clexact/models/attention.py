@@ -69,8 +69,8 @@ def attention(
     --------
     >>> import clexact
     >>> print(*clexact.certify(clexact.gradient_flow(attention(2, 1))).laws, sep="\n")
-    Q1[0,0]^2 + Q1[1,0]^2 - K1[0,0]^2 - K1[1,0]^2
-    O1[0,0]^2 + O1[1,0]^2 - V1[0,0]^2 - V1[1,0]^2
+    |Q1|² − |K1|²
+    |O1|² − |V1|²
     >>> clexact.certify(clexact.gradient_flow(attention(4, 2, tokens=3)))
     exactly 6 independent conservation laws (D = 32, dim W = 24 -> 26)
     """

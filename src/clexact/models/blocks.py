@@ -39,7 +39,7 @@ def residual(n: int, r: int, blocks: int = 1, relu: bool = False) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(residual(2, 1, relu=True))).laws
-    ConservationLaws([U1[0,0]^2 + U1[1,0]^2 - V1[0,0]^2 - V1[1,0]^2])
+    LawList([|U1|² − |V1|²])
     """
     width, hidden, count = (check_size(size, "a size of residual") for size in (n, r, blocks))
     parameters = {f"{name}{layer}": (width, hidden) for layer in range(1, count + 1) for name in "UV"}
@@ -86,7 +86,7 @@ def maxpool(m: int, r: int, n: int, pool: int = 2) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(maxpool(2, 1, 2))).laws
-    ConservationLaws([U[0,0]^2 + U[1,0]^2 - V[0,0]^2 - V[0,1]^2 - V[1,0]^2 - V[1,1]^2])
+    LawList([|U|² − |V|²])
     """
     return _pooled("maxpool", functions.maximum, m, r, n, pool)
 
@@ -119,7 +119,7 @@ def avgpool(m: int, r: int, n: int, pool: int = 2) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(avgpool(2, 1, 2))).laws
-    ConservationLaws([U[0,0]^2 + U[1,0]^2 - V[0,0]^2 - V[0,1]^2 - V[1,0]^2 - V[1,1]^2])
+    LawList([|U|² − |V|²])
     """
     return _pooled("avgpool", lambda z: functions.relu(z).sum(1) / z.shape[1], m, r, n, pool)
 

@@ -46,7 +46,7 @@ def gru(m: int, r: int, n: int, steps: int = 2, bias: bool = False) -> Model:
     --------
     >>> import clexact
     >>> print(*clexact.certify(clexact.gradient_flow(gru(1, 1, 1, bias=True))).laws, sep=", ")
-    b[0] - c[0], b[1] - c[1]
+    b[i] − c[i]  (i < 2)
     """
     inputs, width, outputs, T = _sizes("gru", m, r, n, steps)
 
@@ -94,7 +94,7 @@ def lstm(m: int, r: int, n: int, steps: int = 2, bias: bool = False) -> Model:
     --------
     >>> import clexact
     >>> print(*clexact.certify(clexact.gradient_flow(lstm(1, 1, 1, bias=True))).laws, sep=", ")
-    b[0] - c[0], b[1] - c[1], b[2] - c[2], b[3] - c[3]
+    b[i] − c[i]  (i < 4)
     """
     inputs, width, outputs, T = _sizes("lstm", m, r, n, steps)
 
@@ -141,7 +141,7 @@ def ssm(m: int, r: int, n: int, steps: int = 3, dense: bool = False) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(ssm(2, 1, 1))).laws
-    ConservationLaws([C[0,0]^2 - B[0,0]^2 - B[0,1]^2])
+    LawList([C² − |B|²])
     """
     inputs, width, outputs, T = _sizes("ssm", m, r, n, steps)
 

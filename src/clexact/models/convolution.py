@@ -59,8 +59,7 @@ def conv1d(
     --------
     >>> import clexact
     >>> print(*clexact.certify(clexact.gradient_flow(conv1d([1, 2, 1], 2, relu=True))).laws, sep="\n")
-    W1[0,0,0]^2 + W1[0,0,1]^2 - W2[0,0,0]^2 - W2[0,0,1]^2
-    W1[1,0,0]^2 + W1[1,0,1]^2 - W2[0,1,0]^2 - W2[0,1,1]^2
+    |W1[i,0]|² − |W2[0,i]|²  (i < 2)
     """
     return _network("conv1d", 1, channels, kernel, stride, length, padding, relu, bias)
 

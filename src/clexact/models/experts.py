@@ -51,7 +51,7 @@ def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int | None = Non
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(moe(1, 2, 1))).laws
-    ConservationLaws([W[0,0] + W[1,0]])
+    LawList([Σ_i W[i,0]])
     """
     inputs, count, outputs = (check_size(size, "a size of moe") for size in (m, experts, n))
     if gate not in GATES:

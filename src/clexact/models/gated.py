@@ -154,8 +154,8 @@ def glu(m: int, r: int, n: int) -> Model:
     >>> import clexact
     >>> for law in clexact.certify(clexact.gradient_flow(glu(2, 1, 1))).laws:
     ...     print(law)
-    U[0,0]^2 - A[0,0]^2 - A[1,0]^2
-    U[0,0]^2 - B[0,0]^2 - B[1,0]^2
+    U² − |A|²
+    U² − |B|²
     """
     return _gated("glu", lambda z: z, (m, r, n))
 
@@ -188,6 +188,6 @@ def swiglu(m: int, r: int, n: int) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(swiglu(2, 1, 1))).laws
-    ConservationLaws([U[0,0]^2 - A[0,0]^2 - A[1,0]^2])
+    LawList([U² − |A|²])
     """
     return _gated("swiglu", functions.silu, (m, r, n))

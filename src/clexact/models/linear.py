@@ -35,7 +35,7 @@ def linear(dims: Sequence[int]) -> Model:
     --------
     >>> import clexact
     >>> print(clexact.certify(clexact.gradient_flow(linear([1, 2, 1]))).laws[0])
-    U1[0,0]^2 - U2[0,0]^2
+    U1ᵀU1 − U2U2ᵀ  (i ≤ j < 2)
     >>> clexact.certify(clexact.gradient_flow(linear([4, 3, 5])))
     exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
     """

@@ -63,7 +63,7 @@ def mlp(
     >>> clexact.certify(clexact.gradient_flow(mlp([1, 2, 2], act="gelu", bias=True)))
     exactly 0 independent conservation laws (D = 9, dim W = 9)
     >>> print(*clexact.certify(clexact.gradient_flow(mlp([1, 2, 2], act="tanh", norm="rms"))).laws)
-    U2[0,0]^2 + U2[0,1]^2 + U2[1,0]^2 + U2[1,1]^2
+    |U2|²
     """
     sizes = check_dims(dims, "mlp")
     activation = ACTS[check_word(act, tuple(ACTS), "act")]

@@ -38,7 +38,7 @@ def neuron(inputs: int, outputs: int = 1, powers: Sequence[int] = (1,)) -> Model
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(neuron(2, powers=[3]))).laws
-    ConservationLaws([3*u[0]^2 - v[0]^2 - v[1]^2])
+    LawList([3 u² − |v|²])
     >>> clexact.certify(clexact.gradient_flow(neuron(2, powers=[1, 3]))).upper
     0
     """

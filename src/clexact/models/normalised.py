@@ -84,7 +84,7 @@ def weight_norm(m: int, r: int, n: int, act: str = "relu", gain: bool = False, b
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(weight_norm(2, 1, 1, gain=True))).laws
-    ConservationLaws([U[0,0]^2 - g[0]^2, V[0,0]^2 + V[1,0]^2])
+    LawList([U² − g², |V|²])
     """
     inputs = check_size(m, "the inputs of weight_norm", 2)
     hidden, outputs = (check_size(size, "a size of weight_norm") for size in (r, n))

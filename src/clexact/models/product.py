@@ -28,7 +28,7 @@ def product(d: int) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(product(3))).laws
-    ConservationLaws([x[0]^2 - x[1]^2, x[1]^2 - x[2]^2])
+    LawList([x[i]² − x[i+1]²  (i < 2)])
     """
     count = check_size(d, "the number of factors of product")
 

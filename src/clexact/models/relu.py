@@ -46,7 +46,7 @@ def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
     >>> print(count)
     exactly 2 independent conservation laws with free gates (D = 8, dim W = 6)
     >>> print(count.laws[0])
-    U1[0,0]^2 - U2[0,0]^2 - U2[0,1]^2 - b2[0]^2
+    U1[0,i]² − |U2[i]|² − b2[i]²  (i < 2)
     """
     sizes = check_dims(dims, "relu")
     hidden = range(2, len(sizes))  # layer l has sizes[l - 1] units

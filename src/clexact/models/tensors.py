@@ -52,8 +52,8 @@ def factorization(dims: Sequence[int], rank: int = 1, scheme: str = "cp", measur
     --------
     >>> import clexact
     >>> print(*clexact.certify(clexact.gradient_flow(factorization([2, 1, 1]))).laws, sep="\n")
-    U1[0,0]^2 + U1[1,0]^2 - U2[0,0]^2
-    U1[0,0]^2 + U1[1,0]^2 - U3[0,0]^2
+    |U1|² − U3²
+    U2² − U3²
     """
     sizes, inner = check_dims(dims, "factorization"), check_size(rank, "the rank of factorization")
     if scheme not in SCHEMES:
@@ -113,7 +113,7 @@ def diagonal(d: int, layers: int = 2) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.gradient_flow(diagonal(2))).laws
-    ConservationLaws([u[0]*v[0], u[1]*v[1]])
+    LawList([u[0]*v[0], u[1]*v[1]])
     """
     count, power = check_size(d, "the size of diagonal"), check_size(layers, "layers")
     return Model(

@@ -83,8 +83,8 @@ def transformer(
     --------
     >>> import clexact
     >>> print(*clexact.certify(clexact.gradient_flow(transformer(2, 1, 2))).laws, sep="\n")
-    Q1[0,0]^2 + Q1[1,0]^2 - K1[0,0]^2 - K1[1,0]^2
-    V1[0,0]^2 + V1[1,0]^2 - O1[0,0]^2 - O1[1,0]^2
+    |Q1|² − |K1|²
+    |V1|² − |O1|²
     """
     width, inner, hidden = (check_size(size, "a size of transformer") for size in (d, h, f))
     some, T = Heads.of(width, inner, heads, keys, rope, bias), check_size(tokens, "tokens")

@@ -15,6 +15,7 @@ from clexact.flows.dynamics import gradient_flow
 from clexact.models import attention
 from clexact.plot.figures import compose
 from clexact.support.palette import BLUE, ORANGE, PINK
+from clexact.symmetry.families import Family
 
 MOST_ROWS = 24  # of single laws; beyond it laws with the same pattern share a row
 PLUS, MINUS, BOTH = 1, 2, 3  # what stands in a cell: bit 0 for a positive sign, bit 1 for a negative one
@@ -46,8 +47,9 @@ def touches(laws: object = None, *, ax: Any = None) -> Any:
     Parameters
     ----------
     laws : object, optional
-        A ``LawCount`` (its independent laws), ``ConservationLaws``, ``Polynomial`` or a list of these, with the
-        variables of one array, such as U[0,1], as a block; or the laws of a PyTorch module (``clexact.torch.laws``).
+        A ``LawCount`` (its independent polynomials), its ``laws`` (a row for each family), ``ConservationLaws``,
+        ``Polynomial`` or a list of these, with the variables of one array, such as U[0,1], as a block; or the laws of a
+        PyTorch module (``clexact.torch.laws``).
         Default: the laws of a small attention head.
     ax : matplotlib.axes.Axes, optional
         On which to draw.
@@ -83,7 +85,8 @@ def touched(laws: object) -> Touched:
     """The matrix of signs; errors as ``touches``."""
     clocks: tuple[str, ...] = ()
     if isinstance(laws, LawCount):
-        clocks, laws = laws.flow.clocks, [laws.laws[n] for n in laws.shown.laws]
+        polynomials = laws.laws.polynomials()
+        clocks, laws = laws.flow.clocks, [polynomials[n] for n in laws.shown.laws]
     laws = [laws] if isinstance(laws, Polynomial) else laws
     if isinstance(laws, (str, Mapping)) or not isinstance(laws, Iterable):
         raise TypeError(f"touches takes a LawCount, laws or the laws of a module, not {laws!r}.")
@@ -116,6 +119,9 @@ def _row(n: int, law: Any) -> _Row:
     if isinstance(law, Polynomial):
         factors = [(_block(law.variables[v]), c) for monomial, c in law.items() for v, _ in monomial]
         return _Row(f"$h_{{{n}}}$", 1, _signs(factors))
+    if type(law) is Family:
+        signs = _signs([(term.parameter, term.coefficient) for term in law.terms])
+        return _Row(f"${law.latex}$" + f" ({law.size})" * (law.size > 1), law.size, signs)
     if not all(hasattr(law, name) for name in ("name", "count", "terms")):
         raise TypeError(f"a law must be a Polynomial or a law of a module, not {law!r}.")
     name = law.name if law.count == 1 else f"{law.name} ({law.count})"

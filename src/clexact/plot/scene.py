@@ -13,6 +13,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import LawCount
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow, as_flow
+from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Law
 from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import GeneralLaws, general_laws
@@ -20,6 +21,7 @@ from clexact.laws.result import ConservationLaws
 from clexact.plot.surfaces import Box, Floats, Smooth, curve, scattered, smooth, velocity
 from clexact.programs.model import Model
 from clexact.support.listed import listed
+from clexact.symmetry.families import Family
 
 DIMENSIONS = (2, 3)
 LEVELS = (-1.0, 0.0, 1.0)
@@ -91,7 +93,8 @@ def _check_dimension(dimension: int) -> None:
 def _read(given: object, laws: object, degree: int, seed: int) -> tuple[Flow | None, list[AnyLaw]]:
     """The flow, if one is given, and its independent laws."""
     if isinstance(given, LawCount):
-        laws = [given.laws[n] for n in given.shown.laws] if laws is None else laws
+        polynomials = given.laws.polynomials() if laws is None else ()
+        laws = [polynomials[n] for n in given.shown.laws] if laws is None else laws
         given = given.flow
     if isinstance(given, Model):
         given = gradient_flow(given)
@@ -118,12 +121,15 @@ def _found(flow: Flow, degree: int, seed: int) -> list[AnyLaw]:
 
 def _listed(laws: object) -> list[AnyLaw]:
     """Laws as users give them: one, or several."""
-    if isinstance(laws, (Polynomial, Law)):
-        return [laws]
+    if isinstance(laws, (Polynomial, Law, Family)):
+        laws = [laws]
+    if isinstance(laws, LawList):
+        laws = laws.polynomials()
     if isinstance(laws, ConservationLaws):
         laws = [laws[n] for n in laws.independent]
     if not isinstance(laws, (list, tuple, GeneralLaws)):
         raise TypeError(f"expected a Model, a flow, VectorFields, a LawCount or laws, not {laws!r}.")
+    laws = [h for law in laws for h in (law.polynomials() if isinstance(law, Family) else [law])]
     for law in laws:
         if not isinstance(law, (Polynomial, Law)):
             raise TypeError(f"a law must be a Polynomial or a Law, not {law!r}.")

@@ -457,8 +457,9 @@ def certificate_of(count: LawCount) -> Certificate:
     if not count.closure.generic or count.flow.expanded_size > MAX_TERMS:
         return Certificate(program_certificate.of_count(count))
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
-    written, laws = _written_fields(fields), [str(h) for h in count.laws]
-    if _long(fields.terms) or _long(count.laws.terms):
+    polynomials = count.laws.polynomials()
+    written, laws = _written_fields(fields), [str(h) for h in polynomials]
+    if _long(fields.terms) or _long(polynomials.terms):
         _check_readable(written, laws)
     recipes = find_recipes(fields, closure, count.seed)
     data = {

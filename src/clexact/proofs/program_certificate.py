@@ -134,7 +134,7 @@ def of_count(count: LawCount) -> dict[str, Any]:
     families = [] if flow.plain_gradients is None else law_families(flow.plain_gradients)
     numbers = independent_laws(flow.gradients, families, shown)
     if len(numbers) != count.lower:
-        families, numbers = [{"polynomials": [str(h) for h in count.laws]}], list(count.shown.laws)
+        families, numbers = [{"polynomials": [str(h) for h in count.laws.polynomials()]}], list(count.shown.laws)
     drawn = [witness for witness in closure.witnesses if not isinstance(witness, ExplicitWitness)]
     if len(drawn) < len(closure.witnesses):
         raise ValueError("a program-level certificate holds brackets of members drawn, not of fields by their numbers.")

@@ -39,9 +39,10 @@ def lines(texts: Iterable[object]) -> Markup:
     return Markup("<br>".join(map(_html, texts)))
 
 
-def listed(items: Sequence[str], total: int) -> Markup:
-    """Lines of HTML, numbered from 0 as Python counts, the first of so many."""
-    rows = [(f"[{n}]", Markup(item)) for n, item in enumerate(items)]
+def listed(items: Sequence[str], total: int, numbers: Sequence[int] | None = None) -> Markup:
+    """Lines of HTML, the first of so many, with their numbers (default: from 0, as Python counts)."""
+    counted = range(len(items)) if numbers is None else numbers
+    rows = [(f"[{n}]", Markup(item)) for n, item in zip(counted, items, strict=False)]
     more = f"<i>... {total - len(items)} more</i>" if total > len(items) else ""
     return Markup(table(rows) + more)
 

@@ -215,7 +215,6 @@ class Symmetries:
     factors: tuple[FactorClass, ...]
     translations: tuple[Translation, ...]
     uniform: tuple[FactorClass, ...] = ()  # on which only 1 + t 11^T acts
-    all_scalings: bool = True  # whether none was given up for its size
 
     def euclidean_laws(self) -> list[Law]:
         r"""Laws h of the gradient flow with $\nabla h = A\theta + c$, A symmetric, for every group.
@@ -302,9 +301,9 @@ class Groups:
         """With all entries."""
         factors = (*self._mixed, *(axes.factor() for axes in self._axes[0]))
         uniform = tuple(factor for _, factor in self._uniform)
-        return Symmetries(self._rescalings.scalings, factors, self._translations, uniform, self._rescalings.complete)
+        return Symmetries(self._rescalings.scalings, factors, self._translations, uniform)
 
-
-def symmetries(program: Program, offsets: Mapping[str, int]) -> Symmetries:
-    """Groups that leave unchanged all outputs of a program, that of what the loss sees."""
-    return Groups(program, offsets).symmetries
+    @property
+    def all_scalings(self) -> bool:
+        """Whether none was given up for its size."""
+        return self._rescalings.complete

@@ -1,6 +1,7 @@
 """Parameters seen as stacks of matrices: how a family of laws names its entries, without listing them.
 
-A term reads NumPy arrays, of any numbers, and PyTorch's tensors alike.
+A term reads NumPy arrays, of any numbers, and PyTorch's tensors alike; axes in front of those of the parameter are
+batches, which all that it returns has too.
 """
 
 from __future__ import annotations
@@ -84,18 +85,20 @@ class View:
         """The axes of the columns."""
         return tuple(axis for axis in range(len(self.shape)) if axis not in self.kept)
 
-    def split(self, array: Any) -> Any:
+    def split(self, array: Any, lead: int = 0) -> Any:
         """The slice with its axes split: no copy where the array is contiguous.
 
         Parameters
         ----------
         array : numpy.ndarray or torch.Tensor
             The whole parameter.
+        lead : int
+            How many axes, in front, number the entries of a batch.
 
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            Of shape ``shape``.
+            Of shape (*batch, *shape).
 
         Examples
         --------
@@ -103,35 +106,43 @@ class View:
         array([[1],
                [2]])
         """
+        batch = tuple(array.shape[:lead])
         if self.axis is None:
-            array = array.reshape(-1)
-        before = (slice(None),) * (self.axis or 0)
+            array = array.reshape((*batch, -1))
+        place = lead + (self.axis or 0)
+        before = (slice(None),) * place
         if self.index is not None:
             array = array[(*before, list(self.index))]
-        elif self.axis is not None and self.stop is not None and self.stop - self.start < array.shape[self.axis]:
+        elif self.axis is not None and self.stop is not None and self.stop - self.start < array.shape[place]:
             array = array[(*before, slice(self.start, self.stop))]
-        return array.reshape(self.shape)
+        return array.reshape((*batch, *self.shape))
 
-    def matrices(self, array: Any) -> Any:
+    def matrices(self, array: Any, lead: int = 0) -> Any:
         """The matrices of a parameter.
 
         Parameters
         ----------
         array : numpy.ndarray or torch.Tensor
             The parameter, or an array of its shape.
+        lead : int
+            How many axes, in front, number the entries of a batch.
 
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            Of shape (groups, rows, columns).
+            Of shape (*batch, groups, rows, columns).
 
         Examples
         --------
         >>> View((2, 3, 4), (0,), 2).matrices(np.zeros((2, 3, 4))).shape
         (2, 4, 3)
         """
-        turned = _permuted(self.split(array), (*self.kept, *self.rest))
-        return turned.reshape((self.groups, self.rows, self.columns))
+        turned = self._turned(self.split(array, lead), lead)
+        return turned.reshape((*array.shape[:lead], self.groups, self.rows, self.columns))
+
+    def _turned(self, part: Any, lead: int) -> Any:
+        """The axes of ``split`` with those of the columns last."""
+        return _permuted(part, (*range(lead), *(lead + axis for axis in (*self.kept, *self.rest))))
 
 
 @dataclass(frozen=True)
@@ -146,8 +157,8 @@ class Term:
         By which it is multiplied.
     view : View
         How it is seen as matrices.
-    shape : tuple of int
-        Of the parameter, for the formula; if it is not said, that of the view.
+    shape : tuple of int, optional
+        Of the parameter; if it is not said, that of the view.
 
     Examples
     --------
@@ -159,7 +170,7 @@ class Term:
     parameter: str
     coefficient: int
     view: View
-    shape: tuple[int, ...] = ()  # of the parameter, for the formula; if it is not said, that of the view
+    shape: tuple[int, ...] | None = None  # of the parameter; if it is not said, that of the view
 
     @property
     def written(self) -> str:
@@ -171,34 +182,6 @@ class Term:
             return f"{self.parameter}{before}[{some}]]"
         part = "" if view.stop is None or view.axis is None else f"[{':, ' * view.axis}{view.start}:{view.stop}]"
         return f"{self.parameter}{part}"
-
-    @property
-    def matrix(self) -> tuple[str, bool]:
-        """A matrix M (number h of a stack) as torch would write it, and whether P is its transpose.
-
-        A slice of one axis is a column.
-        """
-        view, written = self.view, self.written
-        axes = [axis for axis in range(len(view.shape)) if view.groups > 1 or axis not in view.group]
-        split = tuple(view.shape[axis] for axis in axes)
-        if view.index is not None or (self.shape and split != self._sliced):
-            written += f".reshape({', '.join(map(str, split))})"
-        if view.groups > 1:
-            places = ["h" if axis in view.group else ":" for axis in range(max(view.group) + 1)]
-            written += f"[{', '.join(places)}]"
-            axes = [axis for axis in axes if axis not in view.group]
-        place = 0 if view.unit is None else axes.index(view.unit)
-        if len(axes) <= 2:
-            return written, place == 1
-        return f"{written}.flatten(1)" if place == 0 else f"{written}.movedim({place}, 0).flatten(1)", False
-
-    @property
-    def _sliced(self) -> tuple[int, ...]:
-        """The shape of the slice."""
-        view, shape = self.view, list(self.shape)
-        if view.axis is not None:
-            shape[view.axis] = len(range(shape[view.axis])[view.start : view.stop])
-        return tuple(shape)
 
     def gram(self, array: Any, other: Any = None) -> Any:
         """The symmetric part of P Q^T for the matrices P of one array and Q of the other.
@@ -213,7 +196,7 @@ class Term:
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            Of shape (groups, rows, rows).
+            Of shape (*batch, groups, rows, rows).
 
         Examples
         --------
@@ -226,6 +209,15 @@ class Term:
             return p @ p.mT
         product = p @ self.matrices(other).mT
         return (product + product.mT) / 2
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """The shape of the parameter."""
+        return self.view.shape if self.shape is None else self.shape
+
+    def _lead(self, array: Any) -> int:
+        """How many axes in front number a batch; none where the shape of the parameter is not said."""
+        return 0 if self.shape is None else len(array.shape) - len(self.shape)
 
     def norms(self, array: Any, other: Any = None) -> Any:
         """The product of each row with that of the other array.
@@ -240,7 +232,7 @@ class Term:
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            Of shape (groups * rows,).
+            Of shape (*batch, groups * rows).
 
         Examples
         --------
@@ -260,21 +252,21 @@ class Term:
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            Of shape (groups * rows,).
+            Of shape (*batch, groups * rows).
 
         Examples
         --------
         >>> Term("W", 1, View((2, 2), (), 0)).totals(np.array([[1, 2], [0, 1]]))
         array([3, 1])
         """
-        rest, first = self.view.rest, min(self.view.kept, default=0)
-        part = self.view.split(array)
-        outer = tuple(axis for axis in rest if axis < first)
+        rest, first, lead = self.view.rest, min(self.view.kept, default=0), self._lead(array)
+        part = self.view.split(array, lead)
+        outer = tuple(lead + axis for axis in rest if axis < first)
         if outer:  # the outer axes first: the inner loop then runs along the memory
             part = part.sum(axis=outer, keepdims=True)
         if len(outer) < len(rest):
-            part = part.sum(axis=tuple(axis for axis in rest if axis not in outer), keepdims=True)
-        return _permuted(part, (*self.view.kept, *rest)).reshape(-1)
+            part = part.sum(axis=tuple(lead + axis for axis in rest if axis >= first), keepdims=True)
+        return self.view._turned(part, lead).reshape((*array.shape[:lead], -1))
 
     def sums(self, array: Any) -> Any:
         """The sum over the rows.
@@ -287,17 +279,18 @@ class Term:
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            Of shape (groups * columns,).
+            Of shape (*batch, groups * columns).
 
         Examples
         --------
         >>> Term("W", 1, View((2, 2), (), 0)).sums(np.array([[1, 2], [0, 1]]))
         array([1, 3])
         """
-        part = self.view.split(array)
+        lead = self._lead(array)
+        part = self.view.split(array, lead)
         if self.view.unit is not None:
-            part = part.sum(axis=(self.view.unit,), keepdims=True)
-        return _permuted(part, (*self.view.kept, *self.view.rest)).reshape(-1)
+            part = part.sum(axis=(lead + self.view.unit,), keepdims=True)
+        return self.view._turned(part, lead).reshape((*array.shape[:lead], -1))
 
     def square(self, array: Any, other: Any = None) -> Any:
         """The product of the sum over the rows with that of the other array.
@@ -312,7 +305,7 @@ class Term:
         Returns
         -------
         numpy.ndarray or torch.Tensor
-            Of shape (groups,).
+            Of shape (*batch, groups).
 
         Examples
         --------
@@ -321,7 +314,7 @@ class Term:
         """
         sums = self.sums(array)
         product = sums * (sums if other is None else self.sums(other))
-        return product.reshape((self.view.groups, self.view.columns)).sum(1)
+        return product.reshape((*product.shape[:-1], self.view.groups, self.view.columns)).sum(-1)
 
     def matrices(self, array: Any) -> Any:
         """The matrices P that the view sees.
@@ -341,18 +334,18 @@ class Term:
         >>> Term("W", 1, View((2, 3, 4), (0,), 2)).matrices(np.zeros((2, 3, 4))).shape
         (2, 4, 3)
         """
-        return self.view.matrices(array)
+        return self.view.matrices(array, self._lead(array))
 
     @property
     def entries(self) -> Ints:
         """Flat places in the parameter: (groups, rows, columns)."""
-        found: Ints = self.matrices(places(self.shape))
+        found: Ints = self.matrices(places(self.whole))
         return found
 
 
 def _permuted(array: Any, axes: Sequence[int]) -> Any:
     """With its axes in this order."""
-    return array.transpose(axes) if isinstance(array, np.ndarray) else array.permute(axes)
+    return array.permute(axes) if hasattr(array, "permute") else np.transpose(array, axes)
 
 
 # -- from entries to views --------------------------------------------------------------------------------------------

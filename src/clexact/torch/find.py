@@ -14,7 +14,7 @@ from torch.fx import Node
 
 from clexact.programs.array import record
 from clexact.programs.places import offsets
-from clexact.symmetry.families import Family
+from clexact.symmetry.families import Family, in_order
 from clexact.symmetry.groups import Groups
 from clexact.symmetry.views import Term
 from clexact.torch.certification import Certifier
@@ -89,7 +89,7 @@ def laws(
     >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
     >>> found = laws(net, torch.ones(4, 2))
     >>> print(found[0])
-    0 -> 2: |0.weight|^2 + |0.bias|^2 - |2.weight|^2  (diagonal, 3; CERTIFIED)
+    0 -> 2: |0.weight[i]|² + 0.bias[i]² − 2.weight[0,i]²  (diagonal, 3; CERTIFIED)
     >>> found.count
     3
     """
@@ -212,9 +212,7 @@ class _Finder:
 
     def _named(self, found: Iterable[Family]) -> list[ModuleLaw]:
         """Laws with names that differ, in the order of the parameters."""
-        order = {name: n for n, name in enumerate(self.shapes)}
-        laws = [self._law(family) for family in found]
-        laws.sort(key=lambda law: (law.degree == 1, min(order[name] for name in law.parameters)))
+        laws = in_order([self._law(family) for family in found], self.shapes.items())
         times, seen = Counter(law.name for law in laws), Counter[str]()
         for n, law in enumerate(laws):
             if times[law.name] > 1:
@@ -226,8 +224,8 @@ class _Finder:
         given = {name: parameter for parameter, name in self.translation.names.items()}
         terms = tuple(replace(term, parameter=given[term.parameter]) for term in family.terms)
         law = ModuleLaw(
-            _name(family.kind, terms), family.kind, terms, _shape(family), 0, Status.SYMMETRY,
-            "a symmetry of the module, by rule", _reason(family),
+            family.kind, terms, _name(family.kind, terms), 0, Status.SYMMETRY, "a symmetry of the module, by rule",
+            _reason(family), layout=tuple((name, self.shapes[name]) for name in self.translation.names),
         )  # fmt: skip
         return replace(law, count=independent([law], self.shapes, self.seed).count)
 
@@ -416,20 +414,6 @@ def _readable(name: str) -> str:
 
 def _shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _shape(family: Family) -> tuple[int, ...]:
-    """Of the numbers of a family."""
-    groups, rows = family.groups, family.rows
-    match family.kind:
-        case "gram":
-            return (groups, rows, rows) if groups > 1 else (rows, rows)
-        case "translation":
-            return (groups,) if groups > 1 or family.terms[0].view.unit is None else ()
-        case "total":
-            return (groups,)
-        case _:
-            return (groups * rows,)
 
 
 def _name(kind: str, terms: Sequence[Term]) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from clexact.support.display import counted
 from clexact.support.extras import needed
+from clexact.symmetry.folding import Fold, folded
 from clexact.torch.counting import NOTHING, Independent
 from clexact.torch.law import ModuleLaw, Status, parameters_of
 
@@ -143,7 +144,7 @@ class ModuleLaws:
     >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
     >>> found = laws(net, torch.ones(4, 2))
     >>> len(found), found.count, found[0].formula
-    (1, 3, '|0.weight|^2 + |0.bias|^2 - |2.weight|^2')
+    (1, 3, '|0.weight[i]|^2 + 0.bias[i]^2 - 2.weight[0,i]^2')
     """
 
     module: str
@@ -183,6 +184,27 @@ class ModuleLaws:
 
     def __iter__(self) -> Iterator[ModuleLaw]:
         return iter(self.laws)
+
+    def folded(self) -> list[Fold[ModuleLaw]]:
+        """The laws with those of repeated blocks in one: h.0..11 for h.0, ..., h.11.
+
+        Returns
+        -------
+        list of Fold
+            Each with its ``members``, in order.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from clexact.torch import laws
+        >>> def block():
+        ...     first, last = torch.nn.Linear(2, 3), torch.nn.Linear(3, 2)
+        ...     return torch.nn.Sequential(first, torch.nn.ReLU(), last, torch.nn.Tanh())
+        >>> net = torch.nn.Sequential(block(), block(), block())
+        >>> [(fold.shown.name, fold.many) for fold in laws(net, torch.ones(4, 2), certify=False).folded()]
+        [('0..2: 0 -> 2', 3)]
+        """
+        return folded(self.laws, lambda law: (law.count, law.status, law.reason))
 
     def values(self, module: nn.Module) -> dict[str, Tensor]:
         """The laws at the module's present parameters, on their device. Floating point.
@@ -298,7 +320,7 @@ class ModuleLaws:
     def __str__(self) -> str:
         lines = [self.headline]
         lines += [f"  DISPUTED, {law.name}: {law.formula}. {why}" for law, why in self.disputed]
-        lines += [f"  {law}" for law in self]
+        lines += [f"  {fold}" for fold in self.folded()]
         lines += [f"  not conserved: {law.name}. {why}" for law, why in self.broken]
         lines += [f"  nearly conserved: {law.name}: {law.formula}. {why}" for law, why in self.approximate]
         lines += [f"  not covered: {part.name}: {part.reason}" for part in self.uncovered]
@@ -309,9 +331,11 @@ class ModuleLaws:
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{title}</th>" for title in ("law", "formula", "kind", "numbers", "status"))
         rows = "".join(
-            f"<tr><td>{escape(law.name)}</td><td>{escape(law.formula)}</td><td>{law.kind}</td><td>{law.count}</td>"
+            f"<tr><td>{escape(law.name)}</td><td>{escape(law.pretty)}</td><td>{law.kind}</td>"
+            f"<td>{f'{fold.many} × ' * (fold.many > 1)}{law.count}</td>"
             f'<td title="{escape(law.evidence)}">{law.status.name.lower().replace("_", ", ")}</td></tr>'
-            for law in self
+            for fold in self.folded()
+            for law in [fold.shown]
         )
         rest = [f"{law.name}: {law.formula} is disputed. {why}" for law, why in self.disputed]
         rest += [f"{law.name} is not conserved. {why}" for law, why in self.broken]

@@ -13,8 +13,10 @@ from clexact.algebra.evaluation import PolynomialMap, Values
 from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import LawCount, certify
 from clexact.flows.flow import Flow
+from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Form, Law, constant
 from clexact.laws.result import ConservationLaws
+from clexact.symmetry.families import Family
 
 
 @dataclass(frozen=True)
@@ -64,15 +66,25 @@ def watched(given: Any, flow: Flow) -> Watched:
         given = certify(flow)
     if isinstance(given, LawCount):
         given = given.laws
+    if isinstance(given, LawList):
+        given = given.polynomials()
     if isinstance(given, ConservationLaws):
         given = dict(zip(given.written(), given, strict=True))
-    if isinstance(given, (str, Polynomial, Law)):
+    if isinstance(given, (str, Polynomial, Law, Family)):
         given = [given]
     if not isinstance(given, (Mapping, Sequence)):
         raise TypeError(f"laws must be polynomials, texts or laws that clexact found, not {given!r}.")
     pairs = given.items() if isinstance(given, Mapping) else [(_name(law), law) for law in given]
-    named = [(str(name), _law(law, flow)) for name, law in pairs]
+    named = [(text, _law(law, flow)) for name, given in pairs for text, law in _numbers(str(name), given)]
     return Watched(tuple(name for name, _ in named), tuple(law for _, law in named))
+
+
+def _numbers(name: str, law: object) -> list[tuple[str, object]]:
+    """A law under its name; those of a family numbered behind it, if they are several."""
+    if not isinstance(law, Family):
+        return [(name, law)]
+    numbers = law.polynomials()
+    return [(f"{name} [{n}]" if len(numbers) > 1 else name, h) for n, h in enumerate(numbers)]
 
 
 def _name(law: object) -> str:

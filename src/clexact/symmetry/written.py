@@ -1,0 +1,207 @@
+r"""How a family of laws is written: U1ᵀU1 − U2U2ᵀ, or |W[i]|² + b[i]² − |V[:,i]|² for i < 3; in ASCII and LaTeX too.
+
+A parameter, or a slice of it, is indexed as NumPy does. What is no such thing (its axes split, or entries chosen one by
+one) is called P1, P2, ... and said behind "where".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clexact.algebra.polynomial import latex_name
+from clexact.programs.places import Shape
+from clexact.symmetry.views import Term, View
+
+if TYPE_CHECKING:
+    from clexact.symmetry.families import Family
+
+LETTERS = "ijklmnopqrstuvw"
+STACK = "hgfedcba"  # of matrices with several rows
+
+
+@dataclass(frozen=True)
+class Style:
+    """How products with a transpose, squares, sums and signs are written."""
+
+    rows: str
+    columns: str
+    norm: str
+    square: str
+    sum: str
+    minus: str
+    least: str
+    tex: bool = False
+
+    def named(self, name: str, index: Sequence[str] = ()) -> str:
+        """A parameter, or entries of it."""
+        if not self.tex:
+            return f"{name}[{','.join(index)}]" if index else name
+        if name.isidentifier():
+            return latex_name(f"{name}[{','.join(index)}]" if index else name)
+        escaped = name.replace("_", r"\_")
+        return rf"\text{{{escaped}}}" + (f"_{{{','.join(index)}}}" if index else "")
+
+    def gram(self, name: str, turned: bool) -> str:
+        """P P^T, or P^T P."""
+        text = (self.columns if turned else self.rows).format(name)
+        return text if self.tex or "." in name or "[" in name or "^" in text else text.replace(" ", "")
+
+
+PLAIN = Style("{0} {0}^T", "{0}^T {0}", "|{}|^2", "{}^2", "sum_{0} {1}", "-", "<=")
+PRETTY = Style("{0} {0}ᵀ", "{0}ᵀ {0}", "|{}|²", "{}²", "Σ_{0} {1}", "−", "≤")
+TEX = Style(
+    r"{0}\,{0}^\top", r"{0}^\top\,{0}", r"\|{}\|^2", r"{}^2", r"\textstyle\sum_{{{0}}} {1}", "-", r"\le", tex=True
+)
+
+
+def formula(family: Family, style: Style) -> str:
+    """The law in the names of the parameters: ``+`` and ``-`` of squares, or of sums."""
+    letters, text, where = _Letters(family), "", list[str]()
+    for term in family.terms:
+        part = _gram(term, style, where) if family.kind == "gram" else letters.single(term, style, where)
+        size = "" if abs(term.coefficient) == 1 else f"{abs(term.coefficient)} "
+        text += f" {style.minus if term.coefficient < 0 else '+'} {size}{part}"
+    text = text.removeprefix(" + ").lstrip()
+    if where:
+        text += (r"\quad\text{where }" + r",\quad ".join(where)) if style.tex else f" where {'; '.join(where)}"
+    each = " for each h" * (family.kind == "gram" and family.groups > 1)
+    return text + (rf"\text{{{each}}}" if each and style.tex else each)
+
+
+def indices(family: Family, style: Style) -> str:
+    """Of which indices there is a number of the law each: i < 3; empty for a single number."""
+    if family.kind != "gram":
+        return ", ".join(f"{letter} < {size}" for letter, size in _Letters(family).sizes)
+    stack = [f"h < {family.groups}"] * (family.groups > 1)
+    return ", ".join(stack + [f"i {style.least} j < {family.rows}"] * (family.rows > 1))
+
+
+def _gram(term: Term, style: Style, where: list[str]) -> str:
+    """P P^T, or P^T P."""
+    written, turned = matrix(term)
+    if written == term.written:
+        return style.gram(style.named(written), turned)
+    return style.gram(_defined(written, style, where), turned)
+
+
+def _defined(written: str, style: Style, where: list[str]) -> str:
+    """The name of what is said behind "where"."""
+    number = f"{len(where) + 1}"
+    name = f"P_{{{number}}}" if style.tex else f"P{number}"
+    where.append(f"{name} = {style.named(written)}")
+    return name
+
+
+class _Letters:
+    """The letters for indices of a family whose numbers are no matrix, and of how many values each is."""
+
+    def __init__(self, family: Family) -> None:
+        self.kind = family.kind
+        self.listed = [self._numbering(term.view) for term in family.terms]
+        self.alike = len({tuple(n for _, n in each) for each in self.listed}) == 1
+        sizes = [n for _, n in self.listed[0]] if self.alike else [family.size]
+        several = self.kind in ("diagonal", "scale") and family.rows > 1 and len(sizes) > 1
+        names = [*STACK[: len(sizes) - 1][::-1], "i"] if several else list(LETTERS[: len(sizes)])
+        self.sizes = list(zip(names, sizes, strict=True))
+
+    def _numbering(self, view: View) -> list[tuple[int, int]]:
+        """The axes, with their sizes, that number the numbers."""
+        if self.kind == "translation":
+            axes: tuple[int, ...] = (*view.group, *view.rest)
+        else:
+            axes = view.group if self.kind == "total" else view.kept
+        return [(axis, view.shape[axis]) for axis in axes if view.shape[axis] > 1]
+
+    def single(self, term: Term, style: Style, where: list[str]) -> str:
+        """A squared norm, or a sum."""
+        view, own, plain, written = self._seen(term)
+        letters = {axis: letter for (axis, _), (letter, _) in zip(own, self.sizes, strict=True)}
+        one = all(size == 1 for axis, size in enumerate(view.shape) if axis not in letters)
+        summed = view.unit if self.kind in ("translation", "total") and view.rows > 1 else None
+        if summed is not None:
+            letters[summed] = next(letter for letter in LETTERS if letter not in letters.values())
+        index = _index(view, letters, term.whole if plain else view.shape)
+        name = style.named(term.parameter, index) if plain else _entries(_defined(written, style, where), index, style)
+        if summed is not None:
+            name = style.sum.format(letters[summed], name)
+        if self.kind == "translation":
+            return name
+        return (style.square if one else style.norm).format(name)
+
+    def _seen(self, term: Term) -> tuple[View, list[tuple[int, int]], bool, str]:
+        """The view, its axes that have letters, whether it is of a parameter or a slice, and else of what it is."""
+        view, own = term.view, self._numbering(term.view)
+        if self.alike or len(own) < 2:
+            return view, own, is_slice(term), _reshaped(term)
+        axes = [axis for axis, _ in own]  # several have one letter: together they are the first
+        order = axes + [axis for axis in range(len(view.shape)) if axis not in axes]
+        written = f"{_reshaped(term)}.permute({', '.join(map(str, order))}).flatten(0, {len(axes) - 1})"
+        shape = (self.sizes[0][1], *(view.shape[axis] for axis in order[len(axes) :]))
+        unit = None if view.unit is None or view.unit in axes else order.index(view.unit) - len(axes) + 1
+        return View(shape, (0,), unit), [(0, shape[0])], False, written
+
+
+def _entries(name: str, index: Sequence[str], style: Style) -> str:
+    """Entries of what has a name of its own."""
+    if not index:
+        return name
+    return f"({name})_{{{','.join(index)}}}" if style.tex else f"{name}[{','.join(index)}]"
+
+
+def _index(view: View, letters: Mapping[int, str], whole: Shape) -> list[str]:
+    """How entries of a parameter, or a slice of it, are indexed; nothing where all of it is meant."""
+    index, some = list[str](), False
+    if not whole:  # a scalar
+        return index
+    for axis, size in enumerate(view.shape):
+        first = view.start if axis == view.axis and view.stop is not None else 0
+        if axis in letters:
+            index.append(f"{letters[axis]}+{first}" if first else letters[axis])
+        elif size == 1:
+            index.append(str(first))
+        else:
+            index.append(":" if size == whole[axis] else f"{first}:{first + size}")
+        some |= axis in letters or size < whole[axis]
+    while index and index[-1] == ":":
+        index.pop()
+    return index if some else []
+
+
+def is_slice(term: Term) -> bool:
+    """Whether a term is a parameter, or a slice of one, with the axes that it has there."""
+    return term.view.index is None and (not term.whole or term.view.shape == _sliced(term))
+
+
+def _sliced(term: Term) -> Shape:
+    """The shape of the slice."""
+    view, shape = term.view, list(term.whole)
+    if view.axis is not None and term.shape:
+        shape[view.axis] = len(range(shape[view.axis])[view.start : view.stop])
+    return tuple(shape)
+
+
+def _reshaped(term: Term) -> str:
+    """What the view splits, as torch would write it."""
+    return term.written if is_slice(term) else f"{term.written}.reshape({', '.join(map(str, term.view.shape))})"
+
+
+def matrix(term: Term) -> tuple[str, bool]:
+    """A matrix M (number h of a stack) as torch would write it, and whether P is its transpose.
+
+    A slice of one axis is a column.
+    """
+    view, written = term.view, term.written
+    axes = [axis for axis in range(len(view.shape)) if view.groups > 1 or axis not in view.group]
+    split = tuple(view.shape[axis] for axis in axes)
+    if not is_slice(term) and split != _sliced(term):
+        written += f".reshape({', '.join(map(str, split))})"
+    if view.groups > 1:
+        places = ["h" if axis in view.group else ":" for axis in range(max(view.group) + 1)]
+        written += f"[{', '.join(places)}]"
+        axes = [axis for axis in axes if axis not in view.group]
+    place = 0 if view.unit is None else axes.index(view.unit)
+    if len(axes) <= 2:
+        return written, place == 1
+    return f"{written}.flatten(1)" if place == 0 else f"{written}.movedim({place}, 0).flatten(1)", False

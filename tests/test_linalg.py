@@ -27,9 +27,10 @@ from reference import (
 )
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from clexact.algebra import echelon, linalg
+from clexact.algebra import echelon, linalg, sparse_nullspace
 from clexact.algebra.echelon import Echelon
-from clexact.algebra.linalg import SparseRows, dense_nullspace, primitive, reconstruct
+from clexact.algebra.linalg import dense_nullspace, primitive, reconstruct
+from clexact.algebra.sparse_nullspace import SparseRows
 from clexact.support import threads
 
 BLAS_PRIMES = [2, 3, 65537, 2**22 - 3]  # float64 products
@@ -467,7 +468,7 @@ def test_sparse_and_dense_cores_agree(size, count, rng):
     names = sorted(rng.sample(range(100), size))
     chosen = [sorted(rng.sample(names, rng.randint(1, min(4, size)))) for _ in range(count)]
     equations = [{x: rng.choice([1, prime - 1, 2, 3]) for x in unknowns} for unknowns in chosen]
-    found = [core(names, equations, prime) for core in (linalg._dense_core, linalg._sparse_core)]
+    found = [core(names, equations, prime) for core in (sparse_nullspace._dense_core, sparse_nullspace._sparse_core)]
     dense, sparse = (sorted(sorted(vector.items()) for vector in basis) for basis in found)
     assert dense == sparse
     assert all(sum(c * v.get(x, 0) for x, c in e.items()) % prime == 0 for e in equations for v in found[1])

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields
-from clexact.algebra.linalg import SparseRows, Words, multiply
+from clexact.algebra.linalg import Words, multiply
+from clexact.algebra.sparse_nullspace import SparseRows
 from clexact.algebra.terms import Ints, Terms, ranges
 from clexact.support.listed import shown
 

@@ -6,9 +6,8 @@ nullity mod p >= nullity over Q, so as many verified vectors over Q as the nulli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
 from math import gcd, isqrt, lcm, prod
 from typing import Any
 
@@ -16,16 +15,13 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact._kernels import balanced, modular, system
-from clexact._kernels.sparse import SparseForm
+from clexact._kernels import balanced, modular
 from clexact.algebra.terms import Ints
 
 Words = NDArray[np.uint64]
 
 PANEL = 512  # products in a sum of a matrix product in floating point, at most
 LARGEST = 2**62  # primes are below: sums of two products of residues fit 128 bits
-DENSE = 2000  # unknowns of systems that are solved densely
-MOST_FILLED = 10**7  # entries of the echelon form of sparse ones
 BLAS_PRIME = 2**22  # below it, 512 products of residues sum below 2^53: float64 matrix products are exact
 
 
@@ -235,179 +231,3 @@ def primitive(vector: Mapping[int, int | Fraction]) -> dict[int, int]:
     if whole and next(iter(whole.values())) < 0:
         content = -content
     return {k: v // content for k, v in whole.items()}
-
-
-class SparseRows:
-    """Equations over unknowns 0..columns-1 in compressed rows, mod p."""
-
-    def __init__(self, key: NDArray[Any], unknown: Ints, value: Words, columns: int, prime: int) -> None:
-        """Entries with equal keys belong to one equation."""
-        self.columns, self.prime = columns, prime
-        order = np.argsort(key)
-        key = key[order]
-        new = np.flatnonzero(np.concatenate([np.ones(min(1, len(key)), dtype=bool), key[1:] != key[:-1]]))
-        self.start = np.append(new, len(key)).astype(np.int64)
-        self.unknown, self.value = unknown[order], value[order]
-
-    def nullspace(self) -> list[dict[int, int]]:
-        """A basis of the nullspace mod p in reduced form, each vector 1 at its first column."""
-        root, weight, zero, rows = system.presolve(self.start, self.unknown, self.value, self.columns, self.prime)
-        live = np.flatnonzero(~zero[root])
-        members: dict[int, list[int]] = {}
-        for x in live.tolist():
-            members.setdefault(int(root[x]), []).append(x)
-        basis = []
-        for columns, equations in _components(list(members), self._core(root, weight, zero, rows)):
-            for vector in _core_nullspace(columns, equations, self.prime):
-                basis.append({x: int(weight[x]) * c % self.prime for r, c in vector.items() for x in members[r]})
-        return sorted((dict(sorted(vector.items())) for vector in basis), key=lambda v: next(iter(v)))
-
-    def _core(self, root: Ints, weight: Words, zero: NDArray[np.bool_], rows: Ints) -> list[dict[int, int]]:
-        """The equations left open by the presolve, rewritten in the roots; equal ones once."""
-        equations: dict[tuple[tuple[int, int], ...], None] = {}
-        for r in rows.tolist():
-            entries = slice(self.start[r], self.start[r + 1])
-            sums: dict[int, int] = {}
-            for x, value in zip(self.unknown[entries].tolist(), self.value[entries].tolist(), strict=True):
-                if not zero[root[x]]:
-                    y = int(root[x])
-                    sums[y] = (sums.get(y, 0) + value * int(weight[x])) % self.prime
-            kept = sorted((x, v) for x, v in sums.items() if v)
-            scale = pow(kept[0][1], -1, self.prime) if kept else 1
-            equations[tuple((x, v * scale % self.prime) for x, v in kept)] = None
-        return [dict(e) for e in equations if e]
-
-
-def _components(
-    unknowns: list[int], equations: list[dict[int, int]]
-) -> Iterator[tuple[list[int], list[dict[int, int]]]]:
-    """Split unknowns and equations into connected components."""
-    parent = {x: x for x in unknowns}
-
-    def find(x: int) -> int:
-        while parent[x] != x:
-            parent[x] = parent[parent[x]]
-            x = parent[x]
-        return x
-
-    for equation in equations:
-        first, *others = equation
-        for x in others:
-            parent[find(x)] = find(first)
-    groups: dict[int, tuple[list[int], list[dict[int, int]]]] = {}
-    for x in sorted(unknowns):
-        groups.setdefault(find(x), ([], []))[0].append(x)
-    for equation in equations:
-        groups[find(next(iter(equation)))][1].append(equation)
-    yield from groups.values()
-
-
-def _core_nullspace(unknowns: list[int], equations: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
-    """Nullspace mod p of one component: peel, solve the dense rest, put the peeled unknowns back."""
-    equations, peeled = _peel(equations)
-    solved = {x for x, _ in peeled}
-    left = sorted(set(unknowns) - solved)
-    basis = (_dense_core if len(left) <= DENSE else _sparse_core)(left, equations, prime)
-    _put_back(basis, peeled, prime)
-    return basis
-
-
-def _put_back(basis: list[dict[int, int]], aside: list[tuple[int, dict[int, int]]], prime: int) -> None:
-    """Extend vectors to unknowns set aside, each defined by its equation in those left and those set aside later."""
-    values: dict[int, dict[int, int]] = {}  # {unknown: {number of a vector: its entry there}}
-    for n, vector in enumerate(basis):
-        for x, c in vector.items():
-            values.setdefault(x, {})[n] = c
-    for x, equation in reversed(aside):
-        total: dict[int, int] = {}
-        for y, v in equation.items():
-            for n, c in values.get(y, {}).items():
-                total[n] = total.get(n, 0) + v * c
-        scale = pow(-equation[x], -1, prime)
-        for n, c in total.items():
-            if c % prime:
-                values.setdefault(x, {})[n] = basis[n][x] = c * scale % prime
-
-
-def _peel(equations: list[dict[int, int]]) -> tuple[list[dict[int, int]], list[tuple[int, dict[int, int]]]]:
-    """Set aside, again and again, an equation whose last unknown occurs in no other: it only defines that unknown."""
-    holders: dict[int, set[int]] = {}
-    for n, equation in enumerate(equations):
-        for x in equation:
-            holders.setdefault(x, set()).add(n)
-    peeled, gone, queue = [], set(), list(range(len(equations)))
-    while queue:
-        n = queue.pop()
-        last = max(equations[n])
-        if n in gone or len(holders[last]) > 1:
-            continue
-        gone.add(n)
-        peeled.append((last, equations[n]))
-        for x in equations[n]:
-            holders[x].discard(n)
-            queue.extend(holders[x] if len(holders[x]) == 1 else ())
-    return [e for n, e in enumerate(equations) if n not in gone], peeled
-
-
-def _dense_core(unknowns: list[int], equations: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
-    """Nullspace mod p by FLINT. Equations enter lazily: first a slice of them, then those that are violated."""
-    place = {x: i for i, x in enumerate(unknowns)}
-    chosen = equations[:: max(1, len(equations) // (2 * len(unknowns) + 1))]
-    while True:
-        dense = [[0] * len(unknowns) for _ in chosen]
-        for row, equation in zip(dense, chosen, strict=True):
-            for x, v in equation.items():
-                row[place[x]] = v
-        solved = dense_nullspace(dense, len(unknowns), prime)
-        basis = [{unknowns[i]: c for i, c in vector.items()} for vector in solved.values()]
-        broken = [e for e in equations if any(sum(v * b.get(x, 0) for x, v in e.items()) % prime for b in basis)]
-        if not broken:
-            return basis
-        chosen = chosen + broken[: len(unknowns)]
-
-
-def _sparse_core(unknowns: list[int], equations: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
-    """As ``_dense_core``, by sparse elimination; nothing where that fills in."""
-    place = {x: i for i, x in enumerate(unknowns)}
-    start = np.cumsum([0, *map(len, equations)])
-    column = np.array([place[x] for e in equations for x in e], dtype=np.int64)
-    value = np.array([v for e in equations for v in e.values()], dtype=np.uint64)
-    form = SparseForm(len(unknowns), prime)
-    try:
-        form.add(start, column, value, np.argsort(np.diff(start), kind="stable"), MOST_FILLED)
-    except MemoryError:
-        return []
-    starts, columns, entries = (array.tolist() for array in form.rows())
-    names = [unknowns[c] for c in columns]
-    rows = [dict(zip(names[a:b], entries[a:b], strict=True)) for a, b in pairwise(starts)]
-    pivots = [unknowns[c] for c in form.pivots.tolist()]
-    basis = [{x: 1} for x in sorted(set(unknowns) - set(pivots))]
-    _put_back(basis, list(zip(pivots, rows, strict=True)), prime)  # a row is zero on the pivots before its own
-    return _reduced(basis, prime)
-
-
-def _reduced(vectors: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
-    """The reduced form: each 1 at its first column, where all others are 0."""
-    found: dict[int, dict[int, int]] = {}
-    for vector in vectors:
-        while vector and (first := min(vector)) in found:
-            vector = _less(vector, found[first], vector[first], prime)
-        if vector:
-            scale = pow(vector[min(vector)], -1, prime)
-            found[min(vector)] = {x: c * scale % prime for x, c in vector.items()}
-    for first in sorted(found, reverse=True):
-        for later in sorted(x for x in found[first] if x != first and x in found):
-            if c := found[first].get(later, 0):
-                found[first] = _less(found[first], found[later], c, prime)
-    return [found[first] for first in sorted(found)]
-
-
-def _less(a: dict[int, int], b: dict[int, int], c: int, prime: int) -> dict[int, int]:
-    """a - c b."""
-    out = dict(a)
-    for x, v in b.items():
-        if left := (out.get(x, 0) - c * v) % prime:
-            out[x] = left
-        else:
-            out.pop(x, None)
-    return out

@@ -16,7 +16,18 @@ from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
 from clexact.flows.gradient import GradientFlow, Loss
 from clexact.programs.characters import Characters, characters, draw_prime
-from clexact.programs.defined import TRIALS, Change, Counts, anew, moved, settled_field, slices, stages, undefined
+from clexact.programs.defined import (
+    TRIALS,
+    Change,
+    Counts,
+    anew,
+    may_be_undefined,
+    moved,
+    settled_field,
+    slices,
+    stages,
+    undefined,
+)
 from clexact.programs.exponents import check_exponents, logarithms_in_exponents
 from clexact.programs.independence import check_roots
 from clexact.programs.jets import Jet, Jets
@@ -298,6 +309,8 @@ class AnalyticGradientFlow(GradientFlow):
         """
         psi = self._characters(prime)
         inputs = super().draw_seeds(draws, 1, FEW if self._angles else INPUTS, theta[0], prime)[0]
+        if not may_be_undefined(self.program, nodes):
+            return theta
         fixed = self._unmoved(theta[:1], inputs, nodes, prime)
         if not self._angles:
             nodes = range(max((n + 1 for n in nodes if fixed[n].any()), default=0))
@@ -385,7 +398,8 @@ class AnalyticGradientFlow(GradientFlow):
         gates = [gate.probe for _, _, gate in self._gates]
         together = slices(self.model.probes, left_out=gates)
         psi = self._characters(prime)
-        for k in reversed(range(len(psi.fields))) if together else ():
+        settle = together and may_be_undefined(self.program, nodes)
+        for k in reversed(range(len(psi.fields))) if settle else ():
             seeds = settled_field(counts, seeds, together, draws, k, psi, self.model.name)
         return seeds
 

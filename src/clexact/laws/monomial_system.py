@@ -15,7 +15,8 @@ from clexact.algebra.basis import Vector, short_basis
 from clexact.algebra.draws import Draws
 from clexact.algebra.field_grading import grading
 from clexact.algebra.fields import VectorFields, packed_derivatives
-from clexact.algebra.linalg import SparseRows, primitive, reconstruct, residues
+from clexact.algebra.linalg import primitive, reconstruct, residues
+from clexact.algebra.sparse_nullspace import SparseRows
 from clexact.algebra.terms import Ints, Terms, concatenate, largest, starts
 
 if TYPE_CHECKING:

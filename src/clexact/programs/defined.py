@@ -19,12 +19,13 @@ from clexact.algebra.terms import Ints
 from clexact.programs.characters import Characters
 from clexact.programs.jets import Jet
 from clexact.programs.places import Mask, Shape, places
-from clexact.programs.program import LEAVES, Program
+from clexact.programs.program import ANALYTIC, LEAVES, Program
 from clexact.programs.true_jets import TrueJets
 from clexact.support.errors import UndefinedError
 
 ROUNDS = 2**11  # of trials, at most
 IDLE = 2**6  # of them in which nothing changes: then nothing will
+EVERYWHERE = frozenset({"exp", "cos", "sin", "normal_cdf", "softplus"})  # functions defined at every residue
 TRIALS = 2**8  # rows tried at a time, at least: each row that is left several times
 
 Counts = Callable[[Words, Ints], Ints]  # rows, and their numbers, to (rows, fields): how many are undefined
@@ -43,6 +44,12 @@ def slices(shapes: Mapping[str, Shape], left_out: Collection[str] = ()) -> list[
         for axis, size in enumerate(shape):
             found += [entries.take(k, axis).ravel() for k in range(size)] if size > 1 else []
     return found
+
+
+def may_be_undefined(program: Program, numbers: Sequence[int]) -> bool:
+    """Whether some of these nodes is undefined at some arguments."""
+    nodes = (program.nodes[n] for n in numbers)
+    return any(node.op in ANALYTIC and not (node.op == "function" and node.data in EVERYWHERE) for node in nodes)
 
 
 def undefined(

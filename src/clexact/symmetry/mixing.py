@@ -7,11 +7,11 @@ units of each cycle of the shuffle, and two cycles of equal length need not run 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
+from clexact.algebra.sparse_vectors import SparseVectors, keys
 from clexact.algebra.terms import Ints
 from clexact.symmetry.grading import Units
 
@@ -36,18 +36,18 @@ class Matching:
                 found.setdefault(unit, []).append(number)
         return found
 
-    def key(self, vector: dict[int, int]) -> tuple[tuple[int, int, int], ...]:
-        """The axis, degree and label of each unit of a solution: equal for those that may be mixed."""
-        return tuple(sorted((int(self.origins[u]), degree, int(self.labels[u])) for u, degree in vector.items()))
+    def sorted(self, vectors: SparseVectors) -> tuple[SparseVectors, list[bytes]]:
+        """Solutions with their units by axis, degree and label; a key that is equal for those that may be mixed."""
+        origin, label = self.origins[vectors.index], self.labels[vectors.index]
+        order = np.lexsort((vectors.index, label, vectors.value, origin, vectors.owner))
+        found = SparseVectors(vectors.start, vectors.index[order], vectors.value[order])
+        return found, keys(vectors.start, origin[order], found.value, label[order])
 
-    def holds(self, vectors: Sequence[dict[int, int]]) -> bool:
-        """Whether exchanging two solutions, and rotating all, takes every set of equations to itself."""
-        keyed = [
-            sorted((int(self.origins[u]), degree, int(self.labels[u]), u) for u, degree in v.items()) for v in vectors
-        ]
-        if any([key[:3] for key in each] != [key[:3] for key in keyed[0]] for each in keyed[1:]):
-            return False
-        matched = np.array([[key[3] for key in each] for each in keyed], dtype=np.int64)
+    def holds(self, matched: Ints) -> bool:
+        """Whether exchanging two solutions, and rotating all, takes every set of equations to itself.
+
+        ``matched`` has a row for each, of its units in order: those in one column are matched.
+        """
         if len(np.unique(matched)) < matched.size:
             return False
         numbers = sorted({number for unit in matched.ravel().tolist() for number in self._touched.get(unit, ())})

@@ -160,15 +160,41 @@ class Shifts(Algebra[Velocity]):
         if prod(part.shape) > MOST:
             self._zero[part.unknown.ravel()] = True
             return
+        self._still_alone(_corner(part))
+        if self._zero[part.unknown].all():
+            return
         if part.shape[-1] == 1:  # a single term
             moving = np.broadcast_to(part.number != 0, part.shape)
             self._zero[np.broadcast_to(part.unknown, part.shape)[moving.astype(bool)]] = True
             return
-        terms = part.like(lambda x, shape=part.shape: np.broadcast_to(x, shape).reshape(-1, shape[-1]))
-        entry = np.broadcast_to(np.arange(len(terms.unknown))[:, None], terms.unknown.shape)
-        functions, function = np.unique(terms.label, return_inverse=True)
-        place = entry * len(functions) + function.reshape(entry.shape)
-        self.demand(place.ravel(), terms.unknown.ravel(), terms.number.ravel())
+        shape = part.shape
+        moving = np.broadcast_to((part.number != 0).astype(bool) & ~self._zero[part.unknown], shape)
+        unknown, label = (np.broadcast_to(x, shape)[moving] for x in (part.unknown, part.label))
+        place = np.flatnonzero(moving)
+        functions, function = np.unique(label, return_inverse=True)
+        rows, row = np.unique(place // shape[-1] * len(functions) + function, return_inverse=True)
+        left = self._not_lone(row, unknown, len(rows))
+        index = zip(np.unravel_index(place[left], shape), part.number.shape, strict=True)
+        number = part.number[tuple(np.minimum(x, size - 1) for x, size in index)]
+        self.demand(row[left], unknown[left], number)
+
+    def _not_lone(self, row: Ints, unknown: Ints, rows: int) -> Ints:
+        """Unknowns are 0 that have no other in a row; the terms that are left then."""
+        left = np.flatnonzero(~self._zero[unknown])
+        while True:
+            lone = unknown[left][np.bincount(row[left], minlength=rows)[row[left]] == 1]
+            if not len(lone):
+                return left
+            self._zero[lone] = True
+            left = left[~self._zero[unknown[left]]]
+
+    def _still_alone(self, part: Moved) -> None:
+        """Unknowns are 0 that are the only one, or have the only function of its kind, in the terms of an entry."""
+        order = np.argsort(np.broadcast_to(part.label, (*part.label.shape[:-1], part.shape[-1])), axis=-1)
+        label = np.take_along_axis(np.broadcast_to(part.label, order.shape), order, axis=-1)
+        if (label[..., 1:] != label[..., :-1]).all():
+            moving = np.broadcast_to(part.number != 0, part.shape)
+            self._zero[np.broadcast_to(part.unknown, part.shape)[moving.astype(bool)]] = True
 
     def _made(
         self,
@@ -210,7 +236,7 @@ class Shifts(Algebra[Velocity]):
         a = self._seen(a)
         if not a.rates:
             return a
-        own = [pair for family, part in a.rates.items() for pair in self._times(part, family, a, places(a.shape))]
+        own = [pair for family, part in a.rates.items() for pair in self._times(part, family, a)]
         return replace(a, parts=self._kept(self._merged([*a.parts.items(), *own])), rates={})
 
     def _gathered(self, part: Moved) -> Moved:
@@ -247,17 +273,18 @@ class Shifts(Algebra[Velocity]):
         shape, value = np.broadcast_shapes(a.shape, b.shape), None
         if a.value is not None and b.value is not None:
             value = np.asarray(a.value * b.value, dtype=object)
-        parts = [pair for family, part in a.parts.items() for pair in self._times(part, family, b, places(b.shape))]
-        parts += [pair for family, part in b.parts.items() for pair in self._times(part, family, a, places(a.shape))]
+        parts = [pair for family, part in a.parts.items() for pair in self._times(part, family, b)]
+        parts += [pair for family, part in b.parts.items() for pair in self._times(part, family, a)]
         made = self._made(shape, self._merged(parts), value, self._merged([*a.rates.items(), *b.rates.items()]))
         return replace(made, operands=(a, b))
 
     def _times(
-        self, part: Moved, family: Family, other: Velocity, where: Ints, change: Change = np.asarray
+        self, part: Moved, family: Family, other: Velocity, change: Change = np.asarray
     ) -> list[tuple[Family, Moved]]:
-        """Terms times the entries of an array, at the places ``where``; a constant changes the numbers only."""
+        """Terms times the entries of an array, rearranged by ``change``; a constant changes the numbers only."""
         product = family if other.value is not None else (*family, other.number)
-        if prod(np.broadcast_shapes(part.shape, (*where.shape, 1))) > _most(product):
+        shape = change(np.broadcast_to(0, other.shape)).shape
+        if prod(np.broadcast_shapes(part.shape, (*shape, 1))) > _most(product):
             self._still(part)
             return []
         if other.value is not None:
@@ -265,7 +292,8 @@ class Shifts(Algebra[Velocity]):
         if (int(part.label.max(initial=0)) + 1) * prod(other.shape) >= 2**62:
             self._still(part)
             return []
-        return [(product, replace(part, label=part.label * prod(other.shape) + where[..., None]))]
+        where = change(places(other.shape))[..., None]
+        return [(product, replace(part, label=part.label * prod(other.shape) + where))]
 
     def matmul(self, a: Velocity, b: Velocity) -> Velocity:
         """As ``multiply``, in the axes (*stack, row, column, contracted); the last one then numbers terms."""
@@ -282,16 +310,16 @@ class Shifts(Algebra[Velocity]):
 
         That is ``axis`` of the other array; it numbers terms.
         """
-        out, total, where = list[tuple[Family, Moved]](), _known_sum(other, axis), theirs(places(other.shape))
+        out, total = list[tuple[Family, Moved]](), _known_sum(other, axis)
         for family, part in one.parts.items():
             wide = part.like(partial(_before_terms, mine))
             if total is None:
-                out += _contracted(self._times(wide, family, other, where, theirs), size)
+                out += _contracted(self._times(wide, family, other, theirs), size)
                 continue
             first, others = _at(wide, slice(1)), _at(wide, slice(1, None))
             out += _contracted([(family, replace(first, number=first.number * total))], 1)
             differences = _together([others, replace(first, number=-first.number)])
-            out += _contracted(self._times(differences, family, other, where[..., 1:]), size - 1)
+            out += _contracted(self._times(differences, family, other, lambda x: theirs(x)[..., 1:]), size - 1)
         return out
 
     def transpose(self, a: Velocity, axes: tuple[int, ...]) -> Velocity:
@@ -412,7 +440,7 @@ class Shifts(Algebra[Velocity]):
         place[left] = np.arange(len(left))
         scale = lcm(*{c.denominator for c in number.tolist()})
         whole = np.array([c.numerator * (scale // c.denominator) for c in number.tolist()], dtype=object)
-        found = integer_nullspace(row, place[unknown], whole, len(left))
+        found = integer_nullspace(row, place[unknown], whole, len(left)).dicts()
         numbers = [{int(left[x]): c for x, c in vector.items()} for vector in found]
         vectors = [primitive({x: c for x, c in each.items() if x <= chosen}) for each in numbers]
         return [vector for vector in vectors if vector]
@@ -452,6 +480,12 @@ def _contracted(parts: Sequence[tuple[Family, Moved]], size: int) -> list[tuple[
 def _at(part: Moved, chosen: slice) -> Moved:
     """Terms at some places of the last axis of entries."""
     return part.like(lambda x: x if x.shape[-2] == 1 else x[..., chosen, :])
+
+
+def _corner(part: Moved) -> Moved:
+    """The terms at the first places along the axes along which unknowns are the same: they hold all unknowns."""
+    first = tuple(slice(0, 1) if size == 1 else slice(None) for size in part.unknown.shape[:-1])
+    return part.like(lambda x: x[first] if x.size else x)
 
 
 def _wide(x: Numbers, axis: int, size: int) -> Numbers:

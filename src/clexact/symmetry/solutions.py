@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clexact._kernels.sparse import SparseForm
-from clexact.algebra.linalg import SparseRows, primitive, reconstruct
+from clexact.algebra.linalg import primitive, reconstruct
+from clexact.algebra.sparse_nullspace import SparseRows
+from clexact.algebra.sparse_vectors import SparseVectors, packed
 from clexact.algebra.terms import Ints
 from clexact.symmetry.grading import FIXED, Units
 
@@ -36,25 +39,22 @@ def equations(units: Units) -> tuple[Ints, Ints, Ints]:
     return entry // units.count, entry % units.count, value
 
 
-def solutions(units: Units) -> list[dict[int, int]]:
-    """A basis of the integer solutions {unit: degree}, inner units first in the reduced form."""
+def solutions(units: Units) -> SparseVectors:
+    """A basis of the integer solutions, degrees of units, inner units first in the reduced form."""
     equation, unit, value = equations(units)
     order = units.order()
-    back = np.argsort(order)
     found = integer_nullspace(equation, order[unit], value, units.count)
-    return [dict(zip(back[list(v)].tolist(), v.values(), strict=True)) for v in found]
+    return replace(found, index=np.argsort(order)[found.index])
 
 
-def integer_nullspace(equation: Ints, unknown: Ints, value: NDArray[Any], columns: int) -> list[dict[int, int]]:
+def integer_nullspace(equation: Ints, unknown: Ints, value: NDArray[Any], columns: int) -> SparseVectors:
     """Primitive integer multiples of a basis in reduced form mod p of the solutions of integer equations.
 
     Each is checked over the integers; those that do not hold, or are large, are left out.
     """
     residues = (value % PRIME).astype(np.uint64)
-    system = SparseRows(equation, unknown, residues, columns, PRIME)
-    exact = [found for vector in system.nullspace() if (found := _primitive(vector))]
-    holds = _satisfy(equation, unknown, value, exact)
-    return [vector for n, vector in enumerate(exact) if holds[n]]
+    exact = _primitive(SparseRows(equation, unknown, residues, columns, PRIME).basis())
+    return exact.chosen(np.flatnonzero(_satisfy(equation, unknown, value, exact)))
 
 
 def independent(rows: Sequence[tuple[Ints, Ints]]) -> NDArray[np.bool_]:
@@ -62,30 +62,44 @@ def independent(rows: Sequence[tuple[Ints, Ints]]) -> NDArray[np.bool_]:
     start = np.cumsum([0] + [len(column) for column, _ in rows])
     none = np.empty(0, dtype=np.int64)
     column, value = (np.concatenate([none, *(row[k] for row in rows)]) for k in (0, 1))
-    met, column = np.unique(column, return_inverse=True)
-    residues = (value % PRIME).astype(np.uint64)
-    return SparseForm(len(met), PRIME).add(start, column.ravel(), residues, np.arange(len(rows)), MOST_ENTRIES)
+    return independent_rows(SparseVectors(start, column, value))
 
 
-def _primitive(vector: dict[int, int]) -> dict[int, int]:
-    """The primitive integer multiple of a rational vector given mod p; nothing if it has none that is small."""
-    if all(c in (1, PRIME - 1) for c in vector.values()):
-        return {x: 1 if c == 1 else -1 for x, c in vector.items()}
+def independent_rows(rows: SparseVectors) -> NDArray[np.bool_]:
+    """The same of compressed rows."""
+    met, column = np.unique(rows.index, return_inverse=True)
+    residues = (rows.value % PRIME).astype(np.uint64)
+    form = SparseForm(len(met), PRIME)
+    return form.add(rows.start.astype(np.int64), column.ravel(), residues, np.arange(len(rows)), MOST_ENTRIES)
+
+
+def _primitive(basis: SparseVectors) -> SparseVectors:
+    """The primitive integer multiples of rational vectors given mod p, without those that have none that is small."""
+    signs = (basis.value == 1) | (basis.value == PRIME - 1)
+    others = np.unique(basis.owner[~signs])
+    if not len(others):
+        return replace(basis, value=np.where(basis.value == 1, 1, -1))
+    plain = np.setdiff1d(np.arange(len(basis)), others)
+    vectors = dict(zip(plain.tolist(), _primitive(basis.chosen(plain)).dicts(), strict=True))
+    vectors |= dict(zip(others.tolist(), map(_small, basis.chosen(others).dicts()), strict=True))
+    return packed([vectors[n] for n in range(len(basis)) if vectors[n]])
+
+
+def _small(vector: dict[int, int]) -> dict[int, int]:
+    """The primitive integer multiple of one; nothing if it has none that is small."""
     found = {x: reconstruct(c, PRIME) for x, c in vector.items()}
     return primitive({x: c for x, c in found.items() if c is not None}) if None not in found.values() else {}
 
 
-def _satisfy(equation: Ints, unknown: Ints, value: NDArray[Any], vectors: list[dict[int, int]]) -> NDArray[np.bool_]:
+def _satisfy(equation: Ints, unknown: Ints, value: NDArray[Any], vectors: SparseVectors) -> NDArray[np.bool_]:
     """Whether each vector satisfies all equations, over the integers."""
-    owner = np.repeat(np.arange(len(vectors)), [len(vector) for vector in vectors])
-    member = np.array([x for vector in vectors for x in vector], dtype=np.int64)
-    degree = np.array([c for vector in vectors for c in vector.values()], dtype=object)
+    owner, member, degree = vectors.owner, vectors.index, vectors.value
     order = np.argsort(unknown, kind="stable")
     first, last = (np.searchsorted(unknown[order], member, side=side) for side in ("left", "right"))
     times = last - first
     place = order[np.repeat(first - np.cumsum(times) + times, times) + np.arange(times.sum())]
     key = np.repeat(owner, times) * (int(equation.max(initial=0)) + 1) + equation[place]
-    largest = max(map(abs, degree.tolist()), default=0) * max(map(abs, value.tolist()), default=0)
+    largest = int(np.abs(degree).max(initial=0)) * int(np.abs(value).max(initial=0))
     kind: type = np.int64 if largest * max(1, len(key)) < 2**62 else object
     products = np.repeat(degree, times).astype(kind) * value[place].astype(kind)
     keys, where = np.unique(key, return_inverse=True)

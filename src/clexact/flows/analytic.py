@@ -2,119 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from itertools import chain
 from math import prod
 
 import numpy as np
 
 from clexact.algebra import linalg
 from clexact.algebra.draws import Draws
-from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words
-from clexact.algebra.terms import Ints
 from clexact.flows.gradient import GradientFlow, Loss
-from clexact.programs.characters import Characters, characters, draw_prime
-from clexact.programs.defined import (
-    TRIALS,
-    Change,
-    Counts,
-    anew,
-    may_be_undefined,
-    moved,
-    settled_field,
-    slices,
-    stages,
-    undefined,
-)
+from clexact.flows.residues import FEW, INPUTS, ResidueGradientFlow
+from clexact.programs.characters import draw_prime
 from clexact.programs.exponents import check_exponents, logarithms_in_exponents
-from clexact.programs.independence import check_roots
-from clexact.programs.jets import Jet, Jets
+from clexact.programs.independence import check_roots, free_at, gated_roots, square_constants
+from clexact.programs.jets import Jet
 from clexact.programs.logarithms import check_logarithms
 from clexact.programs.model import Model
 from clexact.programs.opaque import OpaqueJets
-from clexact.programs.places import Mask, Shape, raveled, unraveled
+from clexact.programs.patterns import Choices, any_choices, changed, chosen, distinct
+from clexact.programs.places import Mask, Shape
 from clexact.programs.program import Gate
-from clexact.programs.relevance import relevant
-from clexact.programs.sparse_jets import Part, SparseJet, SparseJets
-from clexact.programs.sparse_true_jets import SparseTrueJets
-from clexact.programs.theorems import ROOT, foundations, has_angles, nested
+from clexact.programs.theorems import foundations, nested
 from clexact.programs.true_jets import TrueJets
 from clexact.support.errors import CLOSURE_BITS, RANK_BITS, UndefinedError
 
-UNLISTED = 10**18  # terms of what is no polynomial
 PATTERNS = 24  # choices at gates that are tried where each must be shown to suit logarithms
 PATTERNS_TOGETHER = 8  # and where all are compared
-INPUTS, FEW = 2, 8  # that tell what inputs move; in small fields two are often equal: so many
+TURNS = 8  # of choices at gates that are drawn anew where signs of roots are not free
+SPARE = 10  # inputs more than roots at each choice: one is missed by chance with odds 2^-10, and drawn anew
+SETTLING = 2**6  # rounds in which inputs must be found at a choice
+MEMORY = 2**24  # 64-bit words of the values at once
 
-Choices = list[Mask]  # for each gate, (rows, *shape): whether it is open
 
-
-class AnalyticGradientFlow(GradientFlow):
+class AnalyticGradientFlow(ResidueGradientFlow):
     r"""As ``GradientFlow``: $\psi(\nabla_\theta\langle C, g\rangle)$, read modulo p (``programs/characters.py``)."""
-
-    analytic = True
 
     def __init__(self, model: Model, loss: Loss = "full") -> None:
         super().__init__(model, loss)
         self.assumptions = (*self.assumptions, *foundations(self.program))
-
-    def _degree_bound(self) -> int:
-        return 1  # never asked for, nor is the next: no closure of analytic fields has an error that is known
-
-    @property
-    def norm_bound(self) -> int:
-        return 1
-
-    @property
-    def kinds(self) -> int:
-        return 1 if self._relevant is None else self.program.shape[0]
-
-    @cached_property
-    def expanded_size(self) -> int:
-        return UNLISTED
-
-    @cached_property
-    def fields(self) -> VectorFields:
-        names = ", ".join(self.model.program.functions)
-        raise ValueError(f"the fields of {self.model.name} are no polynomials: it holds {names}.")
-
-    def values(self, theta: Jet, seeds: Words, prime: int) -> Jet:
-        found = self.values_in(TrueJets(self._characters(prime)), theta, seeds)
-        return {mask: part % np.uint64(prime) for mask, part in found.items()}
-
-    # -- sparse -----------------------------------------------------------------------------------------------------
-
-    def sparse_ring(self, prime: int, rows: int) -> SparseJets:
-        return SparseTrueJets(self._characters(prime), rows)
-
-    def sparse_seeds(self, seeds: Part, draws: Draws, prime: int) -> Part:
-        """Random values, for what depends on an input's size; gates that are met stay open, one choice of several."""
-        modulus, count = self.modulus(prime), int(seeds.rows.max(initial=-1)) + 1
-        value = 1 + draws.residues(seeds.value.shape, prime - 1)
-        kept, more = np.ones(len(value), dtype=bool), list[Part]()
-        for first, shape, gate in self._gates:
-            here = np.flatnonzero((seeds.place >= first) & (seeds.place < first + prod(shape)))
-            value[here] = 1
-            if gate.axis is not None:
-                at = unraveled(seeds.place[here] - first, shape)
-                at[gate.axis] = 0 * at[gate.axis]
-                group = seeds.rows[here] * prod(shape) + raveled(at, shape, len(here))
-                kept[np.delete(here, np.unique(group, return_index=True)[1])] = False
-            elif gate.slope:
-                kept[here] = False
-                gates = np.full((count, prod(shape)), linalg.residues(np.array(gate.slope, dtype=object), modulus))
-                gates[seeds.rows[here], seeds.place[here] - first] = 1
-                row, place = (x.ravel() for x in np.indices(gates.shape))
-                more.append(Part(seeds.shape, row, first + place, gates.ravel()))
-        parts = [Part(seeds.shape, seeds.rows[kept], seeds.place[kept], value[kept]), *more]
-        row, place, value = (np.concatenate([getattr(part, x) for part in parts]) for x in ("row", "place", "value"))
-        return Part(seeds.shape, row, place, value)
-
-    def sparse_values(self, theta: SparseJet, seeds: Part, ring: SparseJets) -> SparseJet:
-        assert isinstance(ring, SparseTrueJets)
-        return ring.read(super().sparse_values(theta, seeds, ring))
 
     # -- what is drawn ----------------------------------------------------------------------------------------------
 
@@ -123,58 +49,41 @@ class AnalyticGradientFlow(GradientFlow):
             raise UndefinedError(self._unproved)
         return draw_prime(draws, bits - self._nested, self.denominator, self._angles)
 
-    def _characters(self, prime: int) -> Characters:
-        return characters(prime, self._angles)
-
-    @cached_property
-    def _angles(self) -> bool:
-        return has_angles(self.program)
-
     @property
     def chosen_gates(self) -> bool:  # type: ignore[override]
         """Whether gates must be some of those at which logarithms are shown to be independent."""
-        return bool(self._gates) and self._logarithms
+        return bool(self._kinds_of_gates) and self._logarithms
 
     @cached_property
     def _logarithms(self) -> bool:
         """Whether something has to be shown of logarithms."""
         return "log" in self.program.functions or bool(logarithms_in_exponents(self.program))
 
-    @cached_property
-    def _gates(self) -> list[tuple[int, Shape, Gate]]:
-        """(place of the first entry in a row of seeds, shape, gate) of the probes that are gates."""
-        of = {gate.probe: gate for gate in self.program.gates}
-        first, shapes = self._probe_offsets, self.model.probes
-        return [(first[name], shapes[name], of[name]) for name in shapes if name in of]
-
-    def _with_gates(self, seeds: Words, choices: Choices, modulus: int) -> Words:
-        """Seeds with true choices at gates, on or off and one of several: functions are not affine in them."""
-        seeds = seeds.copy()
-        for (first, shape, gate), on in zip(self._gates, choices, strict=True):
-            off = linalg.residues(np.array(gate.slope, dtype=object), modulus)
-            seeds[:, first : first + prod(shape)] = np.where(on, np.uint64(1), off).reshape(len(on), -1)
-        return seeds
-
     def _choices(self, rows: int, draws: Draws) -> Choices:
-        """Random ones: of those at which logarithms are shown to be independent, where that is asked of them."""
-        if not self._gates or self._patterns is None:
-            return self._any_choices(rows, draws)
-        which = draws.residues((rows,), 2**32).astype(np.int64) % len(self._patterns)
-        return [np.concatenate(each)[which] for each in zip(*self._patterns, strict=True)]
+        """Random ones, of those at which roots have free signs and logarithms are shown to be independent."""
+        if self._kinds_of_gates and self._patterns is not None:
+            return _some(self._patterns, rows, draws)
+        choices = self._any_choices(rows, draws)
+        return self._with_free_roots(choices) if self._gated else choices
 
     def _any_choices(self, rows: int, draws: Draws) -> Choices:
-        choices = list[Mask]()
-        for _, shape, gate in self._gates:
-            if gate.axis is None:
-                choices.append(draws.residues((rows, *shape), 2) == 1)
-                continue
-            winner = draws.residues((rows, *shape), 2**32).argmax(axis=gate.axis + 1)
-            choices.append(np.zeros((rows, *shape), dtype=bool))
-            np.put_along_axis(choices[-1], np.expand_dims(winner, gate.axis + 1), True, axis=gate.axis + 1)
-        return choices
+        return any_choices(self._kinds_of_gates, rows, draws)
 
-    def modulus(self, prime: int) -> int:
-        return self._characters(prime).modulus
+    @property
+    def _kinds_of_gates(self) -> list[tuple[Shape, Gate]]:
+        return [(shape, gate) for _, shape, gate in self._gates]
+
+    def _with_free_roots(self, choices: Choices) -> Choices:
+        """These choices, changed where signs of roots are not shown to be free."""
+        draws, left = Draws(3, self.program.digest), np.arange(len(choices[0]))
+        for _ in range(TURNS):
+            if not len(left):
+                return choices
+            left = left[~self._free(chosen(choices, left), draws)]
+            choices = changed(self._kinds_of_gates, choices, left, draws)
+        for choice, shown in zip(choices, _some(self._shown, len(left), draws), strict=True):
+            choice[left] = shown
+        return choices
 
     def draw_point(self, draws: Draws, prime: int) -> Words:
         point: Words = self._settled_points(super().draw_point(draws, prime)[None], self._all, draws, prime)[0]
@@ -183,12 +92,14 @@ class AnalyticGradientFlow(GradientFlow):
     def draw_seeds(self, draws: Draws, levels: int, count: int, point: Words, prime: int) -> Words:
         seeds = super().draw_seeds(draws, levels, count, point, prime)
         rows = seeds.reshape(levels * count, self.seed_size)
-        return self._settled_seeds(point[None], rows, self._all, draws, prime, seen=True).reshape(seeds.shape)
+        choices = self._choices(len(rows), draws)
+        return self._settled_seeds(point[None], rows, self._all, draws, prime, choices, seen=True).reshape(seeds.shape)
 
     def draw_samples(self, draws: Draws, count: int, prime: int) -> tuple[Words, Words]:
         theta, seeds = super().draw_samples(draws, count, prime)
         theta = self._settled_points(theta, self._all, draws, prime)
-        return theta, self._settled_seeds(theta, seeds, self._all, draws, prime, seen=True)
+        choices = self._choices(count, draws)
+        return theta, self._settled_seeds(theta, seeds, self._all, draws, prime, choices, seen=True)
 
     @cached_property
     def _nested(self) -> bool:
@@ -199,11 +110,81 @@ class AnalyticGradientFlow(GradientFlow):
     def _unproved(self) -> str:
         """What is not shown of roots and of logarithms, in words; empty where all is."""
         try:
-            check_roots(self.program, self._values_of, self.model.name, self.denominator)
+            shown = partial(_some, self._shown) if self._gated else self._any_choices
+            values = partial(self._values_of, choices=shown)
+            check_roots(self.program, values, self.model.name, self.denominator)
             self._patterns  # noqa: B018
         except UndefinedError as error:
             return str(error)
         return ""
+
+    @cached_property
+    def _gated(self) -> list[int]:
+        return gated_roots(self.program, self.held)
+
+    @cached_property
+    def _shown(self) -> list[Choices]:
+        """Some choices at gates at which signs of roots are shown to be free."""
+        draws = Draws(2, self.program.digest)
+        choices = self._any_choices(PATTERNS, draws)
+        for _ in range(TURNS):
+            if len(free := np.flatnonzero(self._free(choices, draws))):
+                return [chosen(choices, free[k : k + 1]) for k in range(len(free))]
+            choices = changed(self._kinds_of_gates, choices, np.arange(PATTERNS), draws)
+        raise UndefinedError(
+            f"no choice at the gates of {self.model.name} is found at which its roots are shown to have free signs: an "
+            "argument may be a square there, or depend on gates and parameters alone"
+        )
+
+    @cached_property
+    def _place_of_roots(self) -> tuple[int, Words, list[Mask], Words]:
+        """A prime, a point at which all roots of parameters exist, where those are, and constants with square roots."""
+        draws = Draws(4, self.program.digest)
+        prime = draw_prime(draws, RANK_BITS, self.denominator, self._angles)
+        theta = super().draw_point(draws, prime)[None]
+        theta = self._settled_points(theta, self._all, draws, prime)
+        inputs = super().draw_seeds(draws, 1, FEW, theta[0], prime)[0]
+        fixed = [places[0, 0] for places in self._unmoved(theta, inputs, self._all, prime)]
+        constants = square_constants(self.program, self.model.name, self._angles)
+        return prime, theta, fixed, linalg.residues(np.array(constants, dtype=object), self.modulus(prime))
+
+    def _free(self, choices: Choices, draws: Draws) -> Mask:
+        """At which of these choices the signs of all roots are shown to be free."""
+        different, number = distinct(choices)
+        free: Mask = np.ones(len(different[0]), dtype=bool)
+        most = SPARE + max(prod(self.program.nodes[n].shape) for n in self._gated)
+        step = max(1, MEMORY // (self.work + 1) // most)
+        for first in range(0, len(free), step):
+            there = np.arange(first, min(first + step, len(free)))
+            for n in [-1, *self._gated]:
+                if len(there := there[free[there]]):
+                    free[there] = self._free_in(n, chosen(different, there), draws)
+        return np.asarray(free[number])
+
+    def _free_in(self, n: int, choices: Choices, draws: Draws) -> Mask:
+        """The same of the roots of one node, where roots before exist; of none (-1), that all can be settled."""
+        prime, theta, fixed, constants = self._place_of_roots
+        nodes = self._gated if n < 0 else [n]
+        rows = INPUTS if n < 0 else prod(self.program.nodes[n].shape) + SPARE
+        count = len(choices[0])
+        every = chosen(choices, np.repeat(np.arange(count), rows))
+        seeds = super().draw_seeds(draws, 1, count * rows, theta[0], prime)[0]
+        seeds = self._with_gates(seeds, every, self.modulus(prime))
+        left: Mask = np.zeros(len(seeds), dtype=bool)
+        if n >= 0:
+            left = self._settle_seeds(theta, seeds, range(n), draws, prime, rounds=SETTLING)
+        arguments = [self.program.nodes[k].inputs[0] for k in nodes]
+        ring, leaves = TrueJets(self._characters(prime)), self._leaves({0: theta}, seeds)
+        found = self._of_nodes(arguments, len(seeds), ring, leaves)
+        free: Mask = np.ones(count, dtype=bool)
+        for k, part in zip(nodes, found, strict=True):
+            u = part.reshape(count, rows, -1)
+            kept = fixed[k].ravel() | np.isin(u[:, 0], constants)
+            if n < 0:
+                free &= ((u != u[:, :1]).any(axis=1) | kept).all(axis=1)
+            else:
+                free &= free_at(u % np.uint64(prime), ~left.reshape(count, rows), kept, prime)
+        return free
 
     @cached_property
     def _patterns(self) -> list[Choices] | None:
@@ -215,15 +196,18 @@ class AnalyticGradientFlow(GradientFlow):
             return None
         draws, found, said = Draws(1, self.program.digest), list[Choices](), ""
         below, tried = bool(logarithms_in_exponents(self.program)), set[bytes]()
-        for _ in range((PATTERNS_TOGETHER if below else PATTERNS) if self._gates else 1):
+        for _ in range((PATTERNS_TOGETHER if below else PATTERNS) if self._kinds_of_gates else 1):
             choices = self._any_choices(1, draws)
             if (key := b"".join(map(np.ndarray.tobytes, choices))) in tried:
                 continue
             tried.add(key)
+            if self._gated and not self._free(choices, draws).all():
+                said = f"signs of roots of {self.model.name} are not shown to be free"
+                continue
             try:
                 if below:
                     self._check_exponents([*found, choices], draws)
-                if self._gates or "log" in self.program.functions:
+                if self._kinds_of_gates or "log" in self.program.functions:
                     self._check_logarithms(choices, draws)
                 found.append(choices)
             except UndefinedError as error:
@@ -263,159 +247,28 @@ class AnalyticGradientFlow(GradientFlow):
         one_point: bool,
         draws: Draws,
         prime: int,
-        choices: Choices | None = None,
+        choices: Choices | Callable[[int, Draws], Choices],
     ) -> list[Words]:
-        """Values modulo m of nodes at random arguments at which all nodes up to them are defined.
+        """Values modulo m of arguments of nodes, at random ones at which all nodes before the last are defined.
 
         At one point, at which all roots of parameters exist; or at several, where only what no input moves is defined.
         """
-        last = max(nodes) + 1
+        last, arguments = max(nodes), [self.program.nodes[n].inputs[0] for n in nodes]
         theta, seeds = super().draw_samples(draws, rows, prime)
-        choices = self._any_choices(rows, draws) if choices is None else choices
+        choices = choices(rows, draws) if callable(choices) else choices
         if one_point:
             theta = self._settled_points(theta[:1], self._all, draws, prime)
             seeds = self._settled_seeds(theta, seeds, range(last), draws, prime, choices)
         else:
             theta = self._settled_points(theta, range(last), draws, prime)
             seeds = self._with_gates(seeds, choices, self.modulus(prime))
-        return self._of_nodes(nodes, rows, TrueJets(self._characters(prime)), self._leaves({0: theta}, seeds))
+        return self._of_nodes(arguments, rows, TrueJets(self._characters(prime)), self._leaves({0: theta}, seeds))
 
-    def _of_nodes(self, nodes: Sequence[int], rows: int, ring: Jets, leaves: dict[str, Jet]) -> list[Words]:
-        """The values of some nodes, in all rows."""
-        found = self.program.run_some(ring, leaves, range(max(nodes) + 1))
-        return [np.broadcast_to(found[n][0], (rows, *found[n][0].shape[1:])) for n in nodes]
 
-    @property
-    def _all(self) -> Sequence[int]:
-        return range(len(self.program.nodes))
-
-    @cached_property
-    def _relevant(self) -> list[Mask] | None:
-        """For covectors on one slice of the output along its first axis each: the entries of nodes that matter to them.
-
-        None where there are no roots, which alone make it worth the while, or no such slices.
-        """
-        shape = self.program.shape
-        if "rsqrt" not in self.program.functions or len(shape) < 2 or shape[0] == 1:
-            return None
-        outputs = np.zeros((shape[0], *shape), dtype=bool)
-        outputs[np.arange(shape[0]), np.arange(shape[0])] = True
-        return relevant(self.program, outputs)
-
-    def _settled_points(self, theta: Words, nodes: Sequence[int], draws: Draws, prime: int) -> Words:
-        """Points drawn anew in parts, modulo m, until functions of these nodes that no input moves are defined.
-
-        What no input moves is told field by field, from values at some inputs: where sines are 0 it may be more.
-        """
-        psi = self._characters(prime)
-        inputs = super().draw_seeds(draws, 1, FEW if self._angles else INPUTS, theta[0], prime)[0]
-        if not may_be_undefined(self.program, nodes):
-            return theta
-        fixed = self._unmoved(theta[:1], inputs, nodes, prime)
-        if not self._angles:
-            nodes = range(max((n + 1 for n in nodes if fixed[n].any()), default=0))
-
-        def counts(which: Sequence[Mask] | None) -> Counts:
-            def found(rows: Words, _: Ints) -> Ints:
-                places = self._unmoved(rows, inputs, nodes, prime) if which is None else which
-                return self._undefined(rows, inputs[:1], nodes, prime, places)
-
-            return found
-
-        everywhere = None if self._angles else fixed
-        if counts(everywhere)(theta, np.arange(len(theta))).any():
-            for k in reversed(range(len(psi.fields))):
-                change = anew(psi, draws, [k])
-                here, last = [places[k] for places in fixed], (slices(self.model.parameters), everywhere)
-                groups = self._stages(theta[:1], inputs[:1], here, nodes, psi.fields[k], change, prime)
-                for together, which in chain(groups, [last]):
-                    theta = settled_field(counts(which), theta, together, draws, k, psi, self.model.name)
-        return theta
-
-    def _unmoved(self, theta: Words, inputs: Words, nodes: Sequence[int], prime: int) -> list[Mask]:
-        """For each node (fields, rows, *places): at which of its arguments all these inputs have the same value."""
-        ring, size = TrueJets(self._characters(prime)), len(inputs)
-        leaves = self._leaves({0: np.repeat(theta, size, axis=0)}, np.tile(inputs, (len(theta), 1)))
-        moves = moved(self.program, ring, leaves, nodes, ring.characters.fields, size)
-        functions = [node.op == "function" for node in self.program.nodes]
-        return [np.asarray(~move.any(axis=2) & own) for move, own in zip(moves, functions, strict=True)]
-
-    def _stages(
-        self,
-        point: Words,
-        inputs: Words,
-        fixed: Sequence[Mask],
-        nodes: Sequence[int],
-        field: int,
-        change: Change,
-        prime: int,
-    ) -> Iterator[tuple[list[Ints], Sequence[Mask]]]:
-        """Slices, and where all is to be defined when they have been settled, roots stage by stage."""
-        together, moves = slices(self.model.parameters), list[Mask]()
-        roots = [n for n in nodes if fixed[n].any() and self.program.nodes[n].data == ROOT]
-        for first in range(0, len(together) if roots else 0, TRIALS):
-            part = together[first : first + TRIALS]
-            rows = np.repeat(point, 1 + len(part), axis=0)
-            for k, entries in enumerate(part, start=1):
-                rows[k : k + 1, entries] = change(rows[k : k + 1, entries])
-            ring = TrueJets(self._characters(prime))
-            found = moved(self.program, ring, self._leaves({0: rows}, inputs), nodes, [field], len(rows))
-            own = [np.broadcast_to(found[n][0, 0] & fixed[n], (len(rows), *fixed[n].shape[1:])) for n in roots]
-            moves.append(np.concatenate([places[1:].reshape(len(part), -1) for places in own], axis=1))
-        which, ends = [np.zeros_like(places) for places in fixed], np.cumsum([fixed[n].size for n in roots])[:-1]
-        for chosen, group in stages(np.concatenate(moves)) if roots else ():
-            for n, places in zip(roots, np.split(group, ends), strict=True):
-                which[n] = which[n] | places.reshape(fixed[n].shape)
-            yield [together[k] for k in chosen], which
-
-    def _settled_seeds(
-        self,
-        theta: Words,
-        seeds: Words,
-        nodes: Sequence[int],
-        draws: Draws,
-        prime: int,
-        choices: Choices | None = None,
-        *,
-        seen: bool = False,
-    ) -> Words:
-        """Seeds with probes drawn anew, modulo m, until these nodes are defined at their points.
-
-        With ``seen``, each covector is made to see one slice of the output, and what does not matter to it may be
-        undefined.
-        """
-        choices = self._choices(len(seeds), draws) if choices is None else choices
-        seeds = self._with_gates(seeds, choices, self.modulus(prime))
-        marks = self._relevant if seen else None
-        if marks is not None:
-            kind = draws.residues((len(seeds),), 2**32).astype(np.int64) % self.program.shape[0]
-            seeds = self._seeing(seeds, kind)
-
-        def counts(rows: Words, which: Ints) -> Ints:
-            relevant = None if marks is None else [mark[kind[which]] for mark in marks]
-            return self._undefined(theta if len(theta) == 1 else theta[which], rows, nodes, prime, relevant)
-
-        gates = [gate.probe for _, _, gate in self._gates]
-        together = slices(self.model.probes, left_out=gates)
-        psi = self._characters(prime)
-        settle = together and may_be_undefined(self.program, nodes)
-        for k in reversed(range(len(psi.fields))) if settle else ():
-            seeds = settled_field(counts, seeds, together, draws, k, psi, self.model.name)
-        return seeds
-
-    def _seeing(self, seeds: Words, kind: Ints) -> Words:
-        """Seeds whose covectors are zero but on the slice of the output of this number."""
-        first, slices = self._probe_size, self.program.shape[0]
-        covector = seeds[:, first:].reshape(len(seeds), slices, prod(self.program.shape[1:]))
-        kept = np.where((np.arange(slices) == kind[:, None])[:, :, None], covector, np.uint64(0))
-        return np.concatenate([seeds[:, :first], kept.reshape(len(seeds), -1)], axis=1)
-
-    def _undefined(
-        self, theta: Words, seeds: Words, nodes: Sequence[int], prime: int, relevant: Sequence[Mask] | None = None
-    ) -> Ints:
-        ring = TrueJets(self._characters(prime))
-        found = undefined(self.program, ring, self._leaves({0: theta}, seeds), nodes, relevant)
-        return np.broadcast_to(found, (max(len(theta), len(seeds)), found.shape[1]))
+def _some(of: Sequence[Choices], rows: int, draws: Draws) -> Choices:
+    """Of these choices, each one row, so many at random."""
+    which = draws.residues((rows,), 2**32).astype(np.int64) % len(of)
+    return [np.concatenate(each)[which] for each in zip(*of, strict=True)]
 
 
 def of_model(model: Model, loss: Loss = "full") -> GradientFlow:

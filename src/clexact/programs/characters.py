@@ -57,6 +57,11 @@ def chain(prime: int) -> tuple[int, ...]:
     return tuple(fields if prime < LONG else fields[:2])
 
 
+def square_primes(angles: bool) -> tuple[int, ...]:
+    """Numbers that are squares modulo all fields of every prime that is drawn."""
+    return (2,) if angles else (2, 3, 5)
+
+
 def draw_prime(draws: Draws, bits: int, avoiding: int = 1, angles: bool = False) -> int:
     """A random first prime of a chain, of so many bits, modulo all of which 2, 3 and 5 are squares.
 

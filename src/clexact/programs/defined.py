@@ -116,35 +116,44 @@ def stages(moves: Mask) -> list[tuple[Ints, Mask]]:
     return found[::-1]
 
 
-def settled_field(
-    undefined: Counts, rows: Words, together: list[Ints], draws: Draws, k: int, characters: Characters, what: str
-) -> Words:
-    """The rows settled in the field of this number, all fields after it being so.
+def settle_field(
+    undefined: Counts,
+    rows: Words,
+    together: list[Ints],
+    draws: Draws,
+    k: int,
+    characters: Characters,
+    rounds: int = ROUNDS,
+) -> Mask:
+    """Rows settled, in place, in the field of this number, all fields after it being so; which are not.
 
     What is undefined may depend on residues in those alone, a root above an exponential: then they are drawn anew, too.
     """
-    try:
-        return settled(undefined, rows, together, draws, [k], anew(characters, draws, [k]), what)
-    except UndefinedError:
-        if k == len(characters.fields) - 1:
-            raise
-        fields = range(k, len(characters.fields))
-        return settled(undefined, rows, together, draws, fields, anew(characters, draws, fields), what)
+    left = settle(undefined, rows, together, draws, [k], anew(characters, draws, [k]), rounds)
+    last = len(characters.fields)
+    if k == last - 1 or not left.any():
+        return left
+    fields = range(k, last)
+    return settle(undefined, rows, together, draws, fields, anew(characters, draws, fields), rounds)
 
 
-def settled(
-    undefined: Counts, rows: Words, together: list[Ints], draws: Draws, fields: Sequence[int], new: Change, what: str
-) -> Words:
-    """The rows, changed in place, with entries replaced by new ones until nothing is undefined in these fields."""
+def settle(
+    undefined: Counts,
+    rows: Words,
+    together: list[Ints],
+    draws: Draws,
+    fields: Sequence[int],
+    new: Change,
+    rounds: int = ROUNDS,
+) -> Mask:
+    """Replace entries of rows by new ones until nothing is undefined in these fields; which rows are not settled."""
     left, idle = undefined(rows, np.arange(len(rows)))[:, fields].sum(axis=1), 0
     tables = np.zeros((len(together), rows.shape[1]), dtype=bool)
     for table, entries in zip(tables, together, strict=True):
         table[entries] = True
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         which = np.flatnonzero(left)
-        if not len(which):
-            return rows
-        if idle == IDLE:
+        if not len(which) or idle == IDLE:
             break
         copies = max(1, TRIALS // len(which))
         owner = np.repeat(which, copies)
@@ -156,7 +165,13 @@ def settled(
         least, chosen = found.min(axis=1), np.arange(len(which)) * copies + best
         better = least <= left[which]
         rows[which[better]], left[which[better]] = changed[chosen[better]], least[better]
-    raise UndefinedError(f"no arguments were found at which all functions of {what} are defined")
+    return np.asarray(left > 0)
+
+
+def check_settled(left: Mask, what: str) -> None:
+    """UndefinedError if some rows are not settled."""
+    if left.any():
+        raise UndefinedError(f"no arguments were found at which all functions of {what} are defined")
 
 
 def anew(characters: Characters, draws: Draws, fields: Sequence[int]) -> Change:

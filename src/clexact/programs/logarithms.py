@@ -42,7 +42,8 @@ def check_logarithms(
     program: Program, values: Evaluate, opaque: Opaque, large: int, characters: Characters, draws: Draws, name: str
 ) -> None:
     """UndefinedError unless the arguments of logarithms are shown to be independent."""
-    nodes = [node for node in program.nodes if node.op == "function" and node.data in LOGARITHMS]
+    places = [n for n, node in enumerate(program.nodes) if node.op == "function" and node.data in LOGARITHMS]
+    nodes = [program.nodes[n] for n in places]
     if (count := sum(prod(node.shape) for node in nodes)) > MOST:
         raise UndefinedError(f"{count} logarithms of {name} are too many to be compared")
     numbers = [node.inputs[0] for node in nodes]
@@ -62,7 +63,7 @@ def check_logarithms(
     for one_point, chosen in ((True, entries[depends[entries]]), (False, entries[~depends[entries]])):
         if not len(chosen):
             continue
-        found = values(numbers, len(chosen) + SPARE, one_point, draws, characters.prime)
+        found = values(places, len(chosen) + SPARE, one_point, draws, characters.prime)
         columns = _arguments(found, nodes, characters)[:, chosen]
         if not free_signs(columns[(columns != 0).all(axis=1)], characters.prime):
             raise UndefinedError(

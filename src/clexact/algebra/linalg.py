@@ -137,10 +137,16 @@ def rational_rank(rows: Sequence[Sequence[int | Fraction]]) -> int:
 
 def rational_nullspace(rows: Sequence[Sequence[int | Fraction]], columns: int) -> list[list[int]]:
     """A basis of the nullspace over Q of a small matrix, as primitive integers, by FLINT."""
-    scaled = [[int(c * lcm(*(Fraction(x).denominator for x in row))) for c in row] for row in rows]
+    scaled = [_cleared(row) for row in rows]
     basis, nullity = flint.fmpz_mat(scaled).nullspace()
     vectors = [primitive({i: int(basis[i, j]) for i in range(columns)}) for j in range(nullity)]
     return [[vector.get(i, 0) for i in range(columns)] for vector in vectors]
+
+
+def _cleared(row: Sequence[int | Fraction]) -> list[int]:
+    """Times what makes all entries integers."""
+    clearing = lcm(*(c.denominator for c in row))
+    return [int(c * clearing) for c in row]
 
 
 def determinants(matrices: Words, p: int) -> list[int]:

@@ -5,7 +5,9 @@ Others are in files of their own: jets modulo a prime, sparse jets, expanded pol
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import reduce
+from math import lcm
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -106,6 +108,38 @@ class Numbers(Algebra[NDArray[Any]]):
 
     def concatenate(self, parts: list[NDArray[Any]], axis: int) -> NDArray[Any]:
         return np.concatenate(parts, axis=axis)
+
+
+class Rationals(Numbers):
+    """As ``Numbers``, for objects that are integers and Fractions: products of matrices are made of integers."""
+
+    def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        if np.result_type(a, b) != np.dtype(object):
+            return super().matmul(a, b)
+        (a, below_a), (b, below_b) = _cleared(a), _cleared(b)
+        product, below = self._array(np.matmul(a, b), a, b), below_a * below_b
+        return product if below == 1 else _divided(product, below)
+
+
+def _cleared(a: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """Integers and a number: an array of integers and Fractions is their quotient."""
+    entries = a.ravel().tolist()
+    if all(type(c) is int for c in entries):
+        return a, 1
+    below = lcm(*{c.denominator for c in entries})
+    return _objects([c.numerator * (below // c.denominator) for c in entries], a.shape), below
+
+
+def _divided(a: NDArray[Any], below: int) -> NDArray[Any]:
+    """Integers over a number, as integers where they are."""
+    quotients = (Fraction(c, below) for c in a.ravel().tolist())
+    return _objects([q.numerator if q.denominator == 1 else q for q in quotients], a.shape)
+
+
+def _objects(entries: list[Any], shape: Shape) -> NDArray[Any]:
+    array = np.empty(len(entries), dtype=object)
+    array[:] = entries
+    return array.reshape(shape)
 
 
 class Magnitudes(Numbers):

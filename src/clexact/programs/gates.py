@@ -13,29 +13,91 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.algebra.draws import Draws
 from clexact.algebra.terms import Ints
 from clexact.programs.algebras import Uniform
+from clexact.programs.jets import Jet, Jets
 from clexact.programs.operations import OPERATIONS
 from clexact.programs.places import Shape
-from clexact.programs.program import LEAVES, Program
+from clexact.programs.program import ANALYTIC, LEAVES, Program
 
 FREE = "with free gates"
-
-
+RATIO_BITS = 61
 CUT = "cut at"
+ALL_DATA = "all data"
+SPANNED = "true gates span what free gates span: one layer of units, of which no two are alike at a generic start"
+GENERIC, NEAR = "generic start", "near this start"
+FREE_GATES, TRUE_GATES = "free gates", "true gates"
+THIS_DATA = "this data"
+SAID = {THIS_DATA: "for this data", NEAR: NEAR, FREE_GATES: FREE}  # in headlines
 
 
-def scope_of(data: str, program: Program, cuts: Sequence[str]) -> str:
-    """Of which data and starts, of which gates, and of which part of a network results speak."""
-    gates = ["free gates"] if program.gates else []
-    return ", ".join([data, "generic start", *gates, *([f"{CUT} {' and '.join(cuts)}"] if cuts else [])])
+def scope_of(data: str, start: str, gates: str, cuts: Sequence[str]) -> str:
+    """Of which data and starts, of which gates (if there are any), and of which part of a network results speak."""
+    return ", ".join([data, start, *filter(None, [gates]), *([f"{CUT} {' and '.join(cuts)}"] if cuts else [])])
+
+
+def gates_of(program: Program, probes: Mapping[str, Shape], data: str) -> str:
+    """Of which gates results speak, for these probes and data: none, free ones, or true ones."""
+    if not program.gates:
+        return ""
+    return TRUE_GATES if data == ALL_DATA and spanning(program, probes) else FREE_GATES
 
 
 def qualification(scope: str) -> str:
     """What a headline of this scope must say: " with free gates", " of the network cut at ...", or nothing."""
     before, _, cuts = scope.partition(f", {CUT} ")
-    free = f" {FREE}" if before.endswith("free gates") else ""
-    return f"{free} of the network {CUT} {cuts}" if cuts else free
+    said = "".join(f" {SAID[part]}" for part in before.split(", ") if part in SAID)
+    return f"{said} of the network {CUT} {cuts}" if cuts else said
+
+
+def spanning(program: Program, probes: Mapping[str, Shape]) -> bool:
+    """Whether at a generic start the gates of true inputs are known to span what free gates span.
+
+    So it is for one layer of ReLUs whose arguments are affine in the input, none constant and no two proportional: an
+    input at which one unit alone is at its kink meets both of its gates, all others held, and their difference is that
+    gate alone. That no two are proportional is shown by their values at two inputs, modulo a prime: no two ratios are
+    equal. The output must be affine in the gates together, and no function may see them.
+    """
+    if len(program.gates) != 1 or program.gates[0].axis is not None:
+        return False
+    [gate] = program.gates
+    inputs = [name for name in probes if name != gate.probe]
+    degrees = _degrees(program, inputs)
+    seen = [bool(found[0]) for found in degrees]
+    behind = any(seen[node.inputs[0]] for node in program.nodes if node.op in ANALYTIC)
+    before = _ancestors(program, gate.source)
+    if behind or degrees[program.output][0] > 1 or degrees[gate.source][-1] != 1:
+        return False
+    if any(program.nodes[n].op in ANALYTIC for n in before):
+        return False
+    return _apart(program, gate.source, before)
+
+
+def _ancestors(program: Program, node: int) -> list[int]:
+    """The nodes of which a node is made, with itself, in order."""
+    needed = {node}
+    for n in range(node, -1, -1):
+        needed |= {*program.nodes[n].inputs} if n in needed else set()
+    return sorted(needed)
+
+
+def _apart(program: Program, source: int, before: list[int]) -> bool:
+    """Whether the entries of a node, at two random inputs, are neither constant nor proportional to each other."""
+    draws = Draws(0, program.digest)
+    prime = draws.prime(RATIO_BITS)
+    leaves = dict[str, Jet]()
+    for n in before:
+        node = program.nodes[n]
+        if node.op in LEAVES:
+            leaves[node.data] = {0: draws.residues((1 if node.op == "parameter" else 2, *node.shape), prime)}
+    try:
+        found = program.run_some(Jets(prime), leaves, before)[source][0]
+    except ZeroDivisionError:  # a constant has no residue
+        return False
+    a, b = np.broadcast_to(found, (2, *found.shape[1:])).reshape(2, -1).tolist()
+    ratios = {x * pow(y, -1, prime) % prime for x, y in zip(a, b, strict=True) if y}
+    return len(ratios) == len(a) and 1 not in ratios and 0 not in ratios
 
 
 def assumption(program: Program, probes: Mapping[str, Shape]) -> str:
@@ -60,6 +122,11 @@ def doubtful(program: Program, probes: Mapping[str, Shape]) -> Iterator[str]:
     vanishing = _vanishing(program, inputs)
     if entries == 1 and any(vanishing[gate.source] for gate in program.gates):
         yield "the input is one number, and units without bias see its sign only"
+
+
+def gate_degrees(program: Program) -> list[Ints]:
+    """Degrees of every node in each gate, at most; functions pass them on."""
+    return [found[:-1] for found in _degrees(program, [])]
 
 
 def _degrees(program: Program, inputs: list[str]) -> list[Ints]:

@@ -10,7 +10,7 @@ from math import ceil, floor, inf, prod
 import numpy as np
 
 from clexact.algebra.polynomial import Number, check_point
-from clexact.programs.algebras import Numbers, Uniform
+from clexact.programs.algebras import Rationals, Uniform
 from clexact.programs.model import Model, entry_names
 from clexact.programs.places import Shape
 from clexact.programs.program import LEAVES, Gate, Program
@@ -49,7 +49,7 @@ class Network:
         self.point = check_point(point, model.dimension)
         self.gates = {gate.probe: gate for gate in self.program.gates}
         self.inputs: dict[str, Shape] = {k: shape for k, shape in model.probes.items() if k not in self.gates}
-        self._parameters = _pieces(self.point, model.parameters)
+        self.parameters = pieces(self.point, model.parameters)
 
     @property
     def input_size(self) -> int:
@@ -58,7 +58,7 @@ class Network:
 
     def shaped(self, numbers: Sequence[Number]) -> Input:
         """The input of these numbers, probe after probe."""
-        return _pieces(numbers, self.inputs)
+        return pieces(numbers, self.inputs)
 
     def values(self, given: Input, gates: Gates | None = None) -> tuple[list[Exact], Gates]:
         """Values of all nodes at an input, and the gates: those given, else the true ones, read on the way.
@@ -69,9 +69,9 @@ class Network:
         found = dict(gates or {})
         for node in self.program.nodes:
             if node.op not in LEAVES:
-                values.append(self.program.value(Numbers(), node, values))
+                values.append(self.program.value(Rationals(), node, values))
             elif node.op == "parameter":
-                values.append(self._parameters[node.data])
+                values.append(self.parameters[node.data])
             elif node.data in self.gates:
                 if gates is None:
                     found[node.data] = self._read(self.gates[node.data], values)
@@ -80,16 +80,31 @@ class Network:
                 values.append(given[node.data])
         return values, found
 
+    def gates_at(self, given: Input) -> Gates:
+        """The true gates at an input; TieError where the network has no gradient."""
+        return self.values(given)[1]
+
+    def tied(self, values: list[Exact], gates: Gates) -> bool:
+        """Whether a margin is zero: then the gates were read as if it were not."""
+        return any(
+            bool(
+                (
+                    (margins(gate, values[gate.source], gates[name]) == 0) & ((gates[name] == 0) | (gate.axis is None))
+                ).any()
+            )
+            for name, gate in self.gates.items()
+        )
+
     def jacobian(self, values: list[Exact], node: int) -> Exact:
         """Gradients by theta of all entries of a node, its gates held: shape (entries, D)."""
         shape = self.program.nodes[node].shape
         size = prod(shape)
         each = np.eye(size, dtype=np.int64).astype(object).reshape(size, *shape)
-        found = gradients(ExactRows(), self.program, [value[None] for value in values], node, each)
+        found = gradients(ExactRows(), self.program, [np.asarray(value)[None] for value in values], node, each)
         zeros = np.zeros(size * self.dimension, dtype=object)
         parts = [
             found[name].reshape(size, -1) if name in found else zeros[: size * array.size].reshape(size, -1)
-            for name, array in self._parameters.items()
+            for name, array in self.parameters.items()
         ]
         return np.concatenate(parts, axis=1)
 
@@ -131,7 +146,7 @@ def margins(gate: Gate, z: Exact, read: Exact) -> Exact:
     return np.asarray((read * z).sum(axis=gate.axis, keepdims=True) - z)
 
 
-def _pieces(numbers: Sequence[Number], shapes: Mapping[str, Shape]) -> dict[str, Exact]:
+def pieces(numbers: Sequence[Number], shapes: Mapping[str, Shape]) -> dict[str, Exact]:
     """Consecutive numbers as arrays of these shapes."""
     found, first = {}, 0
     for name, shape in shapes.items():

@@ -41,16 +41,6 @@ class _Marked(ExactRows, Reversible[Marks]):
     def _array(value: Any, *operands: Marks) -> Marks:
         return np.asarray(value != 0, dtype=np.float32)
 
-    def constant(self, value: NDArray[Any]) -> Marks:
-        return self._array(value)[None]
-
-    def concatenate(self, parts: list[Marks], axis: int) -> Marks:
-        rows = max(map(len, parts))
-        return np.concatenate([np.broadcast_to(p, (rows, *p.shape[1:])) for p in parts], axis=axis + 1)
-
-    def sum(self, a: Marks, axis: int) -> Marks:
-        return self._array(a.max(axis=axis + 1))
-
     def unbroadcast(self, a: Marks, shape: Shape) -> Marks:
         return self._array(super().unbroadcast(a, shape))
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.programs.algebras import Numbers, Reversible
+from clexact.programs.algebras import Rationals, Reversible
 from clexact.programs.operations import OPERATIONS
 from clexact.programs.places import Shape
 from clexact.programs.program import Program
@@ -45,8 +45,18 @@ def gradients(algebra: Reversible[V], program: Program, values: list[V], node: i
     return found
 
 
-class ExactRows(Numbers, Reversible[Exact]):
+class ExactRows(Rationals, Reversible[Exact]):
     """Arrays of exact numbers with one more axis in front."""
+
+    def constant(self, value: NDArray[Any]) -> Exact:
+        return self._array(value, value)[None]
+
+    def concatenate(self, parts: list[Exact], axis: int) -> Exact:
+        rows = max(map(len, parts))
+        return np.concatenate([np.broadcast_to(p, (rows, *p.shape[1:])) for p in parts], axis=axis + 1)
+
+    def sum(self, a: Exact, axis: int) -> Exact:
+        return self._array(a.sum(axis=axis + 1), a)
 
     def take(self, a: Exact, index: NDArray[np.int64]) -> Exact:
         return a.reshape(len(a), -1)[:, index]

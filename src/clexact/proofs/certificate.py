@@ -33,8 +33,9 @@ from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import ClosureStatus, LieClosure, values_at
-from clexact.programs.gates import FREE
+from clexact.programs.gates import FREE, GENERIC, assumption
 from clexact.proofs import program_certificate, program_verifier, verifier
+from clexact.proofs.cases import scope_of
 from clexact.support.display import facts, lines
 from clexact.support.files import read_bytes, write_atomically
 from clexact.support.version import __version__
@@ -80,8 +81,17 @@ class Certificate:
         """The bounds, and how the lower one is known where it is not proved."""
         lower, upper, evidence = (self.data["claim"][key] for key in ("lower", "upper", "lower_evidence"))
         number = f"exactly {upper}" if lower == upper else f"at least {lower}, at most {upper}"
-        free = f" {FREE}" if any(FREE in words for words in self.data["assumptions"]) else ""
-        return f"{number} law{'s' * (upper != 1)}{free}" + (f", {evidence}" if evidence != "proved" else "")
+        return f"{number} law{'s' * (upper != 1)}{self._scope}" + (f", {evidence}" if evidence != "proved" else "")
+
+    @property
+    def _scope(self) -> str:
+        """Of which inputs, starts and gates it speaks, where not of all."""
+        cases = self.data.get("cases")
+        if cases is None:
+            return f" {FREE}" if any(FREE in words for words in self.data["assumptions"]) else ""
+        said = " for this data" if cases["scope"] in (program_verifier.DATA, program_verifier.DATA_NEAR) else ""
+        free = f" {FREE}" if cases["scope"] == program_verifier.DATA and cases["gates"] else ""
+        return f"{said}{free}" + " near this start" * (cases["start"] is not None)
 
     def _repr_html_(self) -> str:
         what = "the program of the model" if self.of_program else "the fields, laws and brackets"
@@ -91,10 +101,20 @@ class Certificate:
             "at least": f"{claim['lower']} ({claim['lower_evidence']})",
             "at most": f"{claim['upper']} ({claim['upper_evidence']})",
             "assuming": lines(self.data["assumptions"]),
+            "cases": self._cases,
             "holds": f"{what}, {size:,} bytes ({self.data['format']})",
             "to do": "save(path); clexact.verify(path) or this certificate",
         }
         return facts(f"Certificate: {self._claim}, D = {self.data['dimension']}", pairs)
+
+    @property
+    def _cases(self) -> str | None:
+        """The inputs, gates and start that it holds, in words."""
+        if (cases := self.data.get("cases")) is None:
+            return None
+        count = len(next(iter([*cases["inputs"].values(), *cases["open"].values()])))
+        gates = ", the gates read there at the start" if cases["open"] else ""
+        return f"{cases['scope']}: {count} inputs{gates}"
 
     @property
     def of_program(self) -> bool:
@@ -359,10 +379,28 @@ def _compared(document: Mapping[str, Any]) -> tuple[VerdictStatus, str]:
         flow = rebuild_flow(models.rebuild(recipe), options)
     except (TypeError, ValueError) as error:
         return VerdictStatus.FALSE, f"FALSE: the model cannot be rebuilt: {error}"
+    if "cases" in document and flow.gradients is not None:
+        if description != flow.description or not program_certificate.same_source(document, flow):
+            return VerdictStatus.FALSE, f"FALSE: not the {flow.description}"
+        return (
+            VerdictStatus.VERIFIED,
+            f"program and gates are those of the {flow.description}; assuming: {_assumed(document, flow)}",
+        )
     if description != flow.description or not same_flow(document, flow):
         return VerdictStatus.FALSE, f"FALSE: not the {flow.description}"
     what = "fields are those" if "fields" in document else "program is that"
     return VerdictStatus.VERIFIED, f"the {what} of the {flow.description}; assuming: {assumed}"
+
+
+def _assumed(document: Mapping[str, Any], flow: Flow) -> str:
+    """What a document with cases takes for granted: of gates and the start nothing where it reads them."""
+    assert flow.gradients is not None
+    model, reading = flow.gradients.model, flow.gradients.reading
+    if document["cases"]["start"] is not None:
+        instead = {reading: "", GENERIC: ""}
+    else:  # at given inputs gates may be fewer than at all
+        instead = {reading: assumption(model.program, model.probes)} if model.program.gates else {}
+    return "; ".join(filter(None, (instead.get(words, words) for words in flow.assumptions)))
 
 
 def _explicit(document: Mapping[str, Any]) -> str | None:
@@ -402,6 +440,8 @@ def check_listable(flow: Flow) -> None:
 
     They have too many terms, or numbers longer than the verifier reads.
     """
+    if scope_of(flow):
+        return
     if flow.expanded_size > MAX_TERMS and not flow.analytic and flow.plain_gradients is None:
         raise ValueError(
             f"the certificate of {flow.description} would list {flow.expanded_size} terms, over {MAX_TERMS}."
@@ -454,7 +494,7 @@ def certificate_of(count: LawCount) -> Certificate:
     Certificate(gradient flow of product 2, exactly 1 law)
     """
     check_listable(count.flow)
-    if not count.closure.generic or count.flow.expanded_size > MAX_TERMS:
+    if scope_of(count.flow) or not count.closure.generic or count.flow.expanded_size > MAX_TERMS:
         return Certificate(program_certificate.of_count(count))
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
     polynomials = count.laws.polynomials()
@@ -467,7 +507,7 @@ def certificate_of(count: LawCount) -> Certificate:
         "version": __version__,
         "sha256": verifier.canonical_hash(fields.dimension, written),
         "model": {"description": count.description, **count.flow.recipe},
-        "assumptions": list(count.assumptions),
+        "assumptions": program_certificate.assumptions_of(count.flow),
         "dimension": fields.dimension,
         "fields": written,
         "laws": laws,

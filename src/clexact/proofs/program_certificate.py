@@ -16,6 +16,7 @@ from typing import Any
 import flint
 import numpy as np
 
+from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.polynomial import written
 from clexact.algebra.terms import Monomial, Terms
@@ -25,12 +26,23 @@ from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
 from clexact.laws.confirmation import moved
 from clexact.lie.brackets import ExplicitWitness
-from clexact.lie.closure import SparseWitness, Witness
+from clexact.lie.closure import DenseSpanBuilder, LieClosure, SparseWitness, Witness
 from clexact.programs.characters import characters
 from clexact.programs.operations import OPERATIONS
 from clexact.programs.program import Program
 from clexact.programs.theorems import has_angles
 from clexact.proofs import program_verifier as verifier
+from clexact.proofs.cases import (
+    Held,
+    gates_read,
+    named_by_cases,
+    recipe_of,
+    scope_of,
+    source_of,
+    with_others,
+    with_spanning_cases,
+    written_cases,
+)
 from clexact.support.version import __version__
 from clexact.symmetry.groups import FactorClass, Law
 
@@ -102,8 +114,8 @@ def document(
         "format": verifier.FORMAT,
         "version": __version__,
         "sha256": "",
-        "model": {"description": flow.description, **flow.recipe},
-        "assumptions": list(flow.assumptions),
+        "model": {"description": flow.description, **recipe_of(flow)},
+        "assumptions": assumptions_of(flow),
         "dimension": D,
         **written_flow(flow),
         "laws": list(families),
@@ -117,30 +129,87 @@ def document(
         },
     }
     data["sha256"] = verifier.program_hash(data)
+    if "cases" in data:
+        data = _with_evidence(flow, data)
+        data["sha256"] = verifier.program_hash(data)
     return with_solutions(data) if solve else data
+
+
+def _with_evidence(flow: Flow, data: dict[str, Any]) -> dict[str, Any]:
+    """The document with what shows that its gates span all, or that there are no others; else it says so."""
+    checker = verifier.Checker(data)
+    cases, start = checker.program.cases, flow.start
+    assert cases is not None
+    if start is None or not cases.gates:
+        return data
+    try:
+        branches = checker.check_gates(cases)
+    except verifier.Untrue as error:
+        raise ValueError(f"the gates have no certificate: {error}.") from None
+    if cases.scope == verifier.SPANNED:
+        return with_spanning_cases(data, checker)
+    if cases.scope != verifier.NEAR:
+        return data
+    if start.regions.complete:
+        data = with_others(data, checker, branches)
+    if data["cases"]["others"] is None:
+        checker.lower_evidence = verifier.LISTED
+        checker.check_free()
+        data["claim"]["lower_evidence"] = checker.lower_evidence
+    return data
+
+
+def assumptions_of(flow: Flow) -> list[str]:
+    """In words; a start without gates is as good as any other."""
+    return list(flow.assumptions if flow.start is None or scope_of(flow) else flow.start.free.assumptions)
 
 
 def of_count(count: LawCount) -> dict[str, Any]:
     """The certificate of a count of a flow of a model's gradients, with the seeds and the point of its closure.
 
     ValueError for another flow, and where the lower bound is more than the laws shown: closure is not certified here.
+    Near a start and on data the document claims the laws shown alone.
     """
     flow, closure = count.flow, count.closure
     if flow.gradients is None:
         raise ValueError(f"{count.description} has no program-level certificate: it is no gradient flow of a model.")
-    if count.lower != count.exhibited:
+    if count.lower != count.exhibited and not scope_of(flow):
         raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
     shown = _place(count.shown.point, count.shown.prime)
     families = [] if flow.plain_gradients is None else law_families(flow.plain_gradients)
     numbers = independent_laws(flow.gradients, families, shown)
-    if len(numbers) != count.lower:
+    if len(numbers) != count.exhibited:
         families, numbers = [{"polynomials": [str(h) for h in count.laws.polynomials()]}], list(count.shown.laws)
     drawn = [witness for witness in closure.witnesses if not isinstance(witness, ExplicitWitness)]
-    if len(drawn) < len(closure.witnesses):
+    if len(drawn) < len(closure.witnesses) and scope_of(flow):
+        drawn = [*drawn_anew(flow, closure, flow.draws(count.seed))]
+    elif len(drawn) < len(closure.witnesses):
         raise ValueError("a program-level certificate holds brackets of members drawn, not of fields by their numbers.")
-    seeds = [member for witness in drawn for member in seeds_of(witness)]
+    seeds = [member for witness in drawn for member in seeds_of(_by_cases(flow, witness, closure.prime))]
     place, angles = _place(closure.point, closure.prime), has_angles(flow.gradients.program)
     return document(flow, families, numbers, shown, Members(place, seeds, flow.analytic, angles))
+
+
+def drawn_anew(flow: Flow, closure: LieClosure, draws: Draws) -> list[Witness]:
+    """Members drawn at the point of a closure, of the same rank; ValueError if that is not reached."""
+    growth = DenseSpanBuilder(flow, np.array(closure.point, dtype=np.uint64), closure.prime)
+    for depth in range(len(closure.dims)):
+        growth.draw_level(flow, depth, closure.rank, draws, None)
+    if growth.form.rank < closure.rank:
+        raise ValueError(f"brackets drawn have rank {growth.form.rank}, not {closure.rank}; take another seed.")
+    return [witness for witness in growth.witnesses if isinstance(witness, Witness)]
+
+
+def _by_cases(flow: Flow, witness: Witness | SparseWitness, prime: int) -> Witness | SparseWitness:
+    """The seeds as the document names members, where there are cases."""
+    gradients = flow.gradients
+    if not isinstance(gradients, Held) or not isinstance(witness, Witness):
+        return witness
+    levels, count, size = witness.seeds.shape
+    drift = size - gradients.seed_size
+    rows = witness.seeds.reshape(levels * count, size)
+    named = np.concatenate([rows[:, :drift], named_by_cases(gradients, rows[:, drift:], prime)], axis=1)
+    return Witness(witness.depth, named.reshape(levels, count, -1))
 
 
 def seeds_of(witness: Witness | SparseWitness) -> list[list[Sparse]]:
@@ -163,20 +232,32 @@ def _sparse(values: Iterable[Any]) -> Sparse:
     return {j: int(x) for j, x in enumerate(values) if x}
 
 
-def written_model(flow: GradientFlow) -> dict[str, Any]:
-    """Parameters, probes and program."""
-    model = flow.model
-    return {
+def written_model(flow: GradientFlow, whole: bool = False) -> dict[str, Any]:
+    """Parameters, probes and program; with functions, its gates; ``whole``: with all that gates are read off."""
+    model = source_of(flow)
+    program = flow.seen(model.program)
+    gates = written_gates(program) if program.functions else {}
+    return ({"gates": gates} if gates else {}) | {
         "parameters": {name: list(shape) for name, shape in model.parameters.items()},
         "probes": {name: list(shape) for name, shape in model.probes.items()},
-        "program": written_program(flow.program),
+        "program": written_program(program, kept_nodes(program, whole)),
     }
 
 
-def written_flow(flow: Flow) -> dict[str, Any]:
-    """Parameters, probes and program of the model, and the phase space on which its gradients act, if it is one."""
-    assert flow.gradients is not None
-    return written_model(flow.gradients) | ({"phase": written_phase(flow)} if isinstance(flow, LiftedFlow) else {})
+def written_gates(program: Program) -> dict[str, str | int]:
+    """{probe: the slope of a ReLU, or the axis along which one entry is chosen}."""
+    return {gate.probe: str(gate.slope) if gate.axis is None else gate.axis for gate in program.gates}
+
+
+def written_flow(flow: Flow, whole: bool = False) -> dict[str, Any]:
+    """What the model is, the cases, if there are, and the phase space on which gradients act, if there is one."""
+    gradients, scope = flow.gradients, scope_of(flow)
+    assert gradients is not None
+    written = written_model(gradients, whole or bool(scope))
+    if scope:
+        numbers = kept_nodes(gradients.seen(source_of(gradients).program), True)
+        written |= {"cases": written_cases(gradients, numbers)}
+    return written | ({"phase": written_phase(flow)} if isinstance(flow, LiftedFlow) else {})
 
 
 def written_phase(flow: LiftedFlow) -> dict[str, Any]:
@@ -198,15 +279,19 @@ def _texts(terms: Terms, variables: Sequence[str]) -> list[Any]:
     return [x for owner in sorted(found) for x in (owner, written(found[owner], variables))]
 
 
-def written_program(program: Program) -> dict[str, Any]:
-    """The nodes of a program as far as they matter."""
-    nodes, number, out = program.nodes, dict[int, int](), list[Any]()
-    needed = {program.output}
-    for n in range(program.output, -1, -1):
-        needed |= set(nodes[n].inputs) if n in needed else set()
-    for n in sorted(needed):
-        node = nodes[n]
-        number[n] = len(out)
+def kept_nodes(program: Program, whole: bool = False) -> dict[int, int]:
+    """The nodes of a program that matter, numbered anew; ``whole``: and those that gates are read off."""
+    needed = {program.output, *(gate.source for gate in program.gates if whole)}
+    for n in range(max(needed), -1, -1):
+        needed |= set(program.nodes[n].inputs) if n in needed else set()
+    return {n: k for k, n in enumerate(sorted(needed))}
+
+
+def written_program(program: Program, number: Mapping[int, int]) -> dict[str, Any]:
+    """These nodes of a program."""
+    out = list[Any]()
+    for n in number:
+        node = program.nodes[n]
         op, data = OPERATIONS[node.op].written(node)
         out.append([op, [number[i] for i in node.inputs], list(node.shape), data])
     return {"nodes": out, "output": number[program.output]}
@@ -410,8 +495,28 @@ def to_bytes(data: Mapping[str, Any], compressed: bool = True) -> bytes:
 
 
 def same_program(data: Mapping[str, Any], flow: Flow) -> bool:
-    """Whether a document is about the program, the phase space, the description and the assumptions of a flow."""
+    """Whether a document is about the program, cases and phase space, description and assumptions of a flow."""
     wanted = written_flow(flow)
+    words = [data["model"].get("description"), data["assumptions"]] == [flow.description, assumptions_of(flow)]
+    return words and _told(data) == _told(wanted) and _same_parts(data, wanted)
+
+
+def _told(data: Mapping[str, Any]) -> list[Any]:
+    """What must be the same of cases: those near a start may be others."""
+    cases = data.get("cases")
+    told = [cases[key] for key in ("scope", "gates", "start")] if cases else []
+    on_data = cases and cases["scope"] in (verifier.DATA, verifier.DATA_NEAR)
+    return [*told, cases["inputs"]] if cases and on_data else told
+
+
+def same_source(data: Mapping[str, Any], flow: Flow) -> bool:
+    """Whether the program and the gates of a document with cases are those of a flow that has none."""
+    assert flow.gradients is not None
+    model = flow.gradients.model
+    gates = gates_read(model, kept_nodes(flow.gradients.program, True))
+    return bool(data["cases"]["gates"] == gates) and _same_parts(data, written_flow(flow, whole=True))
+
+
+def _same_parts(data: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     same = all(list(data[key].items()) == list(wanted[key].items()) for key in ("parameters", "probes"))
-    words = [data["model"].get("description"), data["assumptions"]] == [flow.description, list(flow.assumptions)]
-    return same and words and all(data.get(key) == wanted.get(key) for key in ("program", "phase"))
+    return same and all(data.get(key) == wanted.get(key) for key in ("program", "phase", "gates"))

@@ -34,7 +34,7 @@ from clexact.functions import (
     tan,
 )
 from clexact.programs.characters import ANGLES, AROUND, BASE, Characters, characters, draw_prime
-from clexact.programs.defined import ROUNDS, anew, settled, slices, stages, undefined
+from clexact.programs.defined import ROUNDS, anew, check_settled, settle, slices, stages, undefined
 from clexact.programs.true_jets import TrueJets
 from clexact.support.errors import UndefinedError
 
@@ -423,10 +423,9 @@ def test_arguments_are_drawn_until_all_is_defined(field):
     draws = Draws(0)
     rows = draws.residues((40, 12), M)
     kept = rows[:3] = np.arange(1, 13, dtype=np.uint64) ** 2
-    found = settled(
-        roots_missing, rows.copy(), slices({"x": (3, 4)}), draws, [field], anew(PSI, draws, [field]), "the model"
-    )
-    assert not roots_missing(found, None)[:, field].any()
+    found = rows.copy()
+    left = settle(roots_missing, found, slices({"x": (3, 4)}), draws, [field], anew(PSI, draws, [field]))
+    assert not left.any() and not roots_missing(found, None)[:, field].any()
     other = np.uint64((Q, P)[field])
     assert (found % other == rows % other).all() and (found[:3] == kept).all()
     assert (found[3:] != rows[3:]).any(axis=1).all()
@@ -496,7 +495,7 @@ def test_arguments_that_vanish_at_a_point_in_a_small_field_are_drawn_anew():
     flow = AnalyticGradientFlow(Model({"v": (5,)}, {"u": ()}, lambda v, u: log(v * u).sum() + log(v + sin(u)).sum()))
     draws = flow.draws(0)
     for prime in AROUND:
-        theta, seeds = flow.draw_samples(draws, 300, prime)
+        theta, seeds = flow.draw_samples(draws, 60, prime)
         psi, leaves = flow._characters(prime), flow._leaves({0: theta}, seeds)
         assert not undefined(flow.program, TrueJets(psi), leaves, range(len(flow.program.nodes)), None).any()
         assert all((theta % np.uint64(f)).all() for f in psi.fields)
@@ -539,8 +538,9 @@ def test_a_search_for_arguments_ends():
         return np.ones((len(rows), 2), dtype=np.int64)
 
     zeros, draws = np.zeros((2, 3), dtype=np.uint64), Draws(0)
+    left = settle(never, zeros, slices({"x": (3,)}), draws, [0], anew(PSI, draws, [0]))
     with pytest.raises(UndefinedError, match="no arguments were found at which all functions of it are defined"):
-        settled(never, zeros, slices({"x": (3,)}), draws, [0], anew(PSI, draws, [0]), "it")
+        check_settled(left, "it")
     assert 10 < len(calls) <= ROUNDS + 1
 
 

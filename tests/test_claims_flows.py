@@ -14,7 +14,7 @@ from clexact.claims.checks import compared, count_at, dimension_of, drawn_point,
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Reach
 from clexact.claims.judge import ClaimVerdict, Judgement, judge
-from clexact.counting.orbit import STARTS
+from clexact.counting.starts import STARTS
 from clexact.flows.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow
 from clexact.programs.network import TieError
 

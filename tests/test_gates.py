@@ -107,9 +107,9 @@ def test_unused_function_leaves_the_search_and_the_closure_on():
 GATED = {
     "relu": clexact.models.relu([2, 3, 1]),
     "narrow": clexact.models.relu([1, 3, 1]),
-    "leaky": clexact.models.relu([2, 2, 2], bias=True, slope=3),
+    "leaky": clexact.models.relu([2, 2, 2, 2], bias=True, slope=3),
     "pool": clexact.models.maxpool(1, 2, 2, pool=3),
-    "convolution": clexact.models.conv1d([1, 2, 1], kernel=2, relu=True),
+    "convolution": clexact.models.conv1d([1, 2, 2, 1], kernel=2, relu=True),
     "deep": clexact.models.relu([1, 2, 2, 1], bias=True),
 }
 FLOWS = {
@@ -166,12 +166,15 @@ def test_no_case_is_named_where_none_is_known(sizes):
     )
 
 
-def test_orbits_say_that_gates_are_free():
-    """At (3, 0, -1) the true unit is off: the fields vanish; free gates do not know."""
+def test_orbits_have_the_gates_of_the_start():
+    """At (3, 0, -1) the unit is off for all inputs, but on for some nearby; zero is a kink, where gates are free."""
     unit = clexact.Model({"u": (), "v": (), "b": ()}, {"x": ()}, lambda u, v, b, x: u * relu(v * x + b))
     orbit = clexact.orbit_dimension(clexact.gradient_flow(unit), [3, 0, -1])
-    assert "with free gates" in str(orbit) and "with free gates" in orbit._repr_html_()
-    assert json.loads(orbit.to_json())["scope"] == "all data, from this start, free gates"
+    assert (orbit.orbit_dimension, orbit.upper) == (0, 2)
+    assert json.loads(orbit.to_json())["scope"].endswith("true gates")
+    kink = clexact.orbit_dimension(clexact.gradient_flow(clexact.models.relu([1, 2, 2, 1])), "zero")
+    assert "with free gates" in str(kink) and "with free gates" in kink._repr_html_()
+    assert json.loads(kink.to_json())["scope"] == "all data, from this start, free gates"
     linear = clexact.orbit_dimension(clexact.gradient_flow(clexact.models.linear([1, 1, 1])), "zero")
     assert "gates" not in str(linear) and linear.scope == "all data, from this start"
 
@@ -195,8 +198,10 @@ def test_the_commands_say_it_too(capsys):
     assert json.loads(laws.to_json())["scope"] == "all data, generic start, free gates"
     plain = clexact.polynomial_laws(clexact.gradient_flow(clexact.models.linear([1, 2, 1])), 2)
     assert "gates" not in plain.known and plain.scope == "all data, generic start"
-    assert run(["laws", "relu", "2", "2", "2"]) == 0 and "with free gates" in capsys.readouterr().out
-    assert run(["orbit", "relu", "2", "2", "2", "--at", "zero"]) == 0 and "with free gates" in capsys.readouterr().out
-    grid = ["fit", "relu", "--grid", "a=1..3,b=1..3,c=1..2", "--sizes", "a b c"]
+    assert run(["laws", "relu", "2", "2", "2", "2"]) == 0 and "with free gates" in capsys.readouterr().out
+    assert (
+        run(["orbit", "relu", "2", "2", "2", "2", "--at", "zero"]) == 0 and "with free gates" in capsys.readouterr().out
+    )
+    grid = ["fit", "relu", "--grid", "a=1..3,b=1..3", "--sizes", "a b b 1"]
     assert run(grid) == 0 and "the counts are those with free gates" in capsys.readouterr().out
     assert run([*grid, "--json"]) == 0 and json.loads(capsys.readouterr().out)["scope"].endswith("free gates")

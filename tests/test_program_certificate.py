@@ -228,7 +228,7 @@ def polynomials_of(flow, family):
 
 def without_flattening(flow):
     """Its program, with what is taken from W flattened taken from W itself: a flattening lets nothing act."""
-    model, written = flow.model, pc.written_program(flow.program)
+    model, written = flow.model, pc.written_program(flow.program, pc.kept_nodes(flow.program))
     flat = next(n for n, node in enumerate(written["nodes"]) if node[0] == "reshape" and node[2] == [4])
     written["nodes"][flat][2] = [2, 2]
     shapes = {"parameters": {name: list(shape) for name, shape in model.parameters.items()}, "probes": {}}

@@ -93,6 +93,15 @@ def test_the_page_of_true_functions():
     assert found.failed == 0 and found.attempted > 8
 
 
+def test_the_page_of_true_networks():
+    """docs/true-networks.md, and what it is made from: the same examples, which run."""
+    pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("true-networks.md", "true-networks.md.in")]
+    examples, source = ("\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)) for page in pages)
+    test = doctest.DocTestParser().get_doctest(examples, {}, "true networks", "true-networks.md", 0)
+    found = doctest.DocTestRunner().run(test)
+    assert examples == source and found.failed == 0 and found.attempted > 8
+
+
 @pytest.mark.slow
 def test_models_page_is_what_its_script_writes():
     """docs/models.md: every number certified anew."""

@@ -542,7 +542,7 @@ def test_counts_of_networks_contain_those_of_their_laws(name):
 @pytest.mark.slow
 def test_a_narrow_resnet():
     module = seeded(lambda: ResNet18(2, 3)).eval()
-    Compared(module, (draw(1, 3, 32, 32),)).agree()
+    Compared(module, (draw(1, 3, 16, 16),)).agree()
 
 
 def test_words_through_blocks_of_a_decoder():
@@ -625,14 +625,9 @@ class Classified(nn.Module):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["classified", "llama"])
-def test_certificates_where_roots_are_of_parameters(name):
-    """All of them; or that of the token of the class, beside those of patches."""
-    make, example = {
-        "classified": (Classified, draw(1, 2, 2).float()),
-        "llama": (lambda: Llama(1, 4, 2, 3), torch.tensor([[0, 2, 1]])),
-    }[name]
-    count = clexact.certify(clexact.gradient_flow(model(seeded(make), (example,))))
+def test_certificates_where_roots_are_of_parameters():
+    """That of the token of the class, beside those of patches."""
+    count = clexact.certify(clexact.gradient_flow(model(seeded(Classified), (draw(1, 2, 2).float(),))))
     assert count.exact and clexact.verify(count.certificate)
 
 
@@ -789,10 +784,8 @@ def test_an_operation_without_a_rule_on_the_input_alone_varies_freely():
     assert found.cuts == ("atan in 0",) and found.notes == ()
     count = clexact.certify(clexact.gradient_flow(found))
     assert (count.lower, count.upper) == (4, 4)
-    assert count.scope == "all data, generic start, free gates, cut at atan in 0"
-    assert str(count).startswith(
-        "exactly 4 independent conservation laws with free gates of the network cut at atan in 0"
-    )
+    assert count.scope == "all data, generic start, true gates, cut at atan in 0"
+    assert str(count).startswith("exactly 4 independent conservation laws of the network cut at atan in 0")
     assert any("may have more laws" in said for said in clexact.momentum_flow(found).assumptions)
     assert "of the network cut at atan in 0" in clexact.polynomial_laws(clexact.gradient_flow(found), 2).known
 

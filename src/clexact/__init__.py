@@ -14,9 +14,11 @@ from clexact.algebra.field_grading import Grading, grading
 from clexact.algebra.fields import VectorFields, bracket, lie_derivative
 from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import Evidence, LawCount, certify
+from clexact.counting.many_starts import StartCounts, near_starts
 from clexact.counting.memory import MemoryLimitError
 from clexact.counting.minimality import DataFields, Minimality, MinimalityStatus, data_fields, minimality
 from clexact.counting.orbit import Orbit, orbit_dimension
+from clexact.counting.starts import random_start
 from clexact.flows.dynamics import HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.flows.flow import Flow
 from clexact.formulas.boundary import Condition, boundary
@@ -75,6 +77,7 @@ __all__ = [
     "Nesterov",
     "Orbit",
     "Polynomial",
+    "StartCounts",
     "Store",
     "TieError",
     "VectorFields",
@@ -99,8 +102,10 @@ __all__ = [
     "mirror_flow",
     "models",
     "momentum_flow",
+    "near_starts",
     "orbit_dimension",
     "polynomial_laws",
+    "random_start",
     "set_threads",
     "sweep",
     "verify",

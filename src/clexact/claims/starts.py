@@ -11,7 +11,8 @@ from clexact.algebra.polynomial import Number
 from clexact.claims.checks import dimension_of, identity, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers, weights
-from clexact.counting.orbit import STARTS, Orbit, named_start, orbit_dimension
+from clexact.counting.orbit import Orbit, orbit_dimension
+from clexact.counting.starts import STARTS, named_start
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from clexact.cli.near import read_data
 from clexact.flows.choices import FLOWS, ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
 from clexact.flows.dynamics import DAMPINGS
 from clexact.flows.flow import Flow
@@ -104,7 +105,7 @@ def read_flow(arguments: argparse.Namespace) -> Flow:
         arguments.flow, arguments.damping, arguments.tau, positive, arguments.weight_decay,
         arguments.loss.replace("-", "_"),
     )  # fmt: skip
-    return chosen.on(model)
+    return chosen.on(model, read_data(getattr(arguments, "data", None)))
 
 
 def _model(arguments: argparse.Namespace) -> ChosenModel:

@@ -21,9 +21,11 @@ from clexact.cli import results as results_command
 from clexact.cli import sweep as sweep_command
 from clexact.cli import verify as verify_command
 from clexact.cli.inputs import add_input, read_flow, reading
+from clexact.cli.near import check_near, read_start, starts_of
 from clexact.counting.certify import LawCount, certify
 from clexact.counting.memory import MemoryLimitError
-from clexact.counting.orbit import ORBIT_DEPTH, STARTS, orbit_dimension
+from clexact.counting.orbit import ORBIT_DEPTH, orbit_dimension
+from clexact.counting.starts import BIAS_INITS, INITS, STARTS
 from clexact.laws.darboux import check_listable_fields
 from clexact.laws.logarithmic import Law
 from clexact.laws.polynomial_laws import polynomial_laws
@@ -147,6 +149,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_depth(certifier, None, f"none while they are small polynomials, else {MAX_DEPTH}")
     certifier.add_argument("--laws", action="store_true", help="print the laws too: families in one line")
     certifier.add_argument("--polynomials", action="store_true", help="print the laws as polynomials, one by one")
+    _add_near(certifier)
     fitter = _add_fit(commands)
     for sub in (certifier, lister, fitter):
         _add_limits(sub)
@@ -182,6 +185,17 @@ def build_parser() -> argparse.ArgumentParser:
     _add_output(drawer)
     drawer.set_defaults(command=plot_command.run)
     return parser
+
+
+def _add_near(parser: argparse.ArgumentParser) -> None:
+    starts = ", ".join(STARTS)
+    parser.add_argument(
+        "--near", metavar="START", help=f"near a start, with its true gates: random, {starts}, or a file of rationals"
+    )
+    parser.add_argument("--init", choices=INITS, help="how --near random draws weights (default uniform)")
+    parser.add_argument("--bias-init", choices=BIAS_INITS, help="and biases (default uniform)")
+    parser.add_argument("--starts", type=int, metavar="N", help="near N random starts: the table of counts")
+    parser.add_argument("--data", metavar="FILE", help="these inputs alone: a row of numbers for each, or a .npy file")
 
 
 def _add_fit(commands: argparse._SubParsersAction[CommandParser]) -> CommandParser:
@@ -242,8 +256,13 @@ def _shown_progress(quiet: bool) -> Iterator[Callback | None]:
 def _certify(arguments: argparse.Namespace) -> None:
     if arguments.save is not None:
         check_place(Path(arguments.save))
+    check_near(arguments)
+    if arguments.starts is not None:
+        _print_starts(arguments)
+        return
     with _limited(arguments) as limited, _shown_progress(arguments.quiet) as progress:
         flow = read_flow(arguments)
+        near = read_start(arguments, flow)
         if arguments.save is not None:
             check_listable(flow)
         limited.doing = f"certifying {flow.description}"
@@ -251,6 +270,7 @@ def _certify(arguments: argparse.Namespace) -> None:
             flow,
             degree=arguments.degree,
             seed=arguments.seed,
+            near=near,
             max_depth=arguments.max_depth,
             progress=progress,
             keep_partial=True,
@@ -268,6 +288,15 @@ def _certify(arguments: argparse.Namespace) -> None:
         raise SystemExit(LIMIT_REACHED)
     if count.interrupted:
         _stop(limited, f"during {count.stage!r}", "these are the bounds so far")
+
+
+def _print_starts(arguments: argparse.Namespace) -> None:
+    """The counts near so many random starts, as they come, and how often each was met."""
+    with _limited(arguments) as limited, _shown_progress(arguments.quiet) as progress:
+        flow = read_flow(arguments)
+        limited.doing = f"certifying {flow.description} near {arguments.starts} starts"
+        counts = starts_of(arguments, flow, progress)
+    print(counts.to_json() if arguments.json else counts)
 
 
 def _save(count: LawCount, arguments: argparse.Namespace, before: Limits) -> None:
@@ -332,6 +361,8 @@ def _print_evidence(count: LawCount) -> None:
         blocks = "; ".join(f"{n} of {', '.join(names)}" for names, n in count.blocks.items())
         whole = " (these are all)" if count.exhibited == count.upper else ""
         print(f"  laws by the parameters they touch: {blocks}{whole}")
+    for sentence in count.explanation:
+        print(f"  {sentence}")
     print(f"  assuming: {'; '.join(count.assumptions)}")
     print(f"  seed {count.seed}, {count.seconds:.3f} s")
 

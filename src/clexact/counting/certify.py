@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from clexact.algebra.fields import VectorFields
+from clexact.counting.explanation import explained
 from clexact.counting.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
+from clexact.counting.starts import Start, parameters_at
 from clexact.flows.flow import Flow, as_flow
 from clexact.flows.gradient import GradientFlow
+from clexact.flows.near import near_start
 from clexact.laws.families import sparse_independent
 from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Law
@@ -204,6 +207,24 @@ class LawCount:
         return self.flow.field_count
 
     @cached_property
+    def explanation(self) -> tuple[str, ...]:
+        """Near a start: what its gates do, and how the count differs from that with free gates; else nothing.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.relu([1, 2, 1]))
+        >>> for sentence in certify(flow, near=[1, 2, 3, 4]).explanation:
+        ...     print(sentence)
+        never apart: gate1[0], gate1[1]: linear together
+        exactly 3 laws here, exactly 2 with free gates: 1 more
+        """
+        if self.flow.start is None:
+            return ()
+        free = certify(self.flow.start.free, self.degree, self.seed)
+        return tuple(explained(self.flow.start, (self.lower, self.upper), (free.lower, free.upper)))
+
+    @cached_property
     def certificate(self) -> Certificate:
         """The proof as a document to save and to verify; ValueError where the fields are too many to be listed."""
         return type(self).prover(self)
@@ -333,6 +354,8 @@ class LawCount:
             "left_out": self.left_out,
             "seconds": round(self.seconds, 6),
         }
+        if self.flow.start is not None:
+            data["near"] = {"point": [str(c) for c in self.flow.start.point], "explanation": list(self.explanation)}
         data["blocks"] = [{"parameters": list(names), "laws": n} for names, n in self.blocks.items()]
         data |= {"laws": self.laws.written()} if laws else {}
         return data | ({"polynomials": self.laws.polynomials().written()} if polynomials else {})
@@ -366,6 +389,7 @@ def certify(
     degree: int = 2,
     seed: int = 0,
     *,
+    near: Start | None = None,
     max_depth: int | None = None,
     progress: Progress | None = None,
     keep_partial: bool = False,
@@ -389,6 +413,10 @@ def certify(
         Of the polynomial laws, at most; at least 1.
     seed : int
         Of all random choices, at least 0: the same seed gives the same answer.
+    near : str, sequence of int or Fraction, or mapping of str to array, optional
+        A start: then the count is of the network near it, with its gates as they truly are there (``count.explanation``
+        says which). D rationals, arrays by the names of the parameters, ``"random"`` (``random_start``), a name of
+        ``orbit_dimension`` or the path of a file of rationals. Default: near a generic start, with free gates.
     max_depth : int, optional
         The largest depth of brackets. Without it brackets that are small polynomials are made to any depth, others to
         depth 8, each level of which doubles the cost.
@@ -409,9 +437,11 @@ def certify(
     Raises
     ------
     TypeError
-        For no flow.
+        For no flow, and for a start of floats.
     ValueError
-        For degree < 1, seed < 0 or max_depth < 0.
+        For degree < 1, seed < 0 or max_depth < 0, for a start of a wrong shape, and beside it for explicit fields.
+    TieError
+        For a start or data on a kink, where the network has no gradient.
     MemoryLimitError
         Before the start, if the laws and the sparse brackets may take more than ``memory_limit``.
 
@@ -420,8 +450,12 @@ def certify(
     >>> import clexact
     >>> certify(clexact.gradient_flow(clexact.models.linear([4, 3, 5])))
     exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
+    >>> flow = clexact.gradient_flow(clexact.models.relu([1, 3, 1]))
+    >>> certify(flow).headline, certify(flow, near=[1, 2, 3, 4, -5, 6]).headline  # doctest: +NORMALIZE_WHITESPACE
+    ('exactly 3 independent conservation laws with free gates',
+     'exactly 4 independent conservation laws near this start')
     """
-    flow = as_flow(flow)
+    flow = as_flow(flow) if near is None else _near(as_flow(flow), near, seed)
     check_degree(degree)
     check_depth(max_depth)
     certification = _Certification(flow, degree, seed, max_depth, progress, memory_limit)
@@ -432,6 +466,11 @@ def certify(
             raise
         certification.interrupted = True
     return certification.result()
+
+
+def _near(flow: Flow, near: Start, seed: int) -> Flow:
+    """The flow near a start."""
+    return near_start(flow, parameters_at(flow, near, seed), seed=seed)
 
 
 class _Certification:
@@ -537,6 +576,11 @@ class _Certification:
                 self.growth.run(
                     self.flow, self.limit, self.max_depth, self.draws, stop_at_stall=True, progress=self.progress
                 )
+            if not self.flow.whole:  # members may be missing: nothing but what meets the laws is known
+                if self.growth.form.rank == self.limit:
+                    self.settled, self.status = self.growth, ClosureStatus.PROVED
+                    break
+                continue
             if self.growth.form.rank < self.limit and not self.laws.complete:
                 self._search_laws()
             with self._timed("closure"):
@@ -571,7 +615,8 @@ class _Certification:
         closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=dense)
         upper = flow.dimension - closure.rank
         lower = exhibited if closure.status is ClosureStatus.OPEN else upper
-        evidence = _evidence(flow, self.shown, lower, upper, closure, self.degree)
+        known = flow.start.error if flow.start is not None and lower else Fraction(0)
+        evidence = _evidence(flow, self.shown, lower, upper, closure, self.degree, known)
         if self.interrupted and not exhibited and not closure.rank:
             evidence = Evidence(*(f"interrupted during {self.stage!r}: no {what} yet" for what in ("law", "bracket")))
         return LawCount(
@@ -583,7 +628,7 @@ class _Certification:
             filtration=closure.dims,
             closure=closure,
             evidence=evidence,
-            error=closure.error,
+            error=closure.error + known,
             degree=self.degree,
             seed=self.seed,
             interrupted=self.interrupted,
@@ -607,7 +652,13 @@ class _Certification:
 
 
 def _evidence(
-    flow: Flow, shown: IndependenceWitness, lower: int, upper: int, closure: LieClosure, degree: int
+    flow: Flow,
+    shown: IndependenceWitness,
+    lower: int,
+    upper: int,
+    closure: LieClosure,
+    degree: int,
+    known: Fraction,
 ) -> Evidence:
     """The two bounds in words, as theory has them: proved, or closed with an error."""
     rank, depth, exhibited = closure.rank, len(closure.dims) - 1, len(shown.laws)
@@ -620,6 +671,8 @@ def _evidence(
             f"proved: {exhibited} polynomial law{'s' * (exhibited != 1)} of degree at most {degree}, exact identities, "
             f"with gradients of rank {exhibited} mod {shown.prime} at a point"
         )
+        if known:
+            below += f"; that no other gates are met near the start is shown with error <= 2^-{error_bits(known)}"
         return Evidence(below, above)
     why, kind = "a single field is closed under brackets", "proved"
     if closure.error:

@@ -12,22 +12,22 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from clexact.algebra.draws import Draws
 from clexact.algebra.field_span import finite_algebra
 from clexact.algebra.fields import VectorFields
-from clexact.algebra.parse import read_text
-from clexact.algebra.polynomial import Number, check_point, rational
-from clexact.algebra.terms import Ints, Terms
+from clexact.algebra.polynomial import Number, check_point
+from clexact.algebra.terms import Terms
 from clexact.counting.certify import LawCount, certify
+from clexact.counting.starts import named_start
 from clexact.flows.flow import FieldsFlow, Flow, as_flow
-from clexact.flows.gradient import GradientFlow
+from clexact.flows.near import near_start
 from clexact.laws.polynomial_laws import polynomial_laws, proposed_laws
 from clexact.lie.closure import ClosureStatus, lie_closure
+from clexact.programs.gates import FREE, FREE_GATES
+from clexact.programs.network import TieError
 from clexact.support.bounds import check_bounds
 from clexact.support.display import facts
 from clexact.support.errors import error_bits
@@ -35,7 +35,6 @@ from clexact.support.errors import error_bits
 MAX_TERMS = 10**5  # of fields that are expanded for a better upper bound
 ORBIT_DEPTH = 5
 LAWS_THERE = "the gradients of the laws at the start"
-STARTS = ("zero", "identity", "balanced", "rank-deficient", "dead-unit")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +86,13 @@ class Orbit:
     @property
     def qualification(self) -> str:
         """Empty, or " with free gates" where the gates are not those at the start."""
-        return self.generic.flow.qualification
+        return f" {FREE}" if FREE_GATES in self.generic.scope else ""
 
     @property
     def scope(self) -> str:
         """Of which data and gates the dimension speaks."""
-        return f"all data, from this start{',' * bool(self.qualification)}{self.qualification.removeprefix(' with')}"
+        parts = self.generic.scope.split(", ")
+        return ", ".join([parts[0], "from this start", *parts[2:]])
 
     @property
     def closed(self) -> bool:
@@ -182,8 +182,9 @@ def orbit_dimension(
     """
     flow = as_flow(flow)
     start = named_start(flow, point, seed) if isinstance(point, str) else check_point(point, flow.dimension)
+    flow = _with_true_gates(flow, start, seed)
     generic = certify(flow, seed=seed)
-    small = flow.expanded_size <= MAX_TERMS
+    small = flow.expanded_size <= MAX_TERMS and flow.whole
     algebra = finite_algebra(flow.fields) if small else None
     if algebra is not None:
         rank, known = algebra.rank_at(start), "the fields generate an algebra of finite dimension, closed over Q"
@@ -198,6 +199,18 @@ def orbit_dimension(
     meets = below.rank == above.value
     known = f"{found}, which meets {above.why}" if meets else f"{found}; at most {above.value}: {above.why}"
     return Orbit(flow.dimension, below.rank, above.value, above.error, known, generic, start, seed)
+
+
+def _with_true_gates(flow: Flow, start: tuple[Number, ...], seed: int) -> Flow:
+    """The flow with the gates that it has at the start; on a kink it has none, and they stay free."""
+    gradients = flow.gradients
+    if gradients is None or not gradients.model.program.gates:
+        return flow
+    first = flow.phase.positions
+    try:
+        return near_start(flow, start[first : first + gradients.dimension], seed=seed)
+    except TieError:
+        return flow
 
 
 class Bound(NamedTuple):
@@ -224,7 +237,7 @@ def _generic_bound(count: LawCount, where: str) -> Bound:
 
 def _law_rank(flow: Flow, start: tuple[Number, ...]) -> int:
     """Rank over Q, at the start, of the gradients of the polynomial laws of degree 2."""
-    by_shape = flow.analytic or flow.plain_gradients is not None
+    by_shape = flow.analytic or flow.plain_gradients is not None or not flow.whole
     laws = proposed_laws(flow, 2) if by_shape else polynomial_laws(flow, 2)
     partial, variable = laws.terms.partials()
     gradients = partial.owned_by(partial.owner * flow.dimension + variable).canonical()
@@ -269,102 +282,3 @@ def restricted(fields: VectorFields, kept: list[int]) -> VectorFields:
     moved = Terms(owner, chosen.coef, chosen.start, place[chosen.var].astype(np.int32), chosen.power)
     names = tuple(fields.variables[j] for j in kept)
     return VectorFields._from_checked(names, moved.canonical(), fields.denominators)
-
-
-# --- named starts ----------------------------------------------------------------------------------------------------
-
-
-def named_start(flow: Flow, name: str, seed: int = 0) -> tuple[Number, ...]:
-    """A start by its name, or from the file of this name: rationals separated by blanks, commas or lines.
-
-    ``zero``; ``identity``: ones where the first two indices are equal, in arrays with two axes or more, else 0;
-    ``balanced``: such a point with distinct numbers in place of ones, at which all quadratic laws known vanish;
-    ``rank-deficient``: random integer matrices of less than full rank; ``dead-unit``: all weights into and out of one
-    hidden unit are zero, the others random integers. In a phase space the velocities are zero, and t = 0 (s and
-    Nesterov's t: 1).
-    """
-    if name not in STARTS:
-        return _from_file(name, flow.dimension)
-    if flow.gradients is None:
-        if name == "zero":
-            return (0,) * flow.dimension
-        raise ValueError(f"the start {name!r} needs a model; for explicit fields give zero or a file of rationals.")
-    start, phase = _starts(flow.gradients, name, Draws(seed)), flow.phase
-    clock = [] if phase.clock is None else [phase.start]
-    return (*clock, *start, *([0] * (flow.dimension - len(clock) - len(start))))
-
-
-def _starts(flow: GradientFlow, name: str, draws: Draws) -> tuple[Number, ...]:
-    shapes = flow.model.parameters.values()
-    match name:
-        case "zero":
-            return (0,) * flow.dimension
-        case "identity":
-            return _flat([_diagonal(shape, [1] * min(shape, default=0)) for shape in shapes])
-        case "balanced":
-            return _balanced(flow)
-        case "rank-deficient":
-            return _flat([_deficient(shape, draws) for shape in shapes])
-        case _:
-            return _dead_unit(flow, draws)
-
-
-def _flat(arrays: Sequence[Ints]) -> tuple[Number, ...]:
-    return tuple(int(c) for array in arrays for c in array.ravel().tolist())
-
-
-def _diagonal(shape: tuple[int, ...], numbers: Sequence[int]) -> Ints:
-    out = np.zeros(shape, dtype=np.int64)
-    if len(shape) > 1:
-        for k, c in zip(range(min(shape[:2])), numbers, strict=False):
-            out[(k, k, *([0] * (len(shape) - 2)))] = c
-    return out
-
-
-def _balanced(flow: GradientFlow) -> tuple[Number, ...]:
-    matrices = [shape for shape in flow.model.parameters.values() if len(shape) > 1]
-    width = min((min(shape[:2]) for shape in matrices), default=0)
-    start = _flat([_diagonal(shape, range(1, width + 1)) for shape in flow.model.parameters.values()])
-    laws = proposed_laws(flow, 2)
-    if not width or any(h(*start) for h in laws):
-        raise ValueError(f"no balanced start is known for {flow.model.name}; give a file of rationals.")
-    return start
-
-
-def _deficient(shape: tuple[int, ...], draws: Draws) -> Ints:
-    """Random integers; a matrix is a product through one dimension less than its smaller side (at least 1)."""
-    if len(shape) < 2:
-        return np.array(draws.integers(-9, 9, int(np.prod(shape)))).reshape(shape)
-    rows, columns = shape[0], int(np.prod(shape[1:]))
-    inner = max(1, min(rows, columns) - 1)
-    left, right = (np.array(draws.integers(-3, 3, n)) for n in (rows * inner, inner * columns))
-    return np.asarray(left.reshape(rows, inner) @ right.reshape(inner, columns)).reshape(shape)
-
-
-def _dead_unit(flow: GradientFlow, draws: Draws) -> tuple[Number, ...]:
-    units = [scaling for scaling in flow.symmetries.scalings if len(set(scaling.values())) > 1]
-    if not units:
-        raise ValueError(f"no hidden unit is known in {flow.model.name}; give a file of rationals.")
-    dead = min(units, key=lambda scaling: (len(scaling), min(scaling)))
-    numbers = draws.integers(1, 9, flow.dimension)
-    return tuple(0 if j in dead else c for j, c in enumerate(numbers))
-
-
-def _from_file(path: str, dimension: int) -> tuple[Number, ...]:
-    numbers = read_start(path)
-    if len(numbers) != dimension:
-        raise ValueError(f"{path}: expected {dimension} rationals, not {len(numbers)}.")
-    return numbers
-
-
-def read_start(path: str | Path) -> tuple[Number, ...]:
-    """The rationals of a file, separated by blanks, commas or lines; ValueError for all else."""
-    try:
-        words = read_text(path).replace(",", " ").split()
-    except (OSError, ValueError):
-        known = ", ".join(STARTS)
-        raise ValueError(f"the start must be one of {known} or a file of rationals, not {str(path)!r}.") from None
-    try:
-        return tuple(map(rational, words))
-    except ValueError:
-        raise ValueError(f"{path}: expected rationals such as 3 or -1/2.") from None

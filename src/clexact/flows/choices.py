@@ -201,11 +201,13 @@ class FlowChoice:
             case _:
                 return None
 
-    def on(self, model: ChosenModel) -> Flow:
-        """The flow on the model; ValueError or TypeError saying what was expected."""
+    def on(self, model: ChosenModel, inputs: object = None) -> Flow:
+        """The flow on the model, on these inputs alone if given; ValueError or TypeError saying what was expected."""
         source, decay = model.find(), rational(self.weight_decay)
         if isinstance(source, Model):
-            return self._on_model(source, decay, model)
+            return self._on_model(source, decay, model, inputs)
+        if inputs is not None:
+            raise ValueError(f"data belong to models; {model.name} has no inputs.")
         if self.loss != "full":
             raise ValueError(f"--loss belongs to models; {model.name} has no loss.")
         if self.kind == "momentum":
@@ -215,17 +217,22 @@ class FlowChoice:
             raise ValueError(f"--flow {self.kind} and --weight-decay belong to models, but {model.name} is a {given}.")
         return as_flow(source)
 
-    def _on_model(self, source: Model, decay: Fraction, model: ChosenModel) -> Flow:
+    def _on_model(self, source: Model, decay: Fraction, model: ChosenModel, inputs: object) -> Flow:
         if self.kind == "momentum":
+            if inputs is not None:
+                base = gradient_flow(source, self.loss, inputs=inputs)
+                return momentum_flow(base, self._damping, positive=self.positive or (), weight_decay=decay)
             return momentum_flow(source, self._damping, self.loss, positive=self.positive or (), weight_decay=decay)
         if self.kind == "mirror":
+            if inputs is not None:
+                raise ValueError("data go with --flow gradient and --flow momentum, not with --flow mirror.")
             names = model.positive if self.positive is None else self.positive
             if not names:
                 raise ValueError(
                     f"--flow mirror needs --positive NAMES: {model.name} has none that are positive by themselves."
                 )
             return mirror_flow(source, names, loss=self.loss, weight_decay=decay)
-        return gradient_flow(source, self.loss, weight_decay=decay)
+        return gradient_flow(source, self.loss, weight_decay=decay, inputs=inputs)
 
 
 def _check_word(what: str, word: object, words: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Number, exact, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
 from clexact.flows.analytic import of_model
+from clexact.flows.data import data_flow
 from clexact.flows.flow import Flow, as_flow
 from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.lifted import DiagonalMetric, LiftedFlow
@@ -83,7 +84,7 @@ DAMPINGS = ("none", "heavy-ball", "nesterov")
 # --- the three flows -------------------------------------------------------------------------------------------------
 
 
-def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0) -> Flow:
+def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0, inputs: object = None) -> Flow:
     r"""The gradient flow $\theta' = -\nabla E(\theta) - \lambda\theta$ of a model, over all data sets.
 
     Its laws h are $\nabla h(\theta) \perp W(\theta)$, where W is spanned by the $\nabla_\theta\langle C, g(\theta,
@@ -100,6 +101,10 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
         classes, sum to zero (arXiv 2506.06194, 3.11); a matrix: C, along the last axis, is any combination of its rows.
     weight_decay : int or Fraction
         $\lambda$, a rational.
+    inputs : array or mapping of str to array, optional
+        Data: these inputs alone, with any targets. N inputs are an array of shape (N, \*shape of the probe), or one for
+        each probe by its name, of integers, rationals, decimals as texts, or floats, which are the binary fractions
+        that they are. Default: all data.
 
     Returns
     -------
@@ -109,9 +114,9 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     Raises
     ------
     TypeError
-        If ``model`` is no Model or ``weight_decay`` not exact.
+        If ``model`` is no Model, ``weight_decay`` not exact, or ``inputs`` are no numbers.
     ValueError
-        For another loss.
+        For another loss, and for inputs of wrong names or shapes, or that are not finite.
 
     Examples
     --------
@@ -125,6 +130,7 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     e^(2*t)*x[0]^2 - e^(2*t)*x[1]^2
     """
     base = _gradients(model, loss, "gradient_flow")
+    base = base if inputs is None else data_flow(model, loss, inputs)
     decay = _decay(weight_decay)
     return _decaying(base, None, decay, base.description, {"flow": "gradient"}) if decay else base
 

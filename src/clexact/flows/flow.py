@@ -32,6 +32,7 @@ from clexact.symmetry.groups import Law, Symmetries
 
 if TYPE_CHECKING:
     from clexact.flows.gradient import GradientFlow
+    from clexact.flows.near import Start
 
 SHOWN = 8  # variables where a flow shows itself
 
@@ -63,6 +64,10 @@ class Flow(ABC):
         Sum of the absolute integer coefficients of a component, denominators cleared, at most.
     analytic : bool
         Whether functions stand in its program, so that its fields are no polynomials.
+    whole : bool
+        Whether its members span all that the scope speaks of; else only what the program's shape proves is a law.
+    start : Start or None
+        Near which the answers hold, if they do not near any generic one.
     some_powers : bool
         Whether ``monomials`` has only some of the powers of the clock that a law could have.
     exponentials : mapping of str to Fraction
@@ -96,6 +101,8 @@ class Flow(ABC):
     degree: int  # of a component, in the variables and the seeds together, at most
     denominator: int = 1  # of the constants of its program, together: primes that divide it are avoided
     analytic: bool = False  # whether functions stand in its program, so that its fields are no polynomials
+    whole: bool = True  # whether its members span all that the scope speaks of
+    start: Start | None = None  # near which the answers hold, if they do not near any generic one
     some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
     clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
@@ -139,13 +146,39 @@ class Flow(ABC):
         return gradients if gradients is self else None
 
     @property
+    def uniform_seeds(self) -> bool:
+        """Whether any integers name a member that is as good as any other."""
+        return not self.analytic
+
+    @property
+    def uniform_cost(self) -> int:
+        """How many times dearer members named by any integers are than those that are drawn."""
+        return 1
+
+    @property
     def given_fields(self) -> VectorFields | None:
         """The fields where they were given one by one; None where ``fields`` makes them."""
         return None
 
-    @property
-    def kinds(self) -> int:
-        """How many kinds of members are drawn, of which each alone may span less than all do."""
+    def kinds(self, depth: int) -> int:
+        """How many kinds of brackets of a depth are drawn, of which each alone may span less than all do.
+
+        Parameters
+        ----------
+        depth : int
+            At least 0.
+
+        Returns
+        -------
+        int
+            1, unless members see a part of the output, or belong to some cases alone.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.gradient_flow(clexact.models.product(2)).kinds(0)
+        1
+        """
         return 1
 
     @property
@@ -361,6 +394,30 @@ class Flow(ABC):
         """
         return draws.residues((levels, count, self.seed_size), prime)
 
+    def spanning_seeds(self, draws: Draws, prime: int) -> Words:
+        """Names of random members of which each law is one, if it is one of all.
+
+        Parameters
+        ----------
+        draws : Draws
+            Where they come from.
+        prime : int
+            Modulo which they are taken.
+
+        Returns
+        -------
+        numpy.ndarray
+            Integers of shape (members, seed_size): of one member, unless they belong to cases.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.product(2))
+        >>> flow.spanning_seeds(flow.draws(0), 101).shape
+        (1, 1)
+        """
+        return draws.residues((1, self.seed_size), prime)
+
     @property
     @abstractmethod
     def digest(self) -> bytes:
@@ -427,6 +484,22 @@ class Flow(ABC):
     @cached_property
     def _laws_of_shape(self) -> list[Law]:
         return []
+
+    def single_terms(self) -> Terms:
+        """The laws of ``proposed_laws`` that belong to no family, as packed terms, canonical: none of most flows.
+
+        Returns
+        -------
+        Terms
+            Owned by the numbers of the laws.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> len(clexact.gradient_flow(clexact.models.product(2)).single_terms())
+        0
+        """
+        return concatenate([])
 
     def proposed_terms(self) -> Terms:
         """The laws of ``proposed_laws`` as packed terms, canonical.
@@ -535,6 +608,11 @@ class FieldsFlow(Flow):
     @property
     def fields(self) -> VectorFields:
         return self._fields
+
+    @property
+    def uniform_seeds(self) -> bool:
+        """Whether any integers name a member that is as good as any other."""
+        return not self.analytic
 
     @property
     def given_fields(self) -> VectorFields:

@@ -57,13 +57,15 @@ class GradientFlow(Flow):
         if isinstance(loss, str) and loss == "cross_entropy" and model.program.several:
             raise ValueError("cross_entropy needs one output, not several.")
         kind, self._matrix, self.unseen = _covectors(loss, model.program.shape)  # unseen: a basis, along the last axis
-        self.program = self._seen(model.program)
+        self.program = self.seen(model.program)
         written = kind if self._matrix is None else [[str(c) for c in row] for row in self._matrix]
         self.recipe = {**model.recipe, "loss": written} if model.recipe else {}
         named = {"full": "", "cross_entropy": ", cross-entropy loss", "given": ", covectors given"}
+        which = gates.gates_of(model.program, model.probes, model.data)
+        self.reading = _reparametrization(model, which)
         self.description = f"gradient flow of {model.name}{named[kind]}"
-        self.assumptions = (SPAN[kind], _reparametrization(model), *model.notes, *_cut(model), "generic start")
-        self.scope = gates.scope_of(model.data, model.program, model.cuts)
+        self.assumptions = (SPAN[kind], self.reading, *model.notes, *_cut(model), gates.GENERIC)
+        self.scope = gates.scope_of(model.data, gates.GENERIC, which, model.cuts)
         self._probe_size = sum(map(prod, model.probes.values()))
         self.seed_size = self._probe_size + prod(self.program.shape)
         self.work = 2 * sum(prod(node.shape) for node in self.program.nodes)
@@ -74,7 +76,7 @@ class GradientFlow(Flow):
     def _degree_bound(self) -> int:
         return max(1, self._run_degrees(Degrees()))
 
-    def _seen(self, program: Program) -> Program:
+    def seen(self, program: Program) -> Program:
         """The program of what the loss sees: the outputs, their differences, or the covectors given times them."""
         if self.loss == "full":
             return program
@@ -175,11 +177,11 @@ class GradientFlow(Flow):
         partial, variable = phi.partials()
         count = int(phi.owner.max(initial=-1)) + 1
         gradients = partial.owned_by(partial.owner * self.dimension + variable).canonical()
-        return _distinct(self.variables, gradients, count)
+        return distinct(self.variables, gradients, count)
 
     def coefficients(self) -> Terms:
         r"""$\varphi$: the coefficients, polynomials in theta, of the monomials of the probes in each output."""
-        return _probe_coefficients(self._expanded(self._symbols()), self.dimension)
+        return probe_coefficients(self._expanded(self._symbols()), self.dimension)
 
     def _symbols(self) -> dict[str, PolynomialArray]:
         """Every parameter and probe as an array of variables, parameters first."""
@@ -257,8 +259,10 @@ def _covectors(loss: Loss, shape: Shape) -> tuple[str, NDArray[Any] | None, list
     return "given", matrix, rational_nullspace(rows, shape[-1])
 
 
-def _reparametrization(model: Model) -> str:
-    gated = gates.assumption(model.program, model.probes) if model.program.gates else ""
+def _reparametrization(model: Model, which: str) -> str:
+    if which == gates.TRUE_GATES:
+        return gates.SPANNED
+    gated = gates.assumption(model.program, model.probes) if which else ""
     return gated or "the coefficients of the model's output in its probes are a minimal re-parametrization"
 
 
@@ -273,7 +277,7 @@ def _piece(jet: Jet, first: int, shape: Shape) -> Jet:
     return {mask: part[:, first : first + prod(shape)].reshape(len(part), *shape) for mask, part in jet.items()}
 
 
-def _probe_coefficients(terms: Terms, dimension: int) -> Terms:
+def probe_coefficients(terms: Terms, dimension: int) -> Terms:
     """Split each monomial into variables below ``dimension`` and probes; one owner for each (owner, probes)."""
     is_parameter = terms.var < dimension
     row = np.repeat(np.arange(len(terms)), np.diff(terms.start))
@@ -295,7 +299,7 @@ def _selected(terms: Terms, row: Ints, chosen: NDArray[np.bool_]) -> Terms:
     return Terms(terms.owner, terms.coef, start, terms.var[chosen], terms.power[chosen])
 
 
-def _distinct(variables: tuple[str, ...], gradients: Terms, count: int) -> VectorFields:
+def distinct(variables: tuple[str, ...], gradients: Terms, count: int) -> VectorFields:
     """Fields with integer coefficients, the zero ones and repetitions left out; scaling a field changes no span."""
     D = len(variables)
     first = starts(gradients.owner // max(1, D), count)

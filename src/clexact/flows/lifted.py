@@ -7,7 +7,7 @@ denominators are cleared. Nothing is expanded to evaluate a member.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import comb
 from typing import TYPE_CHECKING
@@ -57,7 +57,9 @@ class LiftedFlow(Flow):
         self.base, self.phase, self._rule = base, phase, laws
         self.variables, self.analytic, self.denominator = phase.variables, base.analytic, base.denominator
         self.description, self.assumptions, self.scope = description, base.assumptions, base.scope
+        self.whole = base.whole
         self.recipe = {**base.recipe, **recipe} if base.recipe and recipe is not None else {}
+        self._metric, self._recipe = metric, recipe
         if (clock := phase.clock) is not None:
             self.clocks, self.some_powers = phase.variables[:1], clock.some_powers
             self.exponentials = {} if clock.rate is None else {phase.variables[0]: clock.rate}
@@ -70,6 +72,13 @@ class LiftedFlow(Flow):
         if self._drift is not None:
             self.seed_size, self.work = self.seed_size + 1, self.work + self._drift.work
             self.degree = max(self.degree, self._drift.degree)
+
+        if base.start is not None:
+            self.start = replace(base.start, free=self.over(base.start.free))
+
+    def over(self, base: Flow) -> LiftedFlow:
+        """The same flow of other gradients."""
+        return LiftedFlow(base, self.phase, self._metric, self._rule, self.description, self._recipe)
 
     @cached_property
     def norm_bound(self) -> int:
@@ -91,9 +100,8 @@ class LiftedFlow(Flow):
         kick = self.base.values_in(ring, self._positions(theta), self._of_base(seeds))
         return self._lifted(kick, theta, seeds, ring)
 
-    @property
-    def kinds(self) -> int:
-        return self.base.kinds
+    def kinds(self, depth: int) -> int:
+        return self.base.kinds(depth)
 
     def draw_prime(self, draws: Draws, bits: int) -> int:
         return self.base.draw_prime(draws, bits) if self.analytic else super().draw_prime(draws, bits)
@@ -110,17 +118,25 @@ class LiftedFlow(Flow):
 
     def draw_samples(self, draws: Draws, count: int, prime: int) -> tuple[Words, Words]:
         theta, seeds = super().draw_samples(draws, count, prime)
-        if self.analytic:
+        if not self.base.uniform_seeds:
             first, drift = self.phase.positions, int(self._drift is not None)
             theta[:, first : first + self.phase.count], seeds[:, drift:] = self.base.draw_samples(draws, count, prime)
         return theta, seeds
 
     def draw_seeds(self, draws: Draws, levels: int, count: int, point: Words, prime: int) -> Words:
-        if not self.analytic:
+        if self.base.uniform_seeds:
             return super().draw_seeds(draws, levels, count, point, prime)
         found = self.base.draw_seeds(draws, levels, count, self._positions({0: point[None]})[0][0], prime)
         drift = draws.residues((levels, count, int(self._drift is not None)), prime)
         return np.concatenate([drift, found], axis=2)
+
+    def spanning_seeds(self, draws: Draws, prime: int) -> Words:
+        found = self.base.spanning_seeds(draws, prime)
+        return np.concatenate([draws.residues((len(found), int(self._drift is not None)), prime), found], axis=1)
+
+    @property
+    def uniform_cost(self) -> int:
+        return self.base.uniform_cost
 
     def _positions(self, theta: Jet) -> Jet:
         first = self.phase.positions

@@ -670,7 +670,7 @@ def elu(z: Array, alpha: Number = 1, beta: Number = 1) -> Array:
     >>> import clexact
     >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * elu(v * x))
     >>> clexact.certify(clexact.gradient_flow(net))
-    exactly 0 independent conservation laws with free gates (D = 2, dim W = 2)
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
     """
     a, b = exact(alpha, "alpha of elu"), exact(beta, "beta of elu")
     on = gate(z)
@@ -700,7 +700,7 @@ def selu(z: Array) -> Array:
     >>> import clexact
     >>> net = clexact.Model({"u": (), "v": ()}, {"x": ()}, lambda u, v, x: u * selu(v * x))
     >>> clexact.certify(clexact.gradient_flow(net))
-    exactly 0 independent conservation laws with free gates (D = 2, dim W = 2)
+    exactly 0 independent conservation laws (D = 2, dim W = 2)
     """
     scale, alpha = SELU
     return scale * elu(z, alpha)

@@ -35,7 +35,9 @@ class LawStatus(Enum):
     PROVED = "a law: an exact identity"
     PROBABLE = "a law, with a stated probability of error"
     FALSE = "no law: some field moves it"
-    OPEN = "not known: no random field moves it, which is no proof where fields are no polynomials"
+    OPEN = (
+        "not known: no random field moves it, which is no proof where fields are no polynomials, or not all are known"
+    )
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0
     h = law if isinstance(law, Polynomial) else Polynomial.from_string(law, flow.variables)
     if h.variables != flow.variables:
         raise ValueError(f"a polynomial in {len(h.variables)} variables is no law on the {flow.dimension} of the flow.")
-    if flow.analytic:
-        return LawCheck(h, _status_of_analytic(flow, h, seed), Fraction(0), seed)
+    if flow.analytic or not flow.whole:
+        return LawCheck(h, _status_by_shape(flow, h, seed), Fraction(0), seed)
     if flow.expanded_size <= MAX_FIELD_TERMS:
         status = LawStatus.FALSE if len(lie_derivatives([h], flow.fields)) else LawStatus.PROVED
         return LawCheck(h, status, Fraction(0), seed)
@@ -130,7 +132,7 @@ def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0
     raise ArithmeticError(f"the sizes of {flow.description} are beyond the bound of the error.")
 
 
-def _status_of_analytic(flow: Flow, h: Polynomial, seed: int) -> LawStatus:
+def _status_by_shape(flow: Flow, h: Polynomial, seed: int) -> LawStatus:
     """Whether h is among the laws of the program's shape; else whether residues refute it."""
     known = polynomial_laws(flow, max(1, int(flow.law_degrees(h.terms).max(initial=1))), seed=seed)
     if spans(known, h):
@@ -142,7 +144,10 @@ def _moves(flow: Flow, h: Polynomial, draws: Draws) -> bool:
     """Whether h changes along one of ``ROWS`` random members at random points, modulo a random prime."""
     prime = flow.draw_prime(draws, RANK_BITS if flow.analytic else CLOSURE_BITS)
     ring = Jets(prime)
-    theta, seeds = flow.draw_samples(draws, ROWS, prime)
+    if flow.analytic:
+        theta, seeds = flow.draw_samples(draws, ROWS, prime)
+    else:  # uniform, as the error has it
+        theta, seeds = (draws.residues((ROWS, size), prime) for size in (flow.dimension, flow.seed_size))
     field = flow.values({0: theta}, seeds, prime).get(0)
     if field is None:
         return False

@@ -45,21 +45,22 @@ def confirmed(flow: Flow, terms: Terms, draws: Draws) -> Terms:
 
 
 def moved(flow: Flow, terms: Terms, draws: Draws) -> Ints:
-    """Numbers of the polynomials, packed and canonical, that change along a random member at a random point."""
-    ring, theta, field = _member(flow, draws)
+    """Numbers of the polynomials, packed and canonical, that change along random members at a random point."""
+    ring, theta, field = _members(flow, draws)
     if field is None or not len(terms):
         return np.empty(0, dtype=np.int64)
     found = [
-        first + np.flatnonzero(changes(ring, block, count, theta, field)[0]) for first, count, block in _blocks(terms)
+        first + np.flatnonzero(changes(ring, block, count, theta, field).any(axis=0))
+        for first, count, block in _blocks(terms)
     ]
     return np.concatenate(found)
 
 
-def _member(flow: Flow, draws: Draws) -> tuple[Jets, Words, Words | None]:
-    """A ring of jets modulo a random prime, a random point, and a random member there; None if it is zero."""
+def _members(flow: Flow, draws: Draws) -> tuple[Jets, Words, Words | None]:
+    """A ring of jets modulo a random prime, a random point, and random members there; None if they are zero."""
     prime = draws.prime(CLOSURE_BITS, avoiding=flow.denominator)
     ring, theta = OpaqueJets(prime, draws), draws.residues((1, flow.dimension), prime)
-    return ring, theta, flow.values_in(ring, {0: theta}, draws.residues((1, flow.seed_size), prime)).get(0)
+    return ring, theta, flow.values_in(ring, {0: theta}, flow.spanning_seeds(draws, prime)).get(0)
 
 
 def confirmed_families(flow: Flow, families: Sequence[Family], draws: Draws) -> tuple[list[Family], Terms]:
@@ -69,10 +70,10 @@ def confirmed_families(flow: Flow, families: Sequence[Family], draws: Draws) -> 
     """
     if not families:
         return [], concatenate([])
-    ring, theta, field = _member(flow, draws)
+    ring, theta, field = _members(flow, draws)
     if field is None:
         return list(families), concatenate([])
-    moves = [bool(change(family, theta[0], field[0], ring.prime, draws).any()) for family in families]
+    moves = [any(change(family, theta[0], X, ring.prime, draws).any() for X in field) for family in families]
     refuted, first = list[Terms](), 0
     for family in (family for family, moving in zip(families, moves, strict=True) if moving):
         terms = family.expanded()

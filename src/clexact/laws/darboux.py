@@ -131,7 +131,9 @@ def darboux_polynomials(flow: Flow | VectorFields, degree: int, *, seed: int = 0
 
 
 def check_listable_fields(flow: Flow) -> None:
-    """ValueError if the fields of a flow are too large for this search."""
+    """ValueError if the fields of a flow are too large for this search, or not all known."""
+    if not flow.whole:
+        raise ValueError(f"not all gates of {flow.description} near this start are known: certify says what is.")
     if flow.expanded_size > MOST_FIELD_TERMS:
         raise ValueError(
             f"laws that are not polynomials are looked for in fields of at most {MOST_FIELD_TERMS} terms, "

@@ -10,7 +10,7 @@ from clexact._kernels.sparse import SparseForm
 from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import residues
-from clexact.algebra.terms import Terms
+from clexact.algebra.terms import Terms, concatenate
 from clexact.flows.flow import Flow, as_flow, pack_laws
 from clexact.flows.gradient import GradientFlow
 from clexact.laws.confirmation import confirmed, confirmed_families
@@ -38,12 +38,12 @@ def polynomial_laws(
     pairwise differences make them.
 
     Proved: each law, by an exact identity; that there is no other, since the nullity mod p is never smaller than the
-    nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list; then the
-    laws are those that the shape of the program proves (``symmetry/``). That a network with analytic functions has no
-    other laws, and a large network has no other quadratic
-    laws is proved by samples, without expansion (``quadratic.py``). In a phase space the degree counts positions and
-    velocities, not the clock t or $s = e^{rt}$: every power of it that a law can have is searched, or those up to a
-    bound (POWERS, for weight decay with a metric, with Nesterov's damping, or negative).
+    nullity over Q. ``completeness`` is OPEN instead where the fields or the monomials are too many to list, or not all
+    are known; then the laws are those that the shape of the program proves (``symmetry/``). That a network with
+    analytic functions has no other laws, and a large network has no other quadratic laws is proved by samples, without
+    expansion (``quadratic.py``). In a phase space the degree counts positions and velocities, not the clock t or $s =
+    e^{rt}$: every power of it that a law can have is searched, or those up to a bound (POWERS, for weight decay with a
+    metric, with Nesterov's damping, or negative).
 
     Parameters
     ----------
@@ -80,13 +80,13 @@ def polynomial_laws(
     check_degree(degree)
     degrees = [degree] if homogeneous else list(range(degree, 0, -1))
     gradients = flow.plain_gradients
-    if flow.analytic:
+    if flow.analytic and flow.whole:
         return _laws_of_analytic(flow, degree, homogeneous, seed)
     if degree == 2 and gradients is not None and flow.dimension >= SAMPLED_FROM:
         laws = _quadratic_laws_of_shape(gradients, homogeneous, seed)
         if laws.complete:
             return laws
-    if flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
+    if not flow.whole or flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
         terms = _confirmed_terms(flow, seed)
         foreign = ~np.isin(flow.law_degrees(terms), degrees)
         return replace(_proposed(flow, without(terms, terms.owner[foreign]), degree, seed), homogeneous=homogeneous)
@@ -133,7 +133,7 @@ def _laws_of_analytic(flow: Flow, degree: int, homogeneous: bool, seed: int) -> 
             complete = no_further_laws(flow, degrees, count, draws)
     except UndefinedError:
         complete = False
-    known = _completeness(flow) if complete else Completeness.OPEN
+    known = _completeness(flow) if complete and flow.whole else Completeness.OPEN
     return ConservationLaws(
         flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope
     )
@@ -164,7 +164,11 @@ def listed_laws(flow: Flow, degree: int, *, seed: int = 0) -> LawList:
         return LawList((), proposed_laws(flow, degree, seed=seed))
     wanted = [family for family in flow.families if family.degree <= degree]
     families, numbers = confirmed_families(flow, wanted, flow.draws(seed))
-    return LawList(tuple(families), _proposed(flow, numbers, degree, seed))
+    others = confirmed(flow, flow.single_terms(), flow.draws(seed))
+    others = without(others, others.owner[flow.law_degrees(others) > degree])
+    last = int(numbers.owner.max(initial=-1)) + 1
+    every = concatenate([numbers, others.owned_by(others.owner + last)]).canonical()
+    return LawList(tuple(families), _proposed(flow, every, degree, seed))
 
 
 def _confirmed_terms(flow: Flow, seed: int) -> Terms:

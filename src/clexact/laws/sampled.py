@@ -29,11 +29,11 @@ def products(flow: Flow, known: Terms, degree: int, homogeneous: bool) -> Terms:
     """The laws known, packed, and the products of several, of this degree at most, or exactly; at most so many."""
     count = int(known.owner.max(initial=-1)) + 1
     parts = [known.take(np.flatnonzero(known.owner == n)).owned_by(0) for n in range(count)]
-    single = [Polynomial._from_checked(flow.variables, part) for part in parts]
+    single = [Polynomial._from_checked(flow.variables, part) for part in parts if len(part)]
     degrees = [int(flow.law_degrees(h.terms).max()) for h in single]
     found = [(h, d, n) for n, (h, d) in enumerate(zip(single, degrees, strict=True)) if d <= degree]
     for h, d, n in found:
-        for k in range(n, count):
+        for k in range(n, len(single)):
             if d + degrees[k] <= degree and len(found) < MOST_PRODUCTS:
                 found.append((h * single[k], d + degrees[k], k))
     kept = [h for h, d, _ in found if d == degree or not homogeneous]

@@ -38,6 +38,7 @@ EXPLICIT_FROM = 3  # depth from which brackets are made as explicit polynomials,
 MAX_EXPANDED = 5000  # terms of the fields for that
 MEMORY = 2**25  # 64-bit words of one evaluation
 FIRST_BATCH, LARGEST_BATCH = 8, 512
+DEAREST = 10**9  # numbers of the members of a closure that are evaluated at a point
 MISSES = 2  # members of each kind that do not raise the rank before a level counts as exhausted
 
 V = TypeVar("V")
@@ -253,7 +254,7 @@ class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
             if not self._expand_level(depth, limit, progress):
                 if max_depth is None and depth > MAX_DEPTH:
                     break
-                self._run_level(flow, depth, limit, draws, progress)
+                self.draw_level(flow, depth, limit, draws, progress)
             self._finished.append(self.form.rank)
             stalled = depth > 0 and self._finished[-1] == self._finished[-2]
             if self.form.rank >= limit or (stop_at_stall and stalled) or (self.explicit and self.explicit.complete):
@@ -313,8 +314,9 @@ class DenseSpanBuilder(SpanBuilder[Echelon, Witness | ExplicitWitness]):
             progress(f"brackets of depth {depth}", self.form.rank, limit)
         return self.explicit is not None
 
-    def _run_level(self, flow: Flow, depth: int, limit: int, draws: Draws, progress: Progress | None) -> None:
-        misses, batch, most = 0, FIRST_BATCH, MISSES * flow.kinds
+    def draw_level(self, flow: Flow, depth: int, limit: int, draws: Draws, progress: Progress | None) -> None:
+        """Add members drawn of one depth until the rank is the limit, or no more is found."""
+        misses, batch, most = 0, FIRST_BATCH, MISSES * flow.kinds(depth)
         while self.form.rank < limit and misses < most:
             count = max(MISSES, min(batch, limit - self.form.rank))
             seeds = flow.draw_seeds(draws, depth + 1, count, self.point, self.prime)
@@ -360,6 +362,8 @@ def closed(
     for w in witnesses:
         counts[w.depth] += w.count
     depths = [depth for depth, count in counts.items() for _ in range(count)]
+    if flow.uniform_cost > 1 and flow.uniform_cost * flow.work * sum(2**depth for depth in depths) > DEAREST:
+        return None
     per_point = closure_error(flow, depths, 1 + len(counts))
     return _repeated(per_point, lambda: _closed_at_random_point(flow, counts, draws), progress)
 
@@ -507,7 +511,7 @@ def closure_status(
     check_bounds(ranks[-1], limit, f"the dimension of W of {flow.description}")
     if ranks[-1] == limit or _exact(flow, growth, given):
         return ClosureStatus.PROVED, Fraction(0)
-    if flow.analytic:  # no bound of a degree, so none of the error
+    if flow.analytic or not flow.whole:  # no bound of a degree, so none of the error; or members may be missing
         return ClosureStatus.OPEN, Fraction(0)
     stalled = len(ranks) > 1 and ranks[-1] == ranks[-2]
     error = growth.closed(flow, draws, progress) if given is None and stalled else None
@@ -516,7 +520,7 @@ def closure_status(
 
 def _exact(flow: Flow, growth: DenseSpanBuilder, given: Sequence[Number] | None) -> bool:
     """Whether the last dimension is known without a closure."""
-    return trivially_exact(flow, growth.ranks[-1], given) or growth.proved_at(given)
+    return flow.whole and (trivially_exact(flow, growth.ranks[-1], given) or growth.proved_at(given))
 
 
 def trivially_exact(flow: Flow, rank: int, point: Sequence[Number] | None) -> bool:

@@ -44,7 +44,7 @@ def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
     >>> import clexact
     >>> count = clexact.certify(clexact.gradient_flow(relu([1, 2, 2], bias=True)))
     >>> print(count)
-    exactly 2 independent conservation laws with free gates (D = 8, dim W = 6)
+    exactly 2 independent conservation laws (D = 8, dim W = 6)
     >>> print(count.laws[0])
     U1[0,i]² − |U2[i]|² − b2[i]²  (i < 2)
     """

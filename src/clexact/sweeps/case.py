@@ -12,7 +12,8 @@ from typing import Any
 
 from clexact.algebra.draws import check_seed
 from clexact.algebra.polynomial import rational
-from clexact.counting.orbit import ORBIT_DEPTH, STARTS, read_start
+from clexact.counting.orbit import ORBIT_DEPTH
+from clexact.counting.starts import STARTS, read_start
 from clexact.flows.choices import ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
 from clexact.flows.flow import Flow
 from clexact.laws.polynomial_laws import check_degree

@@ -13,10 +13,14 @@ from math import prod
 from clexact.counting.certify import certify
 from clexact.counting.memory import MemoryLimitError
 from clexact.flows.analytic import of_model
+from clexact.flows.gradient import GradientFlow
+from clexact.programs.defined import TRIALS
+from clexact.programs.theorems import ROOT
 from clexact.torch.laws import Bounds
 from clexact.torch.translate import Translation
 
 WORK = 4 * 10**8  # numbers in all members of a certification, each evaluated once: seconds
+SETTLING = 4 * 10**7  # numbers evaluated until all roots of a program are defined
 DIMENSION = 3000
 
 
@@ -36,7 +40,7 @@ class Certifier:
             return None
         flow = of_model(self.translation.again().model(parameters))
         needed = flow.dimension * flow.work
-        if needed > self.work:
+        if needed > self.work or _settling(flow) > SETTLING:
             return None
         self.work -= needed
         try:
@@ -44,3 +48,9 @@ class Certifier:
         except MemoryLimitError:
             return None
         return Bounds(count.exhibited if count.error else count.lower, count.upper, flow.scope)
+
+
+def _settling(flow: GradientFlow) -> int:
+    """About how many numbers are evaluated until all roots are defined, each of which is at one input in two."""
+    nodes = flow.program.nodes
+    return flow.work * TRIALS * sum(prod(node.shape) for node in nodes if node.op == "function" and node.data == ROOT)

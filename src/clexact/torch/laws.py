@@ -77,7 +77,7 @@ class Block:
     >>> block.parameters, block.count, block.complete
     (('0.weight', '0.bias', '2.weight'), 3, True)
     >>> block.evidence
-    'of the module: exactly 3 laws (all data, generic start, free gates)'
+    'of the module: exactly 3 laws (all data, generic start, true gates)'
     """
 
     name: str

@@ -104,7 +104,7 @@ def model(
     >>> net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
     >>> g = clexact.torch.model(net, torch.randn(1, 3))
     >>> clexact.certify(clexact.gradient_flow(g))
-    exactly 4 independent conservation laws with free gates (D = 26, dim W = 22)
+    exactly 4 independent conservation laws (D = 26, dim W = 22)
     """
     module = unwrapped(module)
     if tokens not in ("given", "free"):

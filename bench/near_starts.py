@@ -1,0 +1,54 @@
+"""Counts of random networks near starts and on data against floats: python bench/near_starts.py [--count N] [--seed N].
+
+Every bound and law that ``certify`` gives near a start (true gates), on data (free gates) and on data near a start is
+held against PyTorch (``tests/near_oracle.py``). Exit status 1 if one is false; each is printed with the call that
+makes it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from near_checks import MODES, judged, random_cases
+from near_networks import KINDS, SMOOTH
+
+
+def main() -> None:
+    """Judge the cases, print what is wrong or weaker than it could be, and one row for each mode."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=18)
+    parser.add_argument("--mode", choices=MODES, action="append")
+    parser.add_argument("--smooth", action="store_true", help="networks with analytic functions")
+    arguments = parser.parse_args()
+    table, start = Counter[tuple[str, str]](), time.perf_counter()
+    for case in random_cases(
+        arguments.seed, arguments.count, arguments.mode or MODES, SMOOTH if arguments.smooth else KINDS
+    ):
+        begun = time.perf_counter()
+        found = judged(case)
+        seconds = time.perf_counter() - begun
+        notes = [f"VIOLATION {said}" for said in found.violations] + [f"weaker: {said}" for said in found.weaker]
+        notes += [f"unclear: {said}" for said in found.unclear] + ([f"slow: {seconds:.0f} s"] if seconds > 20 else [])
+        for note in notes:
+            print(f"{case}, D = {case.net.dimension}\n    {note}", flush=True)
+        for mode in (case.mode, "all"):
+            table[mode, found.outcome] += 1
+            for word in ("violations", "weaker", "unclear"):
+                table[mode, word] += bool(getattr(found, word))
+    words = ["exact", "bounds", "tied", "refused", "violations", "weaker", "unclear"]
+    print(f"{'':12}" + "".join(f"{word:>12}" for word in words))
+    for mode in [*sorted({mode for mode, _ in table} - {"all"}), "all"]:
+        print(f"{mode:12}" + "".join(f"{table[mode, word]:12}" for word in words))
+    print(f"{time.perf_counter() - start:.0f} s")
+    sys.exit(1 if table["all", "violations"] else 0)
+
+
+if __name__ == "__main__":
+    main()

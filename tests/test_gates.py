@@ -175,6 +175,10 @@ def test_orbits_have_the_gates_of_the_start():
     kink = clexact.orbit_dimension(clexact.gradient_flow(clexact.models.relu([1, 2, 2, 1])), "zero")
     assert "with free gates" in str(kink) and "with free gates" in kink._repr_html_()
     assert json.loads(kink.to_json())["scope"] == "all data, from this start, free gates"
+    two = clexact.gradient_flow(clexact.models.relu([2, 3, 2]))  # true gates span all near a generic start alone
+    assert "gates" not in str(clexact.certify(two)) and "with free gates" in str(clexact.orbit_dimension(two, "zero"))
+    free = clexact.orbit_dimension(two, [1] * 12, free_gates=True)
+    assert free.scope == "all data, from this start, free gates" and "with free gates" in str(free)
     linear = clexact.orbit_dimension(clexact.gradient_flow(clexact.models.linear([1, 1, 1])), "zero")
     assert "gates" not in str(linear) and linear.scope == "all data, from this start"
 

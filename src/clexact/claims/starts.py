@@ -23,7 +23,7 @@ GATES = "The gates are free, as near a generic point; at a dead unit the true ne
 
 @cache
 def _orbit(family: str, size: Size, start: str, seed: int) -> Orbit:
-    return orbit_dimension(_flow(family, size), start, seed=seed)
+    return orbit_dimension(_flow(family, size), start, seed=seed, free_gates=True)
 
 
 def _flow(family: str, size: Size) -> Flow:

@@ -26,7 +26,7 @@ from clexact.flows.flow import FieldsFlow, Flow, as_flow
 from clexact.flows.near import near_start
 from clexact.laws.polynomial_laws import polynomial_laws, proposed_laws
 from clexact.lie.closure import ClosureStatus, lie_closure
-from clexact.programs.gates import FREE, FREE_GATES
+from clexact.programs.gates import FREE, FREE_GATES, TRUE_GATES
 from clexact.programs.network import TieError
 from clexact.support.bounds import check_bounds
 from clexact.support.display import facts
@@ -86,13 +86,20 @@ class Orbit:
     @property
     def qualification(self) -> str:
         """Empty, or " with free gates" where the gates are not those at the start."""
-        return f" {FREE}" if FREE_GATES in self.generic.scope else ""
+        return f" {FREE}" if self.free_gates else ""
+
+    @property
+    def free_gates(self) -> bool:
+        """Whether the network has gates, and they are not those at the start."""
+        gradients = self.generic.flow.gradients
+        return gradients is not None and bool(gradients.model.program.gates) and self.generic.flow.start is None
 
     @property
     def scope(self) -> str:
         """Of which data and gates the dimension speaks."""
         parts = self.generic.scope.split(", ")
-        return ", ".join([parts[0], "from this start", *parts[2:]])
+        which = [FREE_GATES if self.free_gates and part == TRUE_GATES else part for part in parts[2:]]
+        return ", ".join([parts[0], "from this start", *which])
 
     @property
     def closed(self) -> bool:
@@ -143,7 +150,12 @@ class Orbit:
 
 
 def orbit_dimension(
-    flow: Flow | VectorFields, point: str | Sequence[Number], *, seed: int = 0, max_depth: int = ORBIT_DEPTH
+    flow: Flow | VectorFields,
+    point: str | Sequence[Number],
+    *,
+    seed: int = 0,
+    max_depth: int = ORBIT_DEPTH,
+    free_gates: bool = False,
 ) -> Orbit:
     r"""The dimension of the set reachable from a start, $\dim W_\infty(\theta_0)$, at a rational point.
 
@@ -160,6 +172,8 @@ def orbit_dimension(
         Of all random choices.
     max_depth : int
         The largest depth of brackets.
+    free_gates : bool
+        Whether gates vary freely; by default they are those of the start, unless it is on a kink.
 
     Returns
     -------
@@ -182,7 +196,7 @@ def orbit_dimension(
     """
     flow = as_flow(flow)
     start = named_start(flow, point, seed) if isinstance(point, str) else check_point(point, flow.dimension)
-    flow = _with_true_gates(flow, start, seed)
+    flow = flow if free_gates else _with_true_gates(flow, start, seed)
     generic = certify(flow, seed=seed)
     small = flow.expanded_size <= MAX_TERMS and flow.whole
     algebra = finite_algebra(flow.fields) if small else None

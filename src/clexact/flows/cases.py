@@ -40,14 +40,13 @@ MOST_KINDS = 64  # brackets that do not raise the rank until a level ends, unles
 FEW = 16  # cases of which brackets are made
 
 
-class CasesFlow(GradientFlow):
+class FlowOfCases(GradientFlow):
     """See the module's text. ``cases``: for some probes of the model, their exact values (cases, *shape).
 
     ``whole``: whether the members span all that the scope speaks of; where they may not, only what the shape of the
     program proves is a law.
     """
 
-    uniform_seeds = False
     source: Model  # of which probes are held
     data: dict[str, Table] | None = None  # the inputs, where they are given
     tables: dict[str, Table]  # the gates of the source, case by case
@@ -57,10 +56,6 @@ class CasesFlow(GradientFlow):
         self.cases, self.whole, self.recipe = dict(cases), whole, {}
         self.count = len(next(iter(self.cases.values()))) if cases else 1
         self._own = [name for name in model.probes if name not in self.cases]
-        self.seed_size = self.count + sum(prod(model.probes[name]) for name in self._own) + prod(self.program.shape)
-        values = (c for table in self.cases.values() for c in table.ravel().tolist())
-        self.denominator = lcm(self.denominator, *(Fraction(c).denominator for c in values))
-        self.degree += 1
 
     @property
     def plain_gradients(self) -> None:
@@ -76,6 +71,23 @@ class CasesFlow(GradientFlow):
     def _single_terms(self) -> Terms:
         return laws_of_cases(super().proposed_terms(), self)
 
+    @cached_property
+    def digest(self) -> bytes:
+        return digest(super().digest, *_written(self.cases))
+
+
+class CasesFlow(FlowOfCases):
+    """The flow of cases of a model without analytic functions."""
+
+    uniform_seeds = False
+
+    def __init__(self, model: Model, loss: Loss, cases: Mapping[str, Table], whole: bool = True) -> None:
+        super().__init__(model, loss, cases, whole)
+        self.seed_size = self.count + sum(prod(model.probes[name]) for name in self._own) + prod(self.program.shape)
+        values = (c for table in self.cases.values() for c in table.ravel().tolist())
+        self.denominator = lcm(self.denominator, *(Fraction(c).denominator for c in values))
+        self.degree += 1
+
     def kinds(self, depth: int) -> int:
         return self.count if depth == 0 and self.count > FEW else -(-self.count // FEW)
 
@@ -90,10 +102,6 @@ class CasesFlow(GradientFlow):
         ones = self._ones(object) | {name: np.abs(table).max(axis=0) for name, table in self.cases.items()}
         total = sum(self.program.run(Magnitudes(), ones)[self.program.output].ravel().tolist())
         return max(1, int(self.degree * clearing * total * self.count) + 1)
-
-    @cached_property
-    def digest(self) -> bytes:
-        return digest(super().digest, *_written(self.cases))
 
     def values_in(self, ring: Jets, theta: Jet, seeds: Words) -> Jet:
         out: Jet = {}
@@ -172,7 +180,7 @@ class CasesFlow(GradientFlow):
         return distinct(self.variables, gradients, count)
 
 
-def laws_of_cases(known: Terms, flow: CasesFlow | AnalyticCasesFlow) -> Terms:
+def laws_of_cases(known: Terms, flow: FlowOfCases) -> Terms:
     """Laws beside those known: parameters that the cases never read, what data never excite, units that are alike."""
     read = relevant(flow.program, np.ones((1, *flow.program.shape), dtype=bool))
     laws, alone = list[Law](), _single(known)
@@ -194,7 +202,7 @@ def _joined(a: Terms, b: Terms) -> Terms:
     return concatenate([a, b.owned_by(b.owner + int(a.owner.max(initial=-1)) + 1)]).canonical()
 
 
-def _mixed(flow: CasesFlow | AnalyticCasesFlow) -> Iterator[Law]:
+def _mixed(flow: FlowOfCases) -> Iterator[Law]:
     """Gram laws of units whose gates are the same: with one gate for all units any matrix acts on them.
 
     So it does where it commutes with the gates: on those that are alike.
@@ -249,31 +257,12 @@ def _summed(found: Jet, row: Ints, count: int, prime: int) -> Jet:
     return {mask: segment_sums(part.T, start, prime).T for mask, part in found.items()}
 
 
-class AnalyticCasesFlow(AnalyticGradientFlow):
+class AnalyticCasesFlow(FlowOfCases, AnalyticGradientFlow):
     """As ``CasesFlow``, of a model with analytic functions: each member belongs to one case."""
 
-    source: Model
-    data: dict[str, Table] | None = None
-    tables: dict[str, Table]
-
     def __init__(self, model: Model, loss: Loss, cases: Mapping[str, Table], whole: bool = True) -> None:
-        super().__init__(model, loss)
-        self.cases, self.whole, self.recipe = dict(cases), whole, {}
-        self.count, self.held = len(next(iter(self.cases.values()))) if cases else 1, tuple(cases)
-
-    @property
-    def plain_gradients(self) -> None:
-        return None
-
-    def proposed_terms(self) -> Terms:
-        return _joined(super().proposed_terms(), self.single_terms())
-
-    def single_terms(self) -> Terms:
-        return self._single_terms
-
-    @cached_property
-    def _single_terms(self) -> Terms:
-        return laws_of_cases(super().proposed_terms(), self)
+        super().__init__(model, loss, cases, whole)
+        self.held = tuple(cases)
 
     def kinds(self, depth: int) -> int:
         each = super().kinds(depth) * self.count
@@ -284,12 +273,7 @@ class AnalyticCasesFlow(AnalyticGradientFlow):
     @property
     def field_count(self) -> int | None:
         """One where there is one case of one output: its multiples."""
-        own = [name for name in self.model.probes if name not in self.cases]
-        return 1 if self.count == prod(self.program.shape) == 1 and not own else super().field_count
-
-    @cached_property
-    def digest(self) -> bytes:
-        return digest(super().digest, *_written(self.cases))
+        return 1 if self.count == prod(self.program.shape) == 1 and not self._own else super().field_count
 
     @cached_property
     def _unproved(self) -> str:
@@ -326,7 +310,7 @@ def cases_flow(
     source: Model | None = None,
     data: Mapping[str, Table] | None = None,
     tables: Mapping[str, Table] | None = None,
-) -> CasesFlow | AnalyticCasesFlow:
+) -> FlowOfCases:
     """The flow of these cases of a model, as its functions need it; of what is held of ``source``, on ``data``."""
     flow = (AnalyticCasesFlow if model.program.functions else CasesFlow)(model, loss, cases, whole)
     flow.source, flow.data, flow.tables = source or model, dict(data) if data else None, dict(tables or {})

@@ -21,7 +21,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import residues
 from clexact.algebra.polynomial import Number, check_point
 from clexact.algebra.terms import Terms
-from clexact.flows.cases import AnalyticCasesFlow, CasesFlow, cases_flow
+from clexact.flows.cases import FlowOfCases, cases_flow
 from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
@@ -40,8 +40,6 @@ from clexact.support.errors import RANK_BITS
 LEAST, MOST = 64, 1024  # regions that are drawn where they do not span all
 PATIENCE = 100  # inputs in a row that meet no other gates, before drawing ends
 STEP = 32  # regions from one test of whether they do to the next
-
-Point = Sequence[Number] | Mapping[str, object]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +95,7 @@ def near_start(flow: Flow, point: Sequence[Number], *, seed: int = 0) -> Flow:
         return near_start(flow.start.free, point, seed=seed)
     if not isinstance(flow, GradientFlow):
         raise ValueError("a start decides gates, and explicit fields have none: near belongs to models.")
-    if isinstance(flow, (CasesFlow, AnalyticCasesFlow)) and flow.data is not None:
+    if isinstance(flow, FlowOfCases) and flow.data is not None:
         return _on_data(flow, flow.data, point, Draws(seed, flow.digest))
     if not flow.model.program.gates:
         none = Regions((), True, Fraction(0), "there are no gates")
@@ -149,9 +147,7 @@ def _met_behind_functions(flow: GradientFlow, point: Sequence[Number], draws: Dr
     return Start(network.point, Regions(met, False, Fraction(0), reason), False, flow)
 
 
-def _on_data(
-    flow: CasesFlow | AnalyticCasesFlow, data: Mapping[str, Table], point: Sequence[Number], draws: Draws
-) -> Flow:
+def _on_data(flow: FlowOfCases, data: Mapping[str, Table], point: Sequence[Number], draws: Draws) -> Flow:
     """With the gates that each of the inputs meets."""
     network = AnalyticNetwork(flow.source, point) if flow.analytic else Network(flow.source, point)
     count, met, error = len(next(iter(data.values()))), list[Region](), Fraction(0)

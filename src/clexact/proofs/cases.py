@@ -15,7 +15,7 @@ from clexact.algebra.feasible import Empty, strictly_feasible
 from clexact.algebra.linalg import Words
 from clexact.algebra.polynomial import Number
 from clexact.flows.analytic import of_model
-from clexact.flows.cases import AnalyticCasesFlow, CasesFlow
+from clexact.flows.cases import CasesFlow, FlowOfCases
 from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.programs.held import Table
@@ -25,7 +25,6 @@ from clexact.support.errors import RANK_BITS
 
 MOST = 3000  # branches that are shown to be empty
 
-Held = CasesFlow | AnalyticCasesFlow
 Numbers = Mapping[int, int]  # of nodes, as they are written
 
 
@@ -33,22 +32,22 @@ def scope_of(flow: Flow) -> str:
     """Of which cases a certificate of a flow speaks; nothing where it speaks of all inputs, gates and starts."""
     gradients = flow.gradients
     start = None if gradients is None else gradients.start
-    if isinstance(gradients, Held) and gradients.data is not None:
+    if isinstance(gradients, FlowOfCases) and gradients.data is not None:
         return verifier.DATA_NEAR if start else verifier.DATA
     if start is None or not start.regions.found:
         return ""
-    return verifier.NEAR if isinstance(gradients, Held) else verifier.SPANNED
+    return verifier.NEAR if isinstance(gradients, FlowOfCases) else verifier.SPANNED
 
 
 def source_of(flow: GradientFlow) -> Model:
     """The model, of which nothing is held."""
-    return flow.source if isinstance(flow, Held) else flow.model
+    return flow.source if isinstance(flow, FlowOfCases) else flow.model
 
 
 def recipe_of(flow: Flow) -> dict[str, object]:
     """By which the flow of all inputs, with free gates, is made anew."""
     free = flow if flow.start is None else flow.start.free
-    return of_model(free.source, free.loss).recipe if isinstance(free, Held) else free.recipe
+    return of_model(free.source, free.loss).recipe if isinstance(free, FlowOfCases) else free.recipe
 
 
 def written_cases(flow: GradientFlow, numbers: Numbers) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def written_cases(flow: GradientFlow, numbers: Numbers) -> dict[str, Any]:
     met = start.regions.found if start else ()
     gates = source.program.gates
     inputs = [name for name in source.probes if all(name != gate.probe for gate in gates)]
-    if isinstance(flow, Held) and flow.data is not None:
+    if isinstance(flow, FlowOfCases) and flow.data is not None:
         given = {name: [_numbers(row) for row in flow.data[name]] for name in inputs}
     else:
         given = {name: [_numbers(region.input[name]) for region in met] for name in inputs}
@@ -92,7 +91,7 @@ def _word(gates: Table) -> str:
     return "".join("01"[c == 1] for c in np.asarray(gates, dtype=object).ravel().tolist())
 
 
-def named_by_cases(flow: Held, seeds: Words, prime: int) -> Words:
+def named_by_cases(flow: FlowOfCases, seeds: Words, prime: int) -> Words:
     """Seeds of members as (coefficients of all cases, free probes, covector); what no case varies is one to a flow."""
     more = np.zeros((len(seeds), _count(flow) - flow.count), dtype=np.uint64)
     if isinstance(flow, CasesFlow):
@@ -108,14 +107,14 @@ def named_by_cases(flow: Held, seeds: Words, prime: int) -> Words:
     return np.concatenate([out, more, *own, seeds[:, first[-1] :]], axis=1)
 
 
-def _count(flow: Held) -> int:
+def _count(flow: FlowOfCases) -> int:
     """How many cases the document lists."""
     if flow.data is not None:
         return len(next(iter(flow.data.values())))
     return len(flow.start.regions.found) if flow.start else flow.count
 
 
-def _residues(flow: AnalyticCasesFlow, modulus: int) -> list[list[int]]:
+def _residues(flow: FlowOfCases, modulus: int) -> list[list[int]]:
     """The values that cases give, modulo m."""
     tables = [table.reshape(flow.count, -1) for table in flow.cases.values()]
     rows = np.concatenate(tables, axis=1).tolist() if tables else [[]] * flow.count

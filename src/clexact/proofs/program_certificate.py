@@ -21,6 +21,7 @@ from clexact.algebra.echelon import Echelon
 from clexact.algebra.polynomial import written
 from clexact.algebra.terms import Monomial, Terms
 from clexact.counting.certify import LawCount
+from clexact.flows.cases import FlowOfCases
 from clexact.flows.flow import Flow, pack_laws
 from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
@@ -33,7 +34,6 @@ from clexact.programs.program import Program
 from clexact.programs.theorems import has_angles
 from clexact.proofs import program_verifier as verifier
 from clexact.proofs.cases import (
-    Held,
     gates_read,
     named_by_cases,
     recipe_of,
@@ -203,7 +203,7 @@ def drawn_anew(flow: Flow, closure: LieClosure, draws: Draws) -> list[Witness]:
 def _by_cases(flow: Flow, witness: Witness | SparseWitness, prime: int) -> Witness | SparseWitness:
     """The seeds as the document names members, where there are cases."""
     gradients = flow.gradients
-    if not isinstance(gradients, Held) or not isinstance(witness, Witness):
+    if not isinstance(gradients, FlowOfCases) or not isinstance(witness, Witness):
         return witness
     levels, count, size = witness.seeds.shape
     drift = size - gradients.seed_size

@@ -39,7 +39,7 @@ from clexact.lie.closure import (
     closure_status,
 )
 from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseSpanBuilder, sparsely_evaluated, supports
-from clexact.support.bounds import check_bounds
+from clexact.support.bounds import check_bounds, in_words
 from clexact.support.display import facts, lines
 from clexact.support.errors import RANK_BITS, UndefinedError, error_bits
 
@@ -275,9 +275,7 @@ class LawCount:
         noun = "independent conservation law" + "s" * (count != 1) + self.flow.qualification
         if self.error:
             return f"exactly {self.lower} {noun}, closed with error <= 2^-{error_bits(self.error)}"
-        if self.exact:
-            return f"exactly {self.lower} {noun}"
-        return f"at least {self.lower}, at most {self.upper} {noun}"
+        return f"{in_words(self.lower, self.upper)} {noun}"
 
     @property
     def nothing_yet(self) -> bool:

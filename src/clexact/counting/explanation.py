@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from clexact.flows.near import Start
 from clexact.programs.regions import units
+from clexact.support.bounds import in_words
 
 SHOWN = 8  # units that are named
 
@@ -50,15 +51,10 @@ def _named(names: Sequence[str]) -> str:
 def _compared(start: Start, here: Bounds, free: Bounds) -> str:
     if start.spans:
         return "the gates met span what free gates span: the laws are the same"
-    both = f"{_bounds(here, ' law')} here, {_bounds(free)} with free gates"
+    laws = "law" if here[1] == 1 else "laws"
+    both = f"{in_words(*here)} {laws} here, {in_words(*free)} with free gates"
     if here[0] < here[1] or free[0] < free[1]:
         return both
     if here == free:
         return f"{both}: the gates met span less, but brackets make up for it"
     return f"{both}: {here[0] - free[0]} more"
-
-
-def _bounds(bounds: Bounds, noun: str = "") -> str:
-    lower, upper = bounds
-    noun = f"{noun}{'s' * (upper != 1)}" if noun else ""
-    return f"exactly {lower}{noun}" if lower == upper else f"at least {lower}, at most {upper}{noun}"

@@ -13,6 +13,7 @@ from clexact.flows.flow import Flow
 from clexact.lie.closure import Progress
 from clexact.programs.model import check_size
 from clexact.programs.network import TieError
+from clexact.support.bounds import in_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ class StartCounts:
 
     def __str__(self) -> str:
         drawn = f"weights {self.init}, biases {self.bias_init}"
-        free = f"{_said(self.free.lower, self.free.upper)}{self.free.flow.qualification or ' near a generic one'}"
+        free = f"{in_words(self.free.lower, self.free.upper)}{self.free.flow.qualification or ' near a generic one'}"
         rows = [f"{self.description}: {len(self.counts)} starts ({drawn}), {free}"]
         rows += [f"{'laws':>6}  starts"]
         rows += [f"{_short(*bounds):>6}  {count:>6}" for bounds, count in self.table.items()]
@@ -195,7 +196,3 @@ def near_starts(
 
 def _short(lower: int, upper: int) -> str:
     return str(lower) if lower == upper else f"{lower}..{upper}"
-
-
-def _said(lower: int, upper: int) -> str:
-    return f"exactly {lower}" if lower == upper else f"at least {lower}, at most {upper}"

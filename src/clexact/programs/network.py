@@ -86,14 +86,11 @@ class Network:
 
     def tied(self, values: list[Exact], gates: Gates) -> bool:
         """Whether a margin is zero: then the gates were read as if it were not."""
-        return any(
-            bool(
-                (
-                    (margins(gate, values[gate.source], gates[name]) == 0) & ((gates[name] == 0) | (gate.axis is None))
-                ).any()
-            )
-            for name, gate in self.gates.items()
-        )
+        for name, gate in self.gates.items():
+            zero = margins(gate, values[gate.source], gates[name]) == 0
+            if np.any(zero & ((gates[name] == 0) | (gate.axis is None))):
+                return True
+        return False
 
     def jacobian(self, values: list[Exact], node: int) -> Exact:
         """Gradients by theta of all entries of a node, its gates held: shape (entries, D)."""

@@ -14,3 +14,8 @@ def check_bounds(lower: int, upper: int, what: str) -> None:
             f"{what}: at least {lower} and at most {upper} contradict each other; this is a fault of clexact, "
             "please report it with the input."
         )
+
+
+def in_words(lower: int, upper: int) -> str:
+    """exactly 3; at least 3, at most 5."""
+    return f"exactly {lower}" if lower == upper else f"at least {lower}, at most {upper}"

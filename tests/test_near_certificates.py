@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from mutants import VALUES, changed_list, changed_text, slots
 
@@ -501,7 +501,10 @@ def test_random_networks(seed, sizes, bias):
     model = nets.relu(list(sizes), bias=bias)
     rng = random.Random(seed)
     point = [Fraction(rng.choice([-1, 1]) * rng.randint(1, 9)) for _ in range(model.dimension)]
-    count = near(clexact.gradient_flow(model), point)
+    try:
+        count = near(clexact.gradient_flow(model), point)
+    except clexact.TieError:  # small integers may cancel: such a start is on a kink, and has no count
+        reject()
     assert clexact.verify(count.certificate)
     cases = count.certificate.data["cases"]
     if cases["others"] is None:

@@ -62,14 +62,19 @@ class FlowOfCases(GradientFlow):
         return None
 
     def proposed_terms(self) -> Terms:
-        return _joined(super().proposed_terms(), self.single_terms())
+        return _joined(self._of_shape, self.single_terms())
+
+    @cached_property
+    def _of_shape(self) -> Terms:
+        """The laws that the shape of the program proves whatever the cases are."""
+        return super().proposed_terms()
 
     def single_terms(self) -> Terms:
         return self._single_terms
 
     @cached_property
     def _single_terms(self) -> Terms:
-        return laws_of_cases(super().proposed_terms(), self)
+        return laws_of_cases(self._of_shape, self)
 
     @cached_property
     def digest(self) -> bytes:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from clexact.algebra.draws import Draws
-from clexact.models.layers import check_dims
+from clexact.models.layers import check_dims, layered
 from clexact.models.parts import ACTS, check_word
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
 
 
+@layered
 def lora(dims: Sequence[int], rank: int = 1, act: str = "none", fixed: bool = False) -> Model:
     r"""Layers $W_l + B_l A_l$ with frozen $W_l$ and activations between them.
 

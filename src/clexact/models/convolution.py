@@ -8,11 +8,12 @@ import numpy as np
 
 from clexact.functions import convolve
 from clexact.functions import relu as rectified
-from clexact.models.layers import check_dims
+from clexact.models.layers import check_dims, layered
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
 
 
+@layered
 def conv1d(
     channels: Sequence[int],
     kernel: int,
@@ -64,6 +65,7 @@ def conv1d(
     return _network("conv1d", 1, channels, kernel, stride, length, padding, relu, bias)
 
 
+@layered
 def conv2d(
     channels: Sequence[int],
     kernel: int,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clexact.models.layers import check_dims, weights
+from clexact.models.layers import check_dims, layered, weights
 from clexact.programs.array import Array
 from clexact.programs.model import Model
 
 
+@layered
 def linear(dims: Sequence[int]) -> Model:
     r"""The linear network $x \mapsto U_1 U_2 \cdots U_q x$ of sizes ``dims`` $= [n_1, \dots, n_{q+1}]$.
 
@@ -19,7 +20,8 @@ def linear(dims: Sequence[int]) -> Model:
     Parameters
     ----------
     dims : sequence of int
-        The sizes, at least two, from the output $n_1$ to the input $n_{q+1}$, each >= 1.
+        The sizes, at least two, from the output $n_1$ to the input $n_{q+1}$, each >= 1; ``linear(4, 3, 5)`` is
+        ``linear([4, 3, 5])``, as in all families of any depth, whose options then come by name.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def linear(dims: Sequence[int]) -> Model:
     >>> import clexact
     >>> print(clexact.certify(clexact.gradient_flow(linear([1, 2, 1]))).laws[0])
     U1ᵀU1 − U2U2ᵀ  (i ≤ j < 2)
-    >>> clexact.certify(clexact.gradient_flow(linear([4, 3, 5])))
+    >>> clexact.certify(clexact.gradient_flow(linear(4, 3, 5)))
     exactly 6 independent conservation laws (D = 27, dim W = 18 -> 21)
     """
     sizes = check_dims(dims, "linear")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clexact.algebra.polynomial import Number, exact
-from clexact.models.layers import check_dims, weights
+from clexact.models.layers import check_dims, layered, weights
 from clexact.models.parts import ACTS, NORMS, check_word, normed
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
 
 
+@layered
 def mlp(
     dims: Sequence[int],
     act: str = "relu",

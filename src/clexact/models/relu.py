@@ -7,11 +7,12 @@ from fractions import Fraction
 
 from clexact import functions
 from clexact.algebra.polynomial import Number, exact
-from clexact.models.layers import check_dims, weights
+from clexact.models.layers import check_dims, layered, weights
 from clexact.programs.array import Array
 from clexact.programs.model import Model
 
 
+@layered
 def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
     r"""The ReLU network $x \mapsto U_1 \sigma(U_2 \sigma(\cdots U_q x + b_q \cdots) + b_2)$ of sizes ``dims``.
 

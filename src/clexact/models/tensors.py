@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from clexact.algebra.draws import Draws
-from clexact.models.layers import check_dims
+from clexact.models.layers import check_dims, layered
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
 
@@ -17,6 +17,7 @@ SCHEMES = ("cp", "tucker", "shared")
 AXES = "abcdefgh"  # of tensors, in einsum
 
 
+@layered
 def factorization(dims: Sequence[int], rank: int = 1, scheme: str = "cp", measurements: int | None = None) -> Model:
     r"""A tensor of shape ``dims``: a sum of r products $u^1_k \otimes \cdots \otimes u^d_k$, or another factorization.
 

@@ -135,7 +135,7 @@ def test_families_are_named(name, sizes):
         ([2, -1], ValueError, "at least 1, not -1"),
         ([3], ValueError, "at least two sizes"),
         ([], ValueError, "at least two sizes"),
-        (3, TypeError, "takes a list of sizes"),
+        (3, ValueError, "at least two sizes"),
         ("23", TypeError, "takes a list of sizes"),
         (None, TypeError, "takes a list of sizes"),
         ([2, 2.0], TypeError, "must be an integer, not 2.0"),
@@ -230,10 +230,10 @@ def test_model_rejects_what_is_no_function(output):
         clexact.Model({"u": 2}, {}, output)
 
 
-@pytest.mark.parametrize("loss", ["mse", "", None, 3])
+@pytest.mark.parametrize("loss", ["hinge", "", None, 3])
 def test_gradient_flow_rejects_unknown_losses(loss):
     """The known ones are named."""
-    with pytest.raises(ValueError, match="loss must be one of 'full', 'cross_entropy' or a matrix, not"):
+    with pytest.raises(ValueError, match=r"loss must be one of 'full' .* or a matrix, not"):
         clexact.gradient_flow(models.linear([2, 2]), loss)
 
 

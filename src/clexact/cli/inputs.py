@@ -10,8 +10,8 @@ from clexact.cli.near import read_data
 from clexact.flows.choices import FLOWS, ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
 from clexact.flows.dynamics import DAMPINGS
 from clexact.flows.flow import Flow
-from clexact.flows.gradient import LOSSES
 from clexact.models import FAMILIES, families_with
+from clexact.support.losses import SAME
 
 HELP = {
     "bias": "with biases",
@@ -58,8 +58,8 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     flow.add_argument("--positive", metavar="NAMES", help="mirror, momentum: positive parameters, such as U,V")
     flow.add_argument("--weight-decay", metavar="Q", default="0", help="a rational (default 0)")
     flow.add_argument(
-        "--loss", choices=[loss.replace("_", "-") for loss in LOSSES], default="full",
-        help="full: the loss spans all output covectors (default); cross-entropy: those of sum zero",
+        "--loss", choices=sorted({word.replace("_", "-") for word in SAME}), default="full", metavar="LOSS",
+        help="full, mse or squared: the loss spans all output covectors (default); cross-entropy: those of sum zero",
     )  # fmt: skip
     options = parser.add_argument_group("options of families")
     for option in dict.fromkeys(key for family in FAMILIES.values() for key in family.options):

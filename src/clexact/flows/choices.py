@@ -15,10 +15,10 @@ from clexact.algebra.parse import read_text, split_system
 from clexact.algebra.polynomial import rational
 from clexact.flows.dynamics import DAMPINGS, Damping, HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.flows.flow import Flow, as_flow
-from clexact.flows.gradient import LOSSES
 from clexact.models import FAMILIES
 from clexact.models.dimension import is_analytic, parameter_count
 from clexact.programs.model import Model
+from clexact.support.losses import check_loss
 
 FLOWS = ("gradient", "mirror", "momentum")
 FlowSource = Model | Flow | VectorFields
@@ -174,7 +174,7 @@ class FlowChoice:
 
     def __post_init__(self) -> None:
         _check_word("--flow", self.kind, FLOWS)
-        _check_word("--loss", self.loss, LOSSES)
+        object.__setattr__(self, "loss", check_loss(self.loss))
         if self.damping is not None:
             _check_word("--damping", self.damping, DAMPINGS)
         elif self.kind == "momentum":

@@ -30,12 +30,10 @@ from clexact.programs.program import Program
 from clexact.programs.reverse import gradients
 from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets, piece
 from clexact.support.digest import digest
+from clexact.support.losses import check_loss
 from clexact.symmetry.families import Family, in_order
 from clexact.symmetry.grading import MAX_EQUATIONS
 from clexact.symmetry.groups import Groups, Law, Symmetries
-
-LOSSES = ("full", "cross_entropy")
-
 
 SPAN = {
     "full": "the loss spans all output covectors (squared loss does)",
@@ -44,7 +42,7 @@ SPAN = {
 }
 
 
-Loss = str | Sequence[Sequence[Number]]
+Loss = str | Sequence[Sequence[Number]] | object  # a name, a matrix of covectors, or a loss of torch.nn
 
 
 class GradientFlow(Flow):
@@ -53,10 +51,9 @@ class GradientFlow(Flow):
     chosen_gates = False  # whether some choices at gates only are members that have residues
 
     def __init__(self, model: Model, loss: Loss = "full") -> None:
-        self.model, self.loss, self.variables = model, loss, model.variables
-        if isinstance(loss, str) and loss == "cross_entropy" and model.program.several:
-            raise ValueError("cross_entropy needs one output, not several.")
-        kind, self._matrix, self.unseen = _covectors(loss, model.program.shape)  # unseen: a basis, along the last axis
+        self.model, self.variables = model, model.variables
+        kind, self._matrix, self.unseen = _covectors(loss, model.program)  # unseen: a basis, along the last axis
+        self.loss: Loss = loss if kind == "given" else kind
         self.program = self.seen(model.program)
         written = kind if self._matrix is None else [[str(c) for c in row] for row in self._matrix]
         self.recipe = {**model.recipe, "loss": written} if model.recipe else {}
@@ -240,14 +237,23 @@ class GradientFlow(Flow):
         return concatenate(parts).canonical()
 
 
-def _covectors(loss: Loss, shape: Shape) -> tuple[str, NDArray[Any] | None, list[list[int]]]:
+def _covectors(loss: Loss, program: Program) -> tuple[str, NDArray[Any] | None, list[list[int]]]:
     """Kind of a loss, the matrix of its covectors if given, and a basis of the directions of logits it does not see."""
+    shape = program.shape
     if isinstance(loss, str) or not isinstance(loss, (Sequence, np.ndarray)):
-        if loss not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))} or a matrix, not {loss!r}.")
-        if loss == "cross_entropy" and not shape:
+        kind = check_loss(loss, " or a matrix")
+        if kind == "full":
+            return kind, None, []
+        if program.several:
+            raise ValueError("cross_entropy needs one output, not several.")
+        if not shape:
             raise ValueError("cross_entropy needs an output with a last axis of classes, not a scalar.")
-        return loss, None, [[1] * shape[-1]] if loss == "cross_entropy" else []
+        if not isinstance(loss, str) and len(shape) > 2:
+            raise ValueError(
+                f"the classes of nn.CrossEntropyLoss are the second axis, and an output of shape {shape} has "
+                "others behind it: move the classes to the end and take 'cross_entropy'."
+            )
+        return kind, None, [[1] * shape[-1]]
     if not shape:
         raise ValueError("covectors need an output with at least one axis, not a scalar.")
     if not all(isinstance(row, (Sequence, np.ndarray)) for row in loss):

@@ -365,7 +365,7 @@ def _dynamics(data: Mapping[str, Any]) -> FlowChoice:
         data.get("tau"),
         positive,
         data.get("weight_decay", "0"),
-        loss.replace("-", "_") if isinstance(loss, str) else loss,
+        loss,
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from clexact.support.losses import check_loss
 from clexact.torch.cuts import moved_randomly
 from clexact.torch.failures import first_line
 from clexact.torch.law import ModuleLaw, parameters_of
@@ -22,7 +23,7 @@ def check(
     example_input: Any,
     laws: Iterable[ModuleLaw],
     *,
-    loss: str | None = "mse",
+    loss: object = "mse",
     class_axis: int | None = None,
     dtype: torch.dtype = torch.float64,
     seed: int = 0,
@@ -43,8 +44,8 @@ def check(
         A tensor, a tuple of arguments or a dict of keywords: shapes and types of the inputs drawn.
     laws : iterable of ModuleLaw
         Those to be checked.
-    loss : {"mse", "cross_entropy"}, optional
-        "cross_entropy"; "mse" or None: any loss.
+    loss : {"mse", "cross_entropy"} or torch.nn.Module, optional
+        As for ``laws``; None: any loss.
     class_axis : int, optional
         The axis of the classes; default: that of an output of two axes.
     dtype : torch.dtype
@@ -73,6 +74,7 @@ def check(
     >>> {name: residual < 1e-12 for name, residual in check(net, x, laws(net, x)).items()}
     {'0 -> 2': True}
     """
+    loss = None if loss is None else check_loss(loss, " or None")
     return checked(module, example_input, laws, loss=loss, class_axis=class_axis, dtype=dtype, seed=seed)[0]
 
 

@@ -14,6 +14,7 @@ from torch.fx import Node
 
 from clexact.programs.array import record
 from clexact.programs.places import offsets
+from clexact.support.losses import check_loss
 from clexact.symmetry.families import Family, in_order
 from clexact.symmetry.groups import Groups
 from clexact.symmetry.views import Term
@@ -30,7 +31,6 @@ from clexact.torch.trace import trace, unwrapped
 from clexact.torch.translate import Translation
 
 MOST_TOLERANCE = 0.1  # above it the numerical check says nothing
-LOSSES = ("mse", "cross_entropy", None)
 BOUNDED = {"hardtanh", "relu6", "clamp", "clip", "clamp_min", "clamp_max", "hardswish", "hardsigmoid", "hardshrink",
            "softshrink", "threshold", "elu", "selu", "celu"}  # pieces between which there are constants # fmt: skip
 CHECKED_PARAMETERS, CHECKED_ENTRIES = 2 * 10**7, 10**5  # at most, for the numerical check to be made unasked
@@ -40,7 +40,7 @@ def laws(
     module: nn.Module,
     example_input: Any,
     *,
-    loss: str | None = "mse",
+    loss: object = "mse",
     optimizer: torch.optim.Optimizer | None = None,
     certify: bool = True,
     seed: int = 0,
@@ -61,8 +61,9 @@ def laws(
         The module.
     example_input : torch.Tensor, tuple or dict
         A tensor, a tuple of arguments or a dict of keywords.
-    loss : {"mse", "cross_entropy"}, optional
-        "cross_entropy" adds the laws of classes; "mse" or None: any loss.
+    loss : {"mse", "cross_entropy"} or torch.nn.Module, optional
+        "cross_entropy" or ``nn.CrossEntropyLoss()`` adds the laws of classes; "mse", "full", ``nn.MSELoss()`` or None:
+        any loss.
     optimizer : torch.optim.Optimizer, optional
         Which says what laws survive.
     certify : bool
@@ -94,7 +95,8 @@ def laws(
     3
     """
     module, optimizer = unwrapped(module), unwrapped_optimizer(optimizer)
-    _check_arguments(module, loss, optimizer, class_axis, seed)
+    loss = None if loss is None else check_loss(loss, " or None")
+    _check_arguments(module, optimizer, class_axis, seed)
     try:
         read, note = _read(module, example_input)
     except UnreadableError as error:
@@ -119,13 +121,11 @@ def _read(module: nn.Module, example: Any) -> tuple[Trace, list[str]]:
     return read, [said] * changed
 
 
-def _check_arguments(module: nn.Module, loss: str | None, optimizer: object, class_axis: object, seed: object) -> None:
+def _check_arguments(module: nn.Module, optimizer: object, class_axis: object, seed: object) -> None:
     if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters()):
         raise ValueError("the module has lazy layers without sizes so far: run it once on the example input.")
     if not any(p.requires_grad for p in module.parameters()):
         raise ValueError(f"{type(module).__name__} has no parameter that is trained.")
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of 'mse', 'cross_entropy' or None, not {loss!r}.")
     if optimizer is not None and not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(f"optimizer must be a torch.optim.Optimizer or None, not {optimizer!r}.")
     if optimizer is not None and not holds_any(optimizer, module):

@@ -13,9 +13,9 @@ from torch import nn
 
 from clexact.algebra.terms import Terms
 from clexact.flows.analytic import of_model
-from clexact.flows.gradient import LOSSES
 from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.result import ConservationLaws, arranged, without
+from clexact.support.losses import check_loss
 from clexact.symmetry.groups import Law
 from clexact.symmetry.solutions import independent
 from clexact.torch.translate import model
@@ -23,7 +23,7 @@ from clexact.torch.translate import model
 MOST_ENTRIES = 3000  # parameters of a module
 
 
-def missing(module: nn.Module, example_input: Any, *, loss: str = "full", seed: int = 0) -> ConservationLaws:
+def missing(module: nn.Module, example_input: Any, *, loss: object = "full", seed: int = 0) -> ConservationLaws:
     r"""All laws of degree at most 2 of a small module that symmetry, as ``laws`` lists it, does not explain.
 
     The laws of the module's program (``polynomial_laws``: h with $\langle\nabla h, \nabla\langle C, g\rangle\rangle =
@@ -64,8 +64,7 @@ def missing(module: nn.Module, example_input: Any, *, loss: str = "full", seed: 
     >>> missing(one_input, torch.ones(1, 1)).complete
     True
     """
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}, not {loss!r}.")
+    loss = check_loss(loss)
     made = model(module, example_input, tokens="free")
     if made.dimension > MOST_ENTRIES:
         raise ValueError(f"a module may have at most {MOST_ENTRIES} parameters here, not {made.dimension}.")

@@ -93,7 +93,7 @@ class LawMonitor:
         *,
         laws: Sequence[ModuleLaw] | None = None,
         example_input: Any = None,
-        loss: str | None = None,
+        loss: object = None,
         every: int = 1,
         writer: Any | str | PathLike[str] | None = None,
         seed: int = 0,
@@ -651,7 +651,7 @@ def _check(module: object, optimizer: object, every: object) -> None:
 
 
 def _laws(
-    module: nn.Module, given: Sequence[ModuleLaw] | None, example_input: Any, loss: str | None
+    module: nn.Module, given: Sequence[ModuleLaw] | None, example_input: Any, loss: object
 ) -> tuple[ModuleLaw, ...]:
     if given is None and example_input is None:
         raise ValueError("give the laws to watch, or an example_input to find them with.")

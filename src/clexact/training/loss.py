@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
+from clexact.support.losses import loss_kind
+
 Values = NDArray[Any]  # of floats, or of Fractions
 Shape = tuple[int, ...]
 
@@ -183,7 +185,8 @@ def as_loss(loss: str | Loss) -> Loss:
     """A loss by its name, or as given; ValueError or TypeError for anything else."""
     if isinstance(loss, Loss):
         return loss
-    if loss not in NAMED:
-        kind = ValueError if isinstance(loss, str) else TypeError
-        raise kind(f"loss must be one of {', '.join(map(repr, NAMED))} or a Loss, not {loss!r}.")
-    return NAMED[loss]
+    if not isinstance(loss, str):
+        raise TypeError(f"loss must be one of {', '.join(map(repr, NAMED))} or a Loss, not {loss!r}.")
+    if loss == "full" or (kind := loss_kind(loss)) is None:
+        raise ValueError(f"loss must be one of {', '.join(map(repr, NAMED))} or a Loss, not {loss!r}.")
+    return SQUARED if kind == "full" else CROSS_ENTROPY

@@ -452,5 +452,5 @@ def test_certify_rejects(arguments, error, message):
 def test_certify_rejects_what_is_no_flow():
     """Text, None."""
     for wrong in ("x' = y", None, [["y", "x"]]):
-        with pytest.raises(TypeError, match="expected a flow or VectorFields, not"):
+        with pytest.raises(TypeError, match=r"expected a flow, a Model .* or VectorFields, not"):
             certify(wrong)

@@ -16,7 +16,7 @@ from clexact.algebra import parse
 from clexact.algebra.bounded import Number as Number
 from clexact.algebra.bounded import Sparse, add, check_power, check_terms, decimal
 from clexact.algebra.linalg import Whole, exact_quotient, irreducible_factors
-from clexact.algebra.symbolic import Walker
+from clexact.algebra.symbolic import Walker, named
 from clexact.algebra.terms import EMPTY, Coefs, Monomial, Terms, concatenate, largest
 from clexact.support.listed import listed, shown
 
@@ -210,6 +210,38 @@ class Polynomial:
         symbols = as_symbols(variables)
         names = check_variables([str(s) for s in symbols])
         return cls.from_sparse(names, Walker(symbols).read(expression))
+
+    @classmethod
+    def given(cls, law: object, variables: Sequence[str]) -> Polynomial:
+        """A polynomial as users give it: as such, as text, or in SymPy, where symbols are known by their names.
+
+        Parameters
+        ----------
+        law : Polynomial, str or sympy.Expr
+            In SymPy also with entries of matrices: ``U[0, 1]`` of a ``MatrixSymbol`` or an ``IndexedBase``.
+        variables : sequence of str
+            The names, in order.
+
+        Returns
+        -------
+        Polynomial
+            In these variables; one given as such is not changed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no polynomial in them.
+
+        Examples
+        --------
+        >>> import sympy
+        >>> U = sympy.MatrixSymbol("U", 2, 2)
+        >>> Polynomial.given(U[0, 1] ** 2 + sympy.Symbol("x", real=True), ["U[0,1]", "x"])
+        Polynomial('U[0,1]^2 + x')
+        """
+        if isinstance(law, Polynomial):
+            return law
+        return cls.from_string(law, variables) if isinstance(law, str) else cls.from_sympy(named(law), variables)
 
     @property
     def is_zero(self) -> bool:
@@ -503,6 +535,14 @@ class Polynomial:
                 for monomial, c in self.items()
             )
         )
+
+    def _sympy_(self) -> sympy.Expr:
+        """What ``sympy.sympify`` makes of it."""
+        return self.to_sympy()
+
+    def _latex(self, printer: object) -> str:
+        """What ``sympy.latex`` makes of it."""
+        return self.to_latex()
 
     def __str__(self) -> str:
         return written(dict(self.items()), self.variables)

@@ -146,3 +146,16 @@ def _not_rational(root: Any, kind: str) -> ValueError:
     return ValueError(
         f"the coefficients of {shown(root)} must be rational, not {kind}; give integers or sympy.Rational."
     )
+
+
+def named(expression: Any) -> Any:
+    """The expression with a plain symbol for each symbol and each entry of a matrix, of the name it is written with."""
+    import sympy
+    from sympy.matrices.expressions.matexpr import MatrixElement
+
+    given = sympy.sympify(expression)
+    if not isinstance(given, sympy.Expr):
+        return given
+    entries = given.atoms(MatrixElement, sympy.Indexed)
+    plain = given.xreplace({entry: sympy.Symbol(str(entry).replace(" ", "")) for entry in entries})
+    return plain.xreplace({symbol: sympy.Symbol(symbol.name) for symbol in plain.atoms(sympy.Symbol)})

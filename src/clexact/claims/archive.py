@@ -11,10 +11,11 @@ from typing import Any
 
 from clexact.claims.claim import Claim, Statement
 from clexact.claims.grid import Reach, Size
-from clexact.claims.judge import Progress, judge
+from clexact.claims.judge import judge
 from clexact.claims.record import Record, record_of
 from clexact.proofs.certificate import VerdictStatus, verify
 from clexact.support.files import check_folder, check_place, write_atomically
+from clexact.support.progress import Progress
 from clexact.support.provenance import source_hash, versions
 
 

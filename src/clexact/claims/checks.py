@@ -20,7 +20,8 @@ from clexact.algebra.linalg import rational_rank
 from clexact.algebra.polynomial import Number, Polynomial
 from clexact.claims.claim import Check
 from clexact.counting.certify import LawCount, certify
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.dynamics import as_flow
+from clexact.flows.flow import Flow
 from clexact.laws.check import LawStatus, check_law
 from clexact.laws.logarithmic import Law
 from clexact.laws.polynomial_laws import polynomial_laws

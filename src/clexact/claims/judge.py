@@ -15,9 +15,9 @@ from clexact.formulas.fit import fit
 from clexact.formulas.formula import Formula
 from clexact.programs.gates import FREE
 from clexact.proofs.certificate import Certificate
+from clexact.support.progress import Progress
 
 LISTED = 8  # sizes named in a sentence where no condition describes them
-Progress = Callable[[str, int, int], None]  # (claim, sizes done, sizes in all)
 Keep = Callable[[Claim, Size, Certificate], str | None]  # saves a certificate, returns where
 
 

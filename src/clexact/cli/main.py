@@ -32,11 +32,11 @@ from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import further_than
 from clexact.laws.result import ConservationLaws
 from clexact.lie.closure import MAX_DEPTH
-from clexact.lie.closure import Progress as Callback
 from clexact.models import FAMILIES
 from clexact.proofs.certificate import check_listable
 from clexact.support.files import check_place
 from clexact.support.limits import Limits, limits
+from clexact.support.progress import shown_progress
 from clexact.support.threads import set_threads
 from clexact.support.version import __version__
 
@@ -242,17 +242,6 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress, and only the answer")
 
 
-@contextmanager
-def _shown_progress(quiet: bool) -> Iterator[Callback | None]:
-    """A status line on standard error, on a terminal only."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    with console.status("reading the model") as status:
-        yield lambda stage, done, total: status.update(f"{stage}: {done} of {total}")
-
-
 def _certify(arguments: argparse.Namespace) -> None:
     if arguments.save is not None:
         check_place(Path(arguments.save))
@@ -260,7 +249,7 @@ def _certify(arguments: argparse.Namespace) -> None:
     if arguments.starts is not None:
         _print_starts(arguments)
         return
-    with _limited(arguments) as limited, _shown_progress(arguments.quiet) as progress:
+    with _limited(arguments) as limited, shown_progress(quiet=arguments.quiet) as progress:
         flow = read_flow(arguments)
         near = read_start(arguments, flow)
         if arguments.save is not None:
@@ -292,7 +281,7 @@ def _certify(arguments: argparse.Namespace) -> None:
 
 def _print_starts(arguments: argparse.Namespace) -> None:
     """The counts near so many random starts, as they come, and how often each was met."""
-    with _limited(arguments) as limited, _shown_progress(arguments.quiet) as progress:
+    with _limited(arguments) as limited, shown_progress(quiet=arguments.quiet) as progress:
         flow = read_flow(arguments)
         limited.doing = f"certifying {flow.description} near {arguments.starts} starts"
         counts = starts_of(arguments, flow, progress)
@@ -361,14 +350,14 @@ def _print_evidence(count: LawCount) -> None:
         blocks = "; ".join(f"{n} of {', '.join(names)}" for names, n in count.blocks.items())
         whole = " (these are all)" if count.exhibited == count.upper else ""
         print(f"  laws by the parameters they touch: {blocks}{whole}")
-    for sentence in count.explanation:
+    for sentence in (*count.explanation, *([count.hint] if count.hint else [])):
         print(f"  {sentence}")
     print(f"  assuming: {'; '.join(count.assumptions)}")
     print(f"  seed {count.seed}, {count.seconds:.3f} s")
 
 
 def _orbit(arguments: argparse.Namespace) -> None:
-    with _limited(arguments) as limited, _shown_progress(arguments.quiet):
+    with _limited(arguments) as limited, shown_progress(quiet=arguments.quiet):
         flow = read_flow(arguments)
         limited.doing = f"following {flow.description}"
         orbit = orbit_dimension(flow, arguments.at, seed=arguments.seed, max_depth=arguments.max_depth)
@@ -418,7 +407,7 @@ def _laws(arguments: argparse.Namespace) -> None:
     if arguments.forms and arguments.homogeneous:
         raise ValueError("give either --forms or --homogeneous: rational and logarithmic laws are not homogeneous.")
     further = list[Law]()
-    with _limited(arguments) as limited, _shown_progress(arguments.quiet):
+    with _limited(arguments) as limited, shown_progress(quiet=arguments.quiet):
         flow = read_flow(arguments)
         if arguments.forms:
             check_listable_fields(flow)

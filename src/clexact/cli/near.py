@@ -14,7 +14,7 @@ from clexact.algebra.polynomial import Number
 from clexact.counting.many_starts import StartCounts, near_starts
 from clexact.counting.starts import RANDOM, named_start, random_start
 from clexact.flows.flow import Flow
-from clexact.lie.closure import Progress
+from clexact.support.progress import Progress
 
 
 def check_near(arguments: argparse.Namespace) -> None:

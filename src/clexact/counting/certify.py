@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from clexact.algebra.fields import VectorFields
+from clexact.algebra.draws import Draws
 from clexact.counting.explanation import explained
 from clexact.counting.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
 from clexact.counting.starts import Start, parameters_at
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.dynamics import Given, as_flow
+from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.flows.near import near_start
 from clexact.laws.families import sparse_independent
@@ -32,7 +34,6 @@ from clexact.lie.closure import (
     ClosureStatus,
     DenseSpanBuilder,
     LieClosure,
-    Progress,
     SpanBuilder,
     check_depth,
     closure_of,
@@ -42,8 +43,13 @@ from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseSpanBuilder, sparsel
 from clexact.support.bounds import check_bounds, in_words
 from clexact.support.display import facts, lines
 from clexact.support.errors import RANK_BITS, UndefinedError, error_bits
+from clexact.support.extras import needed
+from clexact.support.limits import limits
+from clexact.support.progress import Progress, heard
 
 if TYPE_CHECKING:
+    import pandas
+
     from clexact.proofs.certificate import Certificate
 
 FEW_LAWS = 6  # listed where a count shows itself
@@ -277,10 +283,37 @@ class LawCount:
             return f"exactly {self.lower} {noun}, closed with error <= 2^-{error_bits(self.error)}"
         return f"{in_words(self.lower, self.upper)} {noun}"
 
+    def __int__(self) -> int:
+        """The number; ValueError where the bounds do not meet."""
+        if not self.exact:
+            raise ValueError(f"the number of laws is not known: {self.headline}.")
+        return self.lower
+
+    def _told(self) -> tuple[object, ...]:
+        """What makes it this result: of which flow, by which search, and what was found."""
+        asked = (self.flow.digest, self.description, self.scope, self.assumptions, self.degree, self.seed)
+        found = (self.lower, self.upper, self.error, self.filtration, self.shown, self.laws.size)
+        return (*asked, *found, self.interrupted, self.stopped, self.left_out)
+
+    def __eq__(self, other: object) -> bool:
+        return self._told() == other._told() if isinstance(other, LawCount) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._told())
+
     @property
     def nothing_yet(self) -> bool:
         """Whether Ctrl-C came before any bound was found: lower is 0 and upper is D."""
         return self.interrupted and not self.exhibited and not self.closure.rank
+
+    @property
+    def hint(self) -> str:
+        """How to see what is not shown in ``laws``, in a sentence; empty where all laws counted are."""
+        missing = self.lower - self.exhibited
+        if missing <= 0 or self.flow.analytic:
+            return ""
+        are, them = ("s are no polynomials", "them") if missing > 1 else (" is no polynomial", "it")
+        return f"{missing} further law{are} of degree at most {self.degree}: count.further_laws() looks for {them}"
 
     def __str__(self) -> str:
         if self.nothing_yet:
@@ -290,7 +323,8 @@ class LawCount:
         sign = "=" if self.closure.generic and not self.interrupted else ">="
         return f"{self.headline} (D = {self.dimension}, dim W {sign} {ranks})"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"{self}\n{self.hint}" if self.hint else str(self)
 
     def _repr_latex_(self) -> str:
         return rf"$\text{{{self}}}$" + "\n\n" + self.laws._repr_latex_()
@@ -306,6 +340,7 @@ class LawCount:
             "assuming": lines(self.assumptions),
             "left out": self.left_out or None,
             "laws": self.laws.to_html(FEW_LAWS) if len(self.laws) else None,
+            "further": self.hint or None,
         }
         return facts(str(self), pairs)
 
@@ -358,6 +393,79 @@ class LawCount:
         data |= {"laws": self.laws.written()} if laws else {}
         return data | ({"polynomials": self.laws.polynomials().written()} if polynomials else {})
 
+    def to_latex(self) -> str:
+        r"""The answer for a paper: a sentence, then the laws shown, a family in a line each.
+
+        Returns
+        -------
+        str
+            LaTeX for the body of a document, with ``align*`` of amsmath.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> print(certify(clexact.models.linear(2, 2, 3)).to_latex())
+        Exactly 3 independent conservation laws ($D = 10$, $\dim W = 6 \to 7$):
+        \begin{align*}
+            & U_1^\top U_1 - U_2 U_2^\top
+        \end{align*}
+        """
+        ranks = r" \to ".join(map(str, self.filtration))
+        sentence = f"{self.headline[:1].upper()}{self.headline[1:]} ($D = {self.dimension}$, $\\dim W = {ranks}$)"
+        listed = " \\\\\n    ".join(f"& {law}" for law in self.laws.to_latex())
+        return f"{sentence}:\n\\begin{{align*}}\n    {listed}\n\\end{{align*}}" if listed else f"{sentence}."
+
+    def to_frame(self) -> pandas.DataFrame:
+        """One row, with the keys of ``to_dict`` as columns: ``pandas.concat`` of several is a table of counts.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Lists as tuples, the evidence as two columns.
+
+        Raises
+        ------
+        ImportError
+            Without pandas (the extra ``frame``).
+
+        Examples
+        --------
+        >>> import clexact
+        >>> frame = certify(clexact.models.product(3)).to_frame()
+        >>> frame[["model", "lower", "upper"]].values.tolist()
+        [['gradient flow of product 3', 2, 2]]
+        """
+        pandas = needed("pandas", "frame", "to_frame needs")
+        data = self.to_dict()
+        data |= {f"evidence_{side}": said for side, said in data.pop("evidence").items()}
+        data["blocks"] = str(self.blocks)
+        return pandas.DataFrame([{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}])
+
+    def save(self, path: str | Path) -> None:
+        """Write the certificate: ``count.certificate.save(path)``.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; it is compressed if its name ends in .gz.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        ValueError
+            Where there is no certificate.
+
+        Examples
+        --------
+        >>> import clexact, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     certify(clexact.models.product(2)).save(path := f"{folder}/product.json")
+        ...     print(clexact.verify(path).status.name)
+        VERIFIED
+        """
+        self.certificate.save(path)
+
     def to_json(self, laws: bool = False, polynomials: bool = False) -> str:
         """The data of ``to_dict`` as one JSON object.
 
@@ -383,14 +491,15 @@ class LawCount:
 
 
 def certify(
-    flow: Flow | VectorFields,
+    flow: Given,
     degree: int = 2,
     seed: int = 0,
     *,
     near: Start | None = None,
     max_depth: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     keep_partial: bool = False,
+    time_limit: float | None = None,
     memory_limit: int | None = None,
 ) -> LawCount:
     """Count the independent conservation laws of a flow near a generic start, with proof.
@@ -405,8 +514,8 @@ def certify(
 
     Parameters
     ----------
-    flow : Flow or VectorFields
-        A flow of a model, or explicit fields.
+    flow : Flow, Model or VectorFields
+        A flow; a model, for its gradient flow; or explicit fields.
     degree : int
         Of the polynomial laws, at most; at least 1.
     seed : int
@@ -418,11 +527,14 @@ def certify(
     max_depth : int, optional
         The largest depth of brackets. Without it brackets that are small polynomials are made to any depth, others to
         depth 8, each level of which doubles the cost.
-    progress : callable, optional
-        Called with (stage, done, total).
+    progress : bool or callable, optional
+        True: a line on a terminal or in a notebook says what is done; or a function of (stage, done, total).
     keep_partial : bool
         Whether Ctrl-C returns the best bounds so far (the result says ``interrupted``) instead of raising
         KeyboardInterrupt.
+    time_limit : float, optional
+        In seconds, after which the best bounds so far are returned (the result says ``interrupted``); in the main
+        thread only.
     memory_limit : int, optional
         In MiB; default: what the machine has. If only dense brackets may take more, they are left out, which
         ``stopped`` then says.
@@ -435,9 +547,12 @@ def certify(
     Raises
     ------
     TypeError
-        For no flow, and for a start of floats.
+        For no flow, for a start of floats, and for another ``progress``.
     ValueError
-        For degree < 1, seed < 0 or max_depth < 0, for a start of a wrong shape, and beside it for explicit fields.
+        For degree < 1, seed < 0 or max_depth < 0, for a limit that is not positive, or of time outside the main thread,
+        for a start of a wrong shape, and beside it for explicit fields.
+    TimeoutError
+        If the time limit is reached before any bound is looked for: while a model or the gates of a start are read.
     TieError
         For a start or data on a kink, where the network has no gradient.
     MemoryLimitError
@@ -453,16 +568,21 @@ def certify(
     ('exactly 3 independent conservation laws with free gates',
      'exactly 4 independent conservation laws near this start')
     """
-    flow = as_flow(flow) if near is None else _near(as_flow(flow), near, seed)
     check_degree(degree)
     check_depth(max_depth)
-    certification = _Certification(flow, degree, seed, max_depth, progress, memory_limit)
-    try:
-        certification.run()
-    except KeyboardInterrupt:
-        if not keep_partial:
-            raise
-        certification.interrupted = True
+    certification: _Certification | None = None
+    with heard(progress) as shown:
+        try:
+            with limits(time_limit) as limited:
+                flow = as_flow(flow) if near is None else _near(as_flow(flow), near, seed)
+                certification = _Certification(flow, degree, seed, max_depth, shown, memory_limit)
+                certification.run()
+        except KeyboardInterrupt:
+            if certification is None and limited.limit:
+                raise TimeoutError(f"{limited.reached} before any bound was looked for.") from None
+            if certification is None or not (keep_partial or limited.limit):
+                raise
+            certification.interrupted = True
     return certification.result()
 
 
@@ -490,7 +610,7 @@ class _Certification:
         self.status, self.error = ClosureStatus.OPEN, Fraction(0)
         self.growths: list[SpanBuilder[Any, Any]] = []
         self.settled: SpanBuilder[Any, Any] | None = None  # the one that meets the laws, or is closed
-        self.new_point()
+        self.growth = self._growth(flow.draws(seed))
         self.shown = self._shown([])
 
     def new_point(self) -> None:
@@ -500,10 +620,15 @@ class _Certification:
             point = self.flow.draw_point(self.draws, prime)
         except UndefinedError as error:  # then no bracket has a value that proves anything, but laws are laws
             self.unbounded = f"no bracket was evaluated: {error}"
-            prime = self.draws.prime(RANK_BITS)
-            point = self.draws.residues((self.flow.dimension,), prime)
-        self.growth = DenseSpanBuilder(self.flow, point, prime)
+            self.growth = self._growth(self.draws)
+        else:
+            self.growth = DenseSpanBuilder(self.flow, point, prime)
         self.growths.append(self.growth)
+
+    def _growth(self, draws: Draws) -> DenseSpanBuilder:
+        """No bracket, at any point."""
+        prime = draws.prime(RANK_BITS)
+        return DenseSpanBuilder(self.flow, draws.residues((self.flow.dimension,), prime), prime)
 
     @property
     def limit(self) -> int:
@@ -516,6 +641,9 @@ class _Certification:
 
     def run(self) -> None:
         """Cheapest first: laws of the program's shape, sparse brackets, then any brackets."""
+        with self._timed("a point with values"):
+            self.new_point()
+        self.shown = self._shown([])
         sparse = sparsely_evaluated(self.flow) if self.flow.dimension >= SPARSE_FROM and not self.unbounded else None
         with self._timed("laws of the program's shape"):
             needed = dense_bytes(self.flow) if sparse is None else sparse_bytes(self.flow)
@@ -608,7 +736,7 @@ class _Certification:
     def result(self) -> LawCount:
         """The bounds as they stand."""
         flow, exhibited = self.flow, len(self.shown.laws)
-        growth = self.settled or max(self.growths, key=lambda g: g.form.rank)
+        growth = self.settled or max(self.growths or [self.growth], key=lambda g: g.form.rank)
         dense = isinstance(growth, DenseSpanBuilder)
         closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=dense)
         upper = flow.dimension - closure.rank

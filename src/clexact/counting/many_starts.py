@@ -10,10 +10,10 @@ from typing import Any
 from clexact.counting.certify import LawCount, certify
 from clexact.counting.starts import random_start
 from clexact.flows.flow import Flow
-from clexact.lie.closure import Progress
 from clexact.programs.model import check_size
 from clexact.programs.network import TieError
 from clexact.support.bounds import in_words
+from clexact.support.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)

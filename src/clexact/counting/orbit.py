@@ -9,7 +9,6 @@ of these on the subspace of coordinates that stay zero.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -18,11 +17,12 @@ import numpy as np
 
 from clexact.algebra.field_span import finite_algebra
 from clexact.algebra.fields import VectorFields
-from clexact.algebra.polynomial import Number, check_point
+from clexact.algebra.polynomial import Number
 from clexact.algebra.terms import Terms
 from clexact.counting.certify import LawCount, certify
-from clexact.counting.starts import named_start
-from clexact.flows.flow import FieldsFlow, Flow, as_flow
+from clexact.counting.starts import Start, start_of
+from clexact.flows.dynamics import Given, as_flow
+from clexact.flows.flow import FieldsFlow, Flow
 from clexact.flows.near import near_start
 from clexact.laws.polynomial_laws import polynomial_laws, proposed_laws
 from clexact.lie.closure import ClosureStatus, lie_closure
@@ -120,6 +120,15 @@ class Orbit:
 
     __repr__ = __str__
 
+    def _told(self) -> tuple[object, ...]:
+        return (self.generic, self.point, self.seed, self.orbit_dimension, self.upper, self.error, self.evidence)
+
+    def __eq__(self, other: object) -> bool:
+        return self._told() == other._told() if isinstance(other, Orbit) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._told())
+
     def _repr_html_(self) -> str:
         evidence = {"exact" if self.closed else "lower bound": self.evidence, "generic": str(self.generic)}
         return facts(str(self), {"flow": self.generic.description, "scope": self.scope, **evidence})
@@ -150,8 +159,8 @@ class Orbit:
 
 
 def orbit_dimension(
-    flow: Flow | VectorFields,
-    point: str | Sequence[Number],
+    flow: Given,
+    point: Start,
     *,
     seed: int = 0,
     max_depth: int = ORBIT_DEPTH,
@@ -164,10 +173,11 @@ def orbit_dimension(
 
     Parameters
     ----------
-    flow : Flow or VectorFields
-        A flow of a model, or explicit fields.
-    point : str or sequence of int or Fraction
-        D rationals, or the name of a start (``named_start``), or the path of a file of rationals.
+    flow : Flow, Model or VectorFields
+        A flow; a model, for its gradient flow; or explicit fields.
+    point : str, sequence of int or Fraction, or mapping of str to array
+        D rationals, arrays by the names of the parameters (velocities are then 0), the name of a start
+        (``named_start``), or the path of a file of rationals.
     seed : int
         Of all random choices.
     max_depth : int
@@ -193,9 +203,11 @@ def orbit_dimension(
     >>> flow = clexact.gradient_flow(clexact.models.linear([2, 2, 2]))
     >>> orbit_dimension(flow, "dead-unit")
     orbit dimension 3 of 8, 2 laws more than generic
+    >>> orbit_dimension(flow, {"U1": [[1, 0], [0, 2]], "U2": [[1, 0], [0, 2]]}).orbit_dimension
+    4
     """
     flow = as_flow(flow)
-    start = named_start(flow, point, seed) if isinstance(point, str) else check_point(point, flow.dimension)
+    start = start_of(flow, point, seed)
     flow = flow if free_gates else _with_true_gates(flow, start, seed)
     generic = certify(flow, seed=seed)
     small = flow.expanded_size <= MAX_TERMS and flow.whole

@@ -124,6 +124,23 @@ def _joined(model: Model, arrays: Mapping[str, object]) -> tuple[Number, ...]:
 # --- named starts ----------------------------------------------------------------------------------------------------
 
 
+def start_of(flow: Flow, point: Start, seed: int) -> tuple[Number, ...]:
+    """A start in the phase space: by its name, by arrays of parameters, or D rationals."""
+    if isinstance(point, str):
+        return named_start(flow, point, seed)
+    if not isinstance(point, Mapping):
+        return check_point(point, flow.dimension)
+    if flow.gradients is None:
+        raise ValueError("explicit fields have no parameters by name: give their start as a list of rationals.")
+    return _in_phase(flow, _joined(flow.gradients.model, point))
+
+
+def _in_phase(flow: Flow, start: Sequence[Number]) -> tuple[Number, ...]:
+    """With velocities zero, and t = 0 (s and Nesterov's t: 1)."""
+    clock = [] if flow.phase.clock is None else [flow.phase.start]
+    return (*clock, *start, *([0] * (flow.dimension - len(clock) - len(start))))
+
+
 def named_start(flow: Flow, name: str, seed: int = 0) -> tuple[Number, ...]:
     """A start by its name, or from the file of this name: rationals separated by blanks, commas or lines.
 
@@ -139,9 +156,7 @@ def named_start(flow: Flow, name: str, seed: int = 0) -> tuple[Number, ...]:
         if name == "zero":
             return (0,) * flow.dimension
         raise ValueError(f"the start {name!r} needs a model; for explicit fields give zero or a file of rationals.")
-    start, phase = _starts(flow.gradients, name, Draws(seed)), flow.phase
-    clock = [] if phase.clock is None else [phase.start]
-    return (*clock, *start, *([0] * (flow.dimension - len(clock) - len(start))))
+    return _in_phase(flow, _starts(flow.gradients, name, Draws(seed)))
 
 
 def _starts(flow: GradientFlow, name: str, draws: Draws) -> tuple[Number, ...]:

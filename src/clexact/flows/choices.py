@@ -13,8 +13,17 @@ from typing import Any
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.parse import read_text, split_system
 from clexact.algebra.polynomial import rational
-from clexact.flows.dynamics import DAMPINGS, Damping, HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.dynamics import (
+    DAMPINGS,
+    Damping,
+    HeavyBall,
+    Nesterov,
+    as_flow,
+    gradient_flow,
+    mirror_flow,
+    momentum_flow,
+)
+from clexact.flows.flow import Flow
 from clexact.models import FAMILIES
 from clexact.models.dimension import is_analytic, parameter_count
 from clexact.programs.model import Model

@@ -21,7 +21,7 @@ from clexact.algebra.polynomial import Number, exact, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
 from clexact.flows.analytic import of_model
 from clexact.flows.data import data_flow
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.flow import FieldsFlow, Flow
 from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.lifted import DiagonalMetric, LiftedFlow
 from clexact.flows.phase import Clock, Phase
@@ -30,8 +30,10 @@ from clexact.programs.array import concatenate as join
 from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.model import Model
 from clexact.support.listed import listed
+from clexact.support.losses import loss_kind
 from clexact.symmetry.groups import Law, Symmetries, add_to
 
+Given = Flow | Model | VectorFields  # what stands for a flow: itself, or a model for its gradient flow, or fields
 Metric = Callable[..., Mapping[str, Array]]
 Part = tuple[int, Monomial, int]  # (owner, monomial, coefficient)
 
@@ -79,6 +81,20 @@ class Nesterov:
 
 Damping = HeavyBall | Nesterov | None
 DAMPINGS = ("none", "heavy-ball", "nesterov")
+
+
+def as_flow(given: Given) -> Flow:
+    """A flow as it is, a model as its gradient flow, explicit fields as their flow; TypeError for anything else."""
+    if isinstance(given, Flow):
+        return given
+    if isinstance(given, Model):
+        return gradient_flow(given)
+    if isinstance(given, VectorFields):
+        return FieldsFlow(given)
+    module = any(base.__module__.startswith("torch.nn.") for base in type(given).__mro__)
+    hint = "; for a PyTorch module take clexact.torch.model(module, example_input)" if module else ""
+    what = type(given).__name__ if module else repr(given)
+    raise TypeError(f"expected a flow, a Model (its gradient flow) or VectorFields, not {what}{hint}.")
 
 
 # --- the three flows -------------------------------------------------------------------------------------------------
@@ -316,7 +332,7 @@ def _flow_of_positions(model: Model | Flow | VectorFields, loss: Loss) -> Flow:
     """The flow on the positions; ValueError for a loss beside a flow, and for a flow that is lifted already."""
     if isinstance(model, Model):
         return of_model(model, loss)
-    if loss != "full":
+    if loss_kind(loss) != "full":
         raise ValueError("loss belongs to a model; a flow or fields given have theirs.")
     base = as_flow(model)
     if base.lifted:

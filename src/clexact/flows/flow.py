@@ -24,7 +24,6 @@ from clexact.algebra.terms import Ints, Terms, concatenate, monomials_of_degree,
 from clexact.flows.phase import Phase
 from clexact.programs import gates
 from clexact.programs.jets import Jet, Jets
-from clexact.programs.model import Model
 from clexact.support.digest import digest
 from clexact.support.display import facts, lines
 from clexact.symmetry.families import Family
@@ -646,13 +645,3 @@ def pack_laws(laws: Sequence[Law]) -> Terms:
     owner = [n for n, law in enumerate(laws) for _ in law]
     monomials = [tuple(sorted(Counter(key).items())) for law in laws for key in law]
     return Terms.from_monomials(owner, [c for law in laws for c in law.values()], monomials)
-
-
-def as_flow(flow: Flow | VectorFields) -> Flow:
-    """A flow as it is, explicit fields as their flow; TypeError for anything else."""
-    if isinstance(flow, VectorFields):
-        return FieldsFlow(flow)
-    if isinstance(flow, Flow):
-        return flow
-    hint = "; take clexact.gradient_flow(model)" if isinstance(flow, Model) else ""
-    raise TypeError(f"expected a flow or VectorFields, not {flow!r}{hint}.")

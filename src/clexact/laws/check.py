@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clexact.algebra.draws import Draws
-from clexact.algebra.fields import VectorFields, lie_derivatives
+from clexact.algebra.fields import lie_derivatives
 from clexact.algebra.polynomial import Polynomial
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.dynamics import Given, as_flow
+from clexact.flows.flow import Flow
 from clexact.laws.confirmation import changes
 from clexact.laws.polynomial_laws import MAX_FIELD_TERMS, polynomial_laws
 from clexact.laws.result import spans
 from clexact.programs.jets import Jets
 from clexact.support.digest import digest
 from clexact.support.errors import CLOSURE_BITS, MAX_ERROR, RANK_BITS, error_bits, unlucky_primes
+
+if TYPE_CHECKING:
+    import sympy
 
 ROWS = 4  # random members and points for each prime
 MAX_PRIMES = 60
@@ -76,7 +81,7 @@ class LawCheck:
         return f"{self.status.value}{bits}"
 
 
-def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0) -> LawCheck:
+def check_law(flow: Given, law: Polynomial | str | sympy.Expr, *, seed: int = 0) -> LawCheck:
     r"""Whether $\langle\nabla h, X\rangle = 0$ for every field X of the flow.
 
     Exact where the expanded fields have at most ``MAX_FIELD_TERMS`` terms. Else h is tested along random members at
@@ -87,10 +92,10 @@ def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0
 
     Parameters
     ----------
-    flow : Flow or VectorFields
-        A flow of a model, or explicit fields.
-    law : Polynomial or str
-        h, in the flow's variables.
+    flow : Flow, Model or VectorFields
+        A flow; a model, for its gradient flow; or explicit fields.
+    law : Polynomial, str or sympy.Expr
+        h, in the flow's variables; in SymPy symbols are known by their names.
     seed : int
         Of the random points.
 
@@ -101,8 +106,8 @@ def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0
 
     Raises
     ------
-    ValueError
-        For text that is no polynomial in the flow's variables.
+    TypeError, ValueError
+        For what is no polynomial in the flow's variables.
 
     Examples
     --------
@@ -112,7 +117,7 @@ def check_law(flow: Flow | VectorFields, law: Polynomial | str, *, seed: int = 0
     a law: an exact identity; no law: some field moves it
     """
     flow = as_flow(flow)
-    h = law if isinstance(law, Polynomial) else Polynomial.from_string(law, flow.variables)
+    h = Polynomial.given(law, flow.variables)
     if h.variables != flow.variables:
         raise ValueError(f"a polynomial in {len(h.variables)} variables is no law on the {flow.dimension} of the flow.")
     if flow.analytic or not flow.whole:

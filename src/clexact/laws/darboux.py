@@ -18,7 +18,8 @@ from clexact.algebra.field_grading import grading
 from clexact.algebra.fields import VectorFields, lie_derivative
 from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import Terms, concatenate, monomials_of_degree
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.dynamics import Given, as_flow
+from clexact.flows.flow import Flow
 from clexact.laws.extactic import Extactic
 from clexact.laws.polynomial_laws import check_degree
 from clexact.support.display import gathered
@@ -80,7 +81,7 @@ class DarbouxPolynomials(Sequence[Polynomial]):
         return gathered([p.to_latex() for p in self.polynomials], len(self), "no Darboux polynomial found")
 
 
-def darboux_polynomials(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> DarbouxPolynomials:
+def darboux_polynomials(flow: Given, degree: int, *, seed: int = 0) -> DarbouxPolynomials:
     r"""Irreducible polynomials p of degree at most ``degree`` with $X_i p = \lambda_i p$ for every field, those found.
 
     Irreducible over Q. Candidates are the variables, the factors of the components of the fields, and polynomials that
@@ -94,8 +95,8 @@ def darboux_polynomials(flow: Flow | VectorFields, degree: int, *, seed: int = 0
 
     Parameters
     ----------
-    flow : Flow or VectorFields
-        A flow of a model, or explicit fields.
+    flow : Flow, Model or VectorFields
+        A flow; a model, for its gradient flow; or explicit fields.
     degree : int
         Of the polynomials, at most; at least 1.
     seed : int

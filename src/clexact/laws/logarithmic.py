@@ -13,9 +13,9 @@ from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING
 
-from clexact.algebra.fields import VectorFields, lie_derivative
+from clexact.algebra.fields import lie_derivative
 from clexact.algebra.polynomial import Polynomial, latex_name
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.dynamics import Given, as_flow
 from clexact.laws.darboux import cofactors
 from clexact.laws.result import with_exponentials
 
@@ -71,14 +71,14 @@ class Law:
     rest: Polynomial
     exponentials: Mapping[str, Fraction] = field(default_factory=dict, hash=False)  # {variable: r}: it is e^(r t)
 
-    def check(self, flow: Flow | VectorFields) -> bool:
+    def check(self, flow: Given) -> bool:
         r"""Whether it is a law of the flow, by exact identities made anew.
 
         $X_i c_j = 0$, $X_i p_j = \lambda_{ji} p_j$ and $\sum_j c_j \lambda_{ji} + X_i q = 0$ for every field.
 
         Parameters
         ----------
-        flow : Flow or VectorFields
+        flow : Flow, Model or VectorFields
             A flow of a model, or explicit fields.
 
         Returns
@@ -188,6 +188,14 @@ class Law:
             text = self._sum(r"\log\left({}\right)", " ", latex=True)
         rates = {latex_name(name): rate for name, rate in self.exponentials.items()}
         return with_exponentials(text, rates, r"\^\{(\d+)\}", r"e^{{{} t}}")
+
+    def _sympy_(self) -> sympy.Expr:
+        """What ``sympy.sympify`` makes of it."""
+        return self.to_sympy()
+
+    def _latex(self, printer: object) -> str:
+        """What ``sympy.latex`` makes of it."""
+        return self.to_latex()
 
     def _repr_latex_(self) -> str:
         return f"${self.to_latex()}$"

@@ -8,10 +8,10 @@ import numpy as np
 
 from clexact._kernels.sparse import SparseForm
 from clexact.algebra.draws import Draws
-from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import residues
 from clexact.algebra.terms import Terms, concatenate
-from clexact.flows.flow import Flow, as_flow, pack_laws
+from clexact.flows.dynamics import Given, as_flow
+from clexact.flows.flow import Flow, pack_laws
 from clexact.flows.gradient import GradientFlow
 from clexact.laws.confirmation import confirmed, confirmed_families
 from clexact.laws.listing import LawList
@@ -28,9 +28,7 @@ SAMPLED_FROM = 400  # dimension from which samples are tried before the monomial
 MAX_MONOMIALS = 2 * 10**7
 
 
-def polynomial_laws(
-    flow: Flow | VectorFields, degree: int, homogeneous: bool = False, *, seed: int = 0
-) -> ConservationLaws:
+def polynomial_laws(flow: Given, degree: int, homogeneous: bool = False, *, seed: int = 0) -> ConservationLaws:
     r"""A basis of all polynomial laws of degree at most ``degree``, constants left out.
 
     h is a law when $X_i h = \sum_j X_{ij}\,\partial_j h = 0$ for every field: the nullspace of a linear system with one
@@ -47,8 +45,8 @@ def polynomial_laws(
 
     Parameters
     ----------
-    flow : Flow or VectorFields
-        A flow of a model, or explicit fields.
+    flow : Flow, Model or VectorFields
+        A flow; a model, for its gradient flow; or explicit fields.
     degree : int
         At least 1.
     homogeneous : bool

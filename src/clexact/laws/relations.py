@@ -21,7 +21,8 @@ from clexact.algebra.fields import VectorFields, lie_derivative
 from clexact.algebra.linalg import Words, rational_nullspace
 from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import concatenate, monomials_of_degree
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.dynamics import Given, as_flow
+from clexact.flows.flow import Flow
 from clexact.laws.darboux import DarbouxPolynomials, check_listable_fields, darboux_polynomials, value_mod
 from clexact.laws.logarithmic import Form, Law
 from clexact.laws.polynomial_laws import polynomial_laws
@@ -88,7 +89,7 @@ class GeneralLaws(Sequence[Law]):
         return gathered([law.to_latex() for law in self], len(self), "no law found")
 
 
-def general_laws(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> GeneralLaws:
+def general_laws(flow: Given, degree: int, *, seed: int = 0) -> GeneralLaws:
     r"""Polynomial laws of degree at most ``degree``, and rational and logarithmic ones made of Darboux polynomials.
 
     Rational: $\prod_j p_j^{c_j}$ with integers c_j and $\sum_j c_j \lambda_{ji} = 0$ for every field, p_j irreducible
@@ -102,8 +103,8 @@ def general_laws(flow: Flow | VectorFields, degree: int, *, seed: int = 0) -> Ge
 
     Parameters
     ----------
-    flow : Flow or VectorFields
-        A flow of a model, or explicit fields.
+    flow : Flow, Model or VectorFields
+        A flow; a model, for its gradient flow; or explicit fields.
     degree : int
         Of the polynomial laws, of the p_j and of q, at most; at least 1.
     seed : int

@@ -22,7 +22,8 @@ from clexact.algebra.echelon import Echelon
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, residues
 from clexact.algebra.polynomial import Number, check_point
-from clexact.flows.flow import FieldsFlow, Flow, as_flow
+from clexact.flows.dynamics import Given, as_flow
+from clexact.flows.flow import FieldsFlow, Flow
 from clexact.laws.polynomial_laws import proposed_laws
 from clexact.laws.result import independent
 from clexact.lie.brackets import ExplicitBases, ExplicitWitness, TooManyTermsError, joined, values_mod
@@ -30,6 +31,7 @@ from clexact.programs.jets import Jet, Jets
 from clexact.programs.sparse_jets import Part
 from clexact.support.bounds import check_bounds
 from clexact.support.errors import CLOSURE_BITS, MAX_ERROR, RANK_BITS, unlucky_primes
+from clexact.support.progress import Progress
 
 ATTEMPTS = 3  # points and primes that a caller may draw; the error of a closure counts them all
 MAX_POINTS = 40  # of a closure
@@ -43,7 +45,6 @@ MISSES = 2  # members of each kind that do not raise the rank before a level cou
 
 V = TypeVar("V")
 J = TypeVar("J")
-Progress = Callable[[str, int, int], None]  # (stage, done, total)
 
 
 class ClosureStatus(Enum):
@@ -433,7 +434,7 @@ def _closed_at_random_point(flow: Flow, counts: dict[int, int], draws: Draws) ->
 
 
 def lie_closure(
-    flow: Flow | VectorFields, point: Sequence[Number] | None = None, *, seed: int = 0, max_depth: int | None = None
+    flow: Given, point: Sequence[Number] | None = None, *, seed: int = 0, max_depth: int | None = None
 ) -> LieClosure:
     r"""Dimensions of $W_0(\theta) \subset W_1(\theta) \subset \cdots$ at a point, with witness brackets.
 
@@ -445,8 +446,8 @@ def lie_closure(
 
     Parameters
     ----------
-    flow : Flow or VectorFields
-        A flow of a model, or explicit fields.
+    flow : Flow, Model or VectorFields
+        A flow; a model, for its gradient flow; or explicit fields.
     point : sequence of int or Fraction, optional
         D coordinates; default: drawn.
     seed : int

@@ -20,9 +20,10 @@ from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
 from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
-from clexact.lie.closure import MAX_DEPTH, Progress, SpanBuilder, SparseWitness, nested_bracket
+from clexact.lie.closure import MAX_DEPTH, SpanBuilder, SparseWitness, nested_bracket
 from clexact.programs.places import Mask
 from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets, collected, compressed
+from clexact.support.progress import Progress
 
 SPARSE_FROM = 500  # dimension from which sparse witnesses are tried first
 EXTRA = 1  # entries beside the diagonal in each row of the second point, about

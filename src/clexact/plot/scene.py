@@ -11,8 +11,8 @@ import numpy as np
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import LawCount
-from clexact.flows.dynamics import gradient_flow
-from clexact.flows.flow import Flow, as_flow
+from clexact.flows.dynamics import as_flow, gradient_flow
+from clexact.flows.flow import Flow
 from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Law
 from clexact.laws.polynomial_laws import polynomial_laws

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
+from clexact.programs import numeric
 from clexact.programs.array import record
 from clexact.programs.places import Shape, offsets
 from clexact.programs.program import Program
@@ -148,6 +150,72 @@ class Model:
         {'U': 0, 'b': 6}
         """
         return offsets(self.parameters)
+
+    def __call__(self, theta: object = None, /, **arrays: object) -> Any:
+        r"""The output at parameters and inputs, with the true gates and functions: exact numbers stay exact.
+
+        At a tie one of the pieces is taken: a unit that receives exactly 0 is off, of equal entries the first is
+        largest.
+
+        Parameters
+        ----------
+        theta : array_like or mapping of str to array_like, optional
+            All parameters, D numbers row by row, or by name.
+        **arrays : array_like
+            The probes by name, and the parameters if ``theta`` is not given. N inputs at once: all probes with one more
+            axis in front.
+
+        Returns
+        -------
+        numpy.ndarray or number
+            Of the shape of the output, (N, \*shape) for N inputs: of integers and Fractions if all numbers are and no
+            analytic function stands in the model, else of floats.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no array of numbers, and for a name that is missing, unknown or of another shape.
+
+        Examples
+        --------
+        >>> net = Model({"U": (1, 2)}, {"x": 2}, lambda U, x: U @ x)
+        >>> net(U=[[1, 2]], x=[3, 4]), net([1, 2], x=[[3.0, 4.0], [5.0, 6.0]])
+        (array([11], dtype=object), array([[11.],
+               [17.]]))
+        """
+        given = self._by_name(theta, arrays)
+        exact = not self.program.functions and all(array.dtype == object for array in given.values())
+        given = {name: array if exact else array.astype(float) for name, array in given.items()}
+        inputs = [name for name in self.probes if name in given]
+        several = bool(inputs) and all(given[name].ndim == len(self.probes[name]) + 1 for name in inputs)
+        leaves = {}
+        for name, array in given.items():
+            many = several and name in inputs
+            if array.shape[many:] != (shape := self.parameters.get(name, self.probes.get(name))):
+                raise ValueError(f"{name!r} must have shape {shape}, not {array.shape[many:]}.")
+            leaves[name] = array if many else array[None]
+        if len({len(leaves[name]) for name in inputs}) > 1:
+            raise ValueError(f"all of {', '.join(inputs)} must be of equally many inputs.")
+        program = numeric.converted(self.program, object if exact else float)
+        found = numeric.values(program, leaves, numeric.Samples())[program.output]
+        return found if several else found[0]
+
+    def _by_name(self, theta: object, arrays: Mapping[str, object]) -> dict[str, numeric.Values]:
+        """All arrays: exact numbers as objects, others as floats."""
+        gates = {gate.probe for gate in self.program.gates}
+        expected = [*self.parameters, *(name for name in self.probes if name not in gates)]
+        if isinstance(theta, Mapping):
+            arrays = {**theta, **arrays}
+        elif theta is not None:
+            vector = numeric.numbers(theta, "the parameters")
+            if vector.shape != (self.dimension,):
+                raise ValueError(f"the parameters must have shape ({self.dimension},), not {vector.shape}.")
+            places = self.offsets()
+            pieces = {k: vector[places[k] :][: prod(shape)].reshape(shape) for k, shape in self.parameters.items()}
+            arrays = {**pieces, **arrays}
+        if set(arrays) != set(expected):
+            raise ValueError(f"{self.name} takes the arrays {', '.join(expected)}, not {', '.join(arrays) or 'none'}.")
+        return {name: numeric.numbers(arrays[name], repr(name)) for name in expected}
 
     def _repr_html_(self) -> str:
         named = [("parameter", self.parameters), ("probe", self.probes)]

@@ -120,7 +120,8 @@ def _watch(process: int) -> _Watch:
 
 @contextmanager
 def limits(seconds: float | None = None, mebibytes: int | None = None, start: float | None = None) -> Iterator[Limits]:
-    """Watch over the block from a second thread. ValueError unless the limits are positive.
+    """Watch over the block from a second thread. ValueError unless the limits are positive,
+    and outside the main thread.
 
     ``start`` is the time (``time.monotonic``) from which seconds count, by default now. The interrupt comes as
     KeyboardInterrupt, at the next point where Python or a kernel looks for signals.
@@ -128,6 +129,8 @@ def limits(seconds: float | None = None, mebibytes: int | None = None, start: fl
     for value, what in ((seconds, "time limit"), (mebibytes, "memory limit")):
         if value is not None and not value > 0:
             raise ValueError(f"the {what} must be positive, not {value}.")
+    if (seconds is not None or mebibytes is not None) and threading.current_thread() is not threading.main_thread():
+        raise ValueError("limits interrupt the main thread, and this is another: set none here.")
     found = Limits(seconds=seconds, mebibytes=mebibytes, start=time.monotonic() if start is None else start)
     if seconds is None and mebibytes is None:
         yield found

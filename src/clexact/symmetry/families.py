@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import Terms
@@ -24,6 +24,9 @@ from clexact.symmetry.arrays import Arrays, identity, placed, read
 from clexact.symmetry.expansion import expanded
 from clexact.symmetry.views import Term
 from clexact.symmetry.written import PLAIN, PRETTY, TEX, formula, indices
+
+if TYPE_CHECKING:
+    import sympy
 
 Kind = Literal["gram", "diagonal", "scale", "total", "translation"]
 Some = TypeVar("Some", bound="Family")
@@ -143,6 +146,17 @@ class Family:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self})"
+
+    def _sympy_(self) -> sympy.Basic:
+        """What ``sympy.sympify`` makes of it: its polynomials."""
+        import sympy
+
+        found = [law.to_sympy() for law in self.polynomials()]
+        return found[0] if self.size == 1 else sympy.Tuple(*found)
+
+    def _latex(self, printer: object) -> str:
+        """What ``sympy.latex`` makes of it."""
+        return self.latex
 
     def _repr_latex_(self) -> str:
         return f"$${self.latex}$$"

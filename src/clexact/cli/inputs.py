@@ -12,6 +12,7 @@ from clexact.flows.dynamics import DAMPINGS
 from clexact.flows.flow import Flow
 from clexact.models import FAMILIES, families_with
 from clexact.support.losses import SAME
+from clexact.support.nearest import unknown
 
 HELP = {
     "bias": "with biases",
@@ -122,7 +123,7 @@ def _model(arguments: argparse.Namespace) -> ChosenModel:
         _options(arguments, name, {})
         return PythonModel.load(name, tuple(_size(f"an argument of {name}", word) for word in words))
     if name not in FAMILIES:
-        raise ValueError(f"unknown family {name!r}: expected one of {', '.join(FAMILIES)}, or FILE.py:NAME.")
+        raise ValueError(unknown("family", name, FAMILIES, ", or FILE.py:NAME"))
     options = _options(arguments, name, FAMILIES[name].options)
     return FamilyModel.of(name, [_size(f"a size of {name}", word) for word in words], options)
 

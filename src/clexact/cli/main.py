@@ -8,20 +8,21 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from rich.console import Console
-from rich.table import Table
-
+from clexact.cli import families as family_command
 from clexact.cli import fit as fit_command
 from clexact.cli import plot as plot_command
 from clexact.cli import reproduce as reproduce_command
 from clexact.cli import results as results_command
+from clexact.cli import show
 from clexact.cli import sweep as sweep_command
 from clexact.cli import verify as verify_command
 from clexact.cli.inputs import add_input, read_flow, reading
 from clexact.cli.near import check_near, read_start, starts_of
+from clexact.cli.parser import WRONG_INPUT, CommandParser
 from clexact.counting.certify import LawCount, certify
 from clexact.counting.memory import MemoryLimitError
 from clexact.counting.orbit import ORBIT_DEPTH, orbit_dimension
@@ -34,14 +35,16 @@ from clexact.laws.result import ConservationLaws
 from clexact.lie.closure import MAX_DEPTH
 from clexact.models import FAMILIES
 from clexact.proofs.certificate import check_listable
+from clexact.support.extras import needed
 from clexact.support.files import check_place
 from clexact.support.limits import Limits, limits
+from clexact.support.nearest import unknown
 from clexact.support.progress import shown_progress
 from clexact.support.threads import set_threads
 from clexact.support.version import __version__
 
-WRONG_INPUT, LIMIT_REACHED, INTERRUPTED = 2, 3, 130
-WIDTH = 140  # of tables that do not go to a terminal
+LIMIT_REACHED, INTERRUPTED = 3, 130
+SHELLS = ("bash", "zsh", "tcsh")
 
 EPILOG = """\
 examples:
@@ -62,13 +65,6 @@ examples:
   clexact fit relu --grid "a=1..4,b=1|3|5,c=2" --sizes "a b b c"
   clexact fit nmf --grid "n=1..4,r=1..5,m=1..4" --flow mirror
 """
-
-
-class CommandParser(argparse.ArgumentParser):
-    """Errors are one line on standard error."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -125,13 +121,12 @@ def build_parser() -> argparse.ArgumentParser:
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"clexact {__version__}")
     commands = parser.add_subparsers(
         dest="name",
         required=True,
-        metavar="certify | laws | orbit | fit | models | sweep | results | verify | reproduce | plot",
+        metavar="COMMAND",
     )
     for name, command, summary in (
         ("certify", _certify, "count the independent laws, with bounds that are proved"),
@@ -139,8 +134,7 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         sub = commands.add_parser(
             name, help=summary, description=summary, epilog=EPILOG.replace("clexact certify", f"clexact {name}"),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+            )  # fmt: skip
         add_input(sub)
         sub.add_argument("--degree", type=int, default=2, metavar="K", help="degree of the polynomial laws (default 2)")
         _add_output(sub)
@@ -165,9 +159,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_limits(traveller)
     _add_output(traveller)
     traveller.set_defaults(command=_orbit)
-    library = commands.add_parser("models", help="list the families of architectures, their sizes and options")
-    library.add_argument("--json", action="store_true", help="print one JSON object")
-    library.set_defaults(command=_models)
+    library = commands.add_parser("models", help="list the families of architectures, or show one with its options")
+    family_command.add_arguments(library)
+    library.set_defaults(command=family_command.run)
     _add_sweep(commands)
     _add_results(commands)
     checker = commands.add_parser("verify", help="verify certificates, without the engine")
@@ -179,12 +173,37 @@ def build_parser() -> argparse.ArgumentParser:
     again.set_defaults(command=_reproduce)
     drawer = commands.add_parser(
         "plot", help="draw a picture: level sets, drift, ...", epilog=plot_command.EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     plot_command.add_arguments(drawer)
     _add_output(drawer)
     drawer.set_defaults(command=plot_command.run)
+    about = commands.add_parser("help", help="what a command or a family takes")
+    about.add_argument("word", nargs="?", metavar="COMMAND or FAMILY")
+    about.set_defaults(command=partial(_help, parser))
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(command=lambda arguments: print(f"clexact {__version__}"))
+    completer = commands.add_parser("completion", help="print a script that completes words in a shell")
+    completer.add_argument("shell", choices=SHELLS)
+    completer.set_defaults(command=partial(_complete, parser))
     return parser
+
+
+def _help(parser: CommandParser, arguments: argparse.Namespace) -> None:
+    """The help of a command, the page of a family, or that of clexact."""
+    commands, word = parser.commands(), arguments.word
+    if word is None:
+        parser.print_help()
+    elif word in commands:
+        commands[word].print_help()
+    elif word in FAMILIES:
+        print(family_command.page(word))
+    else:
+        raise ValueError(unknown("command or family", word, [*commands, *FAMILIES]))
+
+
+def _complete(parser: CommandParser, arguments: argparse.Namespace) -> None:
+    """Of the extra ``completion``."""
+    print(needed("shtab", "completion").complete(parser, arguments.shell))
 
 
 def _add_near(parser: argparse.ArgumentParser) -> None:
@@ -200,8 +219,7 @@ def _add_near(parser: argparse.ArgumentParser) -> None:
 
 def _add_fit(commands: argparse._SubParsersAction[CommandParser]) -> CommandParser:
     summary = "certify a family on a grid of sizes and find a formula for the counts"
-    shape = argparse.RawDescriptionHelpFormatter
-    fitter = commands.add_parser("fit", help=summary, description=summary, epilog=FIT_EPILOG, formatter_class=shape)
+    fitter = commands.add_parser("fit", help=summary, description=summary, epilog=FIT_EPILOG)
     add_input(fitter)
     fit_command.add_arguments(fitter)
     _add_output(fitter)
@@ -211,16 +229,14 @@ def _add_fit(commands: argparse._SubParsersAction[CommandParser]) -> CommandPars
 
 def _add_sweep(commands: argparse._SubParsersAction[CommandParser]) -> None:
     summary = "certify all cases of a spec in parallel, within a budget each, into a store"
-    shape, epilog = argparse.RawDescriptionHelpFormatter, sweep_command.EPILOG
-    sweeper = commands.add_parser("sweep", help=summary, description=summary, epilog=epilog, formatter_class=shape)
+    sweeper = commands.add_parser("sweep", help=summary, description=summary, epilog=sweep_command.EPILOG)
     sweep_command.add_arguments(sweeper)
     sweeper.set_defaults(command=_sweep)
 
 
 def _add_results(commands: argparse._SubParsersAction[CommandParser]) -> None:
-    summary, shape = "what the store of a sweep holds", argparse.RawDescriptionHelpFormatter
-    epilog = results_command.EPILOG
-    lister = commands.add_parser("results", help=summary, description=summary, epilog=epilog, formatter_class=shape)
+    summary = "what the store of a sweep holds"
+    lister = commands.add_parser("results", help=summary, description=summary, epilog=results_command.EPILOG)
     results_command.add_arguments(lister)
     lister.set_defaults(command=results_command.run)
 
@@ -324,7 +340,7 @@ def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
         return
     if not arguments.quiet:
         print(count.description)
-    print(count)
+    show.headline(str(count))
     if not arguments.quiet:
         _print_evidence(count)
     if arguments.laws:
@@ -344,16 +360,16 @@ def _can_print(text: str) -> bool:
 
 
 def _print_evidence(count: LawCount) -> None:
-    print(f"  at least {count.lower}: {count.evidence.lower}")
-    print(f"  at most  {count.upper}: {count.evidence.upper}")
+    show.bound(f"at least {count.lower}", count.evidence.lower, count.exact)
+    show.bound(f"at most  {count.upper}", count.evidence.upper, count.exact)
     if count.blocks:
         blocks = "; ".join(f"{n} of {', '.join(names)}" for names, n in count.blocks.items())
         whole = " (these are all)" if count.exhibited == count.upper else ""
-        print(f"  laws by the parameters they touch: {blocks}{whole}")
+        show.detail(f"laws by the parameters they touch: {blocks}{whole}")
     for sentence in (*count.explanation, *([count.hint] if count.hint else [])):
-        print(f"  {sentence}")
-    print(f"  assuming: {'; '.join(count.assumptions)}")
-    print(f"  seed {count.seed}, {count.seconds:.3f} s")
+        show.detail(sentence)
+    show.detail(f"assuming: {'; '.join(count.assumptions)}")
+    show.detail(f"seed {count.seed}, {count.seconds:.3f} s")
 
 
 def _orbit(arguments: argparse.Namespace) -> None:
@@ -366,25 +382,10 @@ def _orbit(arguments: argparse.Namespace) -> None:
         return
     if not arguments.quiet:
         print(f"{flow.description}, at {arguments.at}")
-    print(orbit)
+    show.headline(str(orbit))
     if not arguments.quiet:
-        print(f"  {'exact' if orbit.closed else 'lower bound'}: {orbit.evidence}")
-        print(f"  generic: {orbit.generic}")
-
-
-def _models(arguments: argparse.Namespace) -> None:
-    if arguments.json:
-        rows = {
-            name: {"sizes": f.sizes, "formula": f.formula, "options": sorted(f.options), "positive": f.positive}
-            for name, f in FAMILIES.items()
-        }
-        print(json.dumps(rows))
-        return
-    table = Table("family and sizes", "formula", "options")
-    for name, family in FAMILIES.items():
-        options = " ".join(f"--{option}" for option in family.options)
-        table.add_row(f"{name} {family.sizes}".replace("[", r"\["), family.formula, options)
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+        show.bound("exact" if orbit.closed else "lower bound", orbit.evidence, orbit.closed)
+        show.detail(f"generic: {orbit.generic}")
 
 
 def _fit(arguments: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from clexact.flows.gradient import GradientFlow
 from clexact.laws.polynomial_laws import proposed_laws
 from clexact.programs.model import Model
 from clexact.programs.places import Shape
+from clexact.support.nearest import one_of
 
 STARTS = ("zero", "identity", "balanced", "rank-deficient", "dead-unit")
 RANDOM = "random"
@@ -71,7 +72,7 @@ def random_start(
     """
     for word, words, what in ((init, INITS, "init"), (bias_init, BIAS_INITS, "bias_init")):
         if word not in words:
-            raise ValueError(f"{what} must be one of {', '.join(words)}, not {word!r}.")
+            raise ValueError(one_of(what, word, words))
     draws, start = Draws(seed), list[Number]()
     for shape in model.parameters.values():
         kind = init if len(shape) > 1 else bias_init
@@ -227,8 +228,7 @@ def read_start(path: str | Path) -> tuple[Number, ...]:
     try:
         words = read_text(path).replace(",", " ").split()
     except (OSError, ValueError):
-        known = ", ".join(STARTS)
-        raise ValueError(f"the start must be one of {known} or a file of rationals, not {str(path)!r}.") from None
+        raise ValueError(one_of("the start", str(path), STARTS, " or a file of rationals")) from None
     try:
         return tuple(map(rational, words))
     except ValueError:

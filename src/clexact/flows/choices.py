@@ -28,6 +28,7 @@ from clexact.models import FAMILIES
 from clexact.models.dimension import is_analytic, parameter_count
 from clexact.programs.model import Model
 from clexact.support.losses import check_loss
+from clexact.support.nearest import check_word
 
 FLOWS = ("gradient", "mirror", "momentum")
 FlowSource = Model | Flow | VectorFields
@@ -182,10 +183,10 @@ class FlowChoice:
     loss: str = "full"
 
     def __post_init__(self) -> None:
-        _check_word("--flow", self.kind, FLOWS)
+        check_word(self.kind, FLOWS, "--flow")
         object.__setattr__(self, "loss", check_loss(self.loss))
         if self.damping is not None:
-            _check_word("--damping", self.damping, DAMPINGS)
+            check_word(self.damping, DAMPINGS, "--damping")
         elif self.kind == "momentum":
             object.__setattr__(self, "damping", "none")
         if self.damping is not None and self.kind != "momentum":
@@ -242,11 +243,6 @@ class FlowChoice:
                 )
             return mirror_flow(source, names, loss=self.loss, weight_decay=decay)
         return gradient_flow(source, self.loss, weight_decay=decay, inputs=inputs)
-
-
-def _check_word(what: str, word: object, words: tuple[str, ...]) -> None:
-    if word not in words:
-        raise ValueError(f"{what} must be one of {', '.join(words)}, not {word!r}.")
 
 
 def _rational(value: object, what: str) -> str:

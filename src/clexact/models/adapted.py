@@ -9,9 +9,10 @@ import numpy as np
 
 from clexact.algebra.draws import Draws
 from clexact.models.layers import check_dims, layered
-from clexact.models.parts import ACTS, check_word
+from clexact.models.parts import ACTS
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
+from clexact.support.nearest import check_word
 
 
 @layered

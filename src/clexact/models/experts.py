@@ -8,6 +8,7 @@ from math import comb
 from clexact.functions import reciprocal, sigmoid, softmax
 from clexact.programs.array import Array, concatenate
 from clexact.programs.model import Model, check_size
+from clexact.support.nearest import one_of
 
 GATES = ("softmax", "topk", "sigmoid")
 MAX_SETS = 10**5  # of experts that top-k gates may select, each with outputs of its own
@@ -55,7 +56,7 @@ def moe(m: int, experts: int, n: int, gate: str = "softmax", k: int | None = Non
     """
     inputs, count, outputs = (check_size(size, "a size of moe") for size in (m, experts, n))
     if gate not in GATES:
-        raise ValueError(f"gate must be one of {', '.join(GATES)}, not {gate!r}.")
+        raise ValueError(one_of("gate", gate, GATES))
     if gate != "topk" and k is not None:
         raise ValueError(f"k belongs to the gate topk, not to {gate}.")
     chosen = count if gate != "topk" else 2 if k is None else check_size(k, "k")

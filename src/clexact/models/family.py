@@ -11,6 +11,7 @@ from typing import Any
 from clexact.algebra.polynomial import Number, exact, rational
 from clexact.models.layers import check_dims
 from clexact.programs.model import Model, check_size
+from clexact.support.nearest import meant, one_of
 
 Kind = type | tuple[str, ...] | str  # bool, int, "ints", "rational", or the words allowed
 
@@ -95,7 +96,8 @@ class Family:
         """
         for option in options:
             if option not in self.options:
-                raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(self.options) or 'none'}.")
+                guess, known = meant(option, self.options), ", ".join(self.options) or "none"
+                raise ValueError(f"{name} has no option {option!r}{guess}; it takes {known}.")
         if "kernel" in self.options and "kernel" not in options:
             raise ValueError(f"{name} needs the size of its kernel.")
         if self.listed:
@@ -150,7 +152,7 @@ def _read(what: str, value: Any, kind: Kind) -> Any:
     if kind == "ints" and not (isinstance(value, list) and value and all(type(k) is int for k in value)):
         raise TypeError(f"{what} must be a list of one or more integers, not {value!r}.")
     if isinstance(kind, tuple) and value not in kind:
-        raise ValueError(f"{what} must be one of {', '.join(kind)}, not {value!r}.")
+        raise ValueError(one_of(what, value, kind))
     return _rational(what, value) if kind == "rational" else value
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from clexact.algebra.polynomial import Number, exact
 from clexact.models.layers import check_dims, layered, weights
-from clexact.models.parts import ACTS, NORMS, check_word, normed
+from clexact.models.parts import ACTS, NORMS, normed
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
+from clexact.support.nearest import check_word
 
 
 @layered

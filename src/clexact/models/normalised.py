@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from clexact.functions import cosine_similarity, normalize
-from clexact.models.parts import ACTS, check_word
+from clexact.models.parts import ACTS
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
+from clexact.support.nearest import check_word
 
 
 def cosine(r: int, m: int, n: int) -> Model:

@@ -33,13 +33,6 @@ NORMS: dict[str, Callable[[Array, Number], Array]] = {
 }
 
 
-def check_word(word: str, words: tuple[str, ...], what: str) -> str:
-    """ValueError unless it is one of the words."""
-    if word not in words:
-        raise ValueError(f"{what} must be one of {', '.join(words)}, not {word!r}.")
-    return word
-
-
 def normed(z: Array, norm: str, eps: Number, gain: Array | None, shift: Array | None) -> Array:
     """The norm along the last axis (``batch``: the first), times the gain, plus the shift."""
     z = NORMS[norm](z, eps)

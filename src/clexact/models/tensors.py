@@ -12,6 +12,7 @@ from clexact.algebra.draws import Draws
 from clexact.models.layers import check_dims, layered
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
+from clexact.support.nearest import one_of
 
 SCHEMES = ("cp", "tucker", "shared")
 AXES = "abcdefgh"  # of tensors, in einsum
@@ -58,7 +59,7 @@ def factorization(dims: Sequence[int], rank: int = 1, scheme: str = "cp", measur
     """
     sizes, inner = check_dims(dims, "factorization"), check_size(rank, "the rank of factorization")
     if scheme not in SCHEMES:
-        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}.")
+        raise ValueError(one_of("scheme", scheme, SCHEMES))
     if len(sizes) > len(AXES):
         raise ValueError(f"factorization takes at most {len(AXES)} sizes, not {len(sizes)}.")
     if scheme == "shared" and len(set(sizes)) > 1:

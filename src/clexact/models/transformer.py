@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from clexact.algebra.polynomial import Number, exact
 from clexact.models.attention import Heads
-from clexact.models.parts import ACTS, check_word, normed
+from clexact.models.parts import ACTS, normed
 from clexact.programs.array import Array
 from clexact.programs.model import Model, check_size
+from clexact.support.nearest import check_word
 
 PLACES = ("none", "pre-layer", "post-layer", "pre-rms", "post-rms")
 

@@ -19,6 +19,7 @@ from clexact.flows.flow import Flow
 from clexact.laws.polynomial_laws import check_degree
 from clexact.lie.closure import check_depth
 from clexact.models import FAMILIES
+from clexact.support.nearest import unknown
 from clexact.sweeps import estimate
 
 MODELS = ("family", "system", "python")
@@ -151,7 +152,7 @@ class Case:
         """
         for key in data:
             if key not in KEYS:
-                raise ValueError(f"unknown key {key!r}: expected {', '.join(KEYS)}.")
+                raise ValueError(unknown("key", key, KEYS))
         at = data.get("at")
         return cls(
             _model(data, folder),
@@ -321,7 +322,7 @@ def _model(data: Mapping[str, Any], folder: str | Path) -> ChosenModel:
         if "text" in data:
             raise ValueError("text belongs to system and python, not to a family.")
         if name not in FAMILIES:
-            raise ValueError(f"unknown family {name!r}: expected one of {', '.join(FAMILIES)}.")
+            raise ValueError(unknown("family", name, FAMILIES))
         return FamilyModel.of(name, _sizes(data), options)
     if options:
         raise ValueError(f"{next(iter(options))} belongs to families, not to {name}.")

@@ -14,6 +14,7 @@ from clexact.formulas.boundary import DEPTH
 from clexact.formulas.grid_axes import WIDTH, Order, integers, random_sizes, read_order
 from clexact.models import FAMILIES
 from clexact.programs.model import MAX_DIMENSION
+from clexact.support.nearest import unknown
 from clexact.sweeps.case import FLOW, OPTIONS, QUESTION
 from clexact.sweeps.selection import Selection
 
@@ -58,7 +59,7 @@ def networks(
 ) -> Iterator[SizedNetwork]:
     """The networks of a block, in order; ValueError or TypeError for what is not understood."""
     if family is not None and family not in FAMILIES:
-        raise ValueError(f"unknown family {family!r}: expected one of {', '.join(FAMILIES)}.")
+        raise ValueError(unknown("family", family, FAMILIES))
     if "grid" in table and "draw" in table:
         raise ValueError("a block takes a grid or a draw, not both.")
     if "grid" in table:

@@ -16,6 +16,7 @@ from clexact.flows.dynamics import DAMPINGS
 from clexact.models import FAMILIES
 from clexact.programs.model import MAX_DIMENSION
 from clexact.proofs.certificate import MAX_OPTION, MAX_OPTIONS
+from clexact.support.nearest import meant
 from clexact.sweeps.block import SpecBlock, check_keys
 from clexact.sweeps.case import MODELS, Case
 from clexact.sweeps.certified import Budget
@@ -98,7 +99,8 @@ def read_spec(source: str | Path) -> Spec:
     if not path.is_file() and str(source) in examples():
         path = EXAMPLES / f"{source}.toml"
     if not path.is_file():
-        raise ValueError(f"no spec {str(source)!r}: expected a TOML file, or one of {', '.join(examples())}.")
+        guess, known = meant(str(source), examples()), ", ".join(examples())
+        raise ValueError(f"no spec {str(source)!r}{guess}: expected a TOML file, or one of {known}.")
     try:
         return parse_spec(read_text(path), path.parent)
     except (ValueError, TypeError) as error:

@@ -14,6 +14,7 @@ from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.programs.model import Model, check_size
+from clexact.support.nearest import one_of
 from clexact.training.data import numbers
 from clexact.training.loss import Loss, as_loss
 from clexact.training.quantities import watched
@@ -154,7 +155,7 @@ def simulate(
     base = _gradients_of(lifted)
     model = base.model
     if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, not {method!r}.")
+        raise ValueError(one_of("method", method, METHODS))
     if not (rtol >= LEAST_RTOL and atol >= 0):
         raise ValueError(f"rtol must be at least {LEAST_RTOL:g} and atol at least 0, not {rtol!r} and {atol!r}.")
     limit, risk = check_size(max_evaluations, "max_evaluations"), Risk(model, data, chosen)

@@ -4,7 +4,8 @@
 #include <stddef.h>
 
 /* The same loops for AVX2 and for any machine; which ones run is settled when the module is loaded. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) \
+    && !defined(CLEXACT_PORTABLE)
 #define CLEXACT_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define CLEXACT_CLONES

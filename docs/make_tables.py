@@ -23,7 +23,7 @@ from clexact.sweeps.certified import Row
 
 FOLDER = Path(__file__).parent / "data"
 WITHOUT_PROOF = Budget(certificate_mebibytes=0)
-HEAD = ["network", "flow", "sizes", "D", "lower", "upper", "exact", "proved", "degree", "prime", "seed"]
+HEAD = ["network", "flow", "scope", "sizes", "D", "lower", "upper", "exact", "proved", "degree", "prime", "seed"]
 
 Sizes = tuple[int, ...]
 
@@ -50,7 +50,7 @@ class Table:
         numbers = map(str, (row.dimension, row.lower, row.upper))
         means = map(str, (case["degree"], row.prime, row.seed))
         said = _said(row.lower == row.upper), _said(row.error == "0")
-        return [self.network, self.flow, " ".join(map(str, sizes)), *numbers, *said, *means]
+        return [self.network, self.flow, row.scope, " ".join(map(str, sizes)), *numbers, *said, *means]
 
 
 def _said(true: bool) -> str:

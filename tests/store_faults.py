@@ -44,6 +44,7 @@ def row(i, status="done", **changes):
         "key": key(i), "case": json.dumps({"family": "linear", "sizes": [i, 2, 2]}), "label": f"certify linear {i} 2 2",
         "family": "linear", "flow": "gradient", "dimension": i + 4, "status": status, "lower": i % 7 if done else None,
         "upper": i % 7 + (status == "stopped") if done else None, "exhibited": i % 7 if done else None, "error": "0",
+        "scope": "all data, generic start", "gates": i % 5 if done else None, "all_gates": i % 2 if done else None,
         "filtration": (i, i + 1), "evidence_lower": "shown", "evidence_upper": "modulo a prime",
         "assumptions": ("a generic start",), "prime": 2**61 - 1 - i if done else None,
         "stages": '{"flow": 0.001}', "seconds": i / 1000, "peak_memory": 10**8 + i,

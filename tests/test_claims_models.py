@@ -7,21 +7,36 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from clexact import models
 from clexact.algebra.field_span import span_dimensions
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Polynomial
-from clexact.claims import TOPICS, attention, blocks, convolution, experts, gated, losses, norms, others, residual
+from clexact.claims import (
+    TOPICS,
+    attention,
+    blocks,
+    convolution,
+    experts,
+    gated,
+    losses,
+    near,
+    norms,
+    others,
+    relu,
+    residual,
+)
 from clexact.claims.checks import complete, counted, gram_laws, independent_rank, lawful, matrix, same_span, sum_laws
 from clexact.claims.claim import Statement
 from clexact.claims.grid import Grid, Reach
 from clexact.claims.judge import ClaimVerdict, judge
-from clexact.claims.pieces import local_count, piece_fields, pieces, relu
+from clexact.claims.pieces import local_count, near_count
 from clexact.flows.dynamics import gradient_flow
 from clexact.laws.check import LawStatus, check_law
 from clexact.models import nmf
 
-FILES = (residual, convolution, attention, losses, gated, experts, norms, blocks, others)
+FILES = (residual, convolution, attention, losses, gated, experts, norms, blocks, others, near)
 CLAIMS = {claim.id: claim for file in FILES for claim in file.CLAIMS}
+relu_claims = {claim.id: claim for claim in relu.CLAIMS}
 
 
 def on(claim, *sizes):
@@ -47,6 +62,12 @@ def failing(claim, *sizes):
 
 # id: (sizes where the statement holds, sizes where it fails)
 VERDICTS = {
+    "near.one-layer": ([(1, 1, 1), (2, 2, 1)], []),
+    "near.plain": ([(1, 1, 1), (1, 2, 2)], [(1, 3, 1)]),
+    "near.deep": ([(1, 1, 1, 1), (1, 2, 2, 2)], [(1, 2, 2, 1)]),
+    "near.deep-off": ([(1, 1, 1, 1)], [(1, 2, 2, 1)]),
+    "near.deep-plain": ([(1, 1, 2, 2)], [(1, 1, 1, 1)]),
+    "near.slope": ([(1, 2, 2, 1)], []),
     "convolution.relu": ([(1, 1, 1, 1, 1), (1, 2, 1, 2, 1), (2, 1, 1, 2, 2), (1, 2, 1, 2, 3)], []),
     "convolution.relu-2d": ([(1, 1, 1, 2, 1), (1, 2, 1, 2, 1)], []),
     "convolution.linear": ([(1, 1, 1, 2, 1), (2, 2, 1, 2, 1), (1, 2, 1, 2, 2)], [(1, 2, 1, 2, 1), (1, 3, 1, 2, 1)]),
@@ -249,9 +270,7 @@ def test_fields_of_two_scalar_blocks_are_those_worked_out_by_hand(size):
     names = ["U1[0,0]", "V1[0,0]", "U2[0,0]", "V2[0,0]"]
     full = [[re.sub(r"([uv])(\d)", lambda m: f"{m[1].upper()}{m[2]}[0,0]", c) for c in row] for row in rows]
     expected = VectorFields.from_strings(names, full)
-    inputs = [{"x": np.array([x], dtype=object)} for x in (1, -1)]
-    chosen = pieces(scalar_blocks, relu, inputs, (u1, v1, u2, v2))
-    found = piece_fields(scalar_blocks, chosen)
+    found = near_count(residual.rectified, (1, 1), 0, (u1, v1, u2, v2)).flow.fields
     assert len(set(span_dimensions(found, expected))) == 1
 
 
@@ -323,7 +342,7 @@ def test_normalised_fields_are_gradients_times_a_power_of_the_norm():
 
 def test_units_that_are_never_on_are_counted():
     assert [residual.dead_units(2, 2, seed) for seed in (1, 3, 21)] == [0, 2, 1]
-    assert local_count(scalar_blocks, relu, 2, 0, (3, 2, 5, -7)).holds
+    assert local_count(residual.rectified, (1, 1), 2, 0, (3, 2, 5, -7)).holds
 
 
 def test_statements_are_single_lines_of_latex():
@@ -331,3 +350,48 @@ def test_statements_are_single_lines_of_latex():
         for statement in filter(None, (claim.statement, claim.meant, claim.instead)):
             assert statement.latex.isprintable() and statement.words.isprintable()
             assert statement.latex.count("{") == statement.latex.count("}")
+
+
+def test_units_that_are_off_near_a_start_are_those_that_no_input_turns_on():
+    """By forward passes of another program, and the parameters that touch them by their names."""
+    widths = (1, 3, 2, 2)
+    names = models.relu(list(widths), bias=True).variables
+    inputs, found = np.random.default_rng(0).normal(size=(4000, 2)) * np.logspace(-2, 3, 4000)[:, None], 0
+    for count in near.near(near.net_of(widths), 8, 0):
+        theta = dict(zip(names, map(float, count.flow.start.point), strict=True))
+        off, values = [], inputs
+        for layer in (2, 1):
+            W = [[theta[f"U{layer + 1}[{k},{j}]"] for j in range(widths[layer + 1])] for k in range(widths[layer])]
+            values = np.maximum(values @ np.array(W).T + [theta[f"b{layer + 1}[{k}]"] for k in range(widths[layer])], 0)
+            off += [(layer, int(k)) for k in np.flatnonzero((values == 0).all(0))]
+        assert sorted(near.always_off(count.flow.start, widths)) == sorted(off)
+        touched = {
+            name
+            for layer, k in off
+            for name in names
+            if re.fullmatch(rf"U{layer}\[\d+,{k}\]|U{layer + 1}\[{k},\d+\]|b{layer + 1}\[{k}\]", name)
+        }  # fmt: skip
+        assert near.touching(off, widths, True) == len(touched)
+        assert count.lower >= near.explained(count, near.net_of(widths)) == 5 - len(off) + len(touched)
+        found += len(off)
+    assert found > 1
+
+
+def test_too_few_and_too_many_laws_near_starts_are_refuted():
+    """Planted numbers; a start on a kink has no count, and without any count nothing is stated."""
+    net = near.net_of((1, 2, 2, 1))
+    assert near.counted_near(net, lambda count: count.lower, "itself", 0).holds
+    for wrong in (-1, 1):
+        assert near.counted_near(net, lambda count, by=wrong: count.lower + by, "another", 0).holds is False
+    assert near._check([], [], "all").holds is None
+
+
+@pytest.mark.slow
+def test_free_gates_are_told_where_they_are_and_nowhere_else():
+    """With one layer true gates span what free ones do, but on scalar inputs without biases."""
+    found = judge(on(relu_claims["relu.count"], (1, 2, 1), (2, 2, 2), (1, 1, 1), (1, 2, 2)), Reach.QUICK)
+    assert found.sentence == "holds on all 4 sizes; certified with free gates exactly where r > m"
+    scopes = {outcome.size: outcome.check.scope for outcome in found.written.outcomes}
+    assert scopes[2, 2, 2] == "all data, generic start, true gates"
+    assert scopes[1, 2, 1] == "all data, generic start, free gates"
+    assert "free" not in judge(on(relu_claims["relu.bias-count"], (1, 2, 1), (2, 2, 2)), Reach.QUICK).sentence

@@ -34,6 +34,7 @@ from clexact.sweeps.spec import Spec, dry_run, examples, parse_spec, read_spec, 
 
 ENGINE = provenance.engine()
 ROTATION = "x' = y\ny' = -x\n"
+INPUTS = "1, 2\n0.5 1/3\n"
 MINE = "import clexact\ndef net(n, r): return clexact.models.linear([n, r, n])\nfixed = net(2, 1)\n"
 
 
@@ -43,6 +44,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "rotation.ode").write_text(ROTATION)
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "start.txt").write_text("1, 2\n0 1/2\n")
+    (tmp_path / "inputs.csv").write_text(INPUTS)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -65,6 +67,9 @@ LINES = [
     "certify mine.py:net 2 1",
     "certify mine.py:fixed --flow momentum",
     "orbit relu 2 2 2 --at dead-unit --max-depth 3 --seed 2",
+    "certify relu 2 2 --data inputs.csv",
+    "certify relu 2 2 2 --bias --near random --init kaiming --bias-init zero --seed 3",
+    "certify relu 2 2 --flow momentum --data inputs.csv --near start.txt",
 ]
 
 
@@ -90,7 +95,7 @@ def case_of(line):
 def test_a_case_says_what_a_command_line_says(folder, line, monkeypatch):
     """Its label is that line, and the flow and the question that the command works on are its own."""
     case, seen = case_of(line), {}
-    assert case.label == line
+    assert case.label == line.replace("start.txt", "1,2,0,1/2")
 
     def noted(flow, *arguments, **options):
         seen["flow"], seen["options"] = flow, options
@@ -103,6 +108,7 @@ def test_a_case_says_what_a_command_line_says(folder, line, monkeypatch):
     assert flow.variables == seen["flow"].variables and flow.description == seen["flow"].description
     assert flow.recipe == seen["flow"].recipe and flow.dimension == (case.dimension or flow.dimension)
     assert (seen["options"]["seed"], seen["options"]["max_depth"]) == (case.seed, case.depth)
+    assert seen["options"].get("near") == case.parameters(flow) and flow.scope == seen["flow"].scope
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -110,7 +116,7 @@ def test_a_case_travels(folder, line):
     """Through JSON and pickle, without its files, to an equal case with an equal hash and key."""
     case = case_of(line)
     text = case.to_json()
-    for name in ("rotation.ode", "mine.py"):
+    for name in ("rotation.ode", "mine.py", "inputs.csv", "start.txt"):
         (folder / name).unlink()
     again = Case.from_dict(json.loads(text))
     for other in (again, pickle.loads(pickle.dumps(case))):
@@ -222,6 +228,18 @@ WRONG_CASES = [
     (("linear", 2, 2), {"at": "zero", "degree": 3}, ValueError, "degree belongs to certify"),
     (("linear", 2, 2), {"at": ["1", "2"]}, ValueError, "at has 2 rationals, but the flow has D = 4"),
     (("linear", 2, 2), {"at": "nowhere"}, ValueError, "the start must be one of zero"),
+    (("linear", 2, 2), {"near": ["1", "2"]}, ValueError, "near has 2 rationals, but the model has D = 4"),
+    (("linear", 2, 2), {"near": "nowhere"}, ValueError, "the start must be one of random, zero"),
+    (("linear", 2, 2), {"near": 3}, TypeError, "near must be one of random, zero, .* or a list of rationals, not 3"),
+    (("linear", 2, 2), {"near": ["1", "x", "1", "1"]}, ValueError, "near: "),
+    (("linear", 2, 2), {"near": "random", "at": "zero"}, ValueError, "near belongs to certify, not to the orbit"),
+    (("linear", 2, 2), {"near": "random", "init": "he"}, ValueError, "init must be one of .*kaiming, xavier, not 'he'"),
+    (("linear", 2, 2), {"near": "zero", "init": "kaiming"}, ValueError, 'init belongs to near = "random"'),
+    (("linear", 2, 2), {"bias_init": "zero"}, ValueError, 'bias_init belongs to near = "random"'),
+    (("linear", 2, 2), {"data": 3}, TypeError, "data must name a file with a row of numbers for each input, not 3"),
+    (("linear", 2, 2), {"data": "inputs.csv", "at": "zero"}, ValueError, "data belongs to certify, not to the orbit"),
+    (("rotation.ode",), {"near": "random"}, ValueError, "near belongs to models: the fields of rotation.ode"),
+    (("rotation.ode",), {"data": "inputs.csv"}, ValueError, "data belongs to models: the fields of rotation.ode"),
     (("linear", 2, 2), {"positive": 3}, TypeError, "positive must be a list of names"),
     (("linear", 2, 2), {"budget": 3}, ValueError, "unknown key 'budget'"),
     (("linear", 2, "2"), {}, TypeError, "sizes must be a list of integers"),
@@ -501,9 +519,11 @@ def test_everything_a_case_can_say_can_be_said(folder):
         'system = "rotation.ode"\ndegree = "1..3"',
         'python = ["mine.py:net"]\ngrid = { n = "1..2", r = 1 }',
         'python = "mine.py:net"\nsizes = ["r", 3]\ngrid = { r = "1..2" }',
+        'family = "relu"\nsizes = [2, 2]\ndata = ["inputs.csv"]\n'
+        'near = ["random", "zero", "start.txt", [1, 0, 2, "1/3"]]\ninit = ["kaiming", "uniform"]\nbias_init = "zero"',
         'family = "linear"\nsizes = [2, 2]\nat = ["zero", "identity", "start.txt", [1, 0, "1/2", -3]]',
     ]
-    counts = [2 * 3, 2 * 2, 2 * 2 * 2, 2, 2, 2, 2 * 3, 2, 3, 2 * 2, 2, 2, 2, 2, 2 * 3, 3, 4, 1, 3, 2, 2, 4]
+    counts = [2 * 3, 2 * 2, 2 * 2 * 2, 2, 2, 2, 2 * 3, 2, 3, 2 * 2, 2, 2, 2, 2, 2 * 3, 3, 4, 1, 3, 2, 2, 2 + 3, 4]
     found = [parse_spec(f"[[cases]]\n{text}", folder) for text in texts]
     assert [len(spec.cases) for spec in found] == counts
     said = {key for spec in found for case in spec.cases for key in case.to_dict()}
@@ -612,6 +632,15 @@ WRONG = [
     ("[[cases]]\nfamily = 'linear'\ngrid = { depth = 10000, width = 2 }", "depth takes integers from 1 to 1000"),
     ("[[cases]]\nfamily = 'linear'\nsizes = [2, 2]\nat = 'nowhere'", "the start must be one of zero"),
     ("[[cases]]\nfamily = 'linear'\nsizes = [2, 2]\nat = [[1, 2]]", "at has 2 rationals, but the flow has D = 4"),
+    ("[[cases]]\nfamily = 'linear'\nsizes = [2, 2]\ninit = 'kaiming'", "init = 'kaiming' belongs to near = \"random\""),
+    ("[[cases]]\nfamily = 'linear'\nsizes = [2, 2]\nnear = 'random'\nbias_init = 'none'", "bias_init must be one of"),
+    ("[[cases]]\nfamily = 'linear'\nsizes = [2, 2]\ndata = 'none.csv'", "cannot open 'none.csv': No such file"),
+    ("[[cases]]\nfamily = 'linear'\nsizes = [[2, 2], [2, 3]]\ndata = 'inputs.csv'",
+     r"certify linear 2 3 --data inputs.csv: inputs for 'x' must have shape \(N, 3\)"),
+    ("[[cases]]\nfamily = 'linear'\nsizes = [2, 2]\ndata = 'rotation.ode'",
+     "rotation.ode: expected numbers such as 3, -1/2 or 0.25"),
+    ("[[cases]]\nfamily = 'nmf'\nsizes = [2, 2, 2]\ndata = 'inputs.csv'\nflow = 'mirror'",
+     "data go with --flow gradient and --flow momentum"),
     ("[[cases]]\nfamily = 'moe'\nsizes = [2, 2, 2]\nk = 2", 'k = 2 belongs to gate = "topk"'),
     ("[[cases]]\nsystem = 'none.ode'", "cannot open 'none.ode': No such file"),
     ("[[cases]]\nsystem = 'rotation.ode'\nflow = 'mirror'", "belong to models"),
@@ -703,8 +732,8 @@ def test_any_text_is_a_spec_or_one_sentence(text):
 
 
 def test_the_examples_are_read_by_name():
-    """All four; the largest cases come first in a dry run, whose totals are finite."""
-    assert examples() == ["atlas", "linear", "momentum", "published", "starts"]
+    """All six; the largest cases come first in a dry run, whose totals are finite."""
+    assert examples() == ["atlas", "linear", "momentum", "published", "starts", "true-networks"]
     for name in examples():
         spec = read_spec(name)
         planned = dry_run(spec.cases)
@@ -785,5 +814,5 @@ def test_the_documentation_is_true():
     for spec in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
         assert len(parse_spec(spec).cases) > 100
     assert doctest.testfile(str(page), module_relative=False).failed == 0
-    table = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", text, re.MULTILINE))
+    table = dict(re.findall(r"^\| `([\w-]+)` \| (\d+) \|", text, re.MULTILINE))
     assert table == {name: str(len(read_spec(name).cases)) for name in examples()}

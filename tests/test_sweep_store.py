@@ -47,7 +47,7 @@ def filled(path, *rows):
 def change(path, *statements):
     """Change the file as no store would."""
     with closing(sqlite3.connect(path)) as db:
-        db.execute("DROP TRIGGER rows_are_immutable")
+        db.execute("DROP TRIGGER IF EXISTS rows_are_immutable")
         for statement in statements:
             assert db.execute(statement).rowcount == 1
         db.commit()
@@ -536,13 +536,17 @@ def test_files_that_are_no_store_are_refused_and_left_alone(tmp_path, write):
     for file in (other, text):
         with pytest.raises(ValueError, match="is no store of clexact"):
             Store(file, write=write)
-    with pytest.raises(ValueError, match="was written by a newer clexact: schema 2; this one reads 1"):
+    with pytest.raises(ValueError, match="was written by a newer clexact: schema 3; this one reads 2"):
+        Store(newer, write=write)
+    with closing(sqlite3.connect(newer)) as older:
+        older.execute(f"PRAGMA user_version = {VERSION - 1}")
+    with pytest.raises(ValueError, match="was written by an older clexact: schema 1; this one reads 2"):
         Store(newer, write=write)
     with pytest.raises(ValueError, match="there is no folder"):
         Store(tmp_path / "nowhere" / "sweep.db", write=write)
     with pytest.raises((StoreError, ValueError), match=r"cannot be used|there is no store"):
         Store(tmp_path, write=write)
-    assert {file: file.read_bytes() for file in before} == before
+    assert {file: file.read_bytes() for file in (other, text)} == {file: before[file] for file in (other, text)}
 
 
 def test_a_reader_makes_no_file(path):
@@ -573,6 +577,9 @@ def net(n):
 """
 
 
+DATA = "1, 2\n-1, 1/2\n"
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A store of real certificates of all kinds, and the file that the user's Python leaves when it is run."""
@@ -584,6 +591,9 @@ def certificates(tmp_path_factory):
         Case.of("linear", 2, 2, 1), Case.of("linear", 2, 1, 2), Case.of("relu", 2, 5, 3, bias=True),
         Case.of("linear", 2, 2, 1, flow="momentum"), Case.of("nmf", 2, 1, 2, flow="mirror"),
         Case.of(str(folder / "body.ode")), Case.of(f"{folder / 'net.py'}:net", 2), Case.of("linear", 1, 1, at="zero"),
+        Case.of("relu", 1, 2, 2, 1, near=[1, 2, 3, 4, 5, 6, 7, 8]), Case.of("relu", 2, 2, 1, near="random"),
+        Case.of("relu", 1, 2, 2, near=[1, 2, 3, 4, -5, 6], data={"file": "x.csv", "text": DATA}),
+        Case.of("linear", 2, 1, 1, flow="momentum", near="random"),
     ]  # fmt: skip
     filled(folder / "sweep.db", *(certified(case, BUDGET, engine()) for case in cases))
     ran.unlink()
@@ -600,7 +610,7 @@ def copy(certificates, path):
 def found_false(path, **options):
     """{label: (status, last sentence)} of what is not verified."""
     checked = list(verify_store(path, **options))
-    assert len(checked) == 7
+    assert len(checked) == 11
     return {one.label: (one.verdict.status, one.verdict.sentences[-1]) for one in checked if not one.verdict}
 
 
@@ -637,6 +647,9 @@ def test_forgeries_are_seen(copy, forgery, status, said):
     assert found[0].value == status and said in found[1]
 
 
+LINEAR = "relu 1 2 2 1 --near 1,2,3,4,5,6,7,8"
+POINT = ["1", "2", "3", "4", "-5", "6"]
+ON_DATA = "relu 1 2 2 --data x.csv --near 1,2,3,4,-5,6"
 BODY = "x' = y*z\ny' = {}*x*z\nz' = x*y\n"
 OTHER_NET = "import clexact\ndef net(n):\n    return clexact.models.linear([1, n, 3])\n"
 
@@ -664,6 +677,11 @@ def test_a_damaged_byte_is_seen(copy, place):
         ("linear 2 2 1 --flow momentum", {"family": "linear", "sizes": [2, 2, 1], "flow": "momentum", "tau": 1,
                                           "damping": "heavy-ball"}, {}),
         ("--system body.ode", {"system": "body.ode", "text": BODY.format(-3)}, {}),
+        (LINEAR, {"family": "relu", "sizes": [1, 2, 2, 1], "near": ["1"] * 8}, {}),
+        ("relu 2 2 1 --near random", {"family": "relu", "sizes": [2, 2, 1], "near": POINT}, {}),
+        ("relu 2 2 1 --near random", {"family": "relu", "sizes": [2, 2, 1]}, {}),
+        (ON_DATA, {"family": "relu", "sizes": [1, 2, 2], "near": POINT, "data": {"file": "x.csv", "text": "1 1"}}, {}),
+        (ON_DATA, {"family": "relu", "sizes": [1, 2, 2], "near": POINT}, {}),
         ("net.py:net 2", {"python": "net.py:net", "text": OTHER_NET, "sizes": [2]}, {"rebuild": True}),
     ],
 )  # fmt: skip
@@ -695,7 +713,7 @@ def run(capsys, *words):
 def test_verify_says_what_it_found_in_a_line(certificates, capsys):
     """And counts the rows without a certificate."""
     path, _ = certificates
-    said = f"{path}: 7 verified, 0 false, 0 not a certificate, 0 undecided; without a certificate: 1 done\n"
+    said = f"{path}: 11 verified, 0 false, 0 not a certificate, 0 undecided; without a certificate: 1 done\n"
     assert run(capsys, "verify", "--db", path) == (0, said, "")
 
 
@@ -710,7 +728,7 @@ def test_verify_in_several_processes_finds_what_is_damaged(copy):
     command = [sys.executable, "-m", "clexact", "verify", "--db", str(copy), "--jobs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "")
-    said = "5 verified, 1 false, 1 not a certificate, 0 undecided; without a certificate: 1 done\n"
+    said = "9 verified, 1 false, 1 not a certificate, 0 undecided; without a certificate: 1 done\n"
     assert done.stdout.endswith(said)
     assert (
         "certify linear 2 2 1 (" in done.stdout and "the row says upper = 4" in done.stdout and "damaged" in done.stdout
@@ -786,7 +804,13 @@ def test_the_summary_counts_by_family_and_flow(path, capsys):
 def test_certificates_are_written_as_files(certificates, tmp_path, capsys):
     """Which anyone can verify."""
     status, out, _ = run(
-        capsys, "results", certificates[0], "--certificates", tmp_path / "proofs", "--where", "family = 'relu'"
+        capsys,
+        "results",
+        certificates[0],
+        "--certificates",
+        tmp_path / "proofs",
+        "--where",
+        "label like '%relu 2 5 3%'",
     )
     assert (status, out) == (0, f"1 certificate in {tmp_path / 'proofs'}\n")
     (file,) = (tmp_path / "proofs").iterdir()
@@ -818,3 +842,20 @@ def test_wrong_words_are_one_sentence(path, capsys, words, said):
     places = {"DB": path, "FOLDER": path.parent / "folder"}
     status, out, err = run(capsys, *(places.get(word, word) for word in words))
     assert (status, out) == (2, "") and said in err and err.count("\n") == 1
+
+
+def test_bounds_near_a_start_are_those_of_its_certificate(copy):
+    """It shows polynomial laws: as many as the row exhibits, and fewer than its bound only if that is said."""
+    near = "label LIKE '%1 2 2 1%'"
+    with Store(copy, write=False) as store:
+        (row,) = store.rows(near, ["lower", "upper", "exhibited", "scope", "gates", "all_gates"])
+    assert row["scope"] == "all data, near this start, true gates" and row["gates"] > 1 and row["all_gates"] == 1
+    assert (row["lower"], row["upper"]) == (7, 7) and row["exhibited"] < 7  # all units are on: a linear network
+    said = [one.verdict.sentences[-1] for one in verify_store(copy) if "1 2 2 1" in one.label]
+    assert said[0].endswith(f"of the {row['lower']} laws it proves {row['exhibited']}")
+    for column, forged in (("exhibited", 7), ("upper", 8), ("lower", 8), ("all_gates", 0), ("scope", "'all data'")):
+        before = f"'{row[column]}'" if column == "scope" else row[column]
+        change(copy, f"UPDATE results SET {column} = {forged} WHERE {near}")
+        (found,) = found_false(copy).values()
+        assert found[0] is VerdictStatus.FALSE and "the row says" in found[1] and column in found[1]
+        change(copy, f"UPDATE results SET {column} = {before} WHERE {near}")

@@ -52,7 +52,7 @@ def of_count(count: LawCount, holds: bool | None, stated: str) -> Check:
     further = others(count)
     return Check(
         holds, stated, found, f"at least: {count.evidence.lower}; at most: {count.evidence.upper}", count.dimension,
-        count=count.lower if count.exact else None,
+        scope=count.scope, count=count.lower if count.exact else None,
         laws=(*count.laws.polynomials().to_latex(SHOWN), *(law.to_latex() for law in further)),
         more=beyond(count, further), proof=count,
     )  # fmt: skip
@@ -60,7 +60,13 @@ def of_count(count: LawCount, holds: bool | None, stated: str) -> Check:
 
 def others(count: LawCount) -> tuple[Law, ...]:
     """Rational and logarithmic laws where a count exceeds the polynomial laws shown, sought in small dimensions."""
-    return count.further_laws() if count.dimension <= MOST_FOR_FORMS else ()
+    return _further(count) if count.dimension <= MOST_FOR_FORMS else ()
+
+
+@cache
+def _further(count: LawCount) -> tuple[Law, ...]:
+    """Once for all statements about a count."""
+    return count.further_laws()
 
 
 def beyond(count: LawCount, further: Sequence[Law]) -> str:
@@ -128,7 +134,7 @@ def filtered(flow: Flow | VectorFields, stated: str, holds: Callable[[LieClosure
     closure = lie_closure(flow, seed=seed)
     ranks = " -> ".join(map(str, closure.dims)) + flow.qualification
     known = None if closure.status is ClosureStatus.OPEN else holds(closure)
-    return Check(known, stated, f"dim W = {ranks}", closure.status.value, closure.dimension)
+    return Check(known, stated, f"dim W = {ranks}", closure.status.value, closure.dimension, flow.scope)
 
 
 def identity(true: bool, stated: str, found: str, evidence: str, dimension: int) -> Check:
@@ -152,6 +158,7 @@ def together(checks: Sequence[Check]) -> Check:
         "; ".join(dict.fromkeys(check.found for check in wrong)),
         "; ".join(dict.fromkeys(check.evidence for check in wrong)),
         max(check.dimension for check in checks),
+        scope="; ".join(dict.fromkeys(check.scope for check in checks if check.scope)),
         count=counts.pop() if len(counts) == 1 else None,
         laws=wrong[0].laws,
         more="; ".join(dict.fromkeys(check.more for check in checks if check.more)),

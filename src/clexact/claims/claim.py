@@ -18,6 +18,7 @@ class Check:
     found: str
     evidence: str  # what proves it, in words
     dimension: int
+    scope: str = ""  # of which data, starts and gates it speaks, where a flow was counted
     count: int | None = None  # the certified number of independent laws, where it is known exactly
     laws: tuple[str, ...] = ()  # some of the laws found, as LaTeX
     more: str = ""  # what is known of laws that are no polynomials of the degree searched

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from math import prod
 
-import numpy as np
-
 from clexact import models
 from clexact.algebra.polynomial import Polynomial
 from clexact.claims.checks import complete, counted, gram_laws, matrix
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
-from clexact.claims.pieces import Activation, local_count, relu
-from clexact.counting.minimality import data_fields, minimality
+from clexact.claims.pieces import local_count, near_count, never_chosen, relu
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow
 from clexact.programs.model import Model
@@ -65,22 +62,18 @@ def pool_dimension(size: Size) -> int:
     return r * (n + m * (q + 1))
 
 
-def _pool_network(size: Size, activation: Activation) -> Model:
-    m, r, n, q = size
+def _pool_network(m: int, r: int, n: int, q: int) -> Model:
     parameters, shape = {"U": (n, r), "V": (m, r * (q + 1))}, (r, q + 1)
-    return Model(parameters, {"x": (m,)}, lambda U, V, x: U @ activation((V.T @ x).reshape(shape)))
+    return Model(parameters, {"x": (m,)}, lambda U, V, x: U @ relu((V.T @ x).reshape(shape)))
 
 
 def _with_true_maxima(size: Size, seed: int, stated: int) -> Check:
-    return local_count(lambda f: _pool_network(size, f), relu, stated, seed)
+    return local_count(_pool_network, size, stated, seed)
 
 
 def _never_largest(size: Size, seed: int) -> int:
     """The number of units that are the largest of their pool for no input, near the parameter drawn."""
-    network = _pool_network(size, relu)
-    compared = minimality(network, seed=seed)
-    chosen = [gates["choice1"] for gates in data_fields(network, compared.inputs, compared.point).gates]
-    return int((np.stack(chosen) == 0).all(0).sum())
+    return never_chosen(near_count(_pool_network, size, seed), "choice1")
 
 
 def _true_count(size: Size, seed: int) -> int:

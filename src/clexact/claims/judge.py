@@ -13,7 +13,7 @@ from clexact.counting.certify import LawCount
 from clexact.formulas.boundary import boundary
 from clexact.formulas.fit import fit
 from clexact.formulas.formula import Formula
-from clexact.programs.gates import FREE
+from clexact.programs.gates import FREE, FREE_GATES
 from clexact.proofs.certificate import Certificate
 from clexact.support.progress import Progress
 
@@ -155,22 +155,38 @@ def _sentence(claim: Claim, verdict: ClaimVerdict, written: Trial, nearby: Trial
     clauses = [parts[verdict]]
     if verdict in (ClaimVerdict.PARTLY, ClaimVerdict.MISPRINT, ClaimVerdict.REFUTED) and written.sizes(None):
         clauses.append(f"open at {listed(claim, written.sizes(None))}")
-    if any(FREE in check.found + check.evidence for check in (outcome.check for outcome in written.outcomes)):
-        clauses.append(f"certified {FREE}")
+    clauses += _with_free_gates(claim, written)
     if nearby and verdict is not ClaimVerdict.MISPRINT:
         clauses.append("instead, on all of the grid: " + nearby.statement.words if nearby.confirmed
                     else f"what was tried instead fails at {listed(claim, nearby.sizes(False))}")  # fmt: skip
     return "; ".join(clauses)
 
 
+def _with_free_gates(claim: Claim, written: Trial) -> list[str]:
+    """Of which sizes gates are free; of the others true gates are known to span as much, or there are none."""
+    free = [outcome.size for outcome in written.outcomes if _free(outcome.check)]
+    others = [outcome.size for outcome in written.outcomes if not _free(outcome.check)]
+    if not free:
+        return []
+    return [f"certified {FREE}{f' {_condition(claim, others, free)}' if others else ''}"]
+
+
+def _free(check: Check) -> bool:
+    """Whether it speaks of free gates."""
+    return FREE_GATES in check.scope or FREE in check.found + check.evidence
+
+
 def where(claim: Claim, trial: Trial) -> str:
     """The exact condition on the sizes at which a statement fails, or a list of them."""
     fails, holds = trial.sizes(False), trial.sizes(True)
-    if not holds:
-        return "everywhere"
+    return _condition(claim, holds, fails) if holds else "everywhere"
+
+
+def _condition(claim: Claim, outside: list[Size], inside: list[Size]) -> str:
+    """Which sizes of the two lists are inside."""
     names = None if claim.grid.lengths else claim.grid.names
-    condition = None if claim.grid.numbered else boundary(holds, fails, names)
-    return f"exactly where {condition}" if condition else f"at {listed(claim, fails)}"
+    condition = None if claim.grid.numbered else boundary(outside, inside, names)
+    return f"exactly where {condition}" if condition else f"at {listed(claim, inside)}"
 
 
 def listed(claim: Claim, sizes: list[Size]) -> str:

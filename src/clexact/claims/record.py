@@ -24,6 +24,7 @@ class Cell:
     found: str
     evidence: str
     dimension: int
+    scope: str
     count: int | None
     laws: tuple[str, ...]
     more: str
@@ -111,7 +112,8 @@ def _table(claim: Claim, trial: Trial) -> Table:
     cells = [
         Cell(
             outcome.size, claim.grid.written(outcome.size), outcome.holds, check.stated, check.found, check.evidence,
-            check.dimension, check.count, check.laws, check.more, round(outcome.seconds, 6), outcome.certificate,
+            check.dimension, check.scope, check.count, check.laws, check.more, round(outcome.seconds, 6),
+            outcome.certificate,
         )
         for outcome in trial.outcomes
         for check in [outcome.check]

@@ -101,8 +101,8 @@ CLAIMS = [
             lambda size, seed: counted(flow(size), size[1], seed),
         ),
         GRID,
-        note="Of the flow of phi = (u_i v_i^T)_i. With one input and no biases the network's own fields are fewer: see "
-        "minimal.relu.",
+        note="Of the flow of phi = (u_i v_i^T)_i, which is that of the network but with one input and no biases: see "
+        "minimal.relu, and near.plain for the laws there.",
     ),
     Claim(
         "relu.span",
@@ -192,7 +192,9 @@ CLAIMS = [
             lambda size, seed: counted(flow(size), hidden(size), seed),
         ),
         DEEP,
-        note="Of the flow of all path products. The network's own fields are fewer on open sets: see minimal.deeper.",
+        note="Of the flow of all path products. That W_g = W_phi is not proved in general for deep networks "
+        "(arXiv 2307.00144); it fails on open sets: see minimal.deeper, and near.deep-plain for the "
+        "network's own laws.",
     ),
     Claim(
         "relu.deep-bias-count",
@@ -204,6 +206,7 @@ CLAIMS = [
             lambda size, seed: counted(flow(size, True), hidden(size), seed),
         ),
         BIASED_DEEP,
+        note="Of the flow of all path products: near.deep has the laws of the network itself, with its true gates.",
     ),
     Claim(
         "relu.deep-involutive",

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import product
 
-import numpy as np
-
 from clexact import functions
 from clexact.claims.checks import complete, counted, same_span
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
-from clexact.claims.pieces import Activation, local_count, relu
+from clexact.claims.pieces import Activation, local_count, near_count, never_chosen, relu
 from clexact.counting.certify import certify
-from clexact.counting.minimality import data_fields, minimality
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.flow import Flow
 from clexact.programs.array import Array
@@ -38,6 +35,11 @@ def blocks(
 
     rest = {name: (n, r) for name in names if name not in parameters}
     return Model(parameters, {"x": n, **rest}, output, name=f"{depth} residual blocks, n = {n}, r = {r}")
+
+
+def rectified(n: int, r: int) -> Model:
+    """Two blocks with ReLUs."""
+    return blocks(n, r, relu)
 
 
 def flow(size: Size, depth: int = 2, moving: Collection[str] = (), skip: bool = True) -> Flow:
@@ -77,24 +79,19 @@ def _scalar_point(size: Size) -> tuple[int, ...]:
 
 
 def _scalar(stated: int, size: Size, seed: int) -> Check:
-    return local_count(lambda f: blocks(1, 1, f), relu, stated, seed, _scalar_point(size))
+    return local_count(rectified, (1, 1), stated, seed, _scalar_point(size))
 
 
 def _drawn(size: Size, seed: int, with_dead: bool = False) -> Check:
     """Whether true gates leave 2r laws near the k-th parameter drawn; ``with_dead``, 2n - 1 more for each dead unit."""
     w, r, k = size
     more = (2 * w + 1) * dead_units(w + 1, r, 1000 * seed + k) if with_dead else 0
-    return local_count(lambda f: blocks(w + 1, r, f), relu, 2 * r + more, 1000 * seed + k)
+    return local_count(rectified, (w + 1, r), 2 * r + more, 1000 * seed + k)
 
 
 def dead_units(n: int, r: int, seed: int) -> int:
     """The number of units of the second block that are off for all inputs, near the parameter drawn."""
-    network = blocks(n, r, relu)
-    compared = minimality(network, seed=seed)
-    if compared.minimal:
-        return 0
-    gates = [read["gate2"] for read in data_fields(network, compared.inputs, compared.point).gates]
-    return int((np.stack(gates) == 0).all(0).sum())
+    return never_chosen(near_count(rectified, (n, r), seed), "gate2")
 
 
 def _block_dimension(size: Size) -> int:
@@ -171,7 +168,8 @@ CLAIMS = [
             ),
         ),
         fitted=False,
-        note="sigma: 1 the identity, 2 ReLU with free gates, which is what data span except as in residual.scalar.",
+        note="sigma: 1 the identity, 2 ReLU with free gates, which is what data span except as in residual.scalar and "
+        "residual.wider.",
     ),
     Claim(
         "residual.scalar",

@@ -43,7 +43,7 @@ def _more(orbit: Orbit, stated: int | None = None) -> Check:
     extra = orbit.extra_laws if orbit.closed else None
     holds = None if extra is None else extra > 0 if stated is None else extra == stated
     words = "new laws" if stated is None else f"{stated} more"
-    return Check(holds, words, str(orbit), orbit.evidence, orbit.dimension)
+    return Check(holds, words, str(orbit), orbit.evidence, orbit.dimension, orbit.scope)
 
 
 # --- two-layer linear networks ---------------------------------------------------------------------------------------

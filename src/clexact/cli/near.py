@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from clexact.algebra.parse import read_text
 from clexact.algebra.polynomial import Number
 from clexact.counting.many_starts import StartCounts, near_starts
-from clexact.counting.starts import RANDOM, named_start, random_start
+from clexact.counting.starts import RANDOM, parameters_at
+from clexact.flows.choices import InputsFile
 from clexact.flows.flow import Flow
 from clexact.support.progress import Progress
 
@@ -38,9 +37,7 @@ def read_start(arguments: argparse.Namespace, flow: Flow) -> Sequence[Number] | 
         return None
     if flow.gradients is None:
         raise ValueError("--near belongs to models: explicit fields have no gates.")
-    if arguments.near == RANDOM:
-        return random_start(flow.gradients.model, *_drawn(arguments), seed=arguments.seed)
-    return named_start(flow.gradients, arguments.near, arguments.seed)
+    return parameters_at(flow, arguments.near, arguments.seed, *_drawn(arguments))
 
 
 def starts_of(arguments: argparse.Namespace, flow: Flow, progress: Progress | None) -> StartCounts:
@@ -61,11 +58,4 @@ def read_data(path: str | None) -> object:
             return np.load(Path(path), allow_pickle=False)
         except (ValueError, EOFError):
             raise ValueError(f"{path}: expected an array of numbers as NumPy saves it.") from None
-    rows = [line.replace(",", " ").split() for line in read_text(path).splitlines()]
-    rows = [row for row in rows if row]
-    if len({len(row) for row in rows}) != 1:
-        raise ValueError(f"{path}: expected a row of equally many numbers for each input.")
-    try:
-        return [[Fraction(word) for word in row] for row in rows]
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{path}: expected numbers such as 3, -1/2 or 0.25.") from None
+    return InputsFile.load(path).find()

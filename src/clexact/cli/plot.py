@@ -13,7 +13,7 @@ from clexact.flows.flow import Flow
 from clexact.programs.model import Model
 from clexact.support.files import check_place
 
-KINDS = ("level-sets", "drift", "slope", "filtration", "touches")
+KINDS = ("level-sets", "drift", "slope", "filtration", "touches", "starts")
 ONLY_LEVEL_SETS = ("levels", "box", "curves")
 EPILOG = """\
 examples:
@@ -24,6 +24,7 @@ examples:
   clexact plot touches relu 3 4 4 2 --bias
   clexact plot drift relu 3 8 2                gradient descent, momentum and weight decay on random data
   clexact plot slope                           drift against step size
+  clexact plot starts true-networks.db         laws near random starts against depth and width, from a sweep
 """
 
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input(parser)
     parser.add_argument("--out", metavar="FILE", help="FILE.png, .svg or .pdf (default KIND.png)")
     parser.add_argument("--degree", type=int, default=2, metavar="K", help="degree of the polynomial laws (default 2)")
+    parser.add_argument("--where", metavar="CONDITION", help="starts: only rows that meet it (SQL)")
     parser.add_argument("--eta", type=float, metavar="X", help="drift: the step size (default 0.02)")
     own = parser.add_argument_group("level-sets")
     own.add_argument("--levels", type=float, nargs="+", metavar="C", help="of the laws (default -1 0 1)")
@@ -59,7 +61,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _drawn(plot: Any, arguments: argparse.Namespace) -> Any:
-    flow, kind = _flow(arguments), arguments.kind
+    kind = arguments.kind
+    if arguments.where is not None and kind != "starts":
+        raise ValueError(f"--where belongs to starts, not to {kind}.")
+    flow = None if kind == "starts" else _flow(arguments)
     own = {name: value for name in ONLY_LEVEL_SETS if (value := getattr(arguments, name)) is not None}
     if own and kind != "level-sets":
         raise ValueError(f"--{next(iter(own))} belongs to level-sets, not to {kind}.")
@@ -68,11 +73,27 @@ def _drawn(plot: Any, arguments: argparse.Namespace) -> Any:
     match kind:
         case "level-sets":
             return plot.level_sets(flow, degree=arguments.degree, seed=arguments.seed, **own)
+        case "starts":
+            return plot.starts(_starts(arguments))
         case "drift" | "slope":
             return _trained(plot, flow, arguments)
         case _:
             draw = plot.filtration if kind == "filtration" else plot.touches
             return draw(None if flow is None else certify(flow, arguments.degree, arguments.seed))
+
+
+def _starts(arguments: argparse.Namespace) -> Any:
+    """The counts of the store that is named; None without one: the default."""
+    from clexact.sweeps.starts import by_layers, start_counts
+    from clexact.sweeps.store import Store
+
+    if not arguments.target:
+        return None
+    [path, *more] = arguments.target
+    if more:
+        raise ValueError(f"starts takes the store of one sweep, not {' '.join(arguments.target)!r}.")
+    with Store(path, write=False) as store:
+        return by_layers(start_counts(store, arguments.where or ""))
 
 
 def _trained(plot: Any, flow: Flow | None, arguments: argparse.Namespace) -> Any:

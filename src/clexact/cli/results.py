@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ EPILOG = """\
 examples:
   clexact results sweep.db --where "family = 'relu' and lower < upper" --sort "seconds desc"
   clexact results sweep.db --summary
+  clexact results sweep.db --starts --where "family = 'relu'"
   clexact results sweep.db --columns label,lower,upper --format csv
   clexact results sweep.db --out sweep.parquet
   clexact results sweep.db --where "label like '%bias%'" --certificates proofs
@@ -59,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help=f"at most N rows (a printed table: default {LISTED})")
     parser.add_argument("--all-engines", action="store_true", help="also rows of other versions than the last one used")
     parser.add_argument("--summary", action="store_true", help="a line for each family and flow")
+    parser.add_argument("--starts", action="store_true", help="how often which count was met near random starts")
     parser.add_argument("--format", choices=FORMATS, help="default: by the name of FILE, else table")
     parser.add_argument("--out", metavar="FILE", help="write there; parquet needs it")
     parser.add_argument("--certificates", metavar="DIR", help="write the rows' certificates there, as KEY.json.gz")
@@ -71,6 +74,8 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--limit must not be negative, not {arguments.limit}.")
     if arguments.summary and (arguments.columns or arguments.sort or arguments.limit is not None):
         raise ValueError("--summary has its own lines: give it without --columns, --sort and --limit.")
+    if arguments.starts:
+        _check_starts(arguments, kind)
     if arguments.out is not None:
         check_place(Path(arguments.out))
     from clexact.sweeps.store import Store
@@ -78,6 +83,8 @@ def run(arguments: argparse.Namespace) -> None:
     with Store(arguments.store, write=False) as store:
         if arguments.certificates is not None:
             _write_certificates(store, arguments)
+        elif arguments.starts:
+            _print_starts(store, arguments, kind)
         elif arguments.summary:
             _write(kind, arguments.out, *_summary(store, arguments))
         else:
@@ -168,6 +175,24 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _check_starts(arguments: argparse.Namespace, kind: str) -> None:
+    """ValueError for what does not go with the counts near starts."""
+    given = (arguments.columns, arguments.sort, arguments.limit, arguments.summary, arguments.certificates)
+    if any(given) or arguments.out is not None or kind not in ("table", "json"):
+        raise ValueError("--starts prints tables of its own: it goes with --where, --all-engines and --format json.")
+
+
+def _print_starts(store: Store, arguments: argparse.Namespace, kind: str) -> None:
+    """As ``clexact certify --near random --starts`` does, for each network."""
+    from clexact.sweeps.starts import start_counts
+
+    found = start_counts(store, arguments.where, all_engines=arguments.all_engines)
+    if kind == "json":
+        print(json.dumps([counts.to_dict() for counts in found.values()]))
+        return
+    print("\n\n".join(map(str, found.values())) or "no row is near a random start")
 
 
 def _write_certificates(store: Store, arguments: argparse.Namespace) -> None:

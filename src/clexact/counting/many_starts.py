@@ -7,16 +7,36 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
 from clexact.counting.starts import random_start
 from clexact.flows.flow import Flow
+from clexact.programs.gates import qualification
 from clexact.programs.model import check_size
 from clexact.programs.network import TieError
 from clexact.support.bounds import in_words
 from clexact.support.progress import Progress
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class FreeCount:
+    """The count near a generic start, with free gates.
+
+    Attributes
+    ----------
+    lower : int
+        A proved lower bound of the number of laws.
+    upper : int
+        A proved upper bound.
+    scope : str
+        Of which data, starts and gates it speaks.
+    """
+
+    lower: int
+    upper: int
+    scope: str
+
+
+@dataclass(frozen=True)
 class StartCount:
     """The count near one start.
 
@@ -38,7 +58,7 @@ class StartCount:
     complete: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class StartCounts:
     """Counts near random starts.
 
@@ -52,7 +72,7 @@ class StartCounts:
         How weights were drawn.
     bias_init : str
         How biases were drawn.
-    free : LawCount
+    free : FreeCount
         The count with free gates.
     counts : tuple of StartCount
         One for each start.
@@ -74,7 +94,7 @@ class StartCounts:
     scope: str
     init: str
     bias_init: str
-    free: LawCount
+    free: FreeCount
     counts: tuple[StartCount, ...]
     tied: tuple[int, ...]
 
@@ -83,9 +103,14 @@ class StartCounts:
         """How many starts have these bounds, in their order."""
         return dict(sorted(Counter((c.lower, c.upper) for c in self.counts).items()))
 
+    @property
+    def excess(self) -> tuple[int, ...]:
+        """For each start, how many laws more than with free gates are proved near it."""
+        return tuple(max(0, c.lower - self.free.upper) for c in self.counts)
+
     def __str__(self) -> str:
         drawn = f"weights {self.init}, biases {self.bias_init}"
-        free = f"{in_words(self.free.lower, self.free.upper)}{self.free.flow.qualification or ' near a generic one'}"
+        free = f"{in_words(self.free.lower, self.free.upper)}{qualification(self.free.scope) or ' near a generic one'}"
         rows = [f"{self.description}: {len(self.counts)} starts ({drawn}), {free}"]
         rows += [f"{'laws':>6}  starts"]
         rows += [f"{_short(*bounds):>6}  {count:>6}" for bounds, count in self.table.items()]
@@ -157,7 +182,7 @@ def near_starts(
     bias_init : {"uniform", "normal", "zero"}
         Likewise.
     seed : int
-        Of the first start; the others have the next ones.
+        Of the first start and of its count; the others have the next ones: each is that of ``certify`` with this seed.
     progress : callable, optional
         Called with (stage, done, total).
 
@@ -180,10 +205,12 @@ def near_starts(
     starts = check_size(starts, "starts")
     if flow.gradients is None:
         raise ValueError("a start decides gates, and explicit fields have none: near belongs to models.")
-    free, counts, tied, scope = certify(flow), list[StartCount](), list[int](), ""
+    generic, counts, tied, scope = certify(flow), list[StartCount](), list[int](), ""
+    free = FreeCount(generic.lower, generic.upper, generic.scope)
     for n in range(starts):
         try:
-            count = certify(flow, near=random_start(flow.gradients.model, init, bias_init, seed=seed + n))
+            near = random_start(flow.gradients.model, init, bias_init, seed=seed + n)
+            count = certify(flow, near=near, seed=seed + n)
         except TieError:
             tied.append(seed + n)
             continue

@@ -70,14 +70,19 @@ def random_start(
     >>> len(start), start[-1], max(abs(c) for c in start) < 3
     (6, 0, True)
     """
-    for word, words, what in ((init, INITS, "init"), (bias_init, BIAS_INITS, "bias_init")):
-        if word not in words:
-            raise ValueError(one_of(what, word, words))
+    check_inits(init, bias_init)
     draws, start = Draws(seed), list[Number]()
     for shape in model.parameters.values():
         kind = init if len(shape) > 1 else bias_init
         start += [Fraction(c, GRID) if c % GRID else c // GRID for c in _drawn(kind, shape, draws)]
     return tuple(start)
+
+
+def check_inits(init: object, bias_init: object) -> None:
+    """ValueError for a word that says no way to draw weights, or biases."""
+    for word, words, what in ((init, INITS, "init"), (bias_init, BIAS_INITS, "bias_init")):
+        if word not in words:
+            raise ValueError(one_of(what, word, words))
 
 
 def _drawn(kind: str, shape: Shape, draws: Draws) -> list[int]:
@@ -97,13 +102,17 @@ def _drawn(kind: str, shape: Shape, draws: Draws) -> list[int]:
     return draws.integers(-bound, bound, size)
 
 
-def parameters_at(flow: Flow, near: Start, seed: int) -> tuple[Number, ...]:
+def parameters_at(
+    flow: Flow, near: Start, seed: int, init: str = "uniform", bias_init: str = "uniform"
+) -> tuple[Number, ...]:
     """The parameters of a flow at a start; ValueError for a wrong name or shape, TypeError for floats."""
     gradients = flow.gradients
     if gradients is None:
         raise ValueError("a start decides gates, and explicit fields have none: near belongs to models.")
     if isinstance(near, str):
-        return random_start(gradients.model, seed=seed) if near == RANDOM else named_start(gradients, near, seed)
+        drawn = near == RANDOM
+        model = gradients.model
+        return random_start(model, init, bias_init, seed=seed) if drawn else named_start(gradients, near, seed)
     if isinstance(near, Mapping):
         return _joined(gradients.model, near)
     return check_point(near, gradients.dimension)
@@ -223,12 +232,12 @@ def _from_file(path: str, dimension: int) -> tuple[Number, ...]:
     return numbers
 
 
-def read_start(path: str | Path) -> tuple[Number, ...]:
+def read_start(path: str | Path, names: Sequence[str] = STARTS) -> tuple[Number, ...]:
     """The rationals of a file, separated by blanks, commas or lines; ValueError for all else."""
     try:
         words = read_text(path).replace(",", " ").split()
     except (OSError, ValueError):
-        raise ValueError(one_of("the start", str(path), STARTS, " or a file of rationals")) from None
+        raise ValueError(one_of("the start", str(path), names, " or a file of rationals")) from None
     try:
         return tuple(map(rational, words))
     except ValueError:

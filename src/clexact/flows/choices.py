@@ -169,6 +169,30 @@ ChosenModel = FamilyModel | SystemModel | PythonModel
 
 
 @dataclass(frozen=True)
+class InputsFile:
+    """Inputs of a model: the text of a file with a row of numbers for each, decimals and rationals read exactly."""
+
+    text: str
+    file: str
+
+    @classmethod
+    def load(cls, path: str | Path) -> InputsFile:
+        """ValueError for a file that is no text, OSError for one that cannot be read."""
+        return cls(read_text(path), str(path))
+
+    def find(self) -> list[list[Fraction]]:
+        """The rows; ValueError unless they are equally many numbers each."""
+        rows = [line.replace(",", " ").split() for line in self.text.splitlines()]
+        rows = [row for row in rows if row]
+        if len({len(row) for row in rows}) != 1:
+            raise ValueError(f"{self.file}: expected a row of equally many numbers for each input.")
+        try:
+            return [[Fraction(word) for word in row] for row in rows]
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"{self.file}: expected numbers such as 3, -1/2 or 0.25.") from None
+
+
+@dataclass(frozen=True)
 class FlowChoice:
     """Which flow of a model. Rationals are given as text or exact numbers, and kept as text.
 

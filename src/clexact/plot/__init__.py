@@ -17,7 +17,8 @@ except ImportError as error:
 from clexact.plot.blocks import touches
 from clexact.plot.dimensions import filtration
 from clexact.plot.drifts import drift, slope
+from clexact.plot.excess import starts
 from clexact.plot.figures import save
 from clexact.plot.levelsets import level_sets
 
-__all__ = ["drift", "filtration", "level_sets", "save", "slope", "touches"]
+__all__ = ["drift", "filtration", "level_sets", "save", "slope", "starts", "touches"]

@@ -46,11 +46,14 @@ def compose(
     ax: Any,
     width: float,
     height: float,
+    *,
+    columns: int = COLUMNS,
     **options: Any,
 ) -> Any:
     """Draw parts, each with its title, on the panels of a new figure, or on the axes given, one Axes for each part.
 
-    ``width`` and ``height`` are those of the figure's rows, in inches; ``options`` are those of ``Figure.subplots``.
+    ``width`` and ``height`` are those of the figure's rows, of so many columns, in inches; ``options`` are those
+    of ``Figure.subplots``.
     """
     if ax is not None:
         axes = list(np.ravel(np.asarray(ax, dtype=object)))
@@ -59,7 +62,7 @@ def compose(
         for axis, (title, part) in zip(axes, parts, strict=True):
             draw(axis, title, part)
         return ax
-    columns = min(len(parts), COLUMNS)
+    columns = min(len(parts), columns)
     rows = -(-len(parts) // columns)
     with matplotlib.rc_context(STYLE):
         figure = Picture(figsize=(width, height * rows), layout="constrained")

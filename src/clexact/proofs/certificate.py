@@ -412,7 +412,7 @@ def _explicit(document: Mapping[str, Any]) -> str | None:
 
 def _same_fields(document: Mapping[str, Any], flow: Flow) -> bool:
     """Whether a document is about the fields and the assumptions of a flow."""
-    mine = _written_fields(flow.fields.in_lowest_terms()), list(flow.assumptions)
+    mine = _written_fields(flow.fields.in_lowest_terms()), program_certificate.assumptions_of(flow)
     return mine == (document["fields"], document["assumptions"])
 
 

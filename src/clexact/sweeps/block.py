@@ -8,8 +8,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from clexact.counting.starts import RANDOM
 from clexact.models import FAMILIES, families_with
-from clexact.sweeps.case import FLOW, KEYS, MODELS, OPTIONS, QUESTION, Case
+from clexact.sweeps.case import FLOW, KEYS, MODELS, OPTIONS, QUESTION, Case, inputs_of
 from clexact.sweeps.networks import SizedNetwork, Streams, integer_values, networks
 
 KEYS_OF_A_BLOCK = ("name", "grid", "draw", "where", "max_dimension", "budget", *(key for key in KEYS if key != "text"))
@@ -20,6 +21,8 @@ WHERE = {  # what an option needs, in words
     "positive": 'flow = "mirror" and flow = "momentum"',
     "k": 'gate = "topk"',
     "degree": "blocks without at",
+    "init": 'near = "random"',
+    "bias_init": 'near = "random"',
 }
 LISTS = {"positive"} | {key for family in FAMILIES.values() for key, kind in family.options.items() if kind == "ints"}
 INTEGERS = {"degree", "max_depth", "seed"} | {
@@ -37,6 +40,8 @@ class SpecBlock:
             raise TypeError(f"name must be a text, not {table['name']!r}.")
         self.options = {key: alternatives(key, table[key]) for key in (*OPTIONS, *FLOW, *QUESTION) if key in table}
         self.options.setdefault("seed", [streams.seed])
+        if "data" in self.options:  # a file is read once, not for every case
+            self.options["data"] = [vars(inputs_of(given, folder)) for given in self.options["data"]]
         self.used: set[str] = set()
 
     def cases(self) -> Iterator[Case]:
@@ -133,6 +138,8 @@ def _belongs(key: str, model: Mapping[str, object], kept: Mapping[str, object], 
             return kept.get("flow", "gradient") != "gradient"
         case "degree":
             return "at" not in given
+        case "init" | "bias_init":
+            return kept.get("near") == RANDOM
         case _:
             return True
 

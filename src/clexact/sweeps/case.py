@@ -5,26 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from clexact.algebra.draws import check_seed
-from clexact.algebra.polynomial import rational
+from clexact.algebra.polynomial import Number, rational
 from clexact.counting.orbit import ORBIT_DEPTH
-from clexact.counting.starts import STARTS, read_start
-from clexact.flows.choices import ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
+from clexact.counting.starts import RANDOM, STARTS, check_inits, parameters_at, read_start
+from clexact.flows.choices import ChosenModel, FamilyModel, FlowChoice, InputsFile, PythonModel, SystemModel
 from clexact.flows.flow import Flow
 from clexact.laws.polynomial_laws import check_degree
 from clexact.lie.closure import check_depth
 from clexact.models import FAMILIES
-from clexact.support.nearest import unknown
+from clexact.support.nearest import one_of, unknown
 from clexact.sweeps import estimate
 
 MODELS = ("family", "system", "python")
 FLOW = ("flow", "damping", "tau", "positive", "weight_decay", "loss")
-QUESTION = ("degree", "max_depth", "seed", "at")
+DRAWN = {"init": "uniform", "bias_init": "uniform"}  # how a random start is drawn, unless it is said
+QUESTION = ("degree", "max_depth", "seed", "at", "data", "near", *DRAWN)
 OPTIONS = tuple(dict.fromkeys(option for family in FAMILIES.values() for option in family.options))
 KEYS = (*MODELS, "sizes", "text", *OPTIONS, *FLOW, *QUESTION)
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
@@ -34,7 +35,9 @@ LONGEST_START = 40  # characters of a start in a label
 
 @dataclass(frozen=True)
 class Case:
-    """A model, a flow on it and a question: the laws near a generic start, or with ``at`` the orbit of a special one.
+    """A model, a flow on it and a question: its laws near a generic start or, with ``near``, near one with true gates.
+
+    With ``at``, the question is the orbit of a special start.
 
     Cases are equal if they say the same.
 
@@ -52,6 +55,14 @@ class Case:
         Of all random choices.
     at : str or tuple of str, optional
         The name of a start, or its coordinates as rationals in text.
+    near : str or tuple of str, optional
+        Likewise, or ``"random"``: drawn from the seed.
+    init : {"uniform", "normal", "kaiming", "xavier"}, optional
+        How weights of a random start are drawn (``random_start``).
+    bias_init : {"uniform", "normal", "zero"}, optional
+        How its biases are drawn.
+    data : InputsFile, optional
+        These inputs alone, with any targets. Default: all data.
 
     Raises
     ------
@@ -73,18 +84,50 @@ class Case:
     max_depth: int | None = None  # None: the default of the question
     seed: int = 0
     at: str | tuple[str, ...] | None = None
+    near: str | tuple[str, ...] | None = None
+    init: str | None = None
+    bias_init: str | None = None
+    data: InputsFile | None = None
 
     def __post_init__(self) -> None:
         check_degree(self.degree)
         check_seed(self.seed)
         check_depth(self.depth)
         object.__setattr__(self, "max_depth", self.depth)
-        if self.at is not None and self.degree != 2:
+        self._check_orbit()
+        self._check_near()
+        for key in ("at", "near"):
+            start, names = getattr(self, key), _names(key)
+            if isinstance(start, str) and start not in names:
+                raise ValueError(one_of(key, start, names, " or a list of rationals"))
+            size = self.dimension if key == "at" else self.model.dimension
+            if isinstance(start, tuple) and size not in (None, len(start)):
+                raise ValueError(f"{key} has {len(start)} rationals, but the {'flow' if key == 'at' else 'model'} has "
+                                 f"D = {size}.")  # fmt: skip
+
+    def _check_orbit(self) -> None:
+        if self.at is None:
+            return
+        if self.degree != 2:
             raise ValueError(f"degree belongs to certify, not to the orbit of a start: {self.degree} was given.")
-        if isinstance(self.at, str) and self.at not in STARTS:
-            raise ValueError(f"at must be one of {', '.join(STARTS)} or a list of rationals, not {self.at!r}.")
-        if isinstance(self.at, tuple) and self.dimension not in (None, len(self.at)):
-            raise ValueError(f"at has {len(self.at)} rationals, but the flow has D = {self.dimension}.")
+        for key in ("near", "data"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"{key} belongs to certify, not to the orbit of a start: give it without at.")
+
+    def _check_near(self) -> None:
+        """With ``near`` and ``data``, of models alone; how a random start is drawn is kept in full."""
+        for key in ("near", "data"):
+            if getattr(self, key) is not None and isinstance(self.model, SystemModel):
+                raise ValueError(
+                    f"{key} belongs to models: the fields of {self.model.file} have no gates and no inputs."
+                )
+        for key, default in DRAWN.items():
+            if getattr(self, key) is not None and self.near != RANDOM:
+                raise ValueError(f'{key} belongs to near = "{RANDOM}".')
+            if getattr(self, key) is None and self.near == RANDOM:
+                object.__setattr__(self, key, default)
+        if self.near == RANDOM:
+            check_inits(self.init, self.bias_init)
 
     @classmethod
     def of(cls, target: str, *sizes: int, **options: Any) -> Case:
@@ -153,14 +196,17 @@ class Case:
         for key in data:
             if key not in KEYS:
                 raise ValueError(unknown("key", key, KEYS))
-        at = data.get("at")
         return cls(
             _model(data, folder),
             _dynamics(data),
             data.get("degree", 2),
             data.get("max_depth"),
             data.get("seed", 0),
-            None if at is None else _start(at, folder),
+            _start("at", data.get("at"), folder),
+            _start("near", data.get("near"), folder),
+            data.get("init"),
+            data.get("bias_init"),
+            inputs_of(data.get("data"), folder),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,8 +225,16 @@ class Case:
         data = _model_data(self.model) | _dynamics_data(self.dynamics)
         data |= {"degree": self.degree} if self.at is None else {}
         data |= {"max_depth": self.max_depth, "seed": self.seed}
-        at = list(self.at) if isinstance(self.at, tuple) else self.at
-        return data | ({} if at is None else {"at": at})
+        for key in ("at", "near"):
+            start = getattr(self, key)
+            data |= {} if start is None else {key: list(start) if isinstance(start, tuple) else start}
+        data |= self._drawn()
+        return data | ({} if self.data is None else {"data": asdict(self.data)})
+
+    def _drawn(self) -> dict[str, Any]:
+        """How a random start is drawn, where it is not the default."""
+        given = {key: getattr(self, key) for key in DRAWN}
+        return {key: word for key, word in given.items() if word not in (None, DRAWN[key])}
 
     def to_json(self) -> str:
         """The data of ``to_dict`` as canonical JSON: equal cases give equal texts.
@@ -219,12 +273,12 @@ class Case:
         return key_of(self.to_json(), engine)
 
     def flow(self) -> Flow:
-        """The flow, built.
+        """The flow, built: on the case's data, but near a generic start.
 
         Returns
         -------
         Flow
-            As ``certify`` takes it.
+            As ``certify`` takes it, with ``parameters`` as the start.
 
         Raises
         ------
@@ -236,7 +290,36 @@ class Case:
         >>> Case.of("linear", 2, 2, 2, flow="momentum").flow()
         LiftedFlow(momentum flow of linear [2, 2, 2], no damping, D = 17)
         """
-        return self.dynamics.on(self.model)
+        return self.dynamics.on(self.model, None if self.data is None else self.data.find())
+
+    def parameters(self, flow: Flow) -> tuple[Number, ...] | None:
+        """The start near which the case asks, as ``certify`` takes it.
+
+        Parameters
+        ----------
+        flow : Flow
+            That of the case.
+
+        Returns
+        -------
+        tuple of int or Fraction, or None
+            The parameters; None for a generic start.
+
+        Raises
+        ------
+        ValueError
+            For a start that is not known for this model.
+
+        Examples
+        --------
+        >>> case = Case.of("relu", 1, 2, 1, near="random", init="kaiming", seed=3)
+        >>> len(case.parameters(case.flow())), case.label
+        (4, 'certify relu 1 2 1 --near random --init kaiming --seed 3')
+        """
+        if self.near is None:
+            return None
+        near = self.near if isinstance(self.near, str) else tuple(map(rational, self.near))
+        return parameters_at(flow, near, self.seed, **{key: getattr(self, key) or DRAWN[key] for key in DRAWN})
 
     @property
     def depth(self) -> int | None:
@@ -298,10 +381,22 @@ class Case:
         if self.at is None:
             options |= {"max_depth": self.max_depth} if self.max_depth is not None else {}
         else:
-            at = self.at if isinstance(self.at, str) else ",".join(self.at)
-            options["at"] = at if len(at) <= LONGEST_START else f"{at[:LONGEST_START]}..."
+            options["at"] = _short(self.at)
             options |= {"max_depth": self.max_depth} if self.max_depth != ORBIT_DEPTH else {}
-        return options | ({"seed": self.seed} if self.seed else {})
+        options |= {} if self.data is None else {"data": self.data.file}
+        options |= {} if self.near is None else {"near": _short(self.near)}
+        return options | self._drawn() | ({"seed": self.seed} if self.seed else {})
+
+
+def _names(key: str) -> tuple[str, ...]:
+    """The starts that have names, for orbits and for laws nearby."""
+    return (RANDOM, *STARTS) if key == "near" else STARTS
+
+
+def _short(start: str | tuple[str, ...]) -> str:
+    """A start as a label says it."""
+    text = start if isinstance(start, str) else ",".join(start)
+    return text if len(text) <= LONGEST_START else f"{text[:LONGEST_START]}..."
 
 
 def key_of(text: str, engine: str) -> str:
@@ -370,16 +465,32 @@ def _dynamics(data: Mapping[str, Any]) -> FlowChoice:
     )
 
 
-def _start(at: Any, folder: str | Path) -> str | tuple[str, ...]:
+def _start(key: str, given: Any, folder: str | Path) -> str | tuple[str, ...] | None:
     """A name as it is, a file as what it holds, a list of exact numbers as texts."""
-    if isinstance(at, str):
-        return at if at in STARTS else tuple(map(str, read_start(Path(folder, at))))
-    if not isinstance(at, Sequence) or not all(isinstance(c, (int, str, Fraction)) for c in at):
-        raise TypeError(f"at must be one of {', '.join(STARTS)}, a file, or a list of rationals, not {at!r}.")
+    if given is None:
+        return None
+    names = _names(key)
+    if isinstance(given, str):
+        return given if given in names else tuple(map(str, read_start(Path(folder, given), names)))
+    if not isinstance(given, Sequence) or not all(isinstance(c, (int, str, Fraction)) for c in given):
+        raise TypeError(f"{key} must be one of {', '.join(names)}, a file, or a list of rationals, not {given!r}.")
     try:
-        return tuple(str(rational(str(c))) for c in at)
+        return tuple(str(rational(str(c))) for c in given)
     except ValueError as error:
-        raise ValueError(f"at: {error}") from None
+        raise ValueError(f"{key}: {error}") from None
+
+
+def inputs_of(given: Any, folder: str | Path = "") -> InputsFile | None:
+    """The inputs of a file, which is read, or those that a case took with it."""
+    match given:
+        case None:
+            return None
+        case str():
+            return InputsFile(InputsFile.load(Path(folder, given)).text, Path(given).name)
+        case {"file": str(file), "text": str(text), **rest} if not rest:
+            return InputsFile(text, file)
+        case _:
+            raise TypeError(f"data must name a file with a row of numbers for each input, not {given!r}.")
 
 
 # --- to plain data ---------------------------------------------------------------------------------------------------

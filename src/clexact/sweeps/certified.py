@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from clexact.counting.certify import LawCount, certify
 from clexact.counting.memory import MemoryLimitError
 from clexact.counting.orbit import Orbit, orbit_dimension
+from clexact.flows.flow import Flow
 from clexact.support import provenance
 from clexact.support.errors import error_bits
 from clexact.support.limits import MIB, Limits, forget_peak, limits, peak_memory
@@ -133,6 +134,12 @@ class Row:
         A bound from above.
     exhibited : int or None
         Number of independent polynomial laws shown.
+    scope : str
+        Of which data and starts, and of which gates, the bounds speak; empty without any.
+    gates : int or None
+        Near a start: how many choices at all gates were met by inputs.
+    all_gates : bool or None
+        Near a start: whether all that the network has there are known, or those met span what free gates span.
     error : str
         "0", or 2^-100: that of ``lower``.
     filtration : tuple of int
@@ -187,6 +194,9 @@ class Row:
     lower: int | None
     upper: int | None
     exhibited: int | None  # independent polynomial laws shown
+    scope: str  # of which data, starts and gates the bounds speak
+    gates: int | None  # near a start: choices at all gates that inputs meet
+    all_gates: bool | None  # near a start: whether no others are left out
     error: str  # "0", or 2^-100: that of ``lower``
     filtration: tuple[int, ...]
     evidence_lower: str
@@ -295,7 +305,7 @@ class _Run:
             self.status, self.note = DONE, "of a special start no certificate is made"
             return
         count = certify(
-            flow, case.degree, case.seed, max_depth=case.depth, keep_partial=True,
+            flow, case.degree, case.seed, near=case.parameters(flow), max_depth=case.depth, keep_partial=True,
             memory_limit=self.budget.mebibytes,
         )  # fmt: skip
         self.count = count
@@ -358,13 +368,14 @@ class _Run:
 
 
 NO_BOUNDS = {
-    "lower": None, "upper": None, "exhibited": None, "error": "0", "filtration": (), "evidence_lower": "",
-    "evidence_upper": "", "assumptions": (), "prime": None,
+    "lower": None, "upper": None, "exhibited": None, "scope": "", "gates": None, "all_gates": None, "error": "0",
+    "filtration": (), "evidence_lower": "", "evidence_upper": "", "assumptions": (), "prime": None,
 }  # fmt: skip
 
 
 def _of_count(count: LawCount) -> dict[str, Any]:
-    return {
+    return near_columns(count.flow) | {
+        "scope": count.scope,
         "lower": count.lower,
         "upper": count.upper,
         "exhibited": count.exhibited,
@@ -377,12 +388,22 @@ def _of_count(count: LawCount) -> dict[str, Any]:
     }
 
 
+def near_columns(flow: Flow) -> dict[str, Any]:
+    """What a row says of the gates near a start."""
+    start = flow.start
+    return {
+        "gates": None if start is None else len(start.regions.found),
+        "all_gates": None if start is None else start.complete,
+    }
+
+
 def _of_orbit(orbit: Orbit) -> dict[str, Any]:
     """What is conserved on the orbit: D minus its dimension."""
     D = orbit.dimension
     return {
         "lower": D - orbit.upper,
         "upper": D - orbit.orbit_dimension,
+        "scope": orbit.scope,
         "error": _written(orbit.error),
         "evidence_lower": orbit.evidence,
         "evidence_upper": orbit.evidence,

@@ -22,6 +22,9 @@ ROW: Mapping[str, Kind] = {  # the fields of a Row, but its certificate
     "lower": "whole",
     "upper": "whole",
     "exhibited": "whole",
+    "scope": "text",
+    "gates": "whole",
+    "all_gates": "whole",  # 1 or 0
     "error": "text",
     "filtration": "wholes",
     "evidence_lower": "text",

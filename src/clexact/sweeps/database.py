@@ -14,7 +14,7 @@ from urllib.parse import quote
 from clexact.sweeps import leases
 from clexact.sweeps.columns import ROW, SQL, quoted
 
-APPLICATION, VERSION = 0x636C6578, 1  # "clex"; of the tables below
+APPLICATION, VERSION = 0x636C6578, 2  # "clex"; of the tables below
 PATIENCE = 60.0  # seconds that a driver waits for another's commit
 Mode = Literal["rwc", "rw", "ro"]  # make the file if there is none; write; read
 CHECKPOINT = 4000  # pages of the log that are written into the file at a time
@@ -129,3 +129,5 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
         raise ValueError(f"{str(path)!r} is no store of clexact.")
     if version > VERSION:
         raise ValueError(f"{str(path)!r} was written by a newer clexact: schema {version}; this one reads {VERSION}.")
+    if version < VERSION:
+        raise ValueError(f"{str(path)!r} was written by an older clexact: schema {version}; this one reads {VERSION}.")

@@ -65,7 +65,7 @@ def examples() -> list[str]:
     Examples
     --------
     >>> examples()
-    ['atlas', 'linear', 'momentum', 'published', 'starts']
+    ['atlas', 'linear', 'momentum', 'published', 'starts', 'true-networks']
     """
     return sorted(path.stem for path in EXAMPLES.glob("*.toml"))
 
@@ -168,9 +168,9 @@ def spec_of(data: Mapping[str, Any], folder: str | Path = "") -> Spec:
 def check(cases: Iterable[Case]) -> None:
     """ValueError or TypeError, in advance, for what ``Case.flow`` would refuse.
 
-    One flow is built for each choice of options, on the smallest of its networks, and every model of a family in which
-    some sizes do not go with some options; none above D = ``BUILT`` or with very large options, and of the user's
-    Python files none: what is wrong with these, their rows say.
+    One flow is built for each choice of options, on the smallest of its networks, on data every one, and every model of
+    a family in which some sizes do not go with some options; none above D = ``BUILT`` or with very large options, and
+    of the user's Python files none: what is wrong with these, their rows say.
     """
     smallest: dict[Any, Case] = {}
     fitted: dict[ChosenModel, Case] = {}
@@ -187,9 +187,9 @@ def check(cases: Iterable[Case]) -> None:
             shape = model.family, len(model.sizes), model.options
             if FAMILIES[model.family].fitted:
                 fitted.setdefault(model, case)
-        first = smallest.setdefault((shape, case.dynamics), case)
-        if (first.dimension or 0) > D:
-            smallest[shape, case.dynamics] = case
+        key = (shape if case.data is None else model, case.dynamics, case.data)
+        if (smallest.setdefault(key, case).dimension or 0) > D:
+            smallest[key] = case
     for case in smallest.values():
         _try(case, case.flow)
     for case in fitted.values():

@@ -12,11 +12,12 @@ from typing import Any
 
 from clexact.flows.choices import FamilyModel, PythonModel
 from clexact.flows.flow import Flow
+from clexact.flows.near import near_start
 from clexact.proofs import program_verifier
 from clexact.proofs.certificate import Verdict, VerdictStatus, check_small, same_flow, verify_bytes
 from clexact.support.extras import needed
 from clexact.sweeps.case import Case
-from clexact.sweeps.certified import Row
+from clexact.sweeps.certified import Row, near_columns
 from clexact.sweeps.store import Store
 
 PAGE = 1000  # rows that are listed at a time
@@ -101,29 +102,46 @@ class _DisagreementError(Exception):
 
 def _agreement(document: Mapping[str, Any], row: Row, rebuild: bool) -> str:
     """In words, what a certificate and its row agree on; _DisagreementError where they do not."""
-    claim = document["claim"]
-    stated = {"dimension": document["dimension"], "lower": claim["lower"], "upper": claim["upper"]}
-    for name, value in stated.items():
-        if getattr(row, name) != value:
-            raise _DisagreementError(f"the row says {name} = {getattr(row, name)}, its certificate {value}")
-    if (row.error == "0") != (claim["lower_evidence"] == "proved"):
-        raise _DisagreementError(f"the row says error = {row.error}, its certificate: {claim['lower_evidence']}")
+    shown = _agreed_bounds(document, row)
     try:
         case = Case.from_dict(json.loads(row.case))
         if case.key(row.engine) != row.key:
             raise _DisagreementError("the key of the row is not that of its case and engine")
         if isinstance(case.model, PythonModel) and not rebuild:
-            return f"the bounds and the dimension are those of the row; {NOT_RUN}"
+            return f"the bounds and the dimension are those of the row; {NOT_RUN}{shown}"
         if isinstance(case.model, FamilyModel):
             check_small({"sizes": list(case.model.sizes), **dict(case.model.options)}, document["dimension"])
         flow = case.flow()
+        if (start := case.parameters(flow)) is not None:
+            flow = near_start(flow, start, seed=case.seed)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _DisagreementError(f"the case of the row cannot be read: {error}") from None
-    rebuilt = rebuild or not flow.recipe
+    rebuilt = rebuild or not flow.recipe or case.near is not None or "cases" in document  # of which recipes say nothing
     if not (same_flow(document, flow) if rebuilt else _same_recipe(document["model"], flow)):
         raise _DisagreementError(f"the certificate is not about the case of its row, the {flow.description}")
+    for name, value in {"scope": flow.scope, **near_columns(flow)}.items():
+        if getattr(row, name) != value:
+            raise _DisagreementError(f"the row says {name} = {getattr(row, name)!r}, its case {value!r}")
     what = "fields" if "fields" in document else "program"
-    return f"the row has the same bounds, dimension and {what if rebuilt else 'model'}"
+    return f"the row has the same bounds, dimension and {what if rebuilt else 'model'}{shown}"
+
+
+def _agreed_bounds(document: Mapping[str, Any], row: Row) -> str:
+    """What the certificate proves less than the row states, in words, or nothing; _DisagreementError for other bounds.
+
+    Near a start and on data a certificate proves the polynomial laws shown alone, and how it excludes other gates is
+    its own.
+    """
+    claim, cases = document["claim"], "cases" in document
+    known = "exhibited" if cases else "lower"
+    for name, value in (("dimension", document["dimension"]), (known, claim["lower"]), ("upper", claim["upper"])):
+        if getattr(row, name) != value:
+            raise _DisagreementError(f"the row says {name} = {getattr(row, name)}, its certificate {value}")
+    if row.lower is None or not claim["lower"] <= row.lower <= claim["upper"]:
+        raise _DisagreementError(f"the row says lower = {row.lower}, its certificate {claim['lower']}")
+    if not cases and (row.error == "0") != (claim["lower_evidence"] == "proved"):
+        raise _DisagreementError(f"the row says error = {row.error}, its certificate: {claim['lower_evidence']}")
+    return f"; of the {row.lower} laws it proves {claim['lower']}" if row.lower > claim["lower"] else ""
 
 
 def _same_recipe(model: Mapping[str, Any], flow: Flow) -> bool:

@@ -1,7 +1,7 @@
 """Build the Cython kernels; everything else stands in pyproject.toml.
 
-``CLEXACT_DEBUG=1 pip install .`` builds them with bounds checks on, ``CLEXACT_PORTABLE=1`` without what not all compilers
-have: integers of 128 bits, loops for AVX2.
+``CLEXACT_DEBUG=1 pip install .`` builds them with bounds checks on, ``CLEXACT_PORTABLE=1`` without what not all
+compilers have: integers of 128 bits, loops for AVX2.
 """
 
 import os

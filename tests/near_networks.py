@@ -25,6 +25,8 @@ STARTS = (
     "no_bias",
 )  # fmt: skip
 SMOOTH = ("smooth", "smooth", "softmax", "gates_below", "gates_above")
+ROOTED = ("normed", "normed", "log_softmax", "normed_gates", "gates_normed", "logarithm")  # roots or logarithms
+NORMS = ("rms", "mean_square", "layer_norm", "normalised")
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -39,7 +41,19 @@ class Symbols:
     @staticmethod
     def apply(name, z):
         """A function of the entries, by its name; softmax along the last axis."""
-        return getattr(clexact.functions, name)(z)
+        f = clexact.functions
+        match name:
+            case "rms":
+                return z * f.rsqrt((z * z).sum() / z.shape[0] + Fraction(1, 8))
+            case "mean_square":
+                return z * f.rsqrt((z * z).sum() / z.shape[0])
+            case "layer_norm":
+                return f.layer_norm(z, eps=Fraction(1, 100))
+            case "normalised":
+                return z * f.rsqrt((z * z).sum() + 3)
+            case "log1p_square":
+                return f.log1p(z * z)
+        return getattr(f, name)(z)
 
 
 @dataclass(frozen=True)
@@ -55,7 +69,7 @@ class Net:
     @property
     def functions(self) -> bool:
         """Whether it has functions that are not piecewise linear."""
-        return "make('" in self.text and self.text.split("'")[1] in SMOOTH
+        return "make('" in self.text and self.text.split("'")[1] in (*SMOOTH, *ROOTED)
 
     @property
     def dimension(self) -> int:
@@ -272,6 +286,50 @@ def _gates_above(rng):
     inputs, units, middle, name = rng.randint(1, 2), rng.randint(1, 2), rng.randint(1, 2), rng.choice(FUNCTIONS)
     shapes = {"U": (1, middle), "T": (middle, units), "V": (units, inputs)}
     return shapes, inputs, lambda ops, x, U, T, V: U @ ops.relu(T @ ops.apply(name, V @ x))
+
+
+def _normed(rng):
+    inputs, units, bias, name = rng.randint(1, 3), rng.randint(1, 3), rng.random() < 0.5, rng.choice(NORMS)
+    units = max(units, 3 if name == "layer_norm" else 2)  # z / |z| does not move, nor layer_norm of two but for eps
+    above = rng.choice(["", "", "tanh", "softplus", name])
+    shapes = {"U": (rng.randint(1, 2), units), "V": (units, inputs)} | ({"b": (units,)} if bias else {})
+    shapes |= {"T": (units, units)} if above else {}
+
+    def output(ops, x, **p):
+        z = p["V"] @ x
+        y = ops.apply(name, z + p["b"] if bias else z)
+        return p["U"] @ (ops.apply(above, p["T"] @ y) if above else y)
+
+    return shapes, inputs, output
+
+
+def _log_softmax(rng):
+    inputs, units, below = rng.randint(1, 3), rng.randint(2, 3), rng.random() < 0.6
+    shapes = {"V": (units, inputs)} | ({"T": (units, units)} if below else {})
+
+    def output(ops, x, **p):
+        z = p["V"] @ x
+        return ops.apply("log_softmax", p["T"] @ ops.apply("tanh", z) if below else z)
+
+    return shapes, inputs, output
+
+
+def _logarithm(rng):
+    inputs, units, name = rng.randint(1, 2), rng.randint(1, 2), rng.choice(["log1p_square", "softplus"])
+    shapes = {"U": (1, units), "T": (units, units), "V": (units, inputs)}
+    return shapes, inputs, lambda ops, x, U, T, V: U @ ops.apply(name, T @ ops.apply("log1p_square", V @ x))
+
+
+def _normed_gates(rng):
+    inputs, units, name = rng.randint(1, 2), rng.randint(2, 3), rng.choice(("rms", "normalised"))
+    shapes = {"U": (1, units), "V": (units, inputs)}
+    return shapes, inputs, lambda ops, x, U, V: U @ ops.relu(ops.apply(name, V @ x))
+
+
+def _gates_normed(rng):
+    inputs, units, name = rng.randint(1, 2), rng.randint(2, 3), rng.choice(("rms", "normalised"))
+    shapes = {"U": (1, units), "V": (units, inputs)}
+    return shapes, inputs, lambda ops, x, U, V: U @ ops.apply(name, ops.relu(V @ x))
 
 
 def start(net: Net, kind: str, seed: int) -> list[Fraction]:

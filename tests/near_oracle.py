@@ -58,6 +58,10 @@ class Tensors:
         return {
             "tanh": torch.tanh, "sigmoid": torch.sigmoid, "softplus": softplus, "sin": torch.sin,
             "gelu": lambda z: z * normal_cdf(z), "softmax": lambda z: torch.softmax(z, -1),
+            "rms": lambda z: z / torch.sqrt((z * z).mean() + 0.125), "mean_square": lambda z: z / (z * z).mean().sqrt(),
+            "layer_norm": lambda z: (z - z.mean()) / torch.sqrt(((z - z.mean()) ** 2).mean() + 0.01),
+            "normalised": lambda z: z / torch.sqrt((z * z).sum() + 3), "log1p_square": lambda z: torch.log1p(z * z),
+            "log_softmax": lambda z: torch.log_softmax(z, -1),
         }[name](z)  # fmt: skip
 
 

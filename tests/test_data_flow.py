@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from near_checks import DATA, Case, judged, random_cases
-from near_networks import SMOOTH, make
+from near_networks import ROOTED, SMOOTH, make
 
 import clexact
 from clexact.cli.main import main
-from clexact.functions import relu, softplus, tanh
+from clexact.functions import log, relu, rsqrt, softplus, tanh
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 GRADIENT = clexact.gradient_flow
@@ -203,3 +203,123 @@ def test_the_command_line_refuses_arrays_of_objects_and_what_is_no_array(tmp_pat
             main(["certify", "relu", "1", "2", "2", "--data", str(tmp_path / name)])
         assert stopped.value.code == 2
         assert f"{name}: expected an array of numbers" in capsys.readouterr().err
+
+
+# --- roots and logarithms --------------------------------------------------------------------------------------------
+
+
+def normed(above=lambda z: z):
+    """U y / sqrt(|y|^2 + 3) with y = V x, or a function of it."""
+    return clexact.Model(
+        {"U": (1, 2), "V": (2, 3)}, {"x": (3,)}, lambda U, V, x: U @ above((V @ x) * rsqrt(((V @ x) ** 2).sum() + 3))
+    )
+
+
+ROOTED_CASES = [
+    Case(make(kind, n), mode, "random", data, n)
+    for n, (kind, mode, data) in enumerate(
+        [
+            ("normed", "data", "one"), ("normed", "data near", "random"), ("log_softmax", "data", "random"),
+            ("gates_normed", "data", "rational"), ("logarithm", "data", "one"),
+        ]
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ROOTED_CASES, ids=str)
+def test_roots_and_logarithms_on_data_against_floats(case):
+    found = judged(case)
+    assert not found.violations
+    assert found.count.upper < found.count.dimension
+
+
+@pytest.mark.slow
+def test_many_networks_with_roots_and_logarithms_against_floats():
+    assert not [
+        said for case in random_cases(184, 24, ("data", "data near"), ROOTED) for said in judged(case).violations
+    ]
+
+
+def test_one_input_has_one_field():
+    """All else is conserved: the output is one function of the parameters."""
+    count = clexact.certify(GRADIENT(normed(), inputs=[[1, 2, 3]]))
+    assert (count.lower, count.upper) == (7, 7)
+
+
+def test_proportional_inputs_of_a_norm_without_epsilon_are_one():
+    """V x / |V x| is the same at x and 2 x, and at 6 x: sqrt(4 u) = 2 sqrt(u)."""
+    model = clexact.Model(
+        {"U": (1, 2), "V": (2, 2)}, {"x": (2,)}, lambda U, V, x: U @ ((V @ x) * rsqrt(((V @ x) ** 2).sum()))
+    )
+    one = clexact.certify(GRADIENT(model, inputs=[[1, 2]]))
+    more = clexact.certify(GRADIENT(model, inputs=[[1, 2], [2, 4], [-6, -12]]))
+    assert one.upper == more.upper == 5
+    other = clexact.certify(GRADIENT(model, inputs=[[1, 2], [7, 14]]))  # 7 is no square modulo all primes drawn
+    assert other.upper == 5  # of one of both
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (lambda U, V, x: U @ (x * rsqrt((x * x).sum() + 3)), "one of the inputs alone"),
+        (lambda U, V, x: U @ softplus(x) + (V @ x).sum(), "one of the inputs alone"),
+        (lambda U, V, x: U @ log(1 + (V @ x)[:2] ** 2) + log((V @ x)[:1] ** 2), "not shown to be independent"),
+    ],
+)  # fmt: skip
+def test_what_is_not_shown_is_said_and_no_bound_claimed(output, said):
+    model = clexact.Model({"U": (1, 2), "V": (2, 2)}, {"x": (2,)}, output)
+    count = clexact.certify(GRADIENT(model, inputs=[[1, 2], [3, 1]]))
+    assert count.upper == count.dimension and said in count.stopped
+
+
+def test_roots_on_data_have_no_certificate():
+    count = clexact.certify(GRADIENT(normed(), inputs=[[1, 2, 3]]))
+    with pytest.raises(ValueError, match="roots and logarithms at cases have no certificate"):
+        _ = count.certificate
+
+
+# --- which laws are listed -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("near", [None, "random"])
+def test_no_law_that_depends_on_others_is_listed(near):
+    count = clexact.certify(GRADIENT(clexact.models.relu([2, 2, 2]), inputs=[[1, 2]]), near=near)
+    polynomials = count.laws.polynomials()
+    assert count.exact and len(count.laws) <= count.lower
+    assert len(polynomials.independent) == len(polynomials) == count.lower
+    assert count.laws.dependent and "depend on others" in count.laws.known
+
+
+def test_frozen_entries_are_listed_together():
+    X = [[0, 1, 0, 2, 0], [0, 3, 0, 1, 0], [0, 1, 0, 5, 0]]
+    count = clexact.certify(GRADIENT(clexact.models.relu([1, 3, 5]), inputs=X))
+    assert "U2[i,j]  (i < 3, j in {0, 2, 4})" in count.laws.written()
+    [family] = [family for family in count.laws.families if family.degree == 1]
+    assert family.size == 9 and family.shape == (9,)
+
+
+def test_rare_columns_of_large_data_are_found():
+    """One input of a hundred moves the last column: with free gates each unit sees it."""
+    X = np.random.default_rng(0).integers(0, 9, (100, 4))
+    X[:, 3] = 0
+    X[57, 3] = 5
+    count = clexact.certify(GRADIENT(clexact.models.relu([2, 6, 4]), inputs=X))
+    assert count.exact and count.lower == 6
+
+
+# --- minimal starts --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("widths", [(1, 2, 1), (1, 2, 2, 1), (1, 3, 1)])
+def test_minimal_starts_are_those_of_minimality(widths):
+    model = clexact.models.relu(list(widths), bias=len(widths) > 3)
+    for seed in range(3):
+        start = clexact.random_start(model, seed=seed)
+        said = clexact.certify(GRADIENT(model), near=start).minimal
+        assert said is clexact.minimality(model, start).minimal
+
+
+def test_minimal_is_said_of_starts_alone():
+    model = clexact.models.relu([1, 2, 1])
+    assert clexact.certify(GRADIENT(model)).minimal is None
+    assert clexact.certify(GRADIENT(model, inputs=[[1], [2]]), near=[1, 2, 3, 4]).minimal is None

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from math import prod
 
 import numpy as np
@@ -203,16 +203,25 @@ def test_bad_points_are_told_in_one_sentence():
 # -- how they are written ---------------------------------------------------------------------------------------------
 
 
+def index_sets(text):
+    """{letter: its values}, of i < 3, j in {0, 2, 5..9}."""
+    found = {}
+    for letter, size, some in re.findall(r"(\w) (?:< (\d+)|in \{([^}]*)\})", text):
+        runs = [list(map(int, run.split(".."))) for run in some.split(", ")] if some else [[0, int(size) - 1]]
+        found[letter] = [n for run in runs for n in range(run[0], run[-1] + 1)]
+    return found
+
+
 def written_values(law, arrays):
     """The numbers of a law from its ASCII formula alone, computed by PyTorch, as a dictionary by indices."""
     torch = pytest.importorskip("torch")
     text, _, where = law.formula.removesuffix(" for each h").partition(" where ")
     space = {name: torch.tensor(a, dtype=torch.float64) for name, a in arrays.items()}
     definitions = [part.split(" = ") for part in where.split("; ") if part]
-    sizes = dict(re.findall(r"(\w) < (\d+)", law.indices)) if law.kind != "gram" else {}
+    ranges = index_sets(law.indices) if law.kind != "gram" else {}
     out = {}
-    for index in np.ndindex(*map(int, sizes.values())):
-        names = dict(zip(sizes, index, strict=True))
+    for index in product(*ranges.values()):
+        names = dict(zip(ranges, index, strict=True))
         found = dict(space)
         for name, expression in definitions:
             found[name] = eval(expression, {}, found)

@@ -348,7 +348,7 @@ def fewer(name):
     regions = type(start.regions)(start.regions.found[:2], True, Fraction(0), "all")
     tables = {n: table[:2] for n, table in flow.tables.items()}
     model, held = clexact.programs.held.held(flow.source, tables)
-    flow = clexact.flows.cases.cases_flow(model, flow.loss, held, source=flow.source, tables=tables)
+    flow = clexact.flows.together.cases_flow(model, flow.loss, held, source=flow.source, tables=tables)
     flow.start = type(start)(start.point, regions, False, start.free)
     return json.loads(clexact.certify(flow).certificate.to_json())
 

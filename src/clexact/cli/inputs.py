@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from clexact.cli.near import read_data
 from clexact.flows.choices import FLOWS, ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
 from clexact.flows.dynamics import DAMPINGS
@@ -59,12 +61,17 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     flow.add_argument("--positive", metavar="NAMES", help="mirror, momentum: positive parameters, such as U,V")
     flow.add_argument("--weight-decay", metavar="Q", default="0", help="a rational (default 0)")
     flow.add_argument(
-        "--loss", choices=sorted({word.replace("_", "-") for word in SAME}), default="full", metavar="LOSS",
+        "--loss", type=_dashed, choices=sorted({word.replace("_", "-") for word in SAME}), default="full", metavar="LOSS",
         help="full, mse or squared: the loss spans all output covectors (default); cross-entropy: those of sum zero",
     )  # fmt: skip
     options = parser.add_argument_group("options of families")
     for option in dict.fromkeys(key for family in FAMILIES.values() for key in family.options):
         _add_option(options, option, _kind(option))
+
+
+def _dashed(word: str) -> str:
+    """As options write words: cross_entropy, as Python has it, is cross-entropy."""
+    return word.replace("_", "-")
 
 
 def _kind(option: str) -> Any:
@@ -106,7 +113,20 @@ def read_flow(arguments: argparse.Namespace) -> Flow:
         arguments.flow, arguments.damping, arguments.tau, positive, arguments.weight_decay,
         arguments.loss.replace("-", "_"),
     )  # fmt: skip
-    return chosen.on(model, read_data(getattr(arguments, "data", None)))
+    data = read_data(getattr(arguments, "data", None))
+    try:
+        return chosen.on(model, data)
+    except ValueError as error:
+        raise ValueError(f"{error}{_turned(arguments.target, data)}") from None
+
+
+def _turned(target: list[str], data: Any) -> str:
+    """That sizes are read from the output to the input, where the data have as many columns as the first says."""
+    sizes = target[1:]
+    shape: tuple[int, ...] = () if data is None else np.shape(data)
+    if len(shape) != 2 or len(sizes) < 2 or sizes[0] != str(shape[1]) or sizes[0] == sizes[-1]:
+        return ""
+    return f" Sizes are read from the output to the input: {' '.join([target[0], *sizes[::-1]])}."
 
 
 def _model(arguments: argparse.Namespace) -> ChosenModel:

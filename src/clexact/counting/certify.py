@@ -18,6 +18,7 @@ import numpy as np
 from clexact.algebra.draws import Draws
 from clexact.counting.explanation import explained
 from clexact.counting.memory import MemoryLimitError, dense_bytes, over_limit, sparse_bytes
+from clexact.counting.minimality import minimal_at
 from clexact.counting.starts import Start, parameters_at
 from clexact.flows.dynamics import Given, as_flow
 from clexact.flows.flow import Flow
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from clexact.proofs.certificate import Certificate
 
 FEW_LAWS = 6  # listed where a count shows itself
+MOST_COMPARED = 20_000  # polynomials of which those that depend on others are left out
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,25 @@ class LawCount:
             return ()
         free = certify(self.flow.start.free, self.degree, self.seed)
         return tuple(explained(self.flow.start, (self.lower, self.upper), (free.lower, free.upper)))
+
+    @cached_property
+    def minimal(self) -> bool | None:
+        r"""Whether true gates span what free gates span at the start: $W_g(\theta_0) = W_\varphi(\theta_0)$.
+
+        None where it is not decided: without a start, on given data, with analytic functions, and where neither the
+        gates met nor the linear regions of all inputs show it.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> flow = clexact.gradient_flow(clexact.models.relu([1, 2, 1]))
+        >>> certify(flow, near=[1, 2, 3, -4]).minimal, certify(flow, near=[1, 2, 3, 4]).minimal
+        (True, False)
+        """
+        flow, start = self.flow.gradients, self.flow.start
+        if start is None or flow is None or self.flow.lifted:
+            return None
+        return minimal_at(flow, start, flow.draws(self.seed))
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -733,8 +754,23 @@ class _Certification:
         if found.completeness is not Completeness.OPEN:
             self._show_laws(self.laws.beside(found))
 
+    def _leave_out_dependent(self) -> None:
+        """List no law that is a function of others, by its gradient at the point: U[0,0]^2 beside U[0,0]."""
+        laws, shown = self.laws, self.shown
+        linear = len(laws.others) or any(
+            family.degree == 1 for family in laws.families
+        )  # of which others are functions
+        if not linear or not len(shown.laws) < laws.size <= MOST_COMPARED:
+            return
+        point = np.array(shown.point, dtype=np.uint64) % np.uint64(shown.prime)
+        numbers = laws.simplest(point, shown.prime)
+        if len(numbers) >= len(shown.laws):
+            self.laws, kept = laws.only(numbers)
+            self.shown = IndependenceWitness(kept, shown.point, shown.prime)
+
     def result(self) -> LawCount:
         """The bounds as they stand."""
+        self._leave_out_dependent()
         flow, exhibited = self.flow, len(self.shown.laws)
         growth = self.settled or max(self.growths or [self.growth], key=lambda g: g.form.rank)
         dense = isinstance(growth, DenseSpanBuilder)

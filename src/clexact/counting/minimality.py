@@ -20,7 +20,9 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.linalg import rational_rank, residues
 from clexact.algebra.polynomial import Number, check_point, exact
+from clexact.flows.cases import FlowOfCases
 from clexact.flows.gradient import GradientFlow
+from clexact.flows.near import Start
 from clexact.laws.polynomial_laws import proposed_laws
 from clexact.laws.result import independent
 from clexact.lie.closure import ATTEMPTS, DenseSpanBuilder, point_residues
@@ -372,12 +374,16 @@ def _random_numbers(draws: Draws, count: int) -> Iterator[list[Number]]:
 
 
 def phi_bounds(model: Model, point: Sequence[Number], draws: Draws) -> tuple[int, int]:
-    r"""Proved bounds of $\dim W_\varphi(\theta)$, gates free.
+    r"""Proved bounds of $\dim W_\varphi(\theta)$, gates free."""
+    return span_bounds(GradientFlow(model), point, draws)
+
+
+def span_bounds(flow: GradientFlow, point: Sequence[Number], draws: Draws) -> tuple[int, int]:
+    """Proved bounds of the dimension of what the members of a flow without functions span at a point.
 
     Below: a rank mod p. Above: D minus the rank of the gradients of the laws that the program's shape proves. Where
     they differ and the expansion is modest, the rank of all fields over Q is exact.
     """
-    flow = GradientFlow(model)
     denominator = lcm(flow.denominator, *(Fraction(c).denominator for c in point))
     prime = draws.prime(RANK_BITS, avoiding=denominator)
     place = point_residues(point, prime)
@@ -388,3 +394,20 @@ def phi_bounds(model: Model, point: Sequence[Number], draws: Draws) -> tuple[int
     if lower < upper and flow.expanded_size <= MODEST:
         lower = upper = flow.fields.rank_at(point)
     return lower, upper
+
+
+def minimal_at(flow: GradientFlow, start: Start, draws: Draws) -> bool | None:
+    r"""Whether $W_g(\theta_0) = W_\varphi(\theta_0)$ at the start of a flow near it; None where it is not decided.
+
+    $W_g(\theta_0)$ is spanned by the pieces that the gates met select: by all that the network has where these are
+    complete.
+    """
+    free = start.free
+    if start.spans:
+        return True
+    if flow.analytic or not isinstance(free, GradientFlow) or isinstance(free, FlowOfCases):
+        return None
+    phi, here = span_bounds(free, start.point, draws), span_bounds(flow, start.point, draws)
+    if here[0] == phi[1]:
+        return True
+    return False if start.complete and not start.error and here[1] < phi[0] else None

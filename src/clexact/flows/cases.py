@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from clexact.algebra.draws import Draws
+from clexact.algebra.echelon import Echelon
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, multiply, residues, segment_sums
 from clexact.algebra.terms import Ints, Terms, concatenate, starts
@@ -25,6 +26,7 @@ from clexact.flows.gradient import GradientFlow, Loss, distinct, probe_coefficie
 from clexact.programs.algebras import Degrees, Magnitudes
 from clexact.programs.expand import Polynomials
 from clexact.programs.held import Table, alike, merged
+from clexact.programs.independence import check_moved
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
 from clexact.programs.patterns import Choices
@@ -32,11 +34,13 @@ from clexact.programs.places import Mask, Shape
 from clexact.programs.program import Gate, Program
 from clexact.programs.relevance import relevant
 from clexact.support.digest import digest
+from clexact.support.errors import RANK_BITS, UndefinedError
 from clexact.symmetry.groups import FactorClass, Groups, Law
 from clexact.symmetry.unexcited import unexcited
 
 CHUNK = 2**12  # members evaluated at a time
 MOST_KINDS = 64  # brackets that do not raise the rank until a level ends, unless there are more cases
+MOST_GATES = 256  # of which each is looked at
 FEW = 16  # cases of which brackets are made
 
 
@@ -62,7 +66,7 @@ class FlowOfCases(GradientFlow):
         return None
 
     def proposed_terms(self) -> Terms:
-        return _joined(self._of_shape, self.single_terms())
+        return _joined(self._of_shape, self._of_cases)
 
     @cached_property
     def _of_shape(self) -> Terms:
@@ -70,11 +74,21 @@ class FlowOfCases(GradientFlow):
         return super().proposed_terms()
 
     def single_terms(self) -> Terms:
-        return self._single_terms
+        """Those of no family: not the single entries, which are a family."""
+        entries = _single_owners(self._of_cases)
+        return self._of_cases.take(np.flatnonzero(~np.isin(self._of_cases.owner, [*entries.values()])))
 
     @cached_property
-    def _single_terms(self) -> Terms:
+    def _of_cases(self) -> Terms:
         return laws_of_cases(self._of_shape, self)
+
+    @property
+    def _frozen(self) -> dict[str, list[int]]:
+        entries, found = np.array(sorted(_single_owners(self._of_cases)), dtype=np.int64), dict[str, list[int]]()
+        for name, first in self.model.offsets().items():
+            here = entries[(first <= entries) & (entries < first + prod(self.model.parameters[name]))]
+            found |= {name: (here - first).tolist()} if len(here) else {}
+        return found
 
     @cached_property
     def digest(self) -> bytes:
@@ -153,15 +167,36 @@ class CasesFlow(FlowOfCases):
         return theta, seeds
 
     def _chosen(self, count: int, size: int, draws: Draws) -> Mask:
-        """(members, cases): so many cases for each member, each case as often as any other; all, where they are few.
+        """(members, cases): so many cases for each member, more often those of a basis; all, where they are few.
 
         The levels of a bracket share their cases: what belongs to one case alone would else seldom meet itself.
         """
         order = np.argsort(draws.residues((self.count,), 2**62), kind="stable")
         chosen = np.zeros((count, self.count), dtype=bool)
         picked = np.resize(order, (count, size if self.count > FEW else self.count))
+        if self.count > FEW:
+            first = order[np.isin(order, self._basis)]
+            picked[: count - count // 4] = np.resize(first, (count - count // 4, size))
         np.put_along_axis(chosen, picked, True, axis=1)
         return chosen
+
+    @cached_property
+    def _basis(self) -> Ints:
+        """Cases that span all, and of each gate those at which it is open, as vectors with a 1 for biases.
+
+        Some entries of data are moved by one case among thousands, which would seldom be drawn: three members of four
+        are of these.
+        """
+        draws = Draws(6, self.program.digest)
+        prime = draws.prime(RANK_BITS, avoiding=self.denominator)
+        parts, every = self._residues(prime), np.arange(self.count)
+        ones = np.ones((self.count, 1), dtype=np.uint64)
+        inputs = np.concatenate([ones, *(table for name, table in parts.items() if name not in self.tables)], axis=1)
+        gates = np.concatenate([ones, *(table for name, table in parts.items() if name in self.tables)], axis=1)
+        found = {*_independent(np.concatenate([inputs, gates], axis=1), every, prime)}
+        for gate in gates.T[1 : MOST_GATES + 1]:
+            found |= {*_independent(inputs, np.flatnonzero(gate), prime)}
+        return np.array(sorted(found), dtype=np.int64)
 
     # -- expanded ---------------------------------------------------------------------------------------------------
 
@@ -245,13 +280,26 @@ def _indices(model: Model, name: str, axis: int, factor: FactorClass) -> list[in
 
 def _single(terms: Terms) -> set[int]:
     """The entries of theta that are laws by themselves."""
-    alone = np.bincount(terms.owner)[terms.owner] == 1 if len(terms) else np.zeros(0, dtype=bool)
-    return set(terms.var[terms.start[:-1][alone & (terms.degrees() == 1)]].tolist())
+    return set(_single_owners(terms))
+
+
+def _single_owners(terms: Terms) -> dict[int, int]:
+    """{entry: number of the law} of the same."""
+    if not len(terms):
+        return {}
+    alone = np.flatnonzero((np.bincount(terms.owner)[terms.owner] == 1) & (terms.degrees() == 1))
+    return dict(zip(terms.var[terms.start[:-1][alone]].tolist(), terms.owner[alone].tolist(), strict=True))
 
 
 def _written(cases: Mapping[str, Table]) -> list[str]:
     """The cases as text."""
     return [f"{name} {table.shape} {' '.join(map(str, table.ravel().tolist()))}" for name, table in cases.items()]
+
+
+def _independent(table: Words, rows: Ints, prime: int) -> list[int]:
+    """Some of these rows of a table, which span them."""
+    fresh: list[int] = rows[Echelon(table.shape[1], prime).add(table[rows])].tolist()
+    return fresh
 
 
 def _summed(found: Jet, row: Ints, count: int, prime: int) -> Jet:
@@ -282,9 +330,12 @@ class AnalyticCasesFlow(FlowOfCases, AnalyticGradientFlow):
 
     @cached_property
     def _unproved(self) -> str:
-        """Roots and logarithms at given inputs are functions of the parameters, which all members share."""
-        if self.data is not None and {"rsqrt", "log"} & {*self.program.functions}:
-            return f"roots or logarithms of {self.model.name} at several inputs are not shown to be independent"
+        if self.data is None:
+            return super()._unproved
+        try:
+            check_moved(self.program, self.model.name)
+        except UndefinedError as error:
+            return str(error)
         return super()._unproved
 
     @property
@@ -304,19 +355,3 @@ class AnalyticCasesFlow(FlowOfCases, AnalyticGradientFlow):
         return self._with_gates(
             draws.residues((self.count, self.seed_size), prime), [*choices[:-1], np.eye(self.count, dtype=bool)], prime
         )
-
-
-def cases_flow(
-    model: Model,
-    loss: Loss,
-    cases: Mapping[str, Table],
-    *,
-    whole: bool = True,
-    source: Model | None = None,
-    data: Mapping[str, Table] | None = None,
-    tables: Mapping[str, Table] | None = None,
-) -> FlowOfCases:
-    """The flow of these cases of a model, as its functions need it; of what is held of ``source``, on ``data``."""
-    flow = (AnalyticCasesFlow if model.program.functions else CasesFlow)(model, loss, cases, whole)
-    flow.source, flow.data, flow.tables = source or model, dict(data) if data else None, dict(tables or {})
-    return flow

@@ -10,17 +10,24 @@ from typing import Any
 import numpy as np
 
 from clexact.algebra.polynomial import Number, exact
-from clexact.flows.cases import cases_flow
+from clexact.flows.analytic import of_model
 from clexact.flows.gradient import GradientFlow, Loss
+from clexact.flows.together import cases_flow
 from clexact.programs import gates
 from clexact.programs.held import Table, held
 from clexact.programs.model import Model
 from clexact.programs.places import Shape
 
 
-def data_flow(model: Model, loss: Loss, inputs: object) -> GradientFlow:
-    """The gradient flow of a model on these inputs, its gates free; TypeError or ValueError for what are none."""
-    tables = data_tables(model, inputs)
+def flow_of(model: Model, loss: Loss, inputs: object = None) -> GradientFlow:
+    """The gradient flow of a model on these inputs, else on those that it remembers, else on all; gates are free.
+
+    TypeError or ValueError for what are no inputs.
+    """
+    if inputs is None and model.inputs is None:
+        return of_model(model, loss)
+    tables = model.inputs if inputs is None else data_tables(model, inputs)
+    assert tables is not None
     here, cases = held(model, tables)
     here.data = gates.THIS_DATA
     return cases_flow(here, loss, cases, source=model, data=tables)
@@ -28,7 +35,7 @@ def data_flow(model: Model, loss: Loss, inputs: object) -> GradientFlow:
 
 def data_tables(model: Model, inputs: object) -> dict[str, Table]:
     """{probe: (inputs, *shape)}: inputs of the model as exact numbers."""
-    chosen = {gate.probe for gate in model.program.gates}
+    chosen = {*model.free, *(gate.probe for gate in model.program.gates)}
     shapes = {name: shape for name, shape in model.probes.items() if name not in chosen}
     if not shapes:
         raise ValueError(f"{model.name} has no inputs, and takes no data.")
@@ -46,7 +53,8 @@ def data_tables(model: Model, inputs: object) -> dict[str, Table]:
 
 def _table(values: object, shape: Shape, name: str) -> Table:
     """Exact numbers of shape (inputs, *shape)."""
-    array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+    given = values.tolist() if hasattr(values, "tolist") else values  # of tensors too
+    array = values if isinstance(values, np.ndarray) else np.array(given, dtype=object)
     if array.shape[1:] != shape or not array.ndim or not len(array):
         expected = ", ".join(["N", *map(str, shape)])
         raise ValueError(f"inputs for {name!r} must have shape ({expected}), N at least 1, not {array.shape}.")

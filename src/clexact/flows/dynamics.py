@@ -19,8 +19,7 @@ import numpy as np
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Number, exact, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
-from clexact.flows.analytic import of_model
-from clexact.flows.data import data_flow
+from clexact.flows.data import flow_of
 from clexact.flows.flow import FieldsFlow, Flow
 from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.lifted import DiagonalMetric, LiftedFlow
@@ -120,7 +119,7 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     inputs : array or mapping of str to array, optional
         Data: these inputs alone, with any targets. N inputs are an array of shape (N, \*shape of the probe), or one for
         each probe by its name, of integers, rationals, decimals as texts, or floats, which are the binary fractions
-        that they are. Default: all data.
+        that they are. Default: those that the model remembers (``clexact.torch.model(..., inputs=X)``), else all data.
 
     Returns
     -------
@@ -145,8 +144,7 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     >>> print(*clexact.certify(gradient_flow(clexact.models.product(2), weight_decay=1)).laws.written())
     e^(2*t)*x[0]^2 - e^(2*t)*x[1]^2
     """
-    base = _gradients(model, loss, "gradient_flow")
-    base = base if inputs is None else data_flow(model, loss, inputs)
+    base = _gradients(model, loss, "gradient_flow", inputs)
     decay = _decay(weight_decay)
     return _decaying(base, None, decay, base.description, {"flow": "gradient"}) if decay else base
 
@@ -322,16 +320,16 @@ def rebuild_flow(model: Model, recipe: Mapping[str, Any]) -> Flow:
             raise ValueError(f"no flow is called {other!r}.")
 
 
-def _gradients(model: Model, loss: Loss, name: str) -> GradientFlow:
+def _gradients(model: Model, loss: Loss, name: str, inputs: object = None) -> GradientFlow:
     if not isinstance(model, Model):
         raise TypeError(f"{name} takes a clexact.Model, not {model!r}.")
-    return of_model(model, loss)
+    return flow_of(model, loss, inputs)
 
 
 def _flow_of_positions(model: Model | Flow | VectorFields, loss: Loss) -> Flow:
     """The flow on the positions; ValueError for a loss beside a flow, and for a flow that is lifted already."""
     if isinstance(model, Model):
-        return of_model(model, loss)
+        return flow_of(model, loss)
     if loss_kind(loss) != "full":
         raise ValueError("loss belongs to a model; a flow or fields given have theirs.")
     base = as_flow(model)

@@ -32,6 +32,7 @@ from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets, piec
 from clexact.support.digest import digest
 from clexact.support.losses import check_loss
 from clexact.symmetry.families import Family, in_order
+from clexact.symmetry.frozen import gathered
 from clexact.symmetry.grading import MAX_EQUATIONS
 from clexact.symmetry.groups import Groups, Law, Symmetries
 
@@ -210,7 +211,13 @@ class GradientFlow(Flow):
     @cached_property
     def families(self) -> tuple[Family, ...]:
         layout = tuple(self.model.parameters.items())
-        return tuple(replace(family, layout=layout) for family in in_order(self._groups.families, layout))
+        kept, alone = gathered(self._groups.families, layout, self._frozen)
+        return tuple(replace(family, layout=layout) for family in in_order([*kept, *alone], layout))
+
+    @property
+    def _frozen(self) -> dict[str, list[int]]:
+        """Entries of parameters, beside those of the program's shape, that nothing moves."""
+        return {}
 
     @property
     def left_out(self) -> str:

@@ -21,10 +21,11 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import residues
 from clexact.algebra.polynomial import Number, check_point
 from clexact.algebra.terms import Terms
-from clexact.flows.cases import FlowOfCases, cases_flow
+from clexact.flows.cases import FlowOfCases
 from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
+from clexact.flows.together import cases_flow
 from clexact.programs.balls import AnalyticNetwork
 from clexact.programs.gate_monomials import gate_monomials, span_all
 from clexact.programs.gates import GENERIC, NEAR, THIS_DATA, TRUE_GATES, scope_of

@@ -11,9 +11,10 @@ from typing import overload
 
 import numpy as np
 
+from clexact.algebra.linalg import Words
 from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import Terms, concatenate
-from clexact.laws.result import Completeness, ConservationLaws, further, html_texts
+from clexact.laws.result import Completeness, ConservationLaws, further, html_texts, independent
 from clexact.support.display import MOST_LAWS, Markup, counted, gathered, listed
 from clexact.symmetry.families import Family
 from clexact.symmetry.folding import folded
@@ -31,6 +32,8 @@ class LawList(Sequence["Family | Polynomial"]):
         Each confirmed at random residues.
     others : ConservationLaws
         The polynomials that belong to none, with what is known of their completeness.
+    dependent : int
+        How many polynomials, functions of these by their gradients at a point, are left out.
 
     Examples
     --------
@@ -44,6 +47,7 @@ class LawList(Sequence["Family | Polynomial"]):
 
     families: tuple[Family, ...]
     others: ConservationLaws
+    dependent: int = 0
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -62,13 +66,14 @@ class LawList(Sequence["Family | Polynomial"]):
 
     @property
     def complete(self) -> bool:
-        """Whether these span all polynomial laws of this degree, as is proved."""
+        """Whether these, and those left out, span all polynomial laws of this degree, as is proved."""
         return self.others.complete
 
     @property
     def known(self) -> str:
         """The completeness as a sentence, with what it assumes of gates."""
-        return self.others.known
+        left_out = f"; {self.dependent} that depend on others are not listed" if self.dependent else ""
+        return self.others.known + left_out
 
     def __len__(self) -> int:
         return len(self.families) + len(self.others)
@@ -183,6 +188,78 @@ class LawList(Sequence["Family | Polynomial"]):
         fresh = further(self.packed(0, self.first[-1]), found)
         kept, number = found.terms.take(np.flatnonzero(fresh[found.terms.owner])), np.cumsum(fresh) - 1
         return LawList(self.families, replace(found, terms=kept.owned_by(number[kept.owner])))
+
+    def simplest(self, point: Words, prime: int) -> tuple[int, ...]:
+        """Numbers of polynomials with independent gradients at a point mod p, of lowest degree and fewest terms first.
+
+        Parameters
+        ----------
+        point : numpy.ndarray
+            Residues, of shape (D,).
+        prime : int
+            The prime.
+
+        Returns
+        -------
+        tuple of int
+            In increasing order.
+
+        Examples
+        --------
+        >>> import clexact, numpy as np
+        >>> laws = clexact.certify(clexact.gradient_flow(clexact.models.product(3))).laws
+        >>> laws.simplest(np.array([2, 3, 5], dtype=np.uint64), 101)
+        (0, 1)
+        """
+        terms = self.packed(0, self.size)
+        degree = np.zeros(self.size, dtype=np.int64)
+        np.maximum.at(degree, terms.owner, terms.degrees())
+        order = np.lexsort((np.bincount(terms.owner, minlength=self.size), degree))
+        ordered = terms.owned_by(np.argsort(order, kind="stable")[terms.owner]).canonical()
+        return tuple(sorted(order[list(independent(replace(self.others, terms=ordered), point, prime))].tolist()))
+
+    def only(self, numbers: Sequence[int]) -> tuple[LawList, tuple[int, ...]]:
+        """The families with some of these polynomials, and of the others these alone; and their numbers there.
+
+        Of a linear family only a part of which is among them, that part is written out.
+
+        Parameters
+        ----------
+        numbers : sequence of int
+            Of polynomials, in increasing order.
+
+        Returns
+        -------
+        LawList
+            It says how many are left out.
+        tuple of int
+            The numbers of the same polynomials in it.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> laws = clexact.certify(clexact.gradient_flow(clexact.models.product(3))).laws
+        >>> laws.only([0, 1]) == (laws, (0, 1))
+        True
+        """
+        kept, renumbered, alone, first = list[Family](), list[int](), list[int](), 0
+        chosen = np.array(numbers, dtype=np.int64)
+        for family, a, b in zip(self.families, self.first, self.first[1:], strict=False):
+            here = chosen[(a <= chosen) & (chosen < b)]
+            if family.degree == 1 and len(here) < family.size:
+                alone += here.tolist()
+            elif len(here):
+                kept.append(family)
+                renumbered += (here - a + first).tolist()
+                first += family.size
+        alone += chosen[chosen >= self.first[-1]].tolist()
+        parts = [self.packed(n, n + 1) for n in alone]
+        terms = concatenate([part.owned_by(0 * part.owner + n) for n, part in enumerate(parts)])
+        made = LawList(tuple(kept), replace(self.others, terms=terms.canonical()))
+        return replace(made, dependent=self.dependent + self.size - made.size), (
+            *renumbered,
+            *range(first, made.size),
+        )
 
     # -- as text --------------------------------------------------------------------------------------------------
 

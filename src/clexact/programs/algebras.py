@@ -111,12 +111,27 @@ class Numbers(Algebra[NDArray[Any]]):
 
 
 class Rationals(Numbers):
-    """As ``Numbers``, for objects that are integers and Fractions: products of matrices are made of integers."""
+    """As ``Numbers``, for objects that are integers and Fractions: products of matrices are made of integers.
+
+    Of matrices that are ``kept`` the integers are made once.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[NDArray[Any], tuple[NDArray[Any], int]]] = {}
+
+    def keep(self, a: NDArray[Any]) -> NDArray[Any]:
+        """The same array, of which products will be made again and again."""
+        if a.dtype == np.dtype(object):
+            self._known[id(a)] = a, _cleared(a)
+        return a
+
+    def _integers(self, a: NDArray[Any]) -> tuple[NDArray[Any], int]:
+        return self._known[id(a)][1] if id(a) in self._known else _cleared(a)
 
     def matmul(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         if np.result_type(a, b) != np.dtype(object):
             return super().matmul(a, b)
-        (a, below_a), (b, below_b) = _cleared(a), _cleared(b)
+        (a, below_a), (b, below_b) = self._integers(a), self._integers(b)
         product, below = self._array(np.matmul(a, b), a, b), below_a * below_b
         return product if below == 1 else _divided(product, below)
 

@@ -15,6 +15,10 @@ Functions with other gates are other functions: with the gates (1, 0), the mean 
 with (1, 1). So where gates move a radicand the signs are shown to be free at each choice of gates by itself
 (``free_at``), of that root and of all after it: at each, one point is enough. There no radicand may depend on gates and
 parameters alone, which are shared by all members, but as a constant of which the root is a square itself.
+
+On given inputs all radicands are functions of the parameters. Their roots are adjoined node after node, at all inputs
+together; no product of some of a node's is a square, up to a constant, if the symbols at random points show it. At x
+and 2x they may be u and 4u: sqrt(4u) = 2 sqrt(u), which the root that is a square itself respects, as 2 is one.
 """
 
 from __future__ import annotations
@@ -31,9 +35,10 @@ from clexact.programs.characters import draw_prime, power, square_primes
 from clexact.programs.operations import Node
 from clexact.programs.places import Mask
 from clexact.programs.program import Program
-from clexact.programs.theorems import has_angles
+from clexact.programs.theorems import LOGARITHMS, NORMAL, has_angles
 from clexact.support.errors import RANK_BITS, UndefinedError
 
+POWERS = 3  # of small primes in ratios of radicands at several inputs
 SPARE = 24  # inputs more than radicands: rank is missed by chance with odds 2^-24
 
 # (nodes of functions, rows, whether at one point, draws, prime): residues modulo m of their arguments, where all nodes
@@ -67,6 +72,75 @@ def check_roots(program: Program, values: Evaluate, name: str, denominator: int)
             )
     if not _different(_kernels(_rational(program, name))):
         raise UndefinedError(f"the roots of constants in {name} are not shown to have free signs")
+
+
+Together = Callable[[Sequence[int], int], list[Words]]  # (nodes, points): their arguments, (points, cases, *places)
+
+
+def check_roots_together(program: Program, values: Together, name: str, angles: bool, prime: int) -> None:
+    """UndefinedError unless the signs of the roots at several inputs, functions of the parameters, are free together.
+
+    All members share the parameters, so no factor is left out: what may not be a square, up to a constant, is a product
+    of radicands of a node at all inputs, in the field with the roots of all nodes before at all of them.
+    """
+    inert, constant = program.independent_of("parameter"), program.independent_of("probe", "parameter")
+    squares = square_constants(program, name, angles)
+    known = {c.numerator * pow(c.denominator, -1, prime) % prime for c in squares}
+    smooth = _smooth_squares(square_primes(angles), prime)
+    for n, node in enumerate(program.nodes):
+        if not _is_root(node) or constant[n]:
+            continue
+        if inert[n]:
+            raise UndefinedError(
+                f"a root of {name} is one of the inputs alone: such numbers are not shown to be independent"
+            )
+        [found] = values([n], SPARE)
+        [found] = values([n], prod(found.shape[1:]) + SPARE)
+        u = found.reshape(len(found), -1) % np.uint64(prime)
+        moved = (u != u[:1]).any(axis=0)
+        if not set(u[0, ~moved].tolist()) <= known:
+            raise UndefinedError(f"a root of {name} is, where gates are closed, one of a number that may be no square")
+        u = _classes(u[:, moved][(u[:, moved] != 0).all(axis=1)], smooth, prime)
+        if u.size and not free_signs(u, prime):
+            raise UndefinedError(
+                f"roots of {name} at several inputs are not shown to be independent: a product of their arguments, of "
+                f"shape {node.shape}, may be a square"
+            )
+    if not _different(_kernels(_rational(program, name))):
+        raise UndefinedError(f"the roots of constants in {name} are not shown to have free signs")
+
+
+def _classes(u: Words, smooth: frozenset[int], prime: int) -> Words:
+    """One column of those that are squares of smooth numbers times each other, whose roots residues respect.
+
+    Others that are proportional stay: their product is a square up to a constant.
+    """
+    kept: dict[bytes, list[int]] = {}
+    for j, column in enumerate(u.T.tolist()):
+        inverse = pow(column[0], -1, prime)
+        key = np.array([c * inverse % prime for c in column], dtype=np.uint64).tobytes()
+        others = kept.setdefault(key, [])
+        if not any(column[0] * pow(int(u[0, i]), -1, prime) % prime in smooth for i in others):
+            others.append(j)
+    return u[:, sorted(j for others in kept.values() for j in others)]
+
+
+def _smooth_squares(primes: Sequence[int], prime: int) -> frozenset[int]:
+    """Squares of products of small powers of these primes, modulo another."""
+    found = {1}
+    for q in primes:
+        found = {c * pow(q, 2 * e, prime) % prime for c in found for e in range(-POWERS, POWERS + 1)}
+    return frozenset(found)
+
+
+def check_moved(program: Program, name: str) -> None:
+    """UndefinedError where a logarithm or a normal distribution function is one of numbers, of the data alone."""
+    inert = program.independent_of("parameter")
+    for n, node in enumerate(program.nodes):
+        if inert[n] and node.op == "function" and node.data in (*LOGARITHMS, NORMAL):
+            raise UndefinedError(
+                f"{node.data} of {name} is one of the inputs alone: no theorem says that such numbers are independent"
+            )
 
 
 def gated_roots(program: Program, held: Collection[str] = ()) -> list[int]:

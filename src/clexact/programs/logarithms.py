@@ -15,6 +15,7 @@ and parameters alone: there is one for each choice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -24,7 +25,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
 from clexact.programs.characters import Characters
-from clexact.programs.independence import SPARE, Evaluate, free_signs
+from clexact.programs.independence import SPARE, Evaluate, Together, free_signs
 from clexact.programs.operations import Node
 from clexact.programs.places import Mask
 from clexact.programs.program import Program
@@ -70,6 +71,38 @@ def check_logarithms(
                 f"logarithms of {name} are not shown to be independent: a product of their arguments may be a square, "
                 "or an exponential"
             )
+
+
+def check_logarithms_together(
+    program: Program,
+    values: Together,
+    opaque: Together,
+    large: int,
+    characters: Characters,
+    name: str,
+) -> None:
+    """UndefinedError unless logarithms at several inputs, functions of the parameters, are independent together."""
+    places = [n for n, node in enumerate(program.nodes) if node.op == "function" and node.data in LOGARITHMS]
+    nodes = [program.nodes[n] for n in places]
+    first = opaque([node.inputs[0] for node in nodes], FEW)
+    cases = first[0].shape[1]
+    if (count := cases * sum(prod(node.shape) for node in nodes)) > MOST:
+        raise UndefinedError(f"{count} logarithms of {name} are too many to be compared")
+    several = [replace(node, shape=(cases, *node.shape)) for node in nodes]
+    seen = _joined(first, several, large)
+    moved, kinds = _moved(seen), np.repeat([n.data == "log" for n in several], [prod(n.shape) for n in several])
+    if (~moved & ~((seen[0] == 1) & kinds)).any():
+        raise UndefinedError(f"no parameter moves a logarithm of {name} at one of the inputs")
+    entries = _different(seen, several)
+    entries = entries[moved[entries]]
+    if not len(entries):
+        return
+    columns = _arguments(values(places, len(entries) + SPARE), several, characters)[:, entries]
+    if not free_signs(columns[(columns != 0).all(axis=1)], characters.prime):
+        raise UndefinedError(
+            f"logarithms of {name} at several inputs are not shown to be independent: a product of their arguments may "
+            "be a square, or an exponential"
+        )
 
 
 def _moved(rows: Words) -> Mask:

@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clexact.programs import numeric
 from clexact.programs.array import record
@@ -83,6 +84,10 @@ class Model:
         Operations of a network that are opaque in the model: completeness is that of the network cut there.
     data : str
         For which data results hold.
+    inputs : dict of str to array, or None
+        The data that it is trained on, if it remembers some: flows of it are on these alone.
+    free : tuple of str
+        Probes that no data give: what dropout keeps, what an opaque operation gives.
 
     Raises
     ------
@@ -114,6 +119,8 @@ class Model:
         self.notes: tuple[str, ...] = ()
         self.cuts: tuple[str, ...] = ()
         self.data = "all data"
+        self.inputs: dict[str, NDArray[Any]] | None = None
+        self.free: tuple[str, ...] = ()
         self.recipe = dict(recipe or {})  # family and options, by which ``models.rebuild`` makes the same model again
         self.parameters: dict[str, Shape] = _check_shapes(parameters, "parameter")
         self.probes: dict[str, Shape] = _check_shapes(probes or {}, "probe")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 from itertools import product
 from math import ceil, floor, inf, prod
 
@@ -51,6 +52,20 @@ class Network:
         self.inputs: dict[str, Shape] = {k: shape for k, shape in model.probes.items() if k not in self.gates}
         self.parameters = pieces(self.point, model.parameters)
 
+    @cached_property
+    def _static(self) -> tuple[Rationals, dict[int, Exact]]:
+        """The numbers, and the values of the nodes that no input moves."""
+        ring, values = Rationals(), list[Exact]()
+        fixed = self.program.independent_of("probe")
+        for n, node in enumerate(self.program.nodes):
+            if not fixed[n]:
+                values.append(np.zeros(0))
+            elif node.op == "parameter":
+                values.append(ring.keep(self.parameters[node.data]))
+            else:
+                values.append(ring.keep(self.program.value(ring, node, values)))
+        return ring, {n: value for n, value in enumerate(values) if fixed[n]}
+
     @property
     def input_size(self) -> int:
         """How many numbers an input consists of."""
@@ -67,11 +82,12 @@ class Network:
         """
         values: list[Exact] = []
         found = dict(gates or {})
-        for node in self.program.nodes:
-            if node.op not in LEAVES:
-                values.append(self.program.value(Rationals(), node, values))
-            elif node.op == "parameter":
-                values.append(self.parameters[node.data])
+        ring, static = self._static
+        for n, node in enumerate(self.program.nodes):
+            if n in static:
+                values.append(static[n])
+            elif node.op not in LEAVES:
+                values.append(self.program.value(ring, node, values))
             elif node.data in self.gates:
                 if gates is None:
                     found[node.data] = self._read(self.gates[node.data], values)

@@ -57,6 +57,8 @@ def written_cases(flow: GradientFlow, numbers: Numbers) -> dict[str, Any]:
     gates = source.program.gates
     inputs = [name for name in source.probes if all(name != gate.probe for gate in gates)]
     if isinstance(flow, FlowOfCases) and flow.data is not None:
+        if left := [name for name in inputs if name not in flow.data]:
+            raise ValueError(f"a certificate on data holds all that is no parameter: {left[0]} varies freely.")
         given = {name: [_numbers(row) for row in flow.data[name]] for name in inputs}
     else:
         given = {name: [_numbers(region.input[name]) for region in met] for name in inputs}

@@ -175,6 +175,9 @@ def of_count(count: LawCount) -> dict[str, Any]:
         raise ValueError(f"{count.description} has no program-level certificate: it is no gradient flow of a model.")
     if count.lower != count.exhibited and not scope_of(flow):
         raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
+    held = isinstance(flow.gradients, FlowOfCases) and closure.witnesses
+    if held and {"rsqrt", "log"} & {*flow.gradients.program.functions}:
+        raise ValueError("roots and logarithms at cases have no certificate: its verifier does not compare them.")
     shown = _place(count.shown.point, count.shown.prime)
     families = [] if flow.plain_gradients is None else law_families(flow.plain_gradients)
     numbers = independent_laws(flow.gradients, families, shown)

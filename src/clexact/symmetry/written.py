@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from clexact.algebra.polynomial import latex_name
 from clexact.programs.places import Shape
-from clexact.symmetry.views import Term, View
+from clexact.symmetry.views import SHOWN, Term, View
 
 if TYPE_CHECKING:
     from clexact.symmetry.families import Family
@@ -58,6 +61,8 @@ TEX = Style(
 
 def formula(family: Family, style: Style) -> str:
     """The law in the names of the parameters: ``+`` and ``-`` of squares, or of sums."""
+    if block := _block(family):
+        return style.named(family.terms[0].parameter, _of_block(*block))
     letters, text, where = _Letters(family), "", list[str]()
     for term in family.terms:
         part = _gram(term, style, where) if family.kind == "gram" else letters.single(term, style, where)
@@ -72,10 +77,50 @@ def formula(family: Family, style: Style) -> str:
 
 def indices(family: Family, style: Style) -> str:
     """Of which indices there is a number of the law each: i < 3; empty for a single number."""
+    if block := _block(family):
+        return ", ".join(f"{letter} {_among(places, size)}" for letter, places, size in _ranging(*block))
     if family.kind != "gram":
         return ", ".join(f"{letter} < {size}" for letter, size in _Letters(family).sizes)
     stack = [f"h < {family.groups}"] * (family.groups > 1)
     return ", ".join(stack + [f"i {style.least} j < {family.rows}"] * (family.rows > 1))
+
+
+Block = tuple[list[list[int]], Shape]  # for each axis its indices, and the shape of the whole
+
+
+def _block(family: Family) -> Block | None:
+    """The index sets whose product the entries are, of a family of some entries of one parameter by themselves."""
+    term = family.terms[0]
+    if family.kind != "translation" or len(family.terms) > 1 or family.rows > 1 or not term.shape:
+        return None
+    if term.view.index is None:
+        return None
+    entries = term.entries.ravel()
+    places = [np.unique(along).tolist() for along in np.unravel_index(entries, term.shape)]
+    product = np.ravel_multi_index(np.ix_(*places), term.shape).ravel()
+    return (places, term.shape) if np.array_equal(product, entries) else None
+
+
+def _ranging(places: list[list[int]], whole: Shape) -> list[tuple[str, list[int], int]]:
+    """The axes along which there are several entries, each with its letter, indices and size."""
+    several = [(along, size) for along, size in zip(places, whole, strict=True) if len(along) > 1]
+    return [(letter, *each) for letter, each in zip(LETTERS, several, strict=False)]
+
+
+def _of_block(places: list[list[int]], whole: Shape) -> list[str]:
+    """The indices of an entry."""
+    letters = iter([letter for letter, *_ in _ranging(places, whole)])
+    return [next(letters) if len(along) > 1 else str(along[0]) for along in places]
+
+
+def _among(places: list[int], size: int) -> str:
+    """Which values an index takes: < 3, or in {0, 2, 5..9}."""
+    if len(places) == size:
+        return f"< {size}"
+    cuts = [0, *(n for n in range(1, len(places)) if places[n] != places[n - 1] + 1), len(places)]
+    runs = [places[a:b] for a, b in pairwise(cuts)]
+    texts = [f"{run[0]}..{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"in {{{', '.join(texts[:SHOWN])}{', ...' * (len(texts) > SHOWN)}}}"
 
 
 def _gram(term: Term, style: Style, where: list[str]) -> str:

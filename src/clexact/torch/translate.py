@@ -15,14 +15,18 @@ import torch
 from torch import nn
 from torch.fx import Node
 
+from clexact.flows.data import data_tables
 from clexact.programs.array import Array
+from clexact.programs.gates import THIS_DATA
 from clexact.programs.model import Model
 from clexact.programs.places import Shape
 from clexact.programs.program import ANALYTIC, LEAVES
 from clexact.programs.theorems import kind
 from clexact.torch.cuts import CUT, name_of
+from clexact.torch.data import Values, cases, gathered, tensor_of
 from clexact.torch.exported import Trace, constant, operation, owner
 from clexact.torch.failures import Failures, UnreadableError
+from clexact.torch.trace import arguments as call_arguments
 from clexact.torch.trace import trace, unwrapped
 from clexact.torch.translation import RULES, Call, Masked, NotTranslatableError
 from clexact.torch.translation.graph import (
@@ -50,7 +54,12 @@ READ_MASKS = {"softmax", "_softmax", "_safe_softmax", "add", "mul", "div", "mask
 
 
 def model(
-    module: nn.Module, example_input: Any, *, name: str | None = None, tokens: Literal["given", "free"] = "given"
+    module: nn.Module,
+    example_input: Any,
+    *,
+    name: str | None = None,
+    tokens: Literal["given", "free"] = "given",
+    inputs: object = None,
 ) -> Model:
     r"""The function $g(\theta, x)$ that a module computes, as a ``Model``: all that is said of models is said of it.
 
@@ -85,6 +94,11 @@ def model(
     tokens : {"given", "free"}
         Whether the integers in the example (token ids) are constants as they stand, so that results are of these
         alone, or rows of embeddings (of tokens, of positions) are mixtures of all rows, by probes.
+    inputs : tensor, array, tuple or dict of these, DataLoader, Dataset or iterable of batches, optional
+        The data that the module is trained on: every flow of the model is then the flow on them alone, as
+        ``gradient_flow(model, inputs=...)`` is. N inputs for each tensor of the example, along the first axis; of a
+        batch (x, y) the first is the input. They are taken one by one, or in batches as large as the example. Integers
+        (token ids) are taken all together, in place of the example's. Floats are the binary fractions that they are.
 
     Returns
     -------
@@ -94,9 +108,10 @@ def model(
     Raises
     ------
     TypeError
-        If it is given no module.
+        If it is given no module, or inputs that are none.
     ValueError
-        If torch.export cannot read it, with the reason, or for another ``tokens``.
+        If torch.export cannot read it, with the reason, for another ``tokens``, and for inputs of wrong shapes, or that
+        are not finite.
 
     Examples
     --------
@@ -105,10 +120,17 @@ def model(
     >>> g = clexact.torch.model(net, torch.randn(1, 3))
     >>> clexact.certify(clexact.gradient_flow(g))
     exactly 4 independent conservation laws (D = 26, dim W = 22)
+    >>> data = torch.utils.data.TensorDataset(torch.tensor([[1.0, 0.0, 2.0], [3.0, 0.0, 1.0]]), torch.zeros(2))
+    >>> on_data = clexact.torch.model(net, torch.randn(1, 3), inputs=torch.utils.data.DataLoader(data))
+    >>> clexact.certify(clexact.gradient_flow(on_data)).headline
+    'exactly 12 independent conservation laws for this data with free gates'
     """
     module = unwrapped(module)
     if tokens not in ("given", "free"):
         raise ValueError(f"tokens must be 'given' or 'free', not {tokens!r}.")
+    values = None if inputs is None else gathered(example_input, inputs)
+    if values is not None:
+        example_input = _with_integers(example_input, values)
     try:
         read = trace(module, example_input)
     except UnreadableError as error:
@@ -118,7 +140,35 @@ def model(
     if translation.rounded:
         made.name += f" (constants of {', '.join(sorted(translation.rounded))} rounded)"
     translation.failures.tell()
+    made.free = tuple(probe for probe in made.probes if probe not in translation.given)
+    if values is not None:
+        _give(made, translation.given, example_input, values)
     return made
+
+
+def _with_integers(example: Any, values: Sequence[Values]) -> Any:
+    """The example input, or all data in its place where it holds integers: these are constants of the model."""
+    positional, keywords = call_arguments(example)
+    tensors = [*positional, *keywords.values()]
+    if all(tensor.is_floating_point() for tensor in tensors):
+        return example
+    for tensor, data in zip(tensors, values, strict=True):
+        if data.shape[1:] != tuple(tensor.shape[1:]) or not len(data):
+            wanted = ", ".join(["N", *map(str, tensor.shape[1:])])
+            raise ValueError(f"inputs must have shape ({wanted}), N at least 1, not {data.shape}.")
+    made = [tensor_of(data, tensor) for tensor, data in zip(tensors, values, strict=True)]
+    return dict(zip(keywords, made, strict=True)) if keywords else tuple(made)
+
+
+def _give(made: Model, given: Mapping[str, Any], example: Any, values: Sequence[Values]) -> None:
+    """Let a model remember its data: for each probe the cases of the tensor that it stands for."""
+    positional, keywords = call_arguments(example)
+    order = {id(tensor): n for n, tensor in enumerate((*positional, *keywords.values()))}
+    if not given:  # all data are integers, which are constants of the model
+        made.data = THIS_DATA
+        return
+    tables = {probe: cases(values[order[id(tensor)]], tuple(tensor.shape), probe) for probe, tensor in given.items()}
+    made.inputs = data_tables(made, tables)
 
 
 def parameter_names(module: nn.Module) -> dict[str, str]:
@@ -186,6 +236,11 @@ class Translation:
         made = Model(chosen, others | self.probes, self, name or self.__name__)
         made.notes, made.cuts, made.data = tuple(self.notes), tuple(self.cuts), self.data
         return made
+
+    @property
+    def given(self) -> dict[str, torch.Tensor]:
+        """{probe: the tensor of the example input that it stands for}."""
+        return {probe: self.trace.given[leaf] for leaf, probe in self._given.items()}
 
     @property
     def data(self) -> str:

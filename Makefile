@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := setup.py pyproject.toml $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' -o -path '*/templates/*')
 
-.PHONY: reproduce test test-fast bench clean
+.PHONY: reproduce test test-fast bench docs clean
 
 reproduce: .venv/reported
 	$(BIN)/clexact reproduce --budget quick --out reproduction
@@ -21,6 +21,10 @@ test-fast: .venv/tested
 bench: .venv/installed
 	$(BIN)/python bench/run.py
 
+docs: .venv/documented
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site/html
+	@echo 'The site: build/site/html/index.html'
+
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "clexact needs Python 3.11 or newer")'
 	$(PYTHON) -m venv .venv
@@ -37,5 +41,9 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet '.[test]'
 	touch .venv/installed .venv/reported $@
 
+.venv/documented: .venv/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet '.[docs]'
+	touch .venv/installed .venv/reported $@
+
 clean:
-	rm -rf .venv build src/*.egg-info src/clexact/_kernels/*.c src/clexact/_kernels/*.so
+	rm -rf .venv build docs/notebooks src/*.egg-info src/clexact/_kernels/*.c src/clexact/_kernels/*.so

@@ -28,11 +28,12 @@ from clexact.torch import ModuleLaws, check, laws
 PREFACE = """Written by `bench/zoo.py`: {0} architectures, built from their configurations with random weights, most
 of them small. {1} are read, {2} of them whole, the others cut at what is named. {3} have laws that autograd checked in
 float64 (about 1e-8 is rounding where a network computes in float32 on the way), and {4} a law that it contradicted.
-A contradiction may be an error of PyTorch's own gradient, as in BatchNorm for one image (pytorch.md).
+A contradiction may be an error of PyTorch's own gradient, as in BatchNorm for one image ([here](pytorch.md)).
 The share is that of the trained parameters that laws touch; seconds are those of `laws` on two cores with other work
 on them."""
 LARGEST = 10**8  # parameters of a network that is checked by autograd
 Row = dict[str, Any]
+NEXT = "Next: [PyTorch modules](pytorch.md), what is read and what is proved; [the architectures](models.md).\n"
 
 
 def row(made: Made) -> Row:
@@ -142,7 +143,7 @@ def markdown(rows: Sequence[Row]) -> str:
                              f"{found['numbers']:,}", f"{found['share']:.0%}", _residual(found))  # fmt: skip
                 lines.append(f"| {' | '.join((found['name'], *cells, found['outcome'].replace('|', ' ')))} |")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, NEXT])
 
 
 def main() -> None:

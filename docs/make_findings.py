@@ -74,9 +74,10 @@ def page(records: Sequence[Record]) -> str:
                 "New", NEW, [r for r in records if r.verdict is not ClaimVerdict.CONFIRMED and _new(r)], _true
             )
     lines += _section("Beyond the polynomial laws", MORE, [r for r in records if _more(r)], _beyond)
-    return "\n".join(lines)
+    return "\n".join([*lines, NEXT])
 
 
+NEXT = "Next: [certified counts as CSV](data/README.md); [how a number is cited](how-to/cite.md).\n"
 NEW = "What holds on all of the grid where the statement as written does not, and the formulas fitted to the counts."
 MORE = "More independent laws are certified at these sizes than are polynomials of the degree searched."
 

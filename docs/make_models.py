@@ -25,18 +25,20 @@ NOTES = """\
   quotients) stand for themselves, at any depth and with biases anywhere. The lower bound is that of symmetries, which
   hold whatever the functions are but for what is said of them: a softmax does not see a number added to all scores, a
   norm no scale. The upper bound is a rank of residues that a homomorphism puts in place of the functions
-  (`docs/trust.md`).
+  ([trust](trust.md)).
 - **Piecewise functions** (ReLU, leaky ReLU, max) have free gates, and a count says "with free gates" unless true ones
   are known to span as much: the network itself has at least as many laws. True inputs can open fewer gates beyond
   two layers, for a scalar input without biases, where a gate multiplies itself or no input decides it, and for a
-  maximum over more entries than the inputs and one more (`docs/trust.md`). `--near` counts the laws near a start, with
-  true gates (`docs/true-networks.md`).
+  maximum over more entries than the inputs and one more ([trust](trust.md)). `--near` counts the laws near a start,
+  with true gates ([true networks](true-networks.md)).
 - **Normalised sigmoid gates** have no law, where softmax gates have one for each input: adding a number to all logits
   changes them. (arXiv 2606.17816, theorem 4.7, states the same laws as for softmax.)
 - **Norms** have gains, shifts and eps where `--gain`, `--bias` and `--eps` say so; by default eps = 0, and the scale of
   what enters is kept: any eps > 0 ends that. A batch norm is that of training, over a batch. Of two entries a variance
   is a square, and a layer norm a sign; of two samples so is a batch norm: no count is claimed where roots of squares
   stand. Where that depends on gates (the RMS of two ReLUs, one of them off), members have other gates.
+
+Next: [your own model](your-model.md); [the families in the reference](reference/families.md).
 """
 
 

@@ -84,24 +84,6 @@ def test_the_readme_names_the_commands():
     assert len(SESSIONS) == 2
 
 
-def test_the_page_of_true_functions():
-    """docs/true-functions.md: its examples, in order, in one namespace."""
-    page = (ROOT / "docs" / "true-functions.md").read_text(encoding="utf-8")
-    examples = "\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
-    test = doctest.DocTestParser().get_doctest(examples, {}, "true functions", "true-functions.md", 0)
-    found = doctest.DocTestRunner().run(test)
-    assert found.failed == 0 and found.attempted > 8
-
-
-def test_the_page_of_true_networks():
-    """docs/true-networks.md, and what it is made from: the same examples, which run."""
-    pages = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("true-networks.md", "true-networks.md.in")]
-    examples, source = ("\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)) for page in pages)
-    test = doctest.DocTestParser().get_doctest(examples, {}, "true networks", "true-networks.md", 0)
-    found = doctest.DocTestRunner().run(test)
-    assert examples == source and found.failed == 0 and found.attempted > 8
-
-
 @pytest.mark.slow
 def test_models_page_is_what_its_script_writes():
     """docs/models.md: every number certified anew."""
@@ -110,17 +92,3 @@ def test_models_page_is_what_its_script_writes():
     spec.loader.exec_module(script)
     assert set(script.EXAMPLES) == set(models.FAMILIES)
     assert (ROOT / "docs" / "models.md").read_text(encoding="utf-8") == script.page()
-
-
-def test_worked_examples_of_your_own_model(tmp_path, monkeypatch, capsys):
-    """docs/your-model.md: its files, its commands, their output word for word."""
-    page = (ROOT / "docs" / "your-model.md").read_text(encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    files = re.findall(r"```python\n# (\S+)\n(.*?)```", page, re.DOTALL)
-    sessions = re.findall(r"^    \$ clexact (.*)\n((?:    (?!\$).*\n)+)", page, re.M)
-    for name, code in files:
-        Path(name).write_text(code)
-    for command, shown in sessions:
-        assert cli.run(shlex.split(command)) == 0
-        assert capsys.readouterr().out == dedent(shown)
-    assert len(files) == 5 and len(sessions) == 8

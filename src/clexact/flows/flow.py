@@ -37,7 +37,11 @@ SHOWN = 8  # variables where a flow shows itself
 
 
 class Flow(ABC):
-    """A family of polynomial vector fields; see the module's text. Subclasses fill in the attributes.
+    """A family of vector fields on a phase space: the directions in which training, on any data, can push.
+
+    ``gradient_flow``, ``mirror_flow`` and ``momentum_flow`` make one of a model. Its ``fields``, where they are
+    polynomials, are the exact finite family that spans it; counts evaluate members of it modulo primes and expand
+    nothing. Subclasses fill in the attributes.
 
     Attributes
     ----------

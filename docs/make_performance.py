@@ -1,4 +1,4 @@
-"""Write docs/performance.md and the table of limits in README.md: python docs/make_performance.py [bench-results.json]
+"""Write docs/performance.md: python docs/make_performance.py [bench-results.json]
 
 The text of the page stands in docs/performance.md.in; this fills in the tables from a run of the benchmark.
 """
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent
-LIMITS_START, LIMITS_END = "<!-- limits: written by docs/make_performance.py -->", "<!-- end of limits -->"
 Row = dict[str, Any]
 COLUMNS = {  # of each table, from the rows that bench/run.py wrote
     "kernel": ["matrix", "n", "p", "threads", "clexact, s", "GFLOP/s", "x FFLAS", "x FLINT", "memory", "missed"],
@@ -96,30 +95,10 @@ def page(record: dict[str, Any]) -> str:
     )
 
 
-def limits(record: dict[str, Any]) -> str:
-    """The table of the README: the counts and searches with their sizes, seconds and memory."""
-    tables = record["tables"]
-    jobs = [(f"`certify {row['certify']}`", row) for row in tables["counts"] if "/" not in row["certify"]]
-    jobs += [(f"`laws {row['search']} --degree {row['degree']}`", row) for row in tables["laws"]]
-    lines = [line([job, row["D"], row["seconds"], row["MiB"]]) for job, row in jobs]
-    return "\n".join(["| `clexact ...` | D | seconds | MiB |", "|---|---|---|---|", *lines])
-
-
-def with_limits(readme: str, record: dict[str, Any]) -> str:
-    """The README with its table of limits made anew."""
-    before, start, rest = readme.partition(LIMITS_START)
-    _, end, after = rest.partition(LIMITS_END)
-    if not end:
-        raise ValueError(f"README.md must have the lines {LIMITS_START} and {LIMITS_END}.")
-    return f"{before}{start}\n{limits(record)}\n{end}{after}"
-
-
 def main(results: Path) -> None:
-    """Write both."""
+    """Write the page."""
     record = json.loads(results.read_text(encoding="utf-8"))
     (DOCS / "performance.md").write_text(page(record), encoding="utf-8")
-    readme = DOCS.parent / "README.md"
-    readme.write_text(with_limits(readme.read_text(encoding="utf-8"), record), encoding="utf-8")
 
 
 if __name__ == "__main__":

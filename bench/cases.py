@@ -96,6 +96,8 @@ COUNTS = [
     Count(of("linear", 20, 20, 20, flow="momentum"), 60.0, 190),
     Count(of("linear", 20, 20, 20, flow="momentum", damping="nesterov"), 60.0, 190),
     Count(of("linear", 40, 40, 40, flow="momentum"), 60.0, 780),
+    Count(of("linear", 100, 100, 100, flow="momentum"), 60.0, 4950),
+    Count(of("linear", 100, 100, 100, weight_decay=1), 60.0, 5050),
     Count(of("nmf", 20, 20, 20, flow="mirror"), 60.0, 20),
     Count(of("linear", 223, 223, 223), 120.0, 24976, 12288.0),
     Count(of(str(HERE / "attention_head.py:net")), 120.0, 2080, 12288.0),

@@ -59,10 +59,11 @@ numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # but what is public here
 xref.DEFAULT_LINKS.clear()  # of int, str, tuple, ...: what everybody knows
 PUBLIC = {name: f"clexact.{name}" for name in clexact.__all__ if name not in ("__version__", "functions", "models")}
-numpydoc_xref_aliases = {name: full for name, full in PUBLIC.items() if name[0].isupper()} | {
+OWN = {name: f"clexact.{room}.{name}" for room in ("torch", "training") for name in getattr(clexact, room).__all__}
+numpydoc_xref_aliases = {name: full for name, full in (OWN | PUBLIC).items() if name[0].isupper()} | {
     "Fraction": "fractions.Fraction",
     "Path": "pathlib.Path",
-    **{name: name for entry in OTHERS.values() for name in entry["objects"] if "." in name},
+    **{name: f".{name}" for entry in OTHERS.values() for name in entry["objects"]},  # numpydoc links no name to itself
 }
 
 # --- looks ------------------------------------------------------------------------------------------------------------
@@ -85,13 +86,16 @@ math_renderer = html_math_renderer = "mathml"
 copybutton_exclude = ".linenos, .gp, .go"  # prompts and answers
 
 
+SPACED = re.compile(r"\\(dim|exp|log)\s+(?=[A-Za-z\\])")  # functions with an argument that has no parentheses
+PRIMED = re.compile("<msup>(<mi>[^<]+</mi>)<mi>(&#x0203[23];)</mi></msup>")  # raised by their glyphs, in any font
 LONG = 48  # characters of a formula in a sentence that may be wider than a phone
 
 
 def mathml(tex: str, display: str, place: nodes.Node) -> str:
     """MathML of a formula; what cannot be read is a warning, so that the build fails."""
     try:
-        return convert(tex.replace(r"\displaystyle", "").strip(), display=display)
+        found = convert(SPACED.sub(r"\\\1\\,", tex.replace(r"\displaystyle", "").strip()), display=display)
+        return PRIMED.sub(r'<mrow>\1<mo lspace="0" rspace="0">\2</mo></mrow>', found)
     except Exception as error:
         logging.getLogger(__name__).warning("formula %r: %r", tex, error, location=place)
         return f"<code>{tex}</code>"

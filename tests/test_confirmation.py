@@ -95,7 +95,7 @@ NETWORKS = {
 @pytest.mark.parametrize("name", ["linear", "softmax", "experts"])
 def test_true_laws_are_confirmed(name, loss):
     flow = clexact.gradient_flow(NETWORKS[name], loss)
-    terms = flow.proposed_terms()
+    terms = flow.shape_terms()
     assert not len(moved(flow, terms, flow.draws(0)))
     assert confirmed(flow, terms, flow.draws(1)) is terms
 
@@ -107,8 +107,8 @@ def test_false_laws_are_refuted_and_left_out(monkeypatch, name, make):
     flow = make(NETWORKS[name])
     true = flow.proposed_laws()
     false = [{(flow.dimension - 1,): 1}, {(flow.dimension - 1, flow.dimension - 1): 3, (0, 0): 1}]
-    monkeypatch.setattr(type(flow), "proposed_terms", lambda self: pack_laws([false[0], *true, false[1]]))
-    assert moved(flow, flow.proposed_terms(), flow.draws(0)).tolist() == [0, len(true) + 1]
+    monkeypatch.setattr(type(flow), "shape_terms", lambda self: pack_laws([false[0], *true, false[1]]))
+    assert moved(flow, flow.shape_terms(), flow.draws(0)).tolist() == [0, len(true) + 1]
     with pytest.warns(RefutedLawWarning, match=r"2 of the laws .* please report"):
         kept = proposed_laws(flow, 2)
     assert len(kept) == len(true)
@@ -160,7 +160,7 @@ def test_a_false_law_that_all_checks_miss_contradicts_the_brackets(monkeypatch):
     """Brackets go one member beyond what the laws leave, so that a false law cannot hide behind them."""
     flow = clexact.gradient_flow(clexact.models.linear([2, 2, 2]))
     laws = [*flow.proposed_laws(), {(0,): 1}]
-    monkeypatch.setattr(GradientFlow, "proposed_terms", lambda self: pack_laws(laws))
+    monkeypatch.setattr(GradientFlow, "shape_terms", lambda self: pack_laws(laws))
     monkeypatch.setattr("clexact.laws.polynomial_laws.confirmed", lambda flow, terms, draws: terms)
     false = Family("translation", (Term("U1", 1, View((2, 2), (0, 1), None), (2, 2)),), layout=flow.families[0].layout)
     monkeypatch.setitem(vars(flow), "families", (*flow.families, false))

@@ -19,7 +19,7 @@ from clexact.functions import layer_norm, softmax
 from clexact.laws.confirmation import RefutedLawWarning, confirmed_families
 from clexact.laws.families import change, gradients, sparse_independent
 from clexact.laws.listing import LawList
-from clexact.laws.polynomial_laws import laws_from_dicts, listed_laws, proposed_laws
+from clexact.laws.polynomial_laws import laws_from_dicts, listed_laws
 from clexact.laws.result import independent
 from clexact.symmetry.families import Family
 from clexact.symmetry.folding import folded
@@ -308,10 +308,10 @@ def test_no_family_is_moved_and_any_false_one_is(name):
         terms = law.expanded()
         moving = change(law, theta, field, PRIME, draws)
         assert moving.any() and len(terms)
-        if law.kind != "gram":  # <grad h, X> from the polynomials, up to the factor 2 of squares
+        if law.kind != "gram":  # <grad h, X> from the polynomials
             point, direction = theta.tolist(), field.tolist()
             rates = [sum(d(*point) * v for d, v in zip(h.gradient, direction, strict=True)) for h in law.polynomials()]
-            assert [law.degree * int(x) % PRIME for x in moving] == [int(r) % PRIME for r in rates]
+            assert [int(x) % PRIME for x in moving] == [int(r) % PRIME for r in rates]
 
 
 def broken(law):
@@ -399,14 +399,6 @@ def test_laws_of_a_search_stand_beside_families():
     both = laws.beside(found)
     assert both.families == laws.families and both.complete
     assert both.size == len(found) and {h.degree for h in both.others} == {4}
-
-
-def test_families_belong_to_gradient_flows():
-    """In a phase space, and where weights decay, laws are polynomials, as before."""
-    model = models.linear([1, 2, 1])
-    for flow in (clexact.momentum_flow(model), clexact.gradient_flow(model, weight_decay=1)):
-        count = clexact.certify(flow)
-        assert not count.laws.families and len(count.laws) == count.laws.size >= len(proposed_laws(flow, 2)) > 0
 
 
 # -- repeated blocks --------------------------------------------------------------------------------------------------

@@ -232,8 +232,8 @@ CLAIMS = [
             _explained,
         ),
         DEEP,
-        note=f"{STARTS} Where it fails, inputs open fewer gates together than free gates do, although each unit is on "
-        f"for some of them: so it is on scalar inputs above all. {ON_REGIONS}",
+        note=f"{STARTS} Where it fails, inputs open fewer gates together than free gates do, beside units that are "
+        f"always off: so it is on scalar inputs above all. {ON_REGIONS}",
         fitted=False,
     ),
     Claim(
@@ -281,7 +281,7 @@ CLAIMS = [
             edges=((2, 2, 1), (2, 2, 2)), most=(3, 4, 3), least=(1, 2, 1), numbered=True,
         ),
         note="Hidden layers of r units each, with biases; weights as by He et al., biases uniform in [-1, 1]. "
-        "`clexact sweep true-networks` has 60 starts of larger networks: docs/true-networks.md.",
+        "The sweep true-networks has 60 starts of larger networks: docs/true-networks.md.",
         fitted=False,
     ),
     Claim(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +23,7 @@ from clexact.counting.starts import Start, parameters_at
 from clexact.flows.dynamics import Given, as_flow
 from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
+from clexact.flows.lifted import LiftedFlow
 from clexact.flows.near import near_start
 from clexact.laws.families import sparse_independent
 from clexact.laws.listing import LawList
@@ -40,7 +41,9 @@ from clexact.lie.closure import (
     closure_of,
     closure_status,
 )
+from clexact.lie.lifted_witnesses import LiftedSpanBuilder
 from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseSpanBuilder, sparsely_evaluated, supports
+from clexact.programs.places import Mask
 from clexact.support.bounds import check_bounds, in_words
 from clexact.support.display import facts, lines
 from clexact.support.errors import RANK_BITS, UndefinedError, error_bits
@@ -690,27 +693,41 @@ class _Certification:
         return over_limit(needed, f"{self.flow.description} (D = {self.flow.dimension})", self.memory_limit)
 
     def _run_sparsely(self, flow: GradientFlow, proposed: LawList) -> bool:
-        """Whether sparse brackets at a sparse point meet the laws proposed."""
+        """Whether sparse brackets of the gradients at a sparse point meet the laws proposed."""
+        D = self.flow.dimension
         for support in supports(flow, self.draws):
             prime = flow.draw_prime(self.draws, RANK_BITS)
-            growth = SparseSpanBuilder(flow, support, prime, self.draws)
+            growth = self._sparse_growth(flow, support, prime)
             self.growths.append(growth)
             try:
                 with self._timed("independence of the laws"):
                     found = sparse_independent(proposed, growth.point, prime)
-                if growth.dear(flow.dimension - len(found)) and not self._over_limit(dense_bytes(flow)):
+                if len(found) > len(self.shown.laws):
+                    self.laws, self.shown = proposed, self._shown(list(found), growth)
+                dense = not self._over_limit(dense_bytes(self.flow))
+                if dense and growth.dear(D - len(found)):
                     continue
+                if isinstance(growth, LiftedSpanBuilder):
+                    growth.still = _linear(proposed, found) // 2
+                    if dense:
+                        growth.spare()
                 with self._timed("sparse brackets"):
-                    growth.run(flow.dimension - len(found), self.max_depth, self.progress)
+                    growth.run(D - len(found), self.max_depth, self.progress)
             except MemoryError:
                 continue
-            if len(found) > len(self.shown.laws):
-                self.laws, self.shown = proposed, self._shown(list(found), growth)
-            if growth.form.rank == flow.dimension - len(found):
+            if growth.form.rank == D - len(found):
                 self.laws, self.shown = proposed, self._shown(list(found), growth)
                 self.settled, self.status = growth, ClosureStatus.PROVED
                 return True
         return False
+
+    def _sparse_growth(
+        self, gradients: GradientFlow, support: Mask, prime: int
+    ) -> SparseSpanBuilder | LiftedSpanBuilder:
+        """Of gradients, or of a flow that is made of them and a drift."""
+        if isinstance(self.flow, LiftedFlow):
+            return LiftedSpanBuilder(self.flow, gradients, support, prime, self.draws)
+        return SparseSpanBuilder(gradients, support, prime, self.draws)
 
     def _run(self, proposed: LawList) -> None:
         """Brackets, the monomial system, closure; then a new point."""
@@ -811,6 +828,12 @@ class _Certification:
             yield
         finally:
             self.stats[stage] = self.stats.get(stage, 0.0) + time.perf_counter() - start
+
+
+def _linear(laws: LawList, numbers: tuple[int, ...]) -> int:
+    """How many of these numbers of polynomials belong to linear families."""
+    each = zip(laws.families, pairwise(laws.first), strict=True)
+    return sum(a <= n < b for family, (a, b) in each if family.degree == 1 for n in numbers)
 
 
 def _evidence(

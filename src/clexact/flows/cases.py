@@ -21,7 +21,7 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, multiply, residues, segment_sums
 from clexact.algebra.terms import Ints, Terms, concatenate, starts
 from clexact.flows.analytic import AnalyticGradientFlow
-from clexact.flows.flow import pack_laws
+from clexact.flows.flow import joined, pack_laws
 from clexact.flows.gradient import GradientFlow, Loss, distinct, probe_coefficients
 from clexact.programs.algebras import Degrees, Magnitudes
 from clexact.programs.expand import Polynomials
@@ -65,18 +65,15 @@ class FlowOfCases(GradientFlow):
     def plain_gradients(self) -> None:
         return None
 
-    def proposed_terms(self) -> Terms:
-        return _joined(self._of_shape, self._of_cases)
-
-    @cached_property
-    def _of_shape(self) -> Terms:
-        """The laws that the shape of the program proves whatever the cases are."""
-        return super().proposed_terms()
-
     def single_terms(self) -> Terms:
         """Those of no family: not the single entries, which are a family."""
         entries = _single_owners(self._of_cases)
         return self._of_cases.take(np.flatnonzero(~np.isin(self._of_cases.owner, [*entries.values()])))
+
+    @cached_property
+    def _of_shape(self) -> Terms:
+        """The laws that the shape of the program proves whatever the cases are."""
+        return joined([family.expanded() for family in self._families_of_shape])
 
     @cached_property
     def _of_cases(self) -> Terms:
@@ -235,11 +232,6 @@ def laws_of_cases(known: Terms, flow: FlowOfCases) -> Terms:
     if flow.whole:
         laws += _mixed(flow)
     return pack_laws(laws)
-
-
-def _joined(a: Terms, b: Terms) -> Terms:
-    """Laws, and others numbered after them."""
-    return concatenate([a, b.owned_by(b.owner + int(a.owner.max(initial=-1)) + 1)]).canonical()
 
 
 def _mixed(flow: FlowOfCases) -> Iterator[Law]:

@@ -149,6 +149,11 @@ class Flow(ABC):
         return gradients if gradients is self else None
 
     @property
+    def bracketed_gradients(self) -> GradientFlow | None:
+        """The gradients whose brackets alone prove a rank of this flow: themselves, or beside a drift; else None."""
+        return self.plain_gradients
+
+    @property
     def uniform_seeds(self) -> bool:
         """Whether any integers name a member that is as good as any other."""
         return not self.analytic
@@ -191,7 +196,28 @@ class Flow(ABC):
 
     @property
     def families(self) -> tuple[Family, ...]:
-        """The laws of ``proposed_laws`` as families; none where they live on a phase space or follow another metric."""
+        """Laws proved by the shape of the flow's program, as families; none without a program."""
+        return ()
+
+    def matrices(self, moving: bool = True) -> tuple[Family, ...]:
+        """On which rows of parameters matrices act, or orthogonal ones, as Gram matrices: laws if any matrix does.
+
+        Parameters
+        ----------
+        moving : bool
+            Whether without entries that do not move at all.
+
+        Returns
+        -------
+        tuple of Family
+            Each of kind "gram".
+
+        Examples
+        --------
+        >>> import clexact
+        >>> [str(family) for family in clexact.gradient_flow(clexact.models.shared(2, 2)).matrices()]
+        ['UᵀU  (i ≤ j < 2)']
+        """
         return ()
 
     @property
@@ -482,14 +508,15 @@ class Flow(ABC):
         >>> clexact.gradient_flow(clexact.models.product(2)).proposed_laws()
         [{(0, 0): 1, (1, 1): -1}]
         """
-        return self._laws_of_shape
-
-    @cached_property
-    def _laws_of_shape(self) -> list[Law]:
-        return []
+        laws: dict[int, Law] = {}
+        terms = self.shape_terms()
+        for n, owner in enumerate(terms.owner.tolist()):
+            key = tuple(v for v, power in terms.monomial(n) for _ in range(power))
+            laws.setdefault(owner, {})[key] = int(terms.coef[n])
+        return [dict(sorted(law.items())) for law in laws.values()]
 
     def single_terms(self) -> Terms:
-        """The laws of ``proposed_laws`` that belong to no family, as packed terms, canonical: none of most flows.
+        """Laws proved by the shape of the flow's program that belong to no family, packed and canonical: mostly none.
 
         Returns
         -------
@@ -504,8 +531,8 @@ class Flow(ABC):
         """
         return concatenate([])
 
-    def proposed_terms(self) -> Terms:
-        """The laws of ``proposed_laws`` as packed terms, canonical.
+    def shape_terms(self) -> Terms:
+        """The families written out, and ``single_terms``: packed terms, canonical.
 
         Returns
         -------
@@ -515,10 +542,10 @@ class Flow(ABC):
         Examples
         --------
         >>> import clexact
-        >>> len(clexact.gradient_flow(clexact.models.product(2)).proposed_terms())
+        >>> len(clexact.gradient_flow(clexact.models.product(2)).shape_terms())
         2
         """
-        return pack_laws(self.proposed_laws())
+        return joined([*(family.expanded() for family in self.families), self.single_terms()])
 
     def law_degrees(self, terms: Terms) -> Ints:
         """Degree of each term as laws count it: without the clock's power.
@@ -537,7 +564,7 @@ class Flow(ABC):
         --------
         >>> import clexact
         >>> flow = clexact.momentum_flow(clexact.models.shared(1, 2), clexact.Nesterov())
-        >>> law = clexact.certify(flow).laws[0]
+        >>> law = clexact.certify(flow).laws.polynomials()[0]
         >>> law.degree, set(flow.law_degrees(law.terms).tolist())
         (5, {2})
         """
@@ -642,6 +669,15 @@ class FieldsFlow(Flow):
         weights = ring.multiply({0: residues(self._fields.terms.coef, ring.prime)[None]}, {0: seeds[:, self._field]})
         each = ring.multiply(ring.monomials(self._fields.terms, theta), weights)
         return ring.segment_sums(ring.take(each, self._by_component), self._component_start)
+
+
+def joined(parts: Sequence[Terms]) -> Terms:
+    """Polynomials, and others numbered after them: canonical."""
+    found, first = list[Terms](), 0
+    for terms in parts:
+        found.append(terms.owned_by(terms.owner + first))
+        first = int(found[-1].owner.max(initial=first - 1)) + 1
+    return concatenate(found).canonical()
 
 
 def pack_laws(laws: Sequence[Law]) -> Terms:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -17,7 +17,7 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, rational_nullspace
 from clexact.algebra.polynomial import Number, exact
 from clexact.algebra.terms import Ints, Terms, concatenate, starts
-from clexact.flows.flow import Flow, pack_laws
+from clexact.flows.flow import Flow
 from clexact.programs import gates
 from clexact.programs.algebras import Degrees, Magnitudes, TermCounts
 from clexact.programs.array import Array
@@ -34,7 +34,7 @@ from clexact.support.losses import check_loss
 from clexact.symmetry.families import Family, in_order
 from clexact.symmetry.frozen import gathered
 from clexact.symmetry.grading import MAX_EQUATIONS
-from clexact.symmetry.groups import Groups, Law, Symmetries
+from clexact.symmetry.groups import Groups, Symmetries
 
 SPAN = {
     "full": "the loss spans all output covectors (squared loss does)",
@@ -211,13 +211,25 @@ class GradientFlow(Flow):
     @cached_property
     def families(self) -> tuple[Family, ...]:
         layout = tuple(self.model.parameters.items())
-        kept, alone = gathered(self._groups.families, layout, self._frozen)
-        return tuple(replace(family, layout=layout) for family in in_order([*kept, *alone], layout))
+        kept, alone = gathered(self._families_of_shape, layout, self._frozen)
+        return self._laid_out([*kept, *alone])
+
+    @cached_property
+    def _families_of_shape(self) -> tuple[Family, ...]:
+        return self._laid_out(self._groups.families)
 
     @property
     def _frozen(self) -> dict[str, list[int]]:
         """Entries of parameters, beside those of the program's shape, that nothing moves."""
         return {}
+
+    def matrices(self, moving: bool = True) -> tuple[Family, ...]:
+        return self._laid_out(self._groups.matrices(moving))
+
+    def _laid_out(self, families: Iterable[Family]) -> tuple[Family, ...]:
+        """In order, with all parameters."""
+        layout = tuple(self.model.parameters.items())
+        return tuple(replace(family, layout=layout) for family in in_order(families, layout))
 
     @property
     def left_out(self) -> str:
@@ -227,21 +239,6 @@ class GradientFlow(Flow):
             f"some scalings of {self.model.name} were not inferred, for its size (over {MAX_EQUATIONS} equations of "
             "one operation): laws such as |u|^2 - |v|^2 of single units may be missing"
         )
-
-    @cached_property
-    def _laws_of_shape(self) -> list[Law]:
-        return self.symmetries.euclidean_laws()
-
-    def proposed_terms(self) -> Terms:
-        parts = [pack_laws(self.symmetries.diagonal_laws())]
-        count = int(parts[0].owner.max(initial=-1)) + 1
-        for factor in self.symmetries.free_factors:
-            terms = factor.gram_terms()
-            parts.append(terms.owned_by(terms.owner + count))
-            count += factor.size * (factor.size - 1) // 2
-        for number, factor in enumerate(self.symmetries.uniform):
-            parts.append(factor.total_terms().owned_by(count + number))
-        return concatenate(parts).canonical()
 
 
 def _covectors(loss: Loss, program: Program) -> tuple[str, NDArray[Any] | None, list[list[int]]]:

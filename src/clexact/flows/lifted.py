@@ -22,7 +22,8 @@ from clexact.flows.flow import FieldsFlow, Flow
 from clexact.flows.phase import Phase
 from clexact.programs.jets import Jet, Jets
 from clexact.support.digest import digest
-from clexact.symmetry.groups import Law, Symmetries
+from clexact.symmetry.families import Family, in_order
+from clexact.symmetry.phases import PhaseNames
 
 if TYPE_CHECKING:
     from clexact.flows.gradient import GradientFlow
@@ -39,8 +40,8 @@ class DiagonalMetric:
 class LiftedFlow(Flow):
     """Gradients of ``base`` times a diagonal metric, lifted to a phase space, and its drift; see the module's text.
 
-    A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``laws`` makes laws of the base's
-    symmetries. ``recipe`` is None for what cannot be rebuilt from a description.
+    A member is c * drift + a lifted gradient, named by (c, seeds of the gradient). ``laws`` makes laws of the base's.
+    ``recipe`` is None for what cannot be rebuilt from a description.
     """
 
     lifted = True
@@ -50,7 +51,7 @@ class LiftedFlow(Flow):
         base: Flow,
         phase: Phase,
         metric: DiagonalMetric | None,
-        laws: Callable[[Symmetries], list[Law]],
+        laws: Callable[[Flow], Iterable[Family]],
         description: str,
         recipe: Mapping[str, object] | None,
     ) -> None:
@@ -193,12 +194,26 @@ class LiftedFlow(Flow):
         return self.base.left_out
 
     @cached_property
-    def _laws_of_shape(self) -> list[Law]:
-        return self._rule(self.base.symmetries)
+    def families(self) -> tuple[Family, ...]:
+        if self.gradients is None:
+            return ()
+        layout, phase = tuple(self.gradients.model.parameters.items()), None
+        if self.phase.clock is not None:
+            name, velocities = self.phase.variables[0], self.phase.velocity_names
+            phase = PhaseNames(name, self.phase.clock.rate, velocities)
+            moving = zip(velocities, (shape for _, shape in layout), strict=False)
+            layout = ((name, ()), *layout, *moving)
+        found = in_order(self._rule(self.base), layout)
+        return tuple(replace(family, layout=layout, phase=phase) for family in found)
 
     @property
     def gradients(self) -> GradientFlow | None:
         return self.base.gradients
+
+    @property
+    def bracketed_gradients(self) -> GradientFlow | None:
+        plain = self.metric is None and self.phase.drift is not None
+        return self.base.plain_gradients if plain else None
 
     def law_degrees(self, terms: Terms) -> Ints:
         if self.phase.clock is None:

@@ -28,6 +28,7 @@ class Phase:
     clock: Clock | None = None
     velocities: int | None = None  # number of the first one
     drift: VectorFields | None = None
+    velocity_names: tuple[str, ...] = ()  # of the parameters of a model, in their order
 
     @property
     def start(self) -> int:

@@ -87,9 +87,10 @@ def polynomial_laws(flow: Given, degree: int, homogeneous: bool = False, *, seed
     if not flow.whole or flow.expanded_size > MAX_FIELD_TERMS or flow.monomial_count(degrees) > MAX_MONOMIALS:
         terms = _confirmed_terms(flow, seed)
         foreign = ~np.isin(flow.law_degrees(terms), degrees)
-        return replace(_proposed(flow, without(terms, terms.owner[foreign]), degree, seed), homogeneous=homogeneous)
+        terms = _linearly_independent(arranged(positive(without(terms, terms.owner[foreign]))), flow.draws(seed))
+        return replace(_proposed(flow, terms, degree, seed), homogeneous=homogeneous)
     monomials = flow.monomials(degrees)
-    preferred = as_vectors(positive(flow.proposed_terms()), monomials)
+    preferred = as_vectors(positive(flow.shape_terms()), monomials)
     vectors = law_vectors(flow.fields, monomials, preferred, flow.draws(seed))
     terms, known = pack_vectors(vectors, monomials), _completeness(flow)
     return ConservationLaws(
@@ -153,7 +154,8 @@ def check_degree(degree: int) -> None:
 def proposed_laws(flow: Flow, degree: int, *, seed: int = 0) -> ConservationLaws:
     """The laws of degree at most ``degree`` that the shape of the flow's program proves, at any size; confirmed."""
     terms = _confirmed_terms(flow, seed)
-    return _proposed(flow, without(terms, terms.owner[flow.law_degrees(terms) > degree]), degree, seed)
+    terms = arranged(positive(without(terms, terms.owner[flow.law_degrees(terms) > degree])))
+    return _proposed(flow, _linearly_independent(terms, flow.draws(seed)), degree, seed)
 
 
 def listed_laws(flow: Flow, degree: int, *, seed: int = 0) -> LawList:
@@ -171,7 +173,7 @@ def listed_laws(flow: Flow, degree: int, *, seed: int = 0) -> LawList:
 
 def _confirmed_terms(flow: Flow, seed: int) -> Terms:
     """The laws of the flow's shape that evaluation confirms, as packed terms."""
-    return confirmed(flow, flow.proposed_terms(), flow.draws(seed))
+    return confirmed(flow, flow.shape_terms(), flow.draws(seed))
 
 
 def laws_from_dicts(flow: Flow, laws: list[Law], degree: int, seed: int) -> ConservationLaws:

@@ -152,20 +152,22 @@ def nested_bracket(
     seeds: Sequence[V],
     theta: dict[int, V],
     bit: int = 0,
+    symmetric: int = 0,
 ) -> dict[int, V]:
     r"""Values of the nested brackets $[X_0, [X_1, \ldots]]$ at a jet, for many rows of seeds at once.
 
     ``values(theta, seeds)`` evaluates fields. Depth k takes 2^(k+1) - 1 sweeps of the program. Bits from ``bit`` on are
-    free for new infinitesimals.
+    free for new infinitesimals. So many of the innermost brackets are symmetric products $DX\,Y + DY\,X$ instead.
     """
     if len(seeds) == 1:
         return values(theta, seeds[0])
     e = 1 << (bit + len(seeds) - 2)
-    inner = nested_bracket(ring, values, seeds[1:], theta, bit)
+    inner = nested_bracket(ring, values, seeds[1:], theta, bit, symmetric)
     outer_moved = values(ring.add(theta, _raised(inner, e)), seeds[0])
     outer = {mask: part for mask, part in outer_moved.items() if not mask & e}
-    inner_moved = nested_bracket(ring, values, seeds[1:], ring.add(theta, _raised(outer, e)), bit)
-    return ring.subtract(_part(outer_moved, e), _part(inner_moved, e))
+    inner_moved = nested_bracket(ring, values, seeds[1:], ring.add(theta, _raised(outer, e)), bit, symmetric)
+    combined = ring.add if len(seeds) - 1 <= symmetric else ring.subtract
+    return combined(_part(outer_moved, e), _part(inner_moved, e))
 
 
 def bracket_values(flow: Flow, seeds: Sequence[Words], theta: Jet, prime: int, bit: int = 0) -> Jet:

@@ -43,9 +43,14 @@ def sparsely_evaluated(flow: Flow) -> GradientFlow | None:
 
     Nor where gates must be some of those at which logarithms are shown to be independent.
     """
-    gradients = flow.plain_gradients
+    gradients = flow.bracketed_gradients
     seldom = gradients is None or "rsqrt" in gradients.program.functions or gradients.chosen_gates
     return None if seldom else gradients
+
+
+def dense_cost(flow: Flow) -> float:
+    """Nanoseconds that dense members of all coordinates and their elimination take, about."""
+    return flow.dimension * flow.work * DENSE_COST + flow.dimension**3 * ELIMINATION_COST
 
 
 def supports(flow: GradientFlow, draws: Draws) -> Iterator[Mask]:
@@ -78,7 +83,13 @@ def wrapped_diagonal(shape: tuple[int, ...], block: int | None = None) -> Mask:
 
 
 class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
-    """Sparse members at a sparse point."""
+    """Sparse members at a sparse point.
+
+    ``symmetric``: how many of the innermost brackets are symmetric products instead.
+    """
+
+    symmetric = 0
+    entries = 0  # handled so far
 
     def __init__(self, flow: GradientFlow, support: Mask, prime: int, draws: Draws) -> None:
         point = np.where(support, 1 + draws.residues((flow.dimension,), prime - 1), np.uint64(0))
@@ -87,9 +98,7 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
 
     def dear(self, limit: int) -> bool:
         """Whether dense brackets of this rank are sure to take less time: rows that are not sparse, few coordinates."""
-        D = self._flow.dimension
-        dense = D * self._flow.work * DENSE_COST + D**3 * ELIMINATION_COST
-        return limit > SAMPLE and self._work() * SPARSE_COST > max(dense, SHORT)
+        return limit > SAMPLE and self._work() * SPARSE_COST > max(dense_cost(self._flow), SHORT)
 
     def _work(self) -> int:
         """Entries handled to evaluate members that move all coordinates once, estimated from some."""
@@ -104,13 +113,14 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     def run(self, limit: int, max_depth: int | None, progress: Progress | None) -> None:
         """Draw members level by level until the rank is ``limit`` or the depth is exhausted; MemoryError on fill-in."""
         for depth in range((MAX_DEPTH if max_depth is None else max_depth) + 1):
-            self._run_level(depth, limit, progress)
+            self.run_level(depth, limit, progress)
             self._finished.append(self.form.rank)
             stalled = depth > 0 and self._finished[-1] == self._finished[-2]
             if self.form.rank >= limit or stalled:
                 break
 
-    def _run_level(self, depth: int, limit: int, progress: Progress | None) -> None:
+    def run_level(self, depth: int, limit: int, progress: Progress | None) -> None:
+        """Draw members of one level until the rank is ``limit`` or they do not raise it."""
         missed, sought = 0, np.arange(self._flow.dimension)
         step = min(CHUNK, PER_RANK * max(1, limit))
         while self.form.rank < limit and missed < MISSES:
@@ -169,7 +179,10 @@ class SparseSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     def _values(self, seeds: list[Part], ring: SparseJets) -> Part:
         place = np.flatnonzero(self.point)
         theta: SparseJet = {0: Part((self._flow.dimension,), None, place, self.point[place])}
-        found = nested_bracket(ring, lambda at, row: self._flow.sparse_values(at, row, ring), seeds, theta)
+        found = nested_bracket(
+            ring, lambda at, row: self._flow.sparse_values(at, row, ring), seeds, theta, 0, self.symmetric
+        )
+        self.entries += ring.entries
         none = np.empty(0, dtype=np.int64)
         part = found.get(ROWS, Part((self._flow.dimension,), none, none, np.empty(0, dtype=np.uint64)))
         value = part.value % np.uint64(self.prime)  # the ring may be one modulo a multiple of it

@@ -12,7 +12,7 @@ import gzip
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 from itertools import pairwise
@@ -29,14 +29,16 @@ from clexact.algebra.linalg import Words, flint_rank
 from clexact.algebra.polynomial import written
 from clexact.algebra.terms import Terms, largest
 from clexact.counting.certify import IndependenceWitness, LawCount
+from clexact.counting.memory import dense_bytes, over_limit
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
 from clexact.lie.brackets import ExplicitWitness
-from clexact.lie.closure import ClosureStatus, LieClosure, values_at
+from clexact.lie.closure import ClosureStatus, DenseSpanBuilder, LieClosure, closure_of, values_at
 from clexact.programs.gates import FREE, GENERIC, assumption
 from clexact.proofs import program_certificate, program_verifier, verifier
 from clexact.proofs.cases import scope_of
 from clexact.support.display import facts, lines
+from clexact.support.errors import RANK_BITS
 from clexact.support.files import read_bytes, write_atomically
 from clexact.support.version import __version__
 
@@ -494,6 +496,8 @@ def certificate_of(count: LawCount) -> Certificate:
     Certificate(gradient flow of product 2, exactly 1 law)
     """
     check_listable(count.flow)
+    if count.flow.lifted and not count.closure.generic:
+        count = replace(count, closure=_dense_closure(count))
     if scope_of(count.flow) or not count.closure.generic or count.flow.expanded_size > MAX_TERMS:
         return Certificate(program_certificate.of_count(count))
     fields, closure = count.flow.fields.in_lowest_terms(), count.closure
@@ -522,6 +526,20 @@ def certificate_of(count: LawCount) -> Certificate:
         },
     }
     return Certificate(data)
+
+
+def _dense_closure(count: LawCount) -> LieClosure:
+    """Brackets of the flow itself at a generic point, where the rank was found by those of its gradients alone."""
+    flow = count.flow
+    if excess := over_limit(dense_bytes(flow), "a certificate", None):
+        raise ValueError(f"{excess}: it needs dense brackets of {flow.description}.")
+    draws = flow.draws(count.seed)
+    prime = flow.draw_prime(draws, RANK_BITS)
+    growth = DenseSpanBuilder(flow, flow.draw_point(draws, prime), prime)
+    growth.run(flow, count.dimension - count.exhibited, None, draws, stop_at_stall=True, progress=None)
+    if growth.form.rank != count.closure.rank:
+        raise ValueError(f"dense brackets have rank {growth.form.rank}, not {count.closure.rank}; take another seed.")
+    return closure_of(flow, growth, count.closure.status, count.closure.error, count.seed, generic=True)
 
 
 def _place(proved: IndependenceWitness | LieClosure) -> dict[str, Any]:

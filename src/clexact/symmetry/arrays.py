@@ -24,8 +24,13 @@ def read(
     parameters: Mapping[str, Any],
     weights: Any,
     shape: Shape,
+    degree: int = 2,
+    coefficient: int = 1,
 ) -> Arrays:
-    """Arrays (*batch, *shape) by name, and under "" the weights of the numbers of the law, if they are given."""
+    """Arrays (*batch, *shape) by name, and under "" the weights of the numbers of the law, if they are given.
+
+    ``degree`` and largest ``coefficient`` are those of the law.
+    """
     if isinstance(theta, Mapping):
         theta, parameters = None, {**theta, **parameters}
     if (theta is None) == (not parameters):
@@ -37,7 +42,7 @@ def read(
     if weights is not None:
         arrays[""] = _numbers(weights, "weights")
         _check_shape(arrays[""], shape, "weights")
-    return _wide(arrays)
+    return _wide(arrays, degree + 1, coefficient)
 
 
 def _split(theta: Any, layout: tuple[tuple[str, Shape], ...], shapes: Mapping[str, Shape]) -> Arrays:
@@ -89,12 +94,12 @@ def _numbers(given: Any, what: str) -> Any:
     return array.astype(np.int64) if array.dtype.kind == "b" else array
 
 
-def _wide(arrays: Arrays) -> Arrays:
-    """With Python's integers where machine integers might overflow in a sum of products of three."""
+def _wide(arrays: Arrays, most: int, coefficient: int) -> Arrays:
+    """With Python's integers where machine integers might overflow in a sum of multiples of products of so many."""
     whole = [a for a in arrays.values() if isinstance(a, np.ndarray) and a.dtype.kind in "iu"]
     largest = max((max(abs(int(a.max())), abs(int(a.min()))) for a in whole if a.size), default=0)
     count = sum(prod(a.shape) for a in arrays.values())
-    bound = 8 * count * count * max(1, largest) ** 3
+    bound = 8 * coefficient * count * count * max(1, largest) ** most
     kind = np.int64 if bound <= INT64_MAX else object
     return {
         name: a.astype(kind) if isinstance(a, np.ndarray) and a.dtype.kind in "iu" else a for name, a in arrays.items()

@@ -11,15 +11,26 @@ from clexact.symmetry.views import Term
 
 
 def expanded(
-    kind: str, terms: Sequence[Term], offsets: Mapping[str, int], first: int = 0, last: int | None = None
+    kind: str,
+    terms: Sequence[Term],
+    offsets: Mapping[str, int],
+    first: int = 0,
+    last: int | None = None,
+    clock: int = 0,
 ) -> Terms:
-    """The numbers first, ..., last - 1 of a family, canonical; of symmetric matrices those of i <= j, row by row."""
+    """The numbers first, ..., last - 1 of a family, canonical; of matrices those of i <= j, or i < j, row by row.
+
+    ``clock`` is the variable of which terms have powers.
+    """
     parts = []
     for term in terms:
-        entries, some = term.entries + offsets[term.parameter], slice(first, last)
+        places, some = term.entries, slice(first, last)
+        entries = places + offsets[term.velocity if kind == "translation" and term.velocity else term.parameter]
         match kind:
             case "gram":
                 part = _products(*_upper(entries, some), term.coefficient)
+            case "rotation":
+                part = _turning(entries, places + offsets[term.velocity], some, term.coefficient)
             case "translation":
                 sums = entries.swapaxes(1, 2).reshape(-1, entries.shape[1])
                 part = _sums(sums[some], term.coefficient)
@@ -27,17 +38,31 @@ def expanded(
                 part = _square_of_sums(entries[some], term.coefficient)
             case _:
                 rows = entries.reshape(-1, entries.shape[2])[some]
-                part = _products(rows, rows, term.coefficient)
-        parts.append(part)
+                part = _sums(rows, term.coefficient) if term.linear else _products(rows, rows, term.coefficient)
+        parts.append(_timed(part, clock, term.power))
     return concatenate(parts).canonical()
 
 
-def _upper(entries: Ints, some: slice) -> tuple[Ints, Ints]:
-    """The entries (numbers, columns) of the rows i and j, of all i <= j, group by group."""
+def _timed(terms: Terms, clock: int, power: int) -> Terms:
+    """The terms times a power of the clock."""
+    if not power:
+        return terms
+    factor = Terms.from_monomials([0], [1], [((clock, power),)])
+    return terms.times(factor, np.arange(len(terms)), np.zeros(len(terms), dtype=np.int64))
+
+
+def _upper(entries: Ints, some: slice, above: int = 0) -> tuple[Ints, Ints]:
+    """The entries (numbers, columns) of the rows i and j, of all i + ``above`` <= j, group by group."""
     groups, rows, _ = entries.shape
-    i, j = np.triu_indices(rows)
+    i, j = np.triu_indices(rows, above)
     group = np.repeat(np.arange(groups), len(i))[some]
     return entries[group, np.tile(i, groups)[some]], entries[group, np.tile(j, groups)[some]]
+
+
+def _turning(entries: Ints, velocities: Ints, some: slice, coefficient: int) -> Terms:
+    """Of P Q^T - Q P^T, P the entries and Q the velocities."""
+    (i, j), (moving_i, moving_j) = _upper(entries, some, 1), _upper(velocities, some, 1)
+    return concatenate([_products(i, moving_j, coefficient), _products(j, moving_i, -coefficient)])
 
 
 def _products(left: Ints, right: Ints, coefficient: int) -> Terms:

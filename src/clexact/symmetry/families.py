@@ -5,7 +5,12 @@ With $P_k$ the matrices (groups, rows, columns) of the terms and $c_k$ their coe
 * ``gram``: $\sum_k c_k P_k P_k^\top$: any matrix acts on the rows, or its inverse;
 * ``diagonal``: its diagonal alone, one number for each row: rescalings; ``scale``, if all coefficients are positive;
 * ``total``: the sum of all its entries: $1 + t\,11^\top$ acts on the rows;
-* ``translation``: the sums of the rows, linear.
+* ``translation``: the sums of the rows, linear;
+* ``rotation``: $\sum_k c_k (P_k Q_k^\top - Q_k P_k^\top)$, the $Q_k$ being velocities: what Noether's theorem makes of
+  matrices that act on the rows.
+
+In a phase space terms are multiplied by powers of the clock, and in a mirror flow a ``diagonal`` may have sums of rows
+in place of their squares.
 """
 
 from __future__ import annotations
@@ -22,13 +27,14 @@ from clexact.programs.model import entry_names
 from clexact.programs.places import Shape
 from clexact.symmetry.arrays import Arrays, identity, placed, read
 from clexact.symmetry.expansion import expanded
+from clexact.symmetry.phases import PhaseNames
 from clexact.symmetry.views import Term
-from clexact.symmetry.written import PLAIN, PRETTY, TEX, formula, indices
+from clexact.symmetry.written import MATRICES, PLAIN, PRETTY, TEX, formula, indices
 
 if TYPE_CHECKING:
     import sympy
 
-Kind = Literal["gram", "diagonal", "scale", "total", "translation"]
+Kind = Literal["gram", "diagonal", "scale", "total", "translation", "rotation"]
 Some = TypeVar("Some", bound="Family")
 Layout = tuple[tuple[str, Shape], ...]  # parameters with their shapes, in the order of theta
 
@@ -43,16 +49,21 @@ class Family:
     * ``diagonal``: its diagonal alone, one number for each row, $\sum_k c_k \|P_k[i]\|^2$;
     * ``scale``: the same where all $c_k$ are positive: what leaves $P_k$ sees only its direction;
     * ``total``: $\sum_k c_k \|1^\top P_k\|^2$: what is the same for all rows is not seen;
-    * ``translation``: the sum of the rows, $\sum_k c_k 1^\top P_k$, linear.
+    * ``translation``: the sum of the rows, $\sum_k c_k 1^\top P_k$, linear;
+    * ``rotation``: the antisymmetric matrix $\sum_k c_k (P_k Q_k^\top - Q_k P_k^\top)$, the $Q_k$ being the velocities
+      of the $P_k$.
 
     Attributes
     ----------
-    kind : {"gram", "diagonal", "scale", "total", "translation"}
+    kind : {"gram", "diagonal", "scale", "total", "translation", "rotation"}
         Which of the above.
     terms : tuple of Term
         The $P_k$ with their $c_k$.
     layout : tuple of (str, tuple of int)
-        All parameters with their shapes, in the order of a flat theta; if not said, those that the law speaks of.
+        All parameters with their shapes, in the order of a flat theta; if not said, those that the law speaks of. In a
+        phase space, all coordinates: the clock, the parameters, their velocities.
+    phase : PhaseNames or None
+        The phase space, where the law lives on one.
 
     Examples
     --------
@@ -68,6 +79,7 @@ class Family:
     kind: Kind
     terms: tuple[Term, ...]
     layout: Layout = field(default=(), kw_only=True)
+    phase: PhaseNames | None = field(default=None, kw_only=True)
 
     @property
     def groups(self) -> int:
@@ -81,8 +93,9 @@ class Family:
 
     @property
     def degree(self) -> Literal[1, 2]:
-        """Degree in the parameters."""
-        return 1 if self.kind == "translation" else 2
+        """Degree in the parameters and velocities."""
+        linear = self.kind == "translation" or all(term.linear for term in self.terms)
+        return 1 if linear else 2
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -94,7 +107,7 @@ class Family:
         """Of its value."""
         groups, rows = self.groups, self.rows
         match self.kind:
-            case "gram":
+            case "gram" | "rotation":
                 return (groups, rows, rows) if groups > 1 else (rows, rows)
             case "translation":
                 count = groups * self.terms[0].view.columns
@@ -106,8 +119,10 @@ class Family:
 
     @property
     def size(self) -> int:
-        """How many numbers it is, those of a symmetric matrix once: the length of ``polynomials()``."""
-        return self.groups * self.rows * (self.rows + 1) // 2 if self.kind == "gram" else prod(self.shape)
+        """How many numbers it is, those of a matrix once: the length of ``polynomials()``."""
+        if self.kind in MATRICES:
+            return self.groups * self.rows * (self.rows + (1 if self.kind == "gram" else -1)) // 2
+        return prod(self.shape)
 
     # -- how it is written ----------------------------------------------------------------------------------------
 
@@ -163,15 +178,20 @@ class Family:
 
     # -- its numbers ----------------------------------------------------------------------------------------------
 
-    def __call__(self, theta: Any = None, /, **parameters: Any) -> Any:
+    def __call__(self, theta: Any = None, velocity: Any = None, time: Any = None, /, **parameters: Any) -> Any:
         """The law at a point: exactly for integers and fractions, in floating point for floats.
 
         Parameters
         ----------
         theta : array_like, torch.Tensor or mapping of str to array, optional
             All parameters in the order of ``layout`` along the last axis, or arrays by name. Axes in front are batches.
+            In a phase space, all its coordinates, or the parameters alone with what follows.
+        velocity : array_like, torch.Tensor or mapping of str to array, optional
+            In the phase space of a momentum flow: the velocities, given as ``theta`` is.
+        time : number or array_like, optional
+            In a phase space: the time t, where the law depends on it.
         **parameters : array_like or torch.Tensor
-            The parameters that the law speaks of, instead. Axes in front of their own are batches.
+            The arrays that the law speaks of, instead. Axes in front of their own are batches.
 
         Returns
         -------
@@ -193,8 +213,14 @@ class Family:
         >>> law(x=[[3, 2, 1], [1, 1, 1]])
         array([[5, 3],
                [0, 0]])
+        >>> law = clexact.certify(clexact.momentum_flow(clexact.models.shared(1, 2), clexact.Nesterov())).laws[0]
+        >>> print(law)
+        t³ (UᵀU' − U'ᵀU)  (i < j < 2)
+        >>> law([3, 2], [1, 1], 2)  # theta, velocity, time
+        array([[ 0,  8],
+               [-8,  0]])
         """
-        return self._sum(self._read(theta, parameters))
+        return self._sum(self._read(theta, parameters, velocity=velocity, time=time))
 
     def value(self, parameters: Mapping[str, Any]) -> Any:
         r"""The law at these arrays or tensors, on their device; others are not looked at.
@@ -218,28 +244,43 @@ class Family:
         >>> law.value({"U1": np.array([[1.0, 2.0]]), "U2": np.array([[3.0], [4.0]])})
         array([ -8., -12.])
         """
-        return self._sum({name: parameters[name] for name in self.parameters})
+        return self._sum({name: parameters[name] for name in self._shapes})
 
     def _sum(self, arrays: Mapping[str, Any]) -> Any:
         total: Any = None
         for term in self.terms:
-            part = term.coefficient * self._part(term, arrays[term.parameter])
+            part = term.coefficient * self._factor(term.power, arrays, 3 if self.kind in MATRICES else 1)
+            part = part * self._part(term, arrays)
             total = part if total is None else total + part
-        batch = tuple(total.shape[: -3 if self.kind == "gram" else -1])
+        batch = tuple(total.shape[: -3 if self.kind in MATRICES else -1])
         return total.reshape((*batch, *self.shape))[()]
 
-    def _part(self, term: Term, array: Any) -> Any:
+    def _factor(self, power: int, arrays: Mapping[str, Any], axes: int) -> Any:
+        """A power of the clock, with so many axes behind those of its batch."""
+        if not power or self.phase is None:
+            return 1
+        clock = arrays[self.phase.clock]
+        return clock.reshape((*clock.shape, *(1,) * axes)) ** power
+
+    def _part(self, term: Term, arrays: Mapping[str, Any]) -> Any:
+        array = arrays[self._summed(term)]
         match self.kind:
             case "gram":
                 return term.gram(array)
+            case "rotation":
+                return term.turning(array, arrays[term.velocity])
             case "translation":
                 return term.sums(array)
             case "total":
                 return term.square(array)
             case _:
-                return term.norms(array)
+                return term.totals(array) if term.linear else term.norms(array)
 
-    def gradient(self, theta: Any, weights: Any = None) -> dict[str, Any]:
+    def _summed(self, term: Term) -> str:
+        """The array whose entries stand in a term: for a linear law of velocities, these."""
+        return term.velocity if term.velocity and self.kind == "translation" else term.parameter
+
+    def gradient(self, theta: Any, weights: Any = None, *, velocity: Any = None, time: Any = None) -> dict[str, Any]:
         r"""The derivatives $\partial h_n / \partial\theta$ of all numbers at a point, or of a weighted sum of them.
 
         Parameters
@@ -247,13 +288,15 @@ class Family:
         theta : array_like, torch.Tensor or mapping of str to array
             As for the law itself.
         weights : array_like or torch.Tensor, optional
-            One for each number, of shape (*batch, *shape); those of a symmetric matrix for all its entries.
+            One for each number, of shape (*batch, *shape); those of a matrix for all its entries.
+        velocity, time : array_like, optional
+            As for the law itself.
 
         Returns
         -------
         dict of str to numpy.ndarray or torch.Tensor
-            For each of ``parameters`` an array of shape (*batch, *shape, *its own); with weights w, the gradient of
-            $\sum_n w_n h_n$, of shape (*batch, *its own).
+            For each array that the law speaks of, an array of shape (*batch, *shape, *its own); with weights w, the
+            gradient of $\sum_n w_n h_n$, of shape (*batch, *its own).
 
         Raises
         ------
@@ -272,7 +315,7 @@ class Family:
         >>> law.gradient([1, 2, 3, 4])["U1"].shape  # of two numbers
         (2, 1, 2)
         """
-        arrays = self._read(theta, {}, weights)
+        arrays = self._read(theta, {}, weights, velocity=velocity, time=time)
         weights = arrays.pop("", None)
         if weights is not None:
             return self._pulled_back(arrays, weights)
@@ -290,41 +333,102 @@ class Family:
         """The gradient of the sum of the numbers times these weights (*batch, *shape)."""
         batch = tuple(weights.shape[: len(weights.shape) - len(self.shape)])
         out: dict[str, Any] = {}
+
+        def add(name: str, part: Any) -> None:
+            out[name] = out[name] + part if name in out else part
+
         for term in self.terms:
-            p, (groups, rows, columns) = term.matrices(arrays[term.parameter]), term.entries.shape
-            match self.kind:
-                case "gram":
-                    w = weights.reshape((*batch, groups, rows, rows))
-                    part = (w + w.mT) @ p
-                case "translation":
-                    part = weights.reshape((*batch, groups, 1, columns)) + 0 * p
-                case "total":
-                    part = 2 * weights.reshape((*batch, groups, 1, 1)) * (p.sum(-2)[..., None, :] + 0 * p)
-                case _:
-                    part = 2 * weights.reshape((*batch, groups, rows, 1)) * p
-            flat = part.reshape((*part.shape[:-3], -1))
-            found = term.coefficient * placed(flat, term.entries.ravel(), prod(term.whole))
-            found = found.reshape((*part.shape[:-3], *term.whole))
-            out[term.parameter] = out[term.parameter] + found if term.parameter in out else found
+            factor = self._factor(term.power, arrays, len(term.whole))
+            for name, part in self._pulled(term, arrays, weights, batch):
+                flat = part.reshape((*part.shape[:-3], -1))
+                found = term.coefficient * placed(flat, term.entries.ravel(), prod(term.whole))
+                add(name, factor * found.reshape((*part.shape[:-3], *term.whole)))
+            if term.power and self.phase is not None:
+                part = self._part(term, arrays)
+                part = part.reshape((*part.shape[: -3 if self.kind in MATRICES else -1], -1))
+                total = term.coefficient * (weights.reshape((*batch, -1)) * part).sum(-1)
+                add(self.phase.clock, term.power * self._factor(term.power - 1, arrays, 0) * total)
         return out
+
+    def _pulled(
+        self, term: Term, arrays: Mapping[str, Any], weights: Any, batch: tuple[int, ...]
+    ) -> list[tuple[str, Any]]:
+        """The weighted derivatives of a term by the entries of its matrices (*batch, groups, rows, columns)."""
+        name = self._summed(term)
+        p, (groups, rows, columns) = term.matrices(arrays[name]), term.entries.shape
+        match self.kind:
+            case "gram":
+                w = weights.reshape((*batch, groups, rows, rows))
+                return [(name, (w + w.mT) @ p)]
+            case "rotation":
+                w = weights.reshape((*batch, groups, rows, rows))
+                q = term.matrices(arrays[term.velocity])
+                return [(name, (w - w.mT) @ q), (term.velocity, (w.mT - w) @ p)]
+            case "translation":
+                return [(name, weights.reshape((*batch, groups, 1, columns)) + 0 * p)]
+            case "total":
+                w = weights.reshape((*batch, groups, 1, 1))
+                return [(name, 2 * w * (p.sum(-2)[..., None, :] + 0 * p))]
+            case _:
+                w = weights.reshape((*batch, groups, rows, 1))
+                return [(name, w + 0 * p if term.linear else 2 * w * p)]
 
     @cached_property
     def _shapes(self) -> dict[str, Shape]:
-        """Of the parameters that the law speaks of."""
-        return {term.parameter: term.whole for term in self.terms}
+        """Of the arrays that the law speaks of."""
+        found: dict[str, Shape] = {}
+        for term in self.terms:
+            both = (term.parameter, term.velocity) if self.kind == "rotation" else (self._summed(term),)
+            found |= dict.fromkeys(both, term.whole)
+            if term.power and self.phase is not None:
+                found[self.phase.clock] = ()
+        return found
 
     @property
     def _whole_layout(self) -> Layout:
         return self.layout or tuple(self._shapes.items())
 
-    def _read(self, theta: Any, parameters: Mapping[str, Any], weights: Any = None) -> Arrays:
+    def _read(
+        self, theta: Any, parameters: Mapping[str, Any], weights: Any = None, velocity: Any = None, time: Any = None
+    ) -> Arrays:
         """The arrays of the law by name, and under "" the weights if any; TypeError or ValueError for others."""
-        return read(self._shapes, self._whole_layout, theta, parameters, weights, self.shape)
+        layout, shapes = self._whole_layout, self._shapes
+        degree = self.degree + max(term.power for term in self.terms)
+        limits = degree, max(abs(term.coefficient) for term in self.terms)
+        if velocity is None and time is None:
+            return read(shapes, layout, theta, parameters, weights, self.shape, *limits)
+        given = self._phase_arrays(theta, parameters, velocity, time)
+        return read(shapes, layout, None, given, weights, self.shape, *limits)
+
+    def _phase_arrays(self, theta: Any, parameters: Mapping[str, Any], velocity: Any, time: Any) -> Arrays:
+        """The arrays of a phase space, given in parts."""
+        phase = self.phase
+        if phase is None or (velocity is not None and not phase.velocities):
+            raise TypeError(
+                "this law has no velocities and no time." if phase is None else "this law has no velocities."
+            )
+        positions = self._whole_layout[1 : len(self._whole_layout) - len(phase.velocities)]
+        moving = {name: shape for name, (_, shape) in zip(phase.velocities, positions, strict=False)}
+        given, spoken = dict[str, Any](), self._shapes
+        if some := {name: shape for name, shape in positions if name in spoken}:
+            given |= read(some, positions, theta, parameters, None, ())
+        if some := {name: shape for name, shape in moving.items() if name in spoken}:
+            if velocity is None:
+                raise ValueError("the law speaks of velocities, but none are given.")
+            if isinstance(velocity, Mapping):
+                names = dict(zip((name for name, _ in positions), phase.velocities, strict=True))
+                velocity = {names.get(name, name): array for name, array in velocity.items()}
+            given |= read(some, tuple(moving.items()), velocity, {}, None, ())
+        if phase.clock in spoken:
+            if time is None:
+                raise ValueError("the law depends on the time, but none is given.")
+            given[phase.clock] = phase.at(time)
+        return given
 
     # -- written out ----------------------------------------------------------------------------------------------
 
     def polynomials(self) -> list[Polynomial]:
-        """Its numbers as polynomials in the entries of ``layout``: of a symmetric matrix, those of i <= j row by row.
+        """Its numbers as polynomials in the entries of ``layout``: of a matrix, those of i <= j, or i < j, row by row.
 
         Returns
         -------
@@ -363,7 +467,8 @@ class Family:
         >>> len(law.expanded()), len(law.expanded(2))
         (6, 2)
         """
-        return expanded(self.kind, self.terms, self.offsets, first, last)
+        clock = self.offsets[self.phase.clock] if self.phase is not None else 0
+        return expanded(self.kind, self.terms, self.offsets, first, last, clock)
 
     @property
     def offsets(self) -> dict[str, int]:

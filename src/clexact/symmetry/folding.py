@@ -68,13 +68,13 @@ def folded(laws: Sequence[Law], more: Callable[[Law], Hashable] = lambda law: No
 
 def _names(law: Family) -> list[str]:
     """All that numbers stand in: of a law that has a name, that too."""
-    return [getattr(law, "name", ""), *(term.parameter for term in law.terms)]
+    return [getattr(law, "name", ""), *(name for term in law.terms for name in (term.parameter, term.velocity))]
 
 
 def _form(law: Family) -> Hashable:
     """What a law is but for the numbers in its names."""
-    terms = tuple((term.coefficient, term.view, term.whole) for term in law.terms)
-    return law.kind, terms, tuple(NUMBER.sub("#", name) for name in _names(law))
+    terms = tuple((t.coefficient, t.view, t.whole, t.power, t.linear) for t in law.terms)
+    return law.kind, law.phase, terms, tuple(NUMBER.sub("#", name) for name in _names(law))
 
 
 def _numbers(law: Family) -> list[int]:
@@ -104,7 +104,9 @@ def _fold(first: int, members: Sequence[Law]) -> Fold[Law]:
 
     law = members[0]
     given: dict[str, Any] = {"name": numbered(_names(law)[0])} if hasattr(law, "name") else {}
-    terms = tuple(replace(term, parameter=numbered(term.parameter)) for term in law.terms)
+    terms = tuple(
+        replace(term, parameter=numbered(term.parameter), velocity=numbered(term.velocity)) for term in law.terms
+    )
     shown = replace(law, terms=terms, **given)
     said = f" for k = {k}, ..., {k + len(members) - 1}" if ranges else f", {len(members)} such laws"
     return Fold(first, tuple(members), shown, said)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clexact.algebra.terms import Ints, Terms, concatenate
+from clexact.algebra.terms import Ints
 from clexact.programs.places import Shape, corner
 from clexact.programs.program import Program
 from clexact.symmetry.axis_classes import axis_classes
@@ -82,31 +82,6 @@ class FactorClass:
             law = {i: c for (i, _), c in self.gram(k, k).items()}
             yield frozenset(law.items())
             yield frozenset((i, -c) for i, c in law.items())
-
-    def gram_terms(self) -> Terms:
-        """``gram(k, m)`` for all k < m at once, owned by their numbers, as packed terms; not canonical."""
-        k, m = np.triu_indices(self.size, 1)
-        parts = []
-        for entries, sign in self.parts:
-            pairs = np.stack([entries[k].ravel(), entries[m].ravel()], axis=1)
-            pairs.sort(axis=1)
-            owner = np.repeat(np.arange(len(k)), entries.shape[1])
-            var = pairs.ravel().astype(np.int32)
-            start = 2 * np.arange(len(pairs) + 1, dtype=np.int64)
-            parts.append(Terms(owner, np.full(len(pairs), sign), start, var, np.ones_like(var)))
-        return concatenate(parts)
-
-    def total_terms(self) -> Terms:
-        """``total`` likewise: squares, and twice the products."""
-        products = self.gram_terms()
-        parts = [replace(products, coef=2 * products.coef)]
-        for entries, sign in self.parts:
-            var = entries.ravel().astype(np.int32)
-            start = np.arange(len(var) + 1, dtype=np.int64)
-            parts.append(
-                Terms(np.zeros(len(var), dtype=np.int64), np.full(len(var), sign), start, var, 2 * np.ones_like(var))
-            )
-        return concatenate(parts).owned_by(0)
 
     def rotation(self, k: int, m: int) -> list[tuple[int, int]]:
         """Pairs (i, j) of parameters, turned as the plane of k and m is: the generator i -> j, j -> -i."""
@@ -283,11 +258,25 @@ class Groups:
         free = [axes for axes in self._axes[0] if not axes.orthogonal]
         more = [axes.family("gram") for axes in free]
         more += [axes.family("total") for axes, _ in self._uniform]
-        single = [shift.expanded(self._offsets) for shift in self._shifts if shift.single]
         diagonals = {each for axes in free for each in axes.factor().diagonals()}
-        rescaled = self._rescalings.families({entry for translation in single for entry in translation}, diagonals)
+        rescaled = self._rescalings.families(self._still, diagonals)
         unread = [family for name, rows in self._rows.items() for family in rows.families(name)]
         return (*(self._placed(family) for family in (*rescaled, *more, *gathered(self._shifts))), *unread)
+
+    @cached_property
+    def _still(self) -> set[int]:
+        """The entries of theta that do not move at all."""
+        single = [shift.expanded(self._offsets) for shift in self._shifts if shift.single]
+        return {entry for translation in single for entry in translation}
+
+    def matrices(self, moving: bool) -> tuple[Family, ...]:
+        """The parameters on whose rows a matrix acts, or an orthogonal one, as Gram matrices: laws if any one does.
+
+        ``moving``: without entries that do not move at all.
+        """
+        still = self._still if moving else ()
+        mixed = [family for family in self._rescalings.families(still, ()) if family.kind == "gram"]
+        return tuple(self._placed(family) for family in (*mixed, *(axes.family("gram") for axes in self._axes[0])))
 
     def _placed(self, family: Family) -> Family:
         """In whole parameters."""

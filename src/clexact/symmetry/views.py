@@ -7,7 +7,7 @@ batches, which all that it returns has too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from math import prod
@@ -147,7 +147,7 @@ class View:
 
 @dataclass(frozen=True)
 class Term:
-    """A part of a law: ``coefficient`` times the square of a parameter (or its sum, for a translation).
+    """A part of a law: ``coefficient`` times the square of a parameter, its sum, or its product with its velocity.
 
     Attributes
     ----------
@@ -159,6 +159,12 @@ class Term:
         How it is seen as matrices.
     shape : tuple of int, optional
         Of the parameter; if it is not said, that of the view.
+    velocity : str
+        The name of its velocities, where the law speaks of them: of them alone, or of their product with it.
+    power : int
+        Of the clock, by which the term is multiplied.
+    linear : bool
+        Whether sums of rows stand where the law has their squares: of parameters that a mirror flow keeps positive.
 
     Examples
     --------
@@ -171,6 +177,9 @@ class Term:
     coefficient: int
     view: View
     shape: tuple[int, ...] | None = None  # of the parameter; if it is not said, that of the view
+    velocity: str = field(default="", kw_only=True)
+    power: int = field(default=0, kw_only=True)
+    linear: bool = field(default=False, kw_only=True)
 
     @property
     def written(self) -> str:
@@ -209,6 +218,30 @@ class Term:
             return p @ p.mT
         product = p @ self.matrices(other).mT
         return (product + product.mT) / 2
+
+    def turning(self, array: Any, velocity: Any) -> Any:
+        """P Q^T - Q P^T for the matrices P of the parameter and Q of its velocities.
+
+        Parameters
+        ----------
+        array : numpy.ndarray or torch.Tensor
+            The parameter.
+        velocity : numpy.ndarray or torch.Tensor
+            Its velocities.
+
+        Returns
+        -------
+        numpy.ndarray or torch.Tensor
+            Of shape (*batch, groups, rows, rows).
+
+        Examples
+        --------
+        >>> Term("W", 1, View((2, 1), (), 0)).turning(np.array([[1], [2]]), np.array([[3], [4]]))
+        array([[[ 0, -2],
+                [ 2,  0]]])
+        """
+        product = self.matrices(array) @ self.matrices(velocity).mT
+        return product - product.mT
 
     @property
     def whole(self) -> tuple[int, ...]:

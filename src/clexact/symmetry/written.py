@@ -7,7 +7,7 @@ one) is called P1, P2, ... and said behind "where".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,13 @@ import numpy as np
 
 from clexact.algebra.polynomial import latex_name
 from clexact.programs.places import Shape
+from clexact.symmetry.phases import PhaseNames
 from clexact.symmetry.views import SHOWN, Term, View
 
 if TYPE_CHECKING:
     from clexact.symmetry.families import Family
 
+MATRICES = ("gram", "rotation")  # kinds whose numbers are the entries of matrices
 LETTERS = "ijklmnopqrstuvw"
 STACK = "hgfedcba"  # of matrices with several rows
 
@@ -35,54 +37,120 @@ class Style:
     sum: str
     minus: str
     least: str
+    rotation: tuple[str, str]  # P Q^T - Q P^T, of matrices and of their transposes
+    power: str  # of e, with its exponent
     tex: bool = False
 
     def named(self, name: str, index: Sequence[str] = ()) -> str:
         """A parameter, or entries of it."""
         if not self.tex:
             return f"{name}[{','.join(index)}]" if index else name
-        if name.isidentifier():
+        if name.rstrip("'").isidentifier():
             return latex_name(f"{name}[{','.join(index)}]" if index else name)
         escaped = name.replace("_", r"\_")
         return rf"\text{{{escaped}}}" + (f"_{{{','.join(index)}}}" if index else "")
 
     def gram(self, name: str, turned: bool) -> str:
         """P P^T, or P^T P."""
-        text = (self.columns if turned else self.rows).format(name)
-        return text if self.tex or "." in name or "[" in name or "^" in text else text.replace(" ", "")
+        return self._close((self.columns if turned else self.rows).format(name))
+
+    def turning(self, name: str, velocity: str, turned: bool, minus: bool) -> str:
+        """P Q^T - Q P^T, or P^T Q - Q^T P; or the negative."""
+        parts = [self._close(self.rotation[turned].format(*pair)) for pair in ((name, velocity), (velocity, name))]
+        return f" {self.minus} ".join(parts[::-1] if minus else parts)
+
+    def _close(self, text: str) -> str:
+        """Without spaces, where they help no reader."""
+        return text if self.tex or "." in text or "[" in text or "^" in text else text.replace(" ", "")
+
+    def clock(self, phase: PhaseNames, power: int) -> str:
+        """A power of the clock, as a factor with a space behind it; nothing for the power 0."""
+        if not power:
+            return ""
+        if phase.rate is None:
+            name = self.named(phase.clock)
+            return f"{name if power == 1 else self.raised(name, power)} "
+        rate = power * phase.rate
+        return (
+            self.power.format("" if rate == 1 else "-" if rate == -1 else f"{rate} " if self.tex else f"{rate}*") + " "
+        )
+
+    def raised(self, name: str, power: int) -> str:
+        """A name with an exponent."""
+        if self.tex:
+            return f"{name}^{{{power}}}"
+        return f"{name}{str(power).translate(SUPERSCRIPTS)}" if self is PRETTY else f"{name}^{power}"
 
 
-PLAIN = Style("{0} {0}^T", "{0}^T {0}", "|{}|^2", "{}^2", "sum_{0} {1}", "-", "<=")
-PRETTY = Style("{0} {0}ᵀ", "{0}ᵀ {0}", "|{}|²", "{}²", "Σ_{0} {1}", "−", "≤")
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+PLAIN = Style(
+    "{0} {0}^T", "{0}^T {0}", "|{}|^2", "{}^2", "sum_{0} {1}", "-", "<=", ("{0} {1}^T", "{0}^T {1}"), "e^({}t)"
+)
+PRETTY = Style("{0} {0}ᵀ", "{0}ᵀ {0}", "|{}|²", "{}²", "Σ_{0} {1}", "−", "≤", ("{0} {1}ᵀ", "{0}ᵀ {1}"), "e^({}t)")
 TEX = Style(
-    r"{0}\,{0}^\top", r"{0}^\top\,{0}", r"\|{}\|^2", r"{}^2", r"\textstyle\sum_{{{0}}} {1}", "-", r"\le", tex=True
+    r"{0}\,{0}^\top",
+    r"{0}^\top\,{0}",
+    r"\|{}\|^2",
+    r"{}^2",
+    r"\textstyle\sum_{{{0}}} {1}",
+    "-",
+    r"\le",
+    (r"{0}\,{1}^\top", r"{0}^\top\,{1}"),
+    r"e^{{{}t}}",
+    tex=True,
 )
 
 
 def formula(family: Family, style: Style) -> str:
-    """The law in the names of the parameters: ``+`` and ``-`` of squares, or of sums."""
+    """The law in the names of the parameters: ``+`` and ``-`` of squares, of sums, or of products with velocities.
+
+    A power of the clock that all terms have stands before them.
+    """
     if block := _block(family):
         return style.named(family.terms[0].parameter, _of_block(*block))
     letters, text, where = _Letters(family), "", list[str]()
+    powers = {term.power for term in family.terms}
+    shared = min(powers) if len(powers) == 1 else 0
     for term in family.terms:
-        part = _gram(term, style, where) if family.kind == "gram" else letters.single(term, style, where)
+        sign, part = _signed(family, letters, term, style, where)
         size = "" if abs(term.coefficient) == 1 else f"{abs(term.coefficient)} "
-        text += f" {style.minus if term.coefficient < 0 else '+'} {size}{part}"
+        if family.kind == "rotation" and (size or term.power != shared):
+            part = f"({part})"
+        if family.phase is not None:
+            size += style.clock(family.phase, term.power - shared)
+        text += f" {sign} {size}{part}"
     text = text.removeprefix(" + ").lstrip()
+    if shared and family.phase is not None:
+        several = len(family.terms) > 1 or family.kind == "rotation" or text.startswith(style.minus)
+        text = style.clock(family.phase, shared) + (f"({text})" if several else text)
     if where:
         text += (r"\quad\text{where }" + r",\quad ".join(where)) if style.tex else f" where {'; '.join(where)}"
-    each = " for each h" * (family.kind == "gram" and family.groups > 1)
+    each = " for each h" * (family.kind in MATRICES and family.groups > 1)
     return text + (rf"\text{{{each}}}" if each and style.tex else each)
+
+
+def _signed(family: Family, letters: _Letters, term: Term, style: Style, where: list[str]) -> tuple[str, str]:
+    """The sign of a term, and the term without its coefficient."""
+    minus = term.coefficient < 0
+    sign = style.minus if minus else "+"
+    match family.kind:
+        case "gram":
+            return sign, _gram(term, style, where)
+        case "rotation":  # a negative one is turned around
+            return "+", _turning(term, style, where, minus)
+        case _:
+            return sign, letters.single(term, style, where)
 
 
 def indices(family: Family, style: Style) -> str:
     """Of which indices there is a number of the law each: i < 3; empty for a single number."""
     if block := _block(family):
         return ", ".join(f"{letter} {_among(places, size)}" for letter, places, size in _ranging(*block))
-    if family.kind != "gram":
+    if family.kind not in MATRICES:
         return ", ".join(f"{letter} < {size}" for letter, size in _Letters(family).sizes)
     stack = [f"h < {family.groups}"] * (family.groups > 1)
-    return ", ".join(stack + [f"i {style.least} j < {family.rows}"] * (family.rows > 1))
+    less = style.least if family.kind == "gram" else "<"
+    return ", ".join(stack + [f"i {less} j < {family.rows}"] * (family.rows > 1))
 
 
 Block = tuple[list[list[int]], Shape]  # for each axis its indices, and the shape of the whole
@@ -93,7 +161,7 @@ def _block(family: Family) -> Block | None:
     term = family.terms[0]
     if family.kind != "translation" or len(family.terms) > 1 or family.rows > 1 or not term.shape:
         return None
-    if term.view.index is None:
+    if term.view.index is None or term.velocity or term.power:
         return None
     entries = term.entries.ravel()
     places = [np.unique(along).tolist() for along in np.unravel_index(entries, term.shape)]
@@ -131,6 +199,16 @@ def _gram(term: Term, style: Style, where: list[str]) -> str:
     return style.gram(_defined(written, style, where), turned)
 
 
+def _turning(term: Term, style: Style, where: list[str], minus: bool) -> str:
+    """P Q^T - Q P^T, or P^T Q - Q^T P: the velocities are seen as the parameter is."""
+    written, turned = matrix(term)
+    if written != term.written:
+        name = _defined(written, style, where)
+        return style.turning(name, f"{name}'", turned, minus)
+    velocity = replace(term, parameter=term.velocity)
+    return style.turning(style.named(written), style.named(velocity.written), turned, minus)
+
+
 def _defined(written: str, style: Style, where: list[str]) -> str:
     """The name of what is said behind "where"."""
     number = f"{len(where) + 1}"
@@ -161,17 +239,23 @@ class _Letters:
 
     def single(self, term: Term, style: Style, where: list[str]) -> str:
         """A squared norm, or a sum."""
+        if self.kind == "translation" and term.velocity:
+            term = replace(term, parameter=term.velocity)
         view, own, plain, written = self._seen(term)
         letters = {axis: letter for (axis, _), (letter, _) in zip(own, self.sizes, strict=True)}
         one = all(size == 1 for axis, size in enumerate(view.shape) if axis not in letters)
-        summed = view.unit if self.kind in ("translation", "total") and view.rows > 1 else None
-        if summed is not None:
-            letters[summed] = next(letter for letter in LETTERS if letter not in letters.values())
+        summed = list[int]()
+        if self.kind in ("translation", "total") and view.unit is not None and view.rows > 1:
+            summed = [view.unit]
+        elif term.linear:
+            summed = [axis for axis in range(len(view.shape)) if axis not in letters and view.shape[axis] > 1]
+        for axis in summed:
+            letters[axis] = next(letter for letter in LETTERS if letter not in letters.values())
         index = _index(view, letters, term.whole if plain else view.shape)
         name = style.named(term.parameter, index) if plain else _entries(_defined(written, style, where), index, style)
-        if summed is not None:
-            name = style.sum.format(letters[summed], name)
-        if self.kind == "translation":
+        if summed:
+            name = style.sum.format(",".join(letters[axis] for axis in summed), name)
+        if self.kind == "translation" or term.linear:
             return name
         return (style.square if one else style.norm).format(name)
 

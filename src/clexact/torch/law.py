@@ -35,12 +35,14 @@ class ModuleLaw(Family):
 
     Attributes
     ----------
-    kind : {"gram", "diagonal", "scale", "total", "translation"}
+    kind : {"gram", "diagonal", "scale", "total", "translation", "rotation"}
         What is conserved, as ``Family`` has it.
     terms : tuple of Term
         The matrices with their coefficients.
     layout : tuple of (str, tuple of int)
         The trained parameters of the module with their shapes, in its order.
+    phase : PhaseNames or None
+        None: laws of modules are those of gradient flows.
     name : str
         By which the law is listed.
     count : int

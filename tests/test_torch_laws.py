@@ -923,3 +923,13 @@ def test_repeated_blocks_are_one_line():
     for k, law in enumerate(fold.members):
         assert str(fold.shown).replace("0..3", str(k)) == str(law)
     assert all(fold.many == 1 for fold in laws(Residual(2), draw(5, 3), certify=False).folded())
+
+
+@pytest.mark.slow
+def test_matrices_of_heads_in_every_layer_of_an_encoder():
+    """Queries and keys, values and outputs of each head, of heads wider than there are tokens; one of which is hidden."""
+    layer = nn.TransformerEncoderLayer(8, 2, 4, 0.0, batch_first=True)
+    module = seeded(lambda: nn.TransformerEncoder(layer, 2, enable_nested_tensor=False))
+    example = {"src": torch.randn(1, 3, 8), "src_key_padding_mask": torch.tensor([[False, False, True]])}
+    found = laws(module, example, certify=False)
+    assert not found.disputed and [law.count for law in found if law.kind == "gram"] == 4 * [2 * 4 * 5 // 2]

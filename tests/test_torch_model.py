@@ -810,6 +810,20 @@ def test_what_enters_an_opaque_operation_is_fixed_where_gradients_pass():
     assert not model(seeded(lambda: Made(lambda m, x: m.a(x.detach()), a=Linear(3, 3))), torch.randn(1, 3)).cuts
 
 
+def test_cross_entropy_of_a_network_that_is_cut_acts_on_its_output_alone():
+    """The sums over the classes are conserved beside the units; what enters the cut is seen as it is."""
+    module = seeded(lambda: nn.Sequential(Linear(2, 3), Angle(), Linear(3, 4), nn.ReLU(), Linear(4, 2)))
+    count = clexact.certify(clexact.gradient_flow(model(module, torch.randn(1, 2)), "cross_entropy"))
+    assert (count.lower, count.upper) == (4 + 4 + 1, 9) and clexact.verify(count.certificate)
+    assert {kind: sum(law.size for law in count.laws if law.kind == kind) for kind in ("translation", "diagonal")} == {
+        "translation": 5,
+        "diagonal": 4,
+    }
+    several = seeded(lambda: Made(lambda m, x: (m.a(x), m.a(x.atan())), a=Linear(2, 3)))
+    with pytest.raises(ValueError, match="cross_entropy needs one output, not several"):
+        clexact.gradient_flow(model(several, torch.randn(1, 2)), "cross_entropy")
+
+
 def mapped(inputs, units, outputs):
     return {"a": Linear(inputs, units), "b": Linear(units, outputs), "c": Linear(inputs, outputs)}
 

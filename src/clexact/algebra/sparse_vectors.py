@@ -83,6 +83,12 @@ def runs(*columns: NDArray[Any]) -> Ints:
     return np.flatnonzero(new)
 
 
+def distinct(values: Ints) -> Ints:
+    """Those that differ, in order: ``np.unique`` by sorting, since its hashing is slow for millions of numbers."""
+    ordered = np.sort(values, axis=None)
+    return ordered[runs(ordered)]
+
+
 def components(start: Ints, index: Ints, count: int) -> tuple[Ints, Ints]:
     """Labels of rows and of the indices below ``count``: equal for those linked by rows; a row has an entry."""
     label, rows = np.arange(count), np.repeat(np.arange(len(start) - 1), np.diff(start))

@@ -21,6 +21,7 @@ from clexact.flows.flow import Flow
 from clexact.programs import gates
 from clexact.programs.algebras import Degrees, Magnitudes, TermCounts
 from clexact.programs.array import Array
+from clexact.programs.array import concatenate as joined
 from clexact.programs.expand import PolynomialArray, Polynomials
 from clexact.programs.jets import Jet, Jets
 from clexact.programs.model import Model
@@ -53,7 +54,7 @@ class GradientFlow(Flow):
 
     def __init__(self, model: Model, loss: Loss = "full") -> None:
         self.model, self.variables = model, model.variables
-        kind, self._matrix, self.unseen = _covectors(loss, model.program)  # unseen: a basis, along the last axis
+        kind, self._matrix, self.unseen = _covectors(loss, model)  # unseen: a basis, along the last axis
         self.loss: Loss = loss if kind == "given" else kind
         self.program = self.seen(model.program)
         written = kind if self._matrix is None else [[str(c) for c in row] for row in self._matrix]
@@ -79,8 +80,12 @@ class GradientFlow(Flow):
         if self.loss == "full":
             return program
         extended = Program(list(program.nodes), program.output, program.gates)
-        logits = Array(extended, program.output)
+        every = Array(extended, program.output)
+        shape = _logits(self.model, self.loss)
+        logits = every if shape == program.shape else every[: prod(shape)].reshape(shape)
         seen = logits[..., :-1] - logits[..., -1:] if self._matrix is None else logits @ self._matrix.T
+        if shape != program.shape:  # what enters the cuts is seen as it is
+            seen = joined([seen.reshape(-1), every[prod(shape) :]])
         extended.output = seen.number
         return extended
 
@@ -241,15 +246,22 @@ class GradientFlow(Flow):
         )
 
 
-def _covectors(loss: Loss, program: Program) -> tuple[str, NDArray[Any] | None, list[list[int]]]:
+def _logits(model: Model, loss: Loss) -> Shape:
+    """The shape of what a loss acts on: of a network that is cut, cross-entropy acts on the output, not on the cuts."""
+    first = model.logits if isinstance(loss, str) and loss == "cross_entropy" else None
+    return model.program.shape if first is None else first
+
+
+def _covectors(loss: Loss, model: Model) -> tuple[str, NDArray[Any] | None, list[list[int]]]:
     """Kind of a loss, the matrix of its covectors if given, and a basis of the directions of logits it does not see."""
-    shape = program.shape
+    shape = model.program.shape
     if isinstance(loss, str) or not isinstance(loss, (Sequence, np.ndarray)):
         kind = check_loss(loss, " or a matrix")
         if kind == "full":
             return kind, None, []
-        if program.several:
+        if model.program.several and model.logits is None:
             raise ValueError("cross_entropy needs one output, not several.")
+        shape = _logits(model, kind)
         if not shape:
             raise ValueError("cross_entropy needs an output with a last axis of classes, not a scalar.")
         if not isinstance(loss, str) and len(shape) > 2:

@@ -121,6 +121,7 @@ class Model:
         self.data = "all data"
         self.inputs: dict[str, NDArray[Any]] | None = None
         self.free: tuple[str, ...] = ()
+        self.logits: Shape | None = None  # of the network's one output, the first of several where it is cut
         self.recipe = dict(recipe or {})  # family and options, by which ``models.rebuild`` makes the same model again
         self.parameters: dict[str, Shape] = _check_shapes(parameters, "parameter")
         self.probes: dict[str, Shape] = _check_shapes(probes or {}, "probe")

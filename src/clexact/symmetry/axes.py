@@ -8,6 +8,7 @@ matrix products have units for their rows and columns only; other parameters hav
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any, NamedTuple
 
@@ -126,6 +127,7 @@ class AxisDegrees(Algebra[Graded]):
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
         if a.zero or b.zero:
             return Graded(shape, zero=True)
+        a, b = self._met(a, b)
         alive = _product_mask(a, b)
         masked = a.alive is not None or b.alive is not None
         if masked and alive is None and prod(shape) * a.shape[-1] <= MAX_EQUATIONS:
@@ -146,6 +148,20 @@ class AxisDegrees(Algebra[Graded]):
             self.units.isolate([factor], range(len(shape)))
         self.units.isolate(kept, stack)
         return Graded(shape, self.units.sum_of([f.seen(f.units[..., 0]) for f in kept]), alive=alive)
+
+    def _met(self, a: Graded, b: Graded) -> tuple[Graded, Graded]:
+        """Without the places along the contracted axis where all of an operand vanishes: nothing is added there."""
+        met = _somewhere(a, -1) & _somewhere(b, -2)
+        if met.all() or not met.any():
+            return a, b
+        return self._restricted(a, -1, met), self._restricted(b, -2, met)
+
+    def _restricted(self, a: Graded, axis: int, kept: Mask) -> Graded:
+        """Some places along an axis."""
+        along = [np.arange(size) for size in a.shape]
+        along[axis] = np.flatnonzero(kept)
+        chosen = self.select(a, OuterIndex(a.shape, tuple(along)))
+        return replace(chosen, alive=None if chosen.alive is None or chosen.alive.all() else chosen.alive)
 
     def _separated(self, a: Graded, free: int, summed: int) -> Graded:
         """With degrees of rows and of columns in place of such of entries: a matrix product demands that."""
@@ -178,7 +194,12 @@ class AxisDegrees(Algebra[Graded]):
     def reshape(self, a: Graded, shape: Shape) -> Graded:
         if not prod(shape):
             return Graded(shape)
-        return self._moved(a, shape, lambda x: regrouped(x, a.shape, shape))
+
+        def move(x: NDArray[Any]) -> NDArray[Any]:
+            moved = regrouped(x, a.shape, shape)
+            return moved if moved.size == x.size else compressed(moved)  # along the axes that a split made
+
+        return self._moved(a, shape, move)
 
     def select(self, a: Graded, chosen: OuterIndex) -> Graded:
         for axis in range(len(a.shape)):
@@ -297,6 +318,14 @@ def _paired(first: Sequence[Factor], second: Sequence[Factor]) -> list[tuple[Fac
     axes = [axis for f in first for axis in f.axes]
     alone = len(set(axes)) == len(axes) and all(f.axes for f in first)
     return pairs if alone and 1 < len(pairs) == len(first) == len(second) else []
+
+
+def _somewhere(a: Graded, axis: int) -> Mask:
+    """At which places along an axis not all entries vanish."""
+    if a.alive is None:
+        return np.ones(a.shape[axis], dtype=bool)
+    others = tuple(n for n in range(len(a.shape)) if n != axis % len(a.shape))
+    return np.asarray(np.broadcast_to(a.alive, a.shape).any(axis=others))
 
 
 def _width(a: Graded) -> int:

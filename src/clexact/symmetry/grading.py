@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from math import prod
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.algebra.sparse_vectors import distinct
 from clexact.algebra.terms import Ints
 from clexact.programs.places import Shape
 
@@ -116,8 +118,10 @@ class Units:
             self.equate((*factors, total.times(-1)))
         except TooManyError:
             return tuple(factors)
-        if sum(bool(f.axes) for f in factors) > 1:  # a number for all leaves units alike
-            self.isolate(factors)
+        for n, factor in enumerate(factors):  # units are left alike by a number for all of them
+            others = {axis for m, other in enumerate(factors) if m != n for axis in other.axes}
+            if others:
+                self.isolate([factor], sorted(others))
         return (total,)
 
     def equate(self, factors: Iterable[Factor]) -> None:
@@ -127,7 +131,7 @@ class Units:
                 raise TooManyError
             arrays = np.broadcast_arrays(*(f.units for f in part))
             rows = np.stack([array.ravel() for array in arrays], axis=1)
-            self.equations.append((tuple(f.coefficient for f in part), np.unique(rows, axis=0)))
+            self.equations.append((tuple(f.coefficient for f in part), distinct_rows(rows)))
 
     def fix(self, tensor: Graded) -> None:
         """Demand degree 0 of every entry; of every factor where the entries are too many."""
@@ -177,15 +181,26 @@ class Units:
 
     def labels(self) -> Ints:
         """A label for each unit: those of one axis with equal labels may be mixed by any matrix."""
-        labels = self.origins()
-        for units, key in self._events:
-            chosen, first, count = np.unique(units, return_index=True, return_counts=True)
-            keys = key[first]
-            if (count > 1).any():  # units at several places: alike if at the same ones
-                keys = _as_sets(units, key, chosen)
-            pairs = np.stack([labels[chosen], keys], axis=1)
-            labels[chosen] = labels.max() + 1 + np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+        labels, most = self.origins(), self._axes
+        for units, key in {_digest(*event): event for event in self._events}.values():  # each once
+            chosen, keys = units, key
+            if not bool((units[1:] > units[:-1]).all()):
+                chosen, first, count = np.unique(units, return_index=True, return_counts=True)
+                # units at several places: alike if at the same ones
+                keys = _as_sets(units, key, chosen) if (count > 1).any() else key[first]
+            pairs = labels[chosen] * (int(keys.max(initial=0)) + 1) + keys
+            labels[chosen] = most + np.unique(pairs, return_inverse=True)[1]
+            most += len(chosen)
         return labels
+
+
+def _digest(*arrays: Ints) -> bytes:
+    """Different for different arrays."""
+    found = blake2b(digest_size=16)
+    for array in arrays:
+        found.update(np.int64(array.size))
+        found.update(np.ascontiguousarray(array))
+    return found.digest()
 
 
 def _as_sets(units: Ints, key: Ints, chosen: Ints) -> Ints:
@@ -195,6 +210,18 @@ def _as_sets(units: Ints, key: Ints, chosen: Ints) -> Ints:
     numbers: dict[bytes, int] = {}
     parts = np.split(key[order], ends[:-1])
     return np.array([numbers.setdefault(part.tobytes(), len(numbers)) for part in parts], dtype=np.int64)
+
+
+def distinct_rows(rows: Ints) -> Ints:
+    """The rows that differ, none negative, in lexicographic order."""
+    size = int(rows.max(initial=0)) + 1
+    if size ** rows.shape[1] >= 2**62:
+        return np.unique(rows, axis=0)
+    weights = size ** np.arange(rows.shape[1])[::-1]
+    number = rows @ weights
+    if bool((number[1:] > number[:-1]).all()):
+        return rows
+    return rows[np.unique(number, return_index=True)[1]]
 
 
 def connected(items: Iterable[Item], marks: Callable[[Item], Iterable[Hashable]]) -> list[list[Item]]:
@@ -226,13 +253,13 @@ def _separated(factors: tuple[Factor, ...]) -> list[tuple[Factor, ...]]:
 
 def repeats(units: Ints) -> bool:
     """Whether some unit stands at several places."""
-    return len(np.unique(units)) < units.size
+    return bool(units.size) and len(distinct(units)) < units.size
 
 
 def aligned(units: Ints) -> bool:
     """Whether the places of each unit are those of any other, moved: then matching them in order is well defined."""
     order = np.argsort(units.ravel(), kind="stable")
-    count = len(np.unique(units))
+    count = len(distinct(units))
     if units.size % count or np.any(np.diff(units.ravel()[order].reshape(count, -1), axis=1)):
         return False
     places = np.stack(np.unravel_index(order, units.shape)).reshape(units.ndim, count, -1)

@@ -15,7 +15,7 @@ exponential moves by a multiple of itself, and a softmax lets pass what is the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, product
@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from clexact.algebra.sparse_vectors import runs
 from clexact.algebra.terms import Ints
 from clexact.programs.places import Shape, corner
 from clexact.programs.program import Program
@@ -76,6 +77,19 @@ class FactorClass:
                 add_to(law, (i, j), sign)
         return {key: c for key, c in law.items() if c}
 
+    def plane(self) -> bytes:
+        """The same for equal ``gram(0, 1)``, but for a sign."""
+        pairs = [np.sort(np.stack([entries[0], entries[1]]), axis=0) for entries, _ in self.parts]
+        low, high = np.concatenate(pairs, axis=1)
+        sign = np.repeat([sign for _, sign in self.parts], [pair.shape[1] for pair in pairs])
+        order = np.lexsort((high, low))
+        low, high, sign = low[order], high[order], sign[order]
+        first = runs(low, high)
+        total = np.add.reduceat(sign, first) if len(first) else sign
+        first, total = first[total != 0], total[total != 0]
+        total = total * np.sign(total[:1])
+        return np.stack([low[first], high[first], total]).astype(np.int64).tobytes()
+
     def diagonals(self) -> Iterator[frozenset[tuple[int, int]]]:
         """The pairs (entry, coefficient) of ``gram(k, k)``, and of its negative, for each k."""
         for k in range(self.size):
@@ -122,10 +136,10 @@ class _Axes(NamedTuple):
         parts = [(_along(axis, shape, offset, shape[axis]), sign) for _, offset, shape, axis, sign in self.members]
         return FactorClass(tuple(parts), self.orthogonal)
 
-    def first_plane(self) -> Law:
-        """``factor().gram(0, 1)``."""
+    def corner(self) -> FactorClass:
+        """``factor()``, of the first two indices."""
         parts = [(_along(axis, shape, offset, 2), sign) for _, offset, shape, axis, sign in self.members]
-        return FactorClass(tuple(parts), self.orthogonal).gram(0, 1)
+        return FactorClass(tuple(parts), self.orthogonal)
 
     def family(self, kind: Kind) -> Family:
         """All laws along the axes."""
@@ -156,13 +170,14 @@ def factor_axes(program: Program, offsets: Mapping[str, int]) -> tuple[list[_Axe
     return movable, [axes for root, axes in every.items() if classes.uniform(root)]
 
 
-def _known(axes: _Axes, planes: Sequence[Law], others: Callable[[], Sequence[FactorClass]]) -> bool:
+def _known(axes: _Axes, planes: Collection[bytes], others: Callable[[], Sequence[FactorClass]]) -> bool:
     """Whether the law of the first plane is one of other classes, or a combination of theirs."""
     if axes.size < 2:
         return True
-    law, laws = axes.first_plane(), list[Law]()
-    if law in planes or {key: -c for key, c in law.items()} in planes:
+    factor = axes.corner()
+    if factor.plane() in planes:
         return True
+    law, laws = factor.gram(0, 1), list[Law]()
     for other in others():
         rows = other.rows({i for key in law for i in key})
         found = {(min(k, m), max(k, m)) for i, j in law for k in rows.get(i, ()) for m in rows.get(j, ())}
@@ -231,7 +246,7 @@ class Groups:
     def _axes(self) -> tuple[list[_Axes], list[_Axes]]:
         """Orthogonal classes and those that the rescalings do not know; those on which only 1 + t 11^T acts."""
         movable, uniform = factor_axes(self._program, self._offsets)
-        planes = [FactorClass(parts, orthogonal=False).gram(0, 1) for parts in self._rescalings.first_planes()]
+        planes = {FactorClass(parts, orthogonal=False).plane() for parts in self._rescalings.first_planes()}
         return [axes for axes in movable if axes.orthogonal or not _known(axes, planes, lambda: self._mixed)], uniform
 
     @cached_property

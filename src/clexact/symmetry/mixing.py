@@ -7,13 +7,14 @@ units of each cycle of the shuffle, and two cycles of equal length need not run 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
-from clexact.algebra.sparse_vectors import SparseVectors, keys
-from clexact.algebra.terms import Ints
-from clexact.symmetry.grading import Units
+from clexact.algebra.sparse_vectors import SparseVectors, distinct, keys
+from clexact.algebra.terms import Ints, starts
+from clexact.symmetry.grading import Units, distinct_rows
 
 
 class Matching:
@@ -28,13 +29,14 @@ class Matching:
         return self.units.labels()
 
     @cached_property
-    def _touched(self) -> dict[int, list[int]]:
-        """{unit: numbers of the sets of equations that speak of it}."""
-        found: dict[int, list[int]] = {}
-        for number, (_, members) in enumerate(self.units.equations):
-            for unit in np.unique(members).tolist():
-                found.setdefault(unit, []).append(number)
-        return found
+    def _touched(self) -> SparseVectors:
+        """For each unit the numbers of the sets of equations that speak of it."""
+        every = self.units.equations
+        number = np.repeat(np.arange(len(every)), [members.size for _, members in every])
+        unit = np.concatenate([np.empty(0, dtype=np.int64), *(members.ravel() for _, members in every)])
+        pair = distinct(unit * (len(every) + 1) + number)
+        unit, number = pair // (len(every) + 1), pair % (len(every) + 1)
+        return SparseVectors(starts(unit, self.units.count), number, number)
 
     def sorted(self, vectors: SparseVectors) -> tuple[SparseVectors, list[bytes]]:
         """Solutions with their units by axis, degree and label; a key that is equal for those that may be mixed."""
@@ -48,18 +50,20 @@ class Matching:
 
         ``matched`` has a row for each, of its units in order: those in one column are matched.
         """
-        if len(np.unique(matched)) < matched.size:
+        if len(distinct(matched)) < matched.size:
             return False
-        numbers = sorted({number for unit in matched.ravel().tolist() for number in self._touched.get(unit, ())})
-        swapped = matched[[1, 0, *range(2, len(matched))]]
+        speaking = distinct(self._touched.chosen(matched.ravel()).index)
+        equations = [self.units.equations[n][1] for n in speaking.tolist()]
+        inside = np.zeros(self.units.count, dtype=bool)
+        inside[matched] = True
+        equations = [members[inside[members].any(axis=1)] for members in equations]
         return all(
-            self._same(np.asarray(self.units.equations[number][1]), matched, image)
-            for image in (swapped, np.roll(matched, -1, axis=0))
-            for number in numbers
+            self._same(equations, matched, image)
+            for image in (matched[[1, 0, *range(2, len(matched))]], np.roll(matched, -1, axis=0))
         )
 
-    def _same(self, members: Ints, matched: Ints, image: Ints) -> bool:
-        """Whether a permutation of units takes these equations, one a row, to themselves."""
+    def _same(self, equations: Sequence[Ints], matched: Ints, image: Ints) -> bool:
+        """Whether a permutation of units takes each of these sets of equations, one a row, to itself."""
         moved = np.arange(self.units.count)
         moved[matched] = image
-        return np.array_equal(np.unique(moved[members], axis=0), np.unique(members, axis=0))
+        return all(np.array_equal(distinct_rows(moved[rows]), rows) for rows in equations)

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.algebra.linalg import primitive
 from clexact.algebra.polynomial import Number
+from clexact.algebra.sparse_vectors import SparseVectors, distinct, runs
 from clexact.algebra.terms import Ints
 from clexact.programs.algebras import Algebra
 from clexact.programs.places import OuterIndex, Shape, places, product_columns, product_rows
@@ -38,6 +38,7 @@ from clexact.symmetry.solutions import integer_nullspace
 MOST = 10**6  # terms of one array; beyond it every velocity that enters is made zero
 MANY = 10**5  # the same, where functions are products of entries of several arrays
 LARGE = 2 * 10**5  # entries of a parameter above which they move alike along an axis
+SMALL = 2**31  # integers of which sums of a million are words
 NONE = 0  # the unknown that is 0
 NOTHING = np.empty(0, dtype=np.int64)
 POWERS = {"reciprocal": Fraction(-1), "rsqrt": Fraction(-1, 2)}  # exponents
@@ -107,14 +108,14 @@ class Shifts(Algebra[Velocity]):
 
     def leaf(self, shape: Shape, unknown: Ints | None = None) -> Velocity:
         """A parameter with the velocities of its entries, or a probe, which does not move."""
-        one = np.ones((1,) * (len(shape) + 1), dtype=object)
+        one = np.ones((1,) * (len(shape) + 1), dtype=np.int64)
         parts: dict[Family, Moved] = {}
         if unknown is not None:
-            parts[()] = Moved(unknown[..., None], one, np.zeros(one.shape, dtype=np.int64))
+            parts[()] = Moved(unknown[..., None], one, np.zeros_like(one))
         return Velocity(shape, next(self._numbers), parts)
 
     def demand(self, row: Ints, unknown: Ints, number: Numbers) -> None:
-        """Sums over terms with equal rows are 0."""
+        """Sums over terms with equal rows are 0; the numbers are integers."""
         rows, row = np.unique(row, return_inverse=True)
         place, first, where = np.unique(row * self.unknowns + unknown, return_index=True, return_inverse=True)
         total, again = number[first], np.ones(len(number), dtype=bool)
@@ -175,7 +176,7 @@ class Shifts(Algebra[Velocity]):
         rows, row = np.unique(place // shape[-1] * len(functions) + function, return_inverse=True)
         left = self._not_lone(row, unknown, len(rows))
         index = zip(np.unravel_index(place[left], shape), part.number.shape, strict=True)
-        number = part.number[tuple(np.minimum(x, size - 1) for x, size in index)]
+        number = _integers(part.number)[0][tuple(np.minimum(x, size - 1) for x, size in index)]
         self.demand(row[left], unknown[left], number)
 
     def _not_lone(self, row: Ints, unknown: Ints, rows: int) -> Ints:
@@ -190,9 +191,13 @@ class Shifts(Algebra[Velocity]):
 
     def _still_alone(self, part: Moved) -> None:
         """Unknowns are 0 that are the only one, or have the only function of its kind, in the terms of an entry."""
-        order = np.argsort(np.broadcast_to(part.label, (*part.label.shape[:-1], part.shape[-1])), axis=-1)
-        label = np.take_along_axis(np.broadcast_to(part.label, order.shape), order, axis=-1)
-        if (label[..., 1:] != label[..., :-1]).all():
+        label = np.broadcast_to(part.label, (*part.label.shape[:-1], part.shape[-1]))
+        if label.ndim == 1 or prod(label.shape[:-1]) == 1:
+            alone = _different(label.ravel())
+        else:
+            label = np.sort(label, axis=-1)
+            alone = bool((label[..., 1:] != label[..., :-1]).all())
+        if alone:
             moving = np.broadcast_to(part.number != 0, part.shape)
             self._zero[np.broadcast_to(part.unknown, part.shape)[moving.astype(bool)]] = True
 
@@ -202,18 +207,20 @@ class Shifts(Algebra[Velocity]):
         parts: Mapping[Family, Moved],
         value: Numbers | None = None,
         rates: Mapping[Family, Moved] = {},
+        gather: bool = True,
     ) -> Velocity:
         """An array with terms."""
-        return Velocity(shape, next(self._numbers), self._kept(parts), value, rates=self._kept(rates))
+        kept, rated = self._kept(parts, gather), self._kept(rates, gather)
+        return Velocity(shape, next(self._numbers), kept, value, rates=rated)
 
-    def _kept(self, parts: Mapping[Family, Moved]) -> dict[Family, Moved]:
+    def _kept(self, parts: Mapping[Family, Moved], gather: bool = True) -> dict[Family, Moved]:
         """Terms, which are gathered, or stopped where they are too many."""
         kept = {}
         for family, part in parts.items():
             if prod(part.shape) > _most(family):
                 self._still(part)
             elif not self._zero[part.unknown].all():
-                kept[family] = self._gathered(part)
+                kept[family] = self._gathered(part) if gather else part
         return kept
 
     def _merged(self, pieces: Sequence[tuple[Family, Moved]]) -> dict[Family, Moved]:
@@ -244,18 +251,21 @@ class Shifts(Algebra[Velocity]):
         terms = part.shape[-1]
         label = np.broadcast_to(part.label, (*part.label.shape[:-1], terms))
         rows = label.reshape(-1, terms) if label.size else np.arange(terms)[None]
+        if _different(rows[0]):
+            return part
         functions, first, function = np.unique(rows[0], return_index=True, return_inverse=True)
         if len(functions) == terms or not np.array_equal(rows, rows[:, first[function]]):
             return part
         shape = (*np.broadcast_shapes(part.unknown.shape, part.number.shape)[:-1], terms)
         total = self.fresh((*shape[:-1], len(functions)))
         row = total[..., function]
-        unknown, number = (np.broadcast_to(x, shape).ravel() for x in (part.unknown, part.number))
+        integers, scale = _integers(part.number)
+        unknown, number = (np.broadcast_to(x, shape).ravel() for x in (part.unknown, integers))
         self.demand(
             np.concatenate([row.ravel(), total.ravel()]), np.concatenate([unknown, total.ravel()]),
-            np.concatenate([number, np.full(total.size, -1, dtype=object)]),
+            np.concatenate([number, np.full(total.size, -scale, dtype=number.dtype)]),
         )  # fmt: skip
-        return Moved(total, np.ones((1,) * total.ndim, dtype=object), label[..., first])
+        return Moved(total, np.ones((1,) * total.ndim, dtype=np.int64), label[..., first])
 
     def constant(self, value: Numbers) -> Velocity:
         return self._made(value.shape, {}, value)
@@ -288,7 +298,8 @@ class Shifts(Algebra[Velocity]):
             self._still(part)
             return []
         if other.value is not None:
-            return [(family, replace(part, number=part.number * compressed(change(other.value))[..., None]))]
+            values = compressed(change(other.value)).astype(object)[..., None]
+            return [(family, replace(part, number=part.number * values))]
         if (int(part.label.max(initial=0)) + 1) * prod(other.shape) >= 2**62:
             self._still(part)
             return []
@@ -317,13 +328,14 @@ class Shifts(Algebra[Velocity]):
                 out += _contracted(self._times(wide, family, other, theirs), size)
                 continue
             first, others = _at(wide, slice(1)), _at(wide, slice(1, None))
-            out += _contracted([(family, replace(first, number=first.number * total))], 1)
+            out += _contracted([(family, replace(first, number=first.number.astype(object) * total))], 1)
             differences = _together([others, replace(first, number=-first.number)])
             out += _contracted(self._times(differences, family, other, lambda x: theirs(x)[..., 1:]), size - 1)
         return out
 
     def transpose(self, a: Velocity, axes: tuple[int, ...]) -> Velocity:
-        return self._moved(a, tuple(a.shape[axis] for axis in axes), lambda x: x.transpose((*axes, len(axes))))
+        shape = tuple(a.shape[axis] for axis in axes)
+        return self._moved(a, shape, lambda x: x.transpose((*axes, len(axes))), fewer=False)
 
     def reshape(self, a: Velocity, shape: Shape) -> Velocity:
         if not prod(shape):
@@ -333,7 +345,7 @@ class Shifts(Algebra[Velocity]):
             terms = x.shape[-1]
             return regrouped(x, (*a.shape, terms), (*shape, terms))
 
-        return self._moved(a, shape, change)
+        return self._moved(a, shape, change, fewer=False)
 
     def select(self, a: Velocity, chosen: OuterIndex) -> Velocity:
         return self._moved(a, chosen.shape, lambda x: selected(x, chosen))
@@ -344,11 +356,12 @@ class Shifts(Algebra[Velocity]):
             a, index.shape, lambda x: np.broadcast_to(x, (*a.shape, x.shape[-1])).reshape(size, x.shape[-1])[index]
         )
 
-    def _moved(self, a: Velocity, shape: Shape, change: Any) -> Velocity:
+    def _moved(self, a: Velocity, shape: Shape, change: Any, fewer: bool = True) -> Velocity:
+        """The entries at other places; where they are ``fewer``, terms may be gathered that were not before."""
         value = None if a.value is None else change(a.value[..., None])
         value = None if value is None else np.broadcast_to(value, (*shape, 1))[..., 0]
         parts, rates = ({family: part.like(change) for family, part in each.items()} for each in (a.parts, a.rates))
-        return self._made(shape, parts, value, rates)
+        return self._made(shape, parts, value, rates, gather=fewer)
 
     def concatenate(self, parts: list[Velocity], axis: int) -> Velocity:
         """What a part does not fill does not move there."""
@@ -385,7 +398,7 @@ class Shifts(Algebra[Velocity]):
         for family, part in a.parts.items():
             if _same_along(part, axis):
                 single = part.like(lambda x: x[first])
-                parts[family] = replace(single, number=single.number * a.shape[axis])
+                parts[family] = replace(single, number=single.number.astype(object) * a.shape[axis])
             elif prod(part.shape) > _most(family):
                 self._still(part)
             else:
@@ -438,12 +451,42 @@ class Shifts(Algebra[Velocity]):
         left = np.concatenate([left[left > chosen], left[left <= chosen]])  # inner ones first
         place = np.zeros(self.unknowns, dtype=np.int64)
         place[left] = np.arange(len(left))
-        scale = lcm(*{c.denominator for c in number.tolist()})
-        whole = np.array([c.numerator * (scale // c.denominator) for c in number.tolist()], dtype=object)
-        found = integer_nullspace(row, place[unknown], whole, len(left)).dicts()
-        numbers = [{int(left[x]): c for x, c in vector.items()} for vector in found]
-        vectors = [primitive({x: c for x, c in each.items() if x <= chosen}) for each in numbers]
-        return [vector for vector in vectors if vector]
+        found = integer_nullspace(row, place[unknown], number, len(left))
+        return _primitive(replace(found, index=left[found.index]), chosen)
+
+
+def _primitive(vectors: SparseVectors, chosen: int) -> list[dict[int, int]]:
+    """The primitive multiples of what vectors are at 1, ..., ``chosen``, of those that do not vanish there."""
+    kept = np.flatnonzero(vectors.index <= chosen)
+    kept = kept[np.lexsort((vectors.index[kept], vectors.owner[kept]))]
+    first = runs(vectors.owner[kept])
+    start = np.append(first, len(kept)).astype(np.int64)
+    value = vectors.value[kept]
+    if len(first):
+        content = np.gcd.reduceat(value, first) * np.where(value[first] > 0, 1, -1)
+        value = value // np.repeat(content, np.diff(start))
+    return SparseVectors(start, vectors.index[kept], value).dicts()
+
+
+def _different(labels: Ints) -> bool:
+    """Whether no label occurs twice."""
+    if len(labels) < 2 or bool((labels[1:] > labels[:-1]).all()):  # in order, as most are
+        return True
+    least, most = int(labels.min()), int(labels.max())
+    if most - least < 8 * len(labels):  # then counting is quicker than sorting
+        return int(np.bincount(labels - least).max()) == 1
+    return len(distinct(labels)) == len(labels)
+
+
+def _integers(number: Numbers) -> tuple[Numbers, int]:
+    """Rational numbers times a common denominator, and that; as words if they are small."""
+    if number.dtype != object:
+        return number, 1
+    flat = number.ravel().tolist()
+    scale = lcm(*{c.denominator for c in flat})
+    whole = [c.numerator * (scale // c.denominator) for c in flat]
+    small = max(map(abs, whole), default=0) < SMALL and scale < SMALL
+    return np.array(whole, dtype=np.int64 if small else object).reshape(number.shape), scale
 
 
 def _known_sum(a: Velocity, axis: int) -> Number | None:

@@ -222,6 +222,7 @@ class Translation:
         self._leaves = trained | self._given
         self._free_tokens = free_tokens
         self._fixed = list[Array]()
+        self._logits: Shape | None = None
         self.cuts, self.opaque = dict[str, str](), dict[str, str]()
         self.rounded, self.used, self.mixed = set[str](), set[str](), False
 
@@ -234,7 +235,7 @@ class Translation:
         chosen = {own: shape for own, shape in self.parameters.items() if own in parameters}
         others = {own: shape for own, shape in self.parameters.items() if own not in parameters}
         made = Model(chosen, others | self.probes, self, name or self.__name__)
-        made.notes, made.cuts, made.data = tuple(self.notes), tuple(self.cuts), self.data
+        made.notes, made.cuts, made.data, made.logits = tuple(self.notes), tuple(self.cuts), self.data, self._logits
         return made
 
     @property
@@ -272,6 +273,7 @@ class Translation:
             logits = symbols[0].transpose((*others, self.classes))
             symbols = [logits[..., :-1] - logits[..., -1:]]
         every = (*symbols, *self._fixed)
+        self._logits = symbols[0].shape if len(outputs) == len(symbols) == 1 < len(every) else None
         return every[0] if len(outputs) == len(every) == 1 else every
 
     # -- what is opaque ------------------------------------------------------------------------------------------------

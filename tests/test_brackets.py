@@ -15,7 +15,7 @@ import clexact
 from clexact import ClosureStatus, VectorFields, certify, lie_closure, models
 from clexact.algebra.draws import Draws
 from clexact.algebra.fields import bracket
-from clexact.flows.flow import as_flow
+from clexact.flows.dynamics import as_flow
 from clexact.lie import brackets
 from clexact.lie import closure as lie
 from clexact.lie.brackets import ExplicitBases, ExplicitWitness, bracket_products, values_mod

@@ -387,7 +387,7 @@ def test_wrong_arguments(search):
         search(LOTKA_VOLTERRA, 1.0)
     with pytest.raises(ValueError, match="seed must be at least 0, not -1"):
         search(LOTKA_VOLTERRA, 1, seed=-1)
-    with pytest.raises(TypeError, match="expected a flow or VectorFields"):
+    with pytest.raises(TypeError, match="expected a flow, a Model"):
         search("x' = x", 1)
 
 

@@ -87,7 +87,7 @@ def test_time_limits_return_the_bounds_so_far():
     """Valid bounds, before the search has ended."""
     block = models.transformer(6, 4, 8, norm="pre-layer", bias=True, heads=2)
     count = clexact.certify(block, time_limit=0.2)
-    assert count.interrupted and count.stage and count.lower <= 44 <= count.upper
+    assert count.interrupted and count.stage and count.lower <= 81 <= count.upper
     errors = []
 
     def elsewhere():
@@ -197,5 +197,5 @@ def test_starts_of_orbits_come_by_name():
     assert clexact.orbit_dimension(flow, arrays) == clexact.orbit_dimension(flow, [1, 2, 3, 4, 1, 0, 0, 0, 1, 0])
     moving = clexact.momentum_flow(LINEAR)
     assert clexact.orbit_dimension(moving, arrays).point == (0, 1, 2, 3, 4, 1, 0, 0, 0, 1, 0, *[0] * 10)
-    with pytest.raises(ValueError, match="no parameters by name"):
+    with pytest.raises(TypeError, match="point must be a list of 1 rationals"):
         clexact.orbit_dimension(clexact.VectorFields.from_strings(["x"], [["x"]]), {"x": 1})

@@ -14,7 +14,7 @@ from oracles import as_clexact, generic_rank, layered, lie_dims, random_net, ran
 import clexact
 from clexact import ClosureStatus, VectorFields, lie_closure
 from clexact.algebra.draws import Draws
-from clexact.flows.flow import as_flow
+from clexact.flows.dynamics import as_flow
 from clexact.lie.closure import Witness, closed, closure_error, values_at
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)

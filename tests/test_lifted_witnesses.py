@@ -43,7 +43,7 @@ def grown(flow, support=None, seed=0):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("flow", FLOWS)
 def test_no_rank_is_more_than_that_of_dense_brackets(flow, model):
-    """At each depth, and at other points; at a dense one the last is that rank, but for few that need more depth."""
+    """At each depth, and at other points too; at a dense one the last is that rank, but for few that go deeper."""
     flow = FLOWS[flow](MODELS[model])
     dense = clexact.certify(flow)
     known = [*dense.filtration, *[dense.filtration[-1]] * 20]

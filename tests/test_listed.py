@@ -91,7 +91,7 @@ def test_terms_of_a_polynomial(terms):
         clexact.Polynomial(["x", "y"], terms)
 
 
-@pytest.mark.parametrize("sizes", [{4, 3, 5}, {4: 1, 3: 2}, "435", 3])
+@pytest.mark.parametrize("sizes", [{4, 3, 5}, {4: 1, 3: 2}, "435", 3.0])
 def test_sizes_of_networks(sizes):
     with pytest.raises(TypeError, match=r"linear takes a list of sizes \[n_1, \.\.\., n_\(q\+1\)\], not"):
         clexact.models.linear(sizes)

@@ -128,3 +128,11 @@ def test_long_lines_break_between_words(capsys, monkeypatch):
     lines = capsys.readouterr().out.replace(show.GREEN, "").replace(show.RESET, "").splitlines()
     assert len(lines) > 3 and max(map(len, lines)) <= 40
     assert "".join(lines).replace(" ", "") == "atleast3:proved:" + "bracketsofdepthone" * 6
+
+
+def test_free_gates_come_with_the_way_to_the_true_ones(capsys):
+    """Only where gates are free."""
+    assert run(["certify", "relu", "1", "4", "4", "1", "--bias"]) == 0
+    assert "with its true gates: --near random" in capsys.readouterr().out
+    assert run(["certify", "relu", "1", "4", "4", "1", "--bias", "--near", "random"]) == 0
+    assert "--near" not in capsys.readouterr().out

@@ -34,6 +34,7 @@ from clexact.laws.relations import further_than
 from clexact.laws.result import ConservationLaws
 from clexact.lie.closure import MAX_DEPTH
 from clexact.models import FAMILIES
+from clexact.programs.gates import FREE
 from clexact.proofs.certificate import check_listable
 from clexact.support.extras import needed
 from clexact.support.files import check_place
@@ -368,6 +369,8 @@ def _print_evidence(count: LawCount) -> None:
         show.detail(f"laws by the parameters they touch: {blocks}{whole}")
     for sentence in (*count.explanation, *([count.hint] if count.hint else [])):
         show.detail(sentence)
+    if FREE in count.headline:
+        show.detail("the laws of the network near a start, with its true gates: --near random, a name or a file")
     show.detail(f"assuming: {'; '.join(count.assumptions)}")
     show.detail(f"seed {count.seed}, {count.seconds:.3f} s")
 

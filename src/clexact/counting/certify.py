@@ -43,6 +43,7 @@ from clexact.lie.closure import (
 )
 from clexact.lie.lifted_witnesses import LiftedSpanBuilder
 from clexact.lie.sparse_witnesses import SPARSE_FROM, SparseSpanBuilder, sparsely_evaluated, supports
+from clexact.lie.stream_witnesses import StreamSpanBuilder, streaming
 from clexact.programs.places import Mask
 from clexact.support.bounds import check_bounds, in_words
 from clexact.support.display import facts, lines
@@ -431,7 +432,7 @@ class LawCount:
         >>> print(certify(clexact.models.linear(2, 2, 3)).to_latex())
         Exactly 3 independent conservation laws ($D = 10$, $\dim W = 6 \to 7$):
         \begin{align*}
-            & U_1^\top U_1 - U_2 U_2^\top
+            & U_{1}^\top\,U_{1} - U_{2}\,U_{2}^\top
         \end{align*}
         """
         ranks = r" \to ".join(map(str, self.filtration))
@@ -668,14 +669,15 @@ class _Certification:
         with self._timed("a point with values"):
             self.new_point()
         self.shown = self._shown([])
-        sparse = sparsely_evaluated(self.flow) if self.flow.dimension >= SPARSE_FROM and not self.unbounded else None
+        large = self.flow.dimension >= SPARSE_FROM and not self.unbounded
+        sparse = large and (sparsely_evaluated(self.flow) is not None or streaming(self.flow) is not None)
         with self._timed("laws of the program's shape"):
-            needed = dense_bytes(self.flow) if sparse is None else sparse_bytes(self.flow)
+            needed = sparse_bytes(self.flow) if sparse else dense_bytes(self.flow)
             if excess := self._over_limit(needed):
                 raise MemoryLimitError(f"{excess}: not started.")
             proposed = listed_laws(self.flow, self.degree, seed=self.seed)
             self.left_out = self.flow.left_out
-        if sparse is not None and self._run_sparsely(sparse, proposed):
+        if sparse and self._run_sparsely(proposed):
             return
         if excess := self._over_limit(dense_bytes(self.flow)):
             self.stopped = f"{excess}: dense brackets were left out"
@@ -692,20 +694,26 @@ class _Certification:
     def _over_limit(self, needed: int) -> str:
         return over_limit(needed, f"{self.flow.description} (D = {self.flow.dimension})", self.memory_limit)
 
-    def _run_sparsely(self, flow: GradientFlow, proposed: LawList) -> bool:
-        """Whether sparse brackets of the gradients at a sparse point meet the laws proposed."""
+    def _sparse_growths(self) -> Iterator[StreamSpanBuilder | SparseSpanBuilder | LiftedSpanBuilder]:
+        """Those for a network with a residual stream, and those for any that is defined at most sparse inputs."""
+        if (found := streaming(self.flow)) is not None:
+            yield StreamSpanBuilder(*found, self.flow.draw_prime(self.draws, RANK_BITS), self.draws)
+        if (flow := sparsely_evaluated(self.flow)) is not None:
+            for support in supports(flow, self.draws):
+                yield self._sparse_growth(flow, support, flow.draw_prime(self.draws, RANK_BITS))
+
+    def _run_sparsely(self, proposed: LawList) -> bool:
+        """Whether sparse brackets, of the gradients for a flow made of them, meet the laws at a sparse point."""
         D = self.flow.dimension
-        for support in supports(flow, self.draws):
-            prime = flow.draw_prime(self.draws, RANK_BITS)
-            growth = self._sparse_growth(flow, support, prime)
+        for growth in self._sparse_growths():
             self.growths.append(growth)
             try:
                 with self._timed("independence of the laws"):
-                    found = sparse_independent(proposed, growth.point, prime)
+                    found = sparse_independent(proposed, growth.point % np.uint64(growth.prime), growth.prime)
                 if len(found) > len(self.shown.laws):
                     self.laws, self.shown = proposed, self._shown(list(found), growth)
                 dense = not self._over_limit(dense_bytes(self.flow))
-                if dense and growth.dear(D - len(found)):
+                if dense and not isinstance(growth, StreamSpanBuilder) and growth.dear(D - len(found)):
                     continue
                 if isinstance(growth, LiftedSpanBuilder):
                     growth.still = _linear(proposed, found) // 2

@@ -204,7 +204,7 @@ def orbit_dimension(
     >>> orbit_dimension(flow, "dead-unit")
     orbit dimension 3 of 8, 2 laws more than generic
     >>> orbit_dimension(flow, {"U1": [[1, 0], [0, 2]], "U2": [[1, 0], [0, 2]]}).orbit_dimension
-    4
+    5
     """
     flow = as_flow(flow)
     start = start_of(flow, point, seed)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import isqrt, prod
 from pathlib import Path
 from statistics import NormalDist
+from typing import cast
 
 import numpy as np
 
@@ -138,11 +139,9 @@ def start_of(flow: Flow, point: Start, seed: int) -> tuple[Number, ...]:
     """A start in the phase space: by its name, by arrays of parameters, or D rationals."""
     if isinstance(point, str):
         return named_start(flow, point, seed)
-    if not isinstance(point, Mapping):
-        return check_point(point, flow.dimension)
-    if flow.gradients is None:
-        raise ValueError("explicit fields have no parameters by name: give their start as a list of rationals.")
-    return _in_phase(flow, _joined(flow.gradients.model, point))
+    if isinstance(point, Mapping) and flow.gradients is not None:
+        return _in_phase(flow, _joined(flow.gradients.model, point))
+    return check_point(cast(Sequence[Number], point), flow.dimension)  # explicit fields have no parameters by name
 
 
 def _in_phase(flow: Flow, start: Sequence[Number]) -> tuple[Number, ...]:

@@ -147,15 +147,22 @@ class GradientFlow(Flow):
 
     def sparse_values(self, theta: SparseJet, seeds: Part, ring: SparseJets) -> SparseJet:
         """As ``values``, for a sparse point (shape (D,)) and sparse seeds (shape (seed_size,))."""
-        leaves = {
-            name: {mask: piece(part, first, self.model.parameters[name]) for mask, part in theta.items()}
-            for name, first in self.model.offsets().items()
+        values = self.program.run(ring, self.sparse_leaves(theta, {ROWS: seeds}))
+        return self.sparse_gradients(values, seeds, ring)
+
+    def sparse_leaves(self, theta: SparseJet, seeds: SparseJet) -> dict[str, SparseJet]:
+        """Parameters and probes."""
+        places = [(theta, self.model.offsets(), self.model.parameters), (seeds, self._probe_offsets, self.model.probes)]
+        return {
+            name: {mask: piece(part, first, shapes[name]) for mask, part in jet.items()}
+            for jet, offsets, shapes in places
+            for name, first in offsets.items()
         }
-        leaves |= {
-            name: {ROWS: piece(seeds, first, self.model.probes[name])} for name, first in self._probe_offsets.items()
-        }
+
+    def sparse_gradients(self, values: list[SparseJet], seeds: Part, ring: SparseJets) -> SparseJet:
+        """From the values of all nodes, and seeds, which end with covectors."""
         covector = {ROWS: piece(seeds, self._probe_size, self.program.shape)}
-        found = gradients(ring, self.program, self.program.run(ring, leaves), self.program.output, covector)
+        found = gradients(ring, self.program, values, self.program.output, covector)
         out: SparseJet = {}
         for name, first in self.model.offsets().items():
             for mask, part in found.get(name, {}).items():

@@ -35,8 +35,8 @@ from clexact.programs.patterns import Choices
 from clexact.programs.places import Mask, Shape, raveled, unraveled
 from clexact.programs.program import Gate
 from clexact.programs.relevance import relevant
-from clexact.programs.sparse_jets import Part, SparseJet, SparseJets
-from clexact.programs.sparse_true_jets import SparseTrueJets
+from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets
+from clexact.programs.sparse_true_jets import SparseTrueJets, run_marked
 from clexact.programs.theorems import ROOT, has_angles
 from clexact.programs.true_jets import TrueJets
 
@@ -100,7 +100,7 @@ class ResidueGradientFlow(GradientFlow):
 
     # -- sparse -----------------------------------------------------------------------------------------------------
 
-    def sparse_ring(self, prime: int, rows: int) -> SparseJets:
+    def sparse_ring(self, prime: int, rows: int) -> SparseTrueJets:
         return SparseTrueJets(self._characters(prime), rows)
 
     def sparse_seeds(self, seeds: Part, draws: Draws, prime: int) -> Part:
@@ -130,10 +130,32 @@ class ResidueGradientFlow(GradientFlow):
         assert isinstance(ring, SparseTrueJets)
         return ring.read(super().sparse_values(theta, seeds, ring))
 
+    def relevant_to(self, token: int) -> list[Mask]:
+        """The entries of each node that matter to one slice of the output along its first axis."""
+        outputs = np.zeros((1, *self.program.shape), dtype=bool)
+        outputs[0, token] = True
+        return [mark[0] for mark in relevant(self.program, outputs)]
+
+    def seen_forward(
+        self, theta: SparseJet, seeds: SparseJet, ring: SparseTrueJets, marks: Sequence[Mask]
+    ) -> list[SparseJet]:
+        """Values of all nodes, as far as they are marked; the ring says in which rows these are undefined."""
+        return run_marked(self.program, ring, self.sparse_leaves(theta, seeds), marks)
+
+    def seen_values(self, theta: SparseJet, seeds: SparseJet, ring: SparseTrueJets, marks: Sequence[Mask]) -> SparseJet:
+        """As ``sparse_values``, of seeds whose covectors see what is marked alone, with a part that all rows share."""
+        values = self.seen_forward(theta, seeds, ring, marks)
+        return ring.read(self.sparse_gradients(values, seeds[ROWS], ring))
+
     def _of_nodes(self, nodes: Sequence[int], rows: int, ring: Jets, leaves: dict[str, Jet]) -> list[Words]:
         """The values of some nodes, in all rows."""
         found = self.program.run_some(ring, leaves, range(max(nodes) + 1))
         return [np.broadcast_to(found[n][0], (rows, *found[n][0].shape[1:])) for n in nodes]
+
+    @property
+    def covector_place(self) -> int:
+        """The place of the first entry of covectors in a row of seeds."""
+        return self._probe_size
 
     @property
     def _all(self) -> Sequence[int]:

@@ -59,7 +59,7 @@ class Law:
     Examples
     --------
     >>> import clexact
-    >>> X = VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
+    >>> X = clexact.VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
     >>> law = clexact.general_laws(X, 2)[0]
     >>> print(law, law.form.name, law.check(X))
     y/x^2 RATIONAL True
@@ -89,7 +89,7 @@ class Law:
         Examples
         --------
         >>> import clexact
-        >>> X, Y = (VectorFields.from_strings(["x", "y"], [["x", b]]) for b in ("2*y", "3*y"))
+        >>> X, Y = (clexact.VectorFields.from_strings(["x", "y"], [["x", b]]) for b in ("2*y", "3*y"))
         >>> law = clexact.general_laws(X, 2)[0]
         >>> law.check(X), law.check(Y)
         (True, False)
@@ -138,7 +138,7 @@ class Law:
         Examples
         --------
         >>> import clexact
-        >>> X = VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
+        >>> X = clexact.VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
         >>> clexact.general_laws(X, 2)[0].to_sympy()
         y/x**2
         """
@@ -160,7 +160,7 @@ class Law:
         Examples
         --------
         >>> import clexact
-        >>> X = VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
+        >>> X = clexact.VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
         >>> clexact.general_laws(X, 2)[0].written()
         'y/x^2'
         """
@@ -177,7 +177,7 @@ class Law:
         Examples
         --------
         >>> import clexact
-        >>> X = VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
+        >>> X = clexact.VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
         >>> clexact.general_laws(X, 2)[0].to_latex()
         '\\frac{y}{x^{2}}'
         """

@@ -68,7 +68,8 @@ def polynomial_laws(flow: Given, degree: int, homogeneous: bool = False, *, seed
 
     Examples
     --------
-    >>> fields = VectorFields.from_strings(["x", "y"], [["y", "x"]])
+    >>> import clexact
+    >>> fields = clexact.VectorFields.from_strings(["x", "y"], [["y", "x"]])
     >>> polynomial_laws(fields, degree=2)
     ConservationLaws([x^2 - y^2])
     >>> polynomial_laws(fields, degree=4, homogeneous=True)

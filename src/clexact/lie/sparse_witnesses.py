@@ -56,6 +56,8 @@ def dense_cost(flow: Flow) -> float:
 def supports(flow: GradientFlow, draws: Draws) -> Iterator[Mask]:
     """Where the points that are tried do not vanish."""
     shapes = flow.model.parameters.values()
+    if flow.analytic and any(len(shape) == 1 for shape in shapes) and any(len(shape) > 1 for shape in shapes):
+        yield np.concatenate([wrapped_diagonal(s).ravel() & (len(s) > 1) for s in shapes])  # most units are at rest
     numbers = [int(found[1]) if (found := re.search(r"(\d+)$", name)) else 1 for name in flow.model.parameters]
     if flow.analytic and len(set(numbers)) > 1:  # an output sees all heads at once: each has inputs of its own
         yield np.concatenate([wrapped_diagonal(s, block=n - 1).ravel() for s, n in zip(shapes, numbers, strict=True)])

@@ -34,7 +34,7 @@ def nmf(n: int, r: int, m: int) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.mirror_flow(nmf(2, 1, 2), positive=["U", "V"])).laws
-    LawList([U[0,0] + U[1,0] - V[0,0] - V[1,0]])
+    LawList([Σ_i U[i,0] − Σ_i V[i,0]])
     """
     rows, inner, columns = (check_size(size, "a size of nmf") for size in (n, r, m))
     return Model(
@@ -77,7 +77,7 @@ def icnn(n: int, r: int, m: int, bias: bool = False) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.mirror_flow(icnn(2, 1, 1, bias=True), positive=["U"])).laws
-    LawList([V[0,0]^2 + b[0]^2 - 2*U[0,0] - 2*U[1,0]])
+    LawList([2 Σ_i U[i,0] − V² − b²])
     """
     rows, inner, columns = (check_size(size, "a size of icnn") for size in (n, r, m))
     parameters: dict[str, tuple[int, ...]] = {"U": (rows, inner), "V": (columns, inner)}
@@ -117,7 +117,7 @@ def shared(n: int, r: int) -> Model:
     --------
     >>> import clexact
     >>> clexact.certify(clexact.momentum_flow(shared(2, 2))).laws
-    LawList([U[0,0]*U'[0,1] - U[0,1]*U'[0,0] + U[1,0]*U'[1,1] - U[1,1]*U'[1,0]])
+    LawList([UᵀU' − U'ᵀU  (i < j < 2)])
     """
     rows, inner = (check_size(size, "a size of shared") for size in (n, r))
     return Model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -11,6 +12,7 @@ from clexact.algebra import linalg
 from clexact.programs.analytic import Analytic
 from clexact.programs.characters import Characters
 from clexact.programs.places import Mask, Shape
+from clexact.programs.program import LEAVES, Program
 from clexact.programs.sparse_jets import ROWS, Part, SparseJet, SparseJets
 
 
@@ -66,3 +68,30 @@ class SparseTrueJets(SparseJets, Analytic[Part]):
             row = None if part.row is None else part.row[kept]
             out[mask] = Part(part.shape, row, part.place[kept], value[kept])
         return out
+
+
+def run_marked(
+    program: Program, ring: SparseTrueJets, leaves: Mapping[str, SparseJet], marks: Sequence[Mask]
+) -> list[SparseJet]:
+    """The value of every node, zero where it is not marked: what is marked must depend on marked entries alone.
+
+    A function that is not defined everywhere is read at 1 where its argument is not marked.
+    """
+    arguments = {i for node in program.nodes if node.op == "function" for i in node.inputs}
+    values = list[SparseJet]([{}] * len(program.nodes))
+    for n, (node, mark) in enumerate(zip(program.nodes, marks, strict=True)):
+        value = leaves[node.data] if node.op in LEAVES else program.value(ring, node, values)
+        if not mark.all():
+            value = _marked(value, mark.ravel())
+            off = np.flatnonzero(~mark) if n in arguments else np.empty(0, dtype=np.int64)
+            value = ring.add(value, {0: Part(mark.shape, None, off, np.ones(len(off), dtype=np.uint64))})
+        values[n] = value
+    return values
+
+
+def _marked(a: SparseJet, mark: Mask) -> SparseJet:
+    out = {}
+    for mask, part in a.items():
+        kept = np.flatnonzero(mark[part.place])
+        out[mask] = part.chosen(kept, part.shape, part.place[kept])
+    return out

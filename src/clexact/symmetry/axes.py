@@ -127,11 +127,13 @@ class AxisDegrees(Algebra[Graded]):
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
         if a.zero or b.zero:
             return Graded(shape, zero=True)
-        a, b = self._met(a, b)
         alive = _product_mask(a, b)
         masked = a.alive is not None or b.alive is not None
         if masked and alive is None and prod(shape) * a.shape[-1] <= MAX_EQUATIONS:
-            return self._masked_product(shape, a, b)
+            met: Mask = np.asarray(_somewhere(a, -1) & _somewhere(b, -2))
+            if met.all() or not met.any():
+                return self._masked_product(shape, a, b)
+            return self.matmul(self._restricted(a, -1, met), self._restricted(b, -2, met))  # nothing is added elsewhere
         a, b = self._separated(a, -2, -1), self._separated(b, -1, -2)
         factors = _multiplied(a, b)
         kept = [f for f in factors if not f.varies(len(shape))]
@@ -148,13 +150,6 @@ class AxisDegrees(Algebra[Graded]):
             self.units.isolate([factor], range(len(shape)))
         self.units.isolate(kept, stack)
         return Graded(shape, self.units.sum_of([f.seen(f.units[..., 0]) for f in kept]), alive=alive)
-
-    def _met(self, a: Graded, b: Graded) -> tuple[Graded, Graded]:
-        """Without the places along the contracted axis where all of an operand vanishes: nothing is added there."""
-        met = _somewhere(a, -1) & _somewhere(b, -2)
-        if met.all() or not met.any():
-            return a, b
-        return self._restricted(a, -1, met), self._restricted(b, -2, met)
 
     def _restricted(self, a: Graded, axis: int, kept: Mask) -> Graded:
         """Some places along an axis."""
@@ -339,7 +334,8 @@ def _both(a: Mask | None, b: Mask | None) -> Mask | None:
 def _product_mask(a: Graded, b: Graded) -> Mask | None:
     """Where a product does not vanish, if zeros of one factor change no demand; None if that is not known.
 
-    Where the degrees of b are the same in all columns, one column without zeros demands all that any other would.
+    Where the degrees of b are the same in all columns, a column without zeros demands all that any other would; so do
+    several that are linked by rows where both do not vanish, and together vanish nowhere.
     """
     if b.alive is None and a.alive is not None:
         units = [np.swapaxes(f.units, -1, -2) for f in a.factors]
@@ -352,10 +348,22 @@ def _product_mask(a: Graded, b: Graded) -> Mask | None:
 
 
 def _column_mask(alive: Mask, units: Sequence[NDArray[Any]], shape: Shape) -> Mask | None:
-    """Which columns do not vanish, if their units are the same and one column, in each matrix, has no zeros."""
-    if any(each.shape[-1] > 1 for each in units) or not alive.all(axis=-2).any(axis=-1).all():
+    """Which columns do not vanish, if their units are the same and they are linked; else None."""
+    if any(each.shape[-1] > 1 for each in units) or not _linked(alive):
         return None
     return np.asarray(np.broadcast_to(alive, (*alive.shape[:-1], shape[-1])).any(axis=-2))
+
+
+def _linked(alive: Mask) -> bool:
+    """Whether, in each matrix, columns are linked by the rows that they share, and reach every row."""
+    first = alive.any(axis=-2).argmax(axis=-1)
+    rows: Mask = np.take_along_axis(alive, first[..., None, None], axis=-1)
+    while True:
+        columns = (alive & rows).any(axis=-2, keepdims=True)
+        reached: Mask = np.asarray((alive & columns).any(axis=-1, keepdims=True))
+        if np.array_equal(reached, rows):
+            return bool(rows.all()) and bool((columns | ~alive.any(axis=-2, keepdims=True)).all())
+        rows = reached
 
 
 def _joined_masks(parts: Sequence[Graded], axis: int) -> Mask | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -11,19 +12,27 @@ from clexact.programs.places import Shape
 from clexact.symmetry.families import Family, Layout
 from clexact.symmetry.views import Term, View
 
+MOST = 10**5  # entries of a family that are listed
+
 Block = tuple[tuple[int, ...], ...]  # for each axis its indices, in order
 
 
 def gathered(
     families: Sequence[Family], layout: Layout, more: Mapping[str, Sequence[int]]
 ) -> tuple[list[Family], list[Family]]:
-    """The families that are more than single entries, and those of all such entries, and of ``more``, by blocks."""
-    kept, alone = [family for family in families if not _single(family)], list[Family]()
-    entries = {name: [*flat] for name, flat in more.items()}
+    """The families that are more than single entries, and those of all such entries, and of ``more``, by blocks.
+
+    Large families stay as they are: their entries are not listed. So does the only one of a parameter.
+    """
+    single = Counter(family.terms[0].parameter for family in families if _single(family))
+    apart = {name for name, count in single.items() if count > 1} | set(more)
+    kept, alone, entries = list[Family](), list[Family](), {name: [*flat] for name, flat in more.items()}
     for family in families:
-        if _single(family):
-            [term] = family.terms
-            entries.setdefault(term.parameter, []).extend(term.entries.ravel().tolist())
+        name = family.terms[0].parameter
+        if _single(family) and name in apart:
+            entries.setdefault(name, []).extend(family.terms[0].entries.ravel().tolist())
+        else:
+            kept.append(family)
     for name, shape in layout:
         if name in entries:
             mask = np.zeros(shape, dtype=bool)
@@ -33,8 +42,8 @@ def gathered(
 
 
 def _single(family: Family) -> bool:
-    """Whether its numbers are entries of one parameter."""
-    return family.kind == "translation" and len(family.terms) == 1 and family.rows == 1
+    """Whether its numbers are entries of one parameter, not too many to be listed."""
+    return family.kind == "translation" and len(family.terms) == 1 and family.rows == 1 and family.size <= MOST
 
 
 def blocks(mask: NDArray[np.bool_]) -> Iterator[Block]:

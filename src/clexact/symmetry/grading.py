@@ -198,8 +198,8 @@ def _digest(*arrays: Ints) -> bytes:
     """Different for different arrays."""
     found = blake2b(digest_size=16)
     for array in arrays:
-        found.update(np.int64(array.size))
-        found.update(np.ascontiguousarray(array))
+        found.update(array.size.to_bytes(8, "little"))
+        found.update(array.tobytes())
     return found.digest()
 
 

@@ -36,6 +36,9 @@ class Function(Operation):
     def ascend(
         self, walk: Walk, i: int, node: Node, k: int, shapes: list[Shape], which: Ints, place: Ints
     ) -> tuple[Ints, Mask]:
+        """With something that moves the argument: slopes at 0 are equal for all units."""
+        there = walk.alive(node.inputs[0]).ravel()[place]
+        walk.meet(node.inputs[0], which[there], place[there])
         return place, np.ones(len(which), dtype=bool)
 
     def descend(self, walk: Walk, node: Node, shapes: list[Shape], which: Ints, place: Ints) -> None:

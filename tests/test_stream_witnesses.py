@@ -1,0 +1,85 @@
+"""Sparse witnesses of networks with a residual stream: the same values as dense ones, and ranks that meet the laws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import clexact
+from clexact.counting import certify as counting
+from clexact.lie.closure import bracket_values
+from clexact.lie.stream_witnesses import StreamSpanBuilder, _chosen, streaming
+from clexact.models import attention, mlp, transformer
+from clexact.programs.streams import Use, stream_of
+from clexact.support.errors import RANK_BITS
+
+BLOCKS = {
+    "layer norm": {"norm": "pre-layer", "bias": True},
+    "rms norm": {"norm": "pre-rms"},
+    "gains": {"norm": "pre-layer", "bias": True, "gain": True},
+}
+
+
+FEW = 2  # rows that are compared
+
+
+def built(model: clexact.Model, limit: int | None = None) -> StreamSpanBuilder:
+    flow = clexact.gradient_flow(model)
+    found, draws = streaming(flow), flow.draws(0)
+    assert found is not None
+    growth = StreamSpanBuilder(*found, flow.draw_prime(draws, RANK_BITS), draws)
+    growth.run(flow.dimension if limit is None else limit, None, None)
+    return growth
+
+
+def rows_of(growth: StreamSpanBuilder) -> int:
+    return int(growth.witnesses[-1].seeds[0].rows.max()) + 1
+
+
+def test_matrices_read_the_stream_or_write_to_it() -> None:
+    model = transformer(8, 2, 4, heads=2, norm="pre-layer", bias=True, gain=True)
+    found = stream_of(model.program, model.probes)
+    assert found is not None and (found.tokens, found.width, found.gains) == (2, 8, {"g1", "g2"})
+    assert found.named(writes=False, later=False) == ["Q1", "K1", "V1", "Q2", "K2", "V2"]
+    assert found.named(writes=True, later=False) == ["O1", "O2"]
+    assert (found.uses["A"], found.uses["B"]) == (Use(0, False, True), Use(0, True, True))
+    assert not stream_of(attention(8, 2, tokens=2).program, {"X": (2, 8)}).layered  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("model", [mlp([8, 8, 8], act="gelu"), attention(8, 2), transformer(4, 2, 4)])
+def test_other_networks_have_no_such_stream(model: clexact.Model) -> None:
+    assert stream_of(model.program, model.probes) is None
+
+
+@pytest.mark.parametrize("name", ["layer norm", "rms norm", pytest.param("gains", marks=pytest.mark.slow)])
+def test_values_are_those_of_dense_jets_at_the_same_seeds(name: str) -> None:
+    model = transformer(8, 2, 6, heads=2, tokens=3, **BLOCKS[name])  # type: ignore[arg-type]
+    flow, growth = clexact.gradient_flow(model), built(model, limit=1)
+    for kind in growth._kinds.values():
+        growth._draw(kind)
+        count = min(FEW, rows_of(growth))
+        few = [_chosen(part, np.arange(count), rows_of(growth)) for part in growth.witnesses[-1].seeds]
+        seeds = [np.zeros((count, flow.seed_size), dtype=np.uint64) for _ in few]
+        for dense, part in zip(seeds, few, strict=True):
+            dense[part.rows, part.place] = part.value
+        expected = bracket_values(flow, seeds, {0: growth.point[None]}, growth.prime)[0]
+        part, found = growth._values(few, count), np.zeros((count, flow.dimension), dtype=np.uint64)
+        found[part.rows, part.place] = part.value
+        assert found.any(axis=1).all() and (found == expected).all()
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+@pytest.mark.slow  # two certifications each, the dense one being what takes the time
+def test_counts_are_those_of_dense_brackets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = clexact.gradient_flow(transformer(8, 2, 6, heads=2, tokens=3, **BLOCKS[name]))  # type: ignore[arg-type]
+    dense = clexact.certify(flow)
+    monkeypatch.setattr(counting, "SPARSE_FROM", 1)
+    sparse = clexact.certify(flow)
+    assert sparse.exact and (sparse.lower, sparse.upper) == (dense.lower, dense.upper)
+    assert not sparse.closure.generic
+    assert all(a <= b for a, b in zip(sparse.filtration, dense.filtration, strict=False))
+
+
+def test_large_networks_of_units_with_biases_are_certified_at_a_sparse_point() -> None:
+    count = clexact.certify(clexact.gradient_flow(mlp([40, 12, 6], act="gelu", bias=True)))
+    assert (count.lower, count.upper, count.closure.generic) == (0, 0, False)

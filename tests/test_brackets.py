@@ -194,7 +194,7 @@ def test_counts_and_certificates_of_random_systems(seed):
 def test_special_starts_of_networks(monkeypatch, sizes, start):
     """The dimensions of jets, whether the members are explicit to the end or become too many."""
     flow = clexact.gradient_flow(models.linear(sizes))
-    point = clexact.counting.orbit.named_start(flow, start)
+    point = clexact.counting.starts.named_start(flow, start)
     closure = lie_closure(flow, point, max_depth=5)
     assert_same_levels(closure, closure_with(monkeypatch, flow, BY_JETS, point, max_depth=5))
 

@@ -364,12 +364,12 @@ def test_interruption_prints_the_bounds_so_far():
         "-m",
         "clexact",
         "certify",
-        "linear",
-        "60",
-        "60",
-        "60",
+        "nmf",
+        "80",
+        "80",
+        "80",
         "--flow",
-        "momentum",
+        "mirror",
         "--json",
     ]
     for seconds in (4, 12, 36):

@@ -70,11 +70,11 @@ def test_limits_must_be_positive(wrong):
 @pytest.mark.slow
 def test_certify_stops_with_its_bounds_and_status_3():
     """The bounds are printed, the limit is named on standard error."""
-    done = run("certify", "linear", "60", "60", "60", "--flow", "momentum", "--json", "--time-limit", "3")
+    done = run("certify", "nmf", "80", "80", "80", "--flow", "mirror", "--json", "--time-limit", "3")
     assert done.returncode == 3, done.stderr
     assert "limit" in done.stderr and "Traceback" not in done.stderr
     data = json.loads(done.stdout)
-    assert data["interrupted"] and 0 <= data["lower"] <= 1770 <= data["upper"] <= 14401
+    assert data["interrupted"] and 0 <= data["lower"] <= 80 <= data["upper"] <= 12800
 
 
 @pytest.mark.slow
@@ -152,17 +152,17 @@ def no_collection():
 @pytest.mark.slow
 def test_keep_partial_returns_valid_bounds(no_collection):
     """The Python call, interrupted from a limit."""
-    flow = clexact.momentum_flow(clexact.models.linear([60, 60, 60]))
+    flow = clexact.mirror_flow(clexact.models.nmf(80, 80, 80), positive=["U", "V"])
     with limits(seconds=1) as found:
         count = clexact.certify(flow, keep_partial=True)
     assert found.reached and count.interrupted
-    assert count.lower <= 60 * 59 // 2 <= count.upper
+    assert count.lower <= 80 <= count.upper
 
 
 @pytest.mark.slow
 def test_without_keep_partial_the_interrupt_is_raised(no_collection):
     """As any Python call."""
-    flow = clexact.momentum_flow(clexact.models.linear([60, 60, 60]))
+    flow = clexact.mirror_flow(clexact.models.nmf(80, 80, 80), positive=["U", "V"])
     with pytest.raises(KeyboardInterrupt), limits(seconds=1):
         clexact.certify(flow)
 

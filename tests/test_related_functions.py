@@ -265,7 +265,7 @@ E_SOFTPLUS = {  # what b multiplies is 0, in a way that residues do not see: b i
     "a difference of exponents": lambda w, u: exp(w + softplus(u)) - exp(w) * (1 + exp(u)),
     "a factor that cancels": lambda w, u: exp((w + 1) * softplus(u) - w * softplus(u)) - 1 - exp(u),
     "half of it": lambda w, u: exp(softplus(u) / 2) ** 2 - 1 - exp(u),
-    "two of them": lambda w, u: exp(softplus(u) - softplus(-u)) - exp(u),
+    "beside mirror images": lambda w, u: exp(softplus(2 * u) + w * (softplus(u) - softplus(-u) - u)) - 1 - exp(2 * u),
     "in a softmax": lambda w, u: softmax(np.stack([softplus(u), 0 * u]))[0] - (1 + exp(u)) / (2 + exp(u)),
     "within itself": lambda w, u: exp(softplus(softplus(u))) - 2 - exp(u),
 }
@@ -278,6 +278,35 @@ def test_exponentials_of_logarithms_prove_nothing(name):
     assert count.lower <= 1 and count.upper == made.dimension
     assert "may be that of a softplus" in count.stopped
     assert polynomial_laws(made, 2).completeness is Completeness.OPEN
+
+
+def test_logarithms_of_the_same_move_alike():
+    """Residues do respect that softplus(u) - softplus(-u) is u; and log(1 + x^2 c^2) is one function at x and -x."""
+    made = flow(
+        SCALARS, lambda w, a, b, x: a * tanh(w * x) + b * (exp(softplus(w * x) - softplus(-w * x)) - exp(w * x))
+    )
+    assert certify(made).upper == 1
+
+    def zero(c, d, u, x):
+        even = c * log(1 + (c * x) ** 2) + d * log(1 + (d * x) ** 2)
+        odd = np.stack([even[0] + log(1 + u * u), even[1]])
+        return exp(odd[0] - odd[1]) - 1 - u * u
+
+    shapes = dict.fromkeys("cduv", ())
+    two = Model(
+        shapes,
+        {"x": 1, "y": ()},
+        lambda c, d, u, v, x, y: np.stack([v * zero(c, d, u, np.stack([x[0], -x[0]])), u * y]),
+    )
+    one = Model(shapes, {"x": 2}, lambda c, d, u, v, x: np.stack([v * zero(c, d, u, x), u]))
+    none = Model(
+        shapes,
+        {"x": ()},
+        lambda c, d, u, v, x: np.stack([v * (exp(c * log(1 + (d * x) ** 2) + log(1 + u * u)) - 1 - u * u), u]),
+    )
+    for made in (gradient_flow(two), gradient_flow(one, inputs=[[1, -1]]), gradient_flow(none, inputs=[0])):
+        count = certify(made)  # only u is moved
+        assert count.upper == 4 and "may be that of a logarithm" in count.stopped
 
 
 LOGARITHMS = {  # what b multiplies is 0 where u is large enough, in a way that residues do not see

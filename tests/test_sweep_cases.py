@@ -341,9 +341,9 @@ def test_a_stopped_case_keeps_its_bounds():
 @pytest.mark.slow
 def test_a_case_that_needs_more_memory_than_allowed_is_not_started():
     """Known before the start; all that is known are the trivial bounds."""
-    case = Case.of("linear", 60, 60, 60, flow="momentum")
-    (row,) = clexact.sweep([case], budget=Budget(mebibytes=400))  # in a process that holds nothing else
-    assert row.status == STOPPED and "over the memory limit of 400 MiB" in row.failure
+    case = Case.of("nmf", 80, 80, 80, flow="mirror")
+    (row,) = clexact.sweep([case], budget=Budget(mebibytes=300))  # in a process that holds nothing else
+    assert row.status == STOPPED and "over the memory limit of 300 MiB" in row.failure
     assert (row.lower, row.upper) == (0, row.dimension)
 
 

@@ -924,6 +924,9 @@ HELD = {  # of what is 0 for every u, v and w: so it is for residues
 REFUSED = {  # and what residues do not keep, or keep by chance, is refused
     "exp of softplus": lambda u, v, w: F.exp(F.softplus(u)) - 1 - F.exp(u),
     "of minus softplus": lambda u, v, w: F.exp(v - F.softplus(-u)) - F.exp(v) * F.sigmoid(u),
+    "beside mirror images": lambda u, v, w: (
+        F.exp(F.softplus(v) + w * (F.softplus(u) - F.softplus(-u) - u)) - 1 - F.exp(v)
+    ),
     "sigmoid of softplus": lambda u, v, w: F.sigmoid(F.softplus(u)) * (2 + F.exp(u)) - 1 - F.exp(u),
     "softplus of softplus": lambda u, v, w: F.softplus(-F.softplus(u)) + F.softplus(u) - F.softplus(F.softplus(u)),
     "of a quotient": lambda u, v, w: F.exp(w * F.softplus(u) / w) - 1 - F.exp(u),

@@ -6,6 +6,9 @@ number of its own, and no parameter and no probe. Such a combination then moves 
 not by 0, once for all logarithms or for those alone that depend on a probe. So neither may there be a combination of
 the motions of exponents of one member that is constant, modulo a prime. Where members are of several kinds, a gate open
 in one and closed in another, then of members of all kinds at one point. Exponents of sines, of $e^{iu}$, are imaginary.
+
+It is a derivation only where logarithms that are one function move alike, wherever they stand: log u by a number for
+each u, log 1 by 0, and softplus(u) as softplus(-u), which differs from it by u. What is equal in all rows is the same.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy as np
 
 from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import rank
-from clexact.algebra.linalg import Words
+from clexact.algebra.linalg import Words, subtract
 from clexact.programs.characters import Characters
 from clexact.programs.jets import Jet
 from clexact.programs.program import ANALYTIC, LEAVES, Program
@@ -46,7 +49,7 @@ def check_exponents(
     leaves = members(count + SPARE)
     for _ in range(CHOICES):
         for everywhere in (True, False):
-            ring = _Motions(characters, draws)
+            ring = _Motions(characters, draws, count + SPARE)
             for each in leaves:
                 _move(program, each, ring, everywhere)
             if ring.motions and _constant_combination(ring.motions, count + SPARE, characters.prime):
@@ -60,16 +63,15 @@ def logarithms_in_exponents(program: Program) -> list[str]:
 
 
 class _Motions(TrueJets):
-    """Jets with one infinitesimal, by which logarithms move, if ``moving``; and all exponents' motions.
+    """Jets with one infinitesimal, by which logarithms move, if ``moving``, over so many rows; and exponents' motions.
 
-    A ``shared`` logarithm, the same for members of all kinds, is known by its number and always moves alike.
+    The number by which a logarithm moves is known by what it is of, for members of all kinds.
     """
 
-    def __init__(self, characters: Characters, draws: Draws) -> None:
+    def __init__(self, characters: Characters, draws: Draws, rows: int) -> None:
         super().__init__(characters)
-        self._draws, self._numbers = draws, dict[int, Words]()
+        self._draws, self._rows, self._numbers = draws, rows, dict[bytes, Words]()
         self.moving, self.motions = True, list[Words]()
-        self.shared: int | None = None
 
     def function(self, a: Jet, name: str) -> Jet:
         if 1 in a and name in EXPONENTIALS:
@@ -77,20 +79,29 @@ class _Motions(TrueJets):
         if name not in LOGARITHMS:
             return super().function(a, name)
         value = super().function({0: a[0]}, name)
-        if self.shared in self._numbers:
-            numbers = self._numbers[self.shared]
-        else:
-            numbers = self._draws.residues((1, *self.shape(a)), self.characters.prime)
-        if self.shared is not None:
-            self._numbers[self.shared] = numbers
-        return value | {1: numbers} if self.moving else value
+        return value | {1: self._motions_of(a[0], name)} if self.moving else value
+
+    def _motions_of(self, u: Words, name: str) -> Words:
+        """(1, *shape): the numbers of logarithms of u, or of softplus of |u|."""
+        of = np.minimum(u, subtract(np.zeros_like(u), u, self.prime)) if name == "softplus" else u
+        columns = np.broadcast_to(of, (self._rows, *of.shape[1:])).reshape(self._rows, -1).T
+        numbers = [self._number(np.ascontiguousarray(column), name) for column in columns]
+        return np.concatenate([np.zeros(0, dtype=np.uint64), *numbers]).reshape(1, *u.shape[1:])
+
+    def _number(self, column: Words, name: str) -> Words:
+        if name == "log" and (column == 1).all():
+            return np.zeros(1, dtype=np.uint64)
+        key = name.encode() + column.tobytes()
+        if key not in self._numbers:
+            self._numbers[key] = self._draws.residues((1,), self.characters.prime)
+        return self._numbers[key]
 
 
 def _move(program: Program, leaves: Mapping[str, Jet], ring: _Motions, everywhere: bool) -> None:
     """Note the motions of exponents by all logarithms, or by those that depend on a probe."""
     fixed, values = program.independent_of("probe"), list[Jet]()
     for n, node in enumerate(program.nodes):
-        ring.moving, ring.shared = everywhere or not fixed[n], n if fixed[n] else None
+        ring.moving = everywhere or not fixed[n]
         values.append(leaves[node.data] if node.op in LEAVES else program.value(ring, node, values))
 
 

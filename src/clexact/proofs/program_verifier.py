@@ -45,6 +45,7 @@ KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "par
 LINEAR, FUNCTIONS = ("add", "transpose", "reshape", "take", "concatenate", "sum"), ("function", "softmax")
 MOVES = ("transpose", "reshape", "take")
 PRIMITIVES = ("normal_cdf", "softplus")
+ALIKE = 3  # points at which logarithms are compared
 MOTIONS = 5  # of logarithms: numbers by which they move make up for each other with odds 1/p
 EXPONENTIAL = ("exp", "sigmoid", "tanh", "softmax", *PRIMITIVES)  # these, or their slopes, hold exponentials
 LOGARITHMS, ANGLES = ("log", "softplus"), ("sin", "cos")
@@ -1739,18 +1740,19 @@ class Roots:
         """``Untrue`` if a rational combination of exponents may be one of logarithms, and what members share.
 
         A softplus is a logarithm: exp(softplus(z)) = 1 + exp(z). By Ax logarithms and exponentials are independent
-        otherwise. A derivation moves each logarithm by a number, and no parameter and no probe: such a combination
-        moves by one number, not 0, at all arguments. So none may; of all logarithms, or of those that depend on probes.
-        (Exponents of sines are imaginary.)
+        otherwise. A derivation moves each logarithm by a number, the same one wherever it stands, log(1) by 0, and no
+        parameter and no probe: such a combination moves by one number, not 0, at all arguments. So none may; of all
+        logarithms, or of those that depend on probes. (Exponents of sines are imaginary.)
         """
         nodes, p = self.program.nodes, self.symbols.fields[0]
         size, self.stop = sum(prod(node.shape) for node in nodes if node.function in EXPONENTIAL), len(nodes)
+        kinds = self.same_logarithms()
         for turn in range(2 * MOTIONS):
-            numbers = {
-                id(node): {i: self.random.randrange(p) for i in range(prod(node.shape))}
-                for node, static in zip(nodes, self.program.static, strict=True)
-                if node.function in LOGARITHMS and not (turn % 2 and static)
-            }
+            drawn = {kind: self.random.randrange(p) for kind in kinds.values()}
+            numbers: dict[int, Part] = {}
+            for (n, i), kind in kinds.items():
+                if not (turn % 2 and self.program.static[n]):
+                    numbers.setdefault(id(nodes[n]), {})[i] = drawn[kind]
             self.place, rows = partial(Moving, numbers), list[list[int]]()
             self.allowance.spend((size + SPARE) * size)
             while numbers and len(rows) < size + SPARE:
@@ -1761,6 +1763,23 @@ class Roots:
                 shown,
                 "exponents are not shown to differ from logarithms: exp(softplus(z)) = 1 + exp(z), exp(log(z)) = z",
             )
+
+    def same_logarithms(self) -> dict[Pair, tuple[Any, ...]]:
+        """What each logarithm is of, those of 1 left out: log u and softplus(|u|), by values at some points."""
+        nodes, m = self.program.nodes, self.symbols.m
+        found: dict[Pair, tuple[Any, ...]] = {
+            (n, i): (node.function,)
+            for n, node in enumerate(nodes)
+            if node.function in LOGARITHMS
+            for i in range(prod(node.shape))
+        }
+        for _ in range(ALIKE):
+            self.anywhere()
+            self.allowance.spend(len(found))
+            for (n, i), kind in found.items():
+                u = self.found[nodes[n].inputs[0]].get(0, {}).get(i, 0)
+                found[n, i] = (*kind, min(u, -u % m) if kind[0] == "softplus" else u)
+        return {place: kind for place, kind in found.items() if kind != ("log", *[1] * ALIKE)}
 
     def motions(self) -> list[int]:
         """By how much each exponent moves at the arguments found."""

@@ -26,6 +26,7 @@ from clexact.support.nearest import meant
         ("certify mlp 2 2 --act rellu", "relu"),
         ("certify linear 2 2 --deg 3", "--degree"),
         ("certify relu 2 2 --bias-int zero", "--bias-init"),
+        ("certify relu 2 2 --near randm", "random"),
         ("orbit linear 2 2 --at balancd", "balanced"),
         ("sweep atlass", "atlas"),
         ("models attenton", "attention"),

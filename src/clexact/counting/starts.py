@@ -111,9 +111,10 @@ def parameters_at(
     if gradients is None:
         raise ValueError("a start decides gates, and explicit fields have none: near belongs to models.")
     if isinstance(near, str):
-        drawn = near == RANDOM
-        model = gradients.model
-        return random_start(model, init, bias_init, seed=seed) if drawn else named_start(gradients, near, seed)
+        if near == RANDOM:
+            return random_start(gradients.model, init, bias_init, seed=seed)
+        named = near in STARTS
+        return named_start(gradients, near, seed) if named else _from_file(near, gradients.dimension, (RANDOM, *STARTS))
     if isinstance(near, Mapping):
         return _joined(gradients.model, near)
     return check_point(near, gradients.dimension)
@@ -224,8 +225,8 @@ def _dead_unit(flow: GradientFlow, draws: Draws) -> tuple[Number, ...]:
     return tuple(0 if j in dead else c for j, c in enumerate(numbers))
 
 
-def _from_file(path: str, dimension: int) -> tuple[Number, ...]:
-    numbers = read_start(path)
+def _from_file(path: str, dimension: int, names: Sequence[str] = STARTS) -> tuple[Number, ...]:
+    numbers = read_start(path, names)
     if len(numbers) != dimension:
         raise ValueError(f"{path}: expected {dimension} rationals, not {len(numbers)}.")
     return numbers

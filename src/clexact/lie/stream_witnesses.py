@@ -33,9 +33,9 @@ MOST_FILL = 512  # entries of the echelon form for each coordinate, on the avera
 CANDIDATES = 2**14  # inputs drawn at a time, at most
 PER_COORDINATE = 4  # one in so many coordinates, otherwise
 FRESH = 0.2  # of the rows of a kind must raise the rank, for it to be drawn again before the others
-FEWEST, PER_RANK = 2**12, 2**6  # candidates after all kinds have been drawn: in all, or for each rank that is missing
-DECAY = 2  # by which the share counts less that was the last
-USEFUL = 0.00002  # and for a kind to be drawn again after the others
+FIRST = 2**12  # candidates, before all kinds have been drawn
+FEWEST, PER_RANK = 2**12, 2**6  # after that: in all, or for each rank that is missing
+BARREN = 40  # draws in a row that add nothing, until no more are made
 SETTLED = 2**7  # candidates from which it is told whether norms are defined at the shared tokens
 BASES = 2**6  # tokens tried for that
 ALIKE = 2**4  # candidates for brackets that differ in the token seen alone
@@ -192,19 +192,32 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     def run(self, limit: int, max_depth: int | None, progress: Progress | None) -> None:
         """Draw rows kind by kind until the rank is ``limit`` or none raises it; MemoryError on fill-in."""
         deepest = MAX_DEPTH if max_depth is None else max_depth
-        left = {name: 1.0 for name, kind in self._kinds.items() if kind.depth <= deepest}
-        first = list(left)
-        while self.form.rank < limit and max(left.values()) > USEFUL:
-            name = first[0] if first else max(left, key=lambda each: left[each])
-            most = CANDIDATES if first else max(FEWEST, PER_RANK * (limit - self.form.rank))
-            left[name] = max(self._draw(self._kinds[name], most), left[name] / DECAY if not first else 0.0)
-            if first and left[name] < FRESH:
-                first.pop(0)
-            if progress:
-                progress(f"sparse brackets, {name}", self.form.rank, limit)
+        known = [name for name, kind in self._kinds.items() if kind.depth <= deepest]
+        for name in known:
+            later = 1.0
+            while self.form.rank < limit and later >= FRESH:
+                _, later = self._draw(self._kinds[name], FIRST)
+                self._tell(name, limit, progress)
+        self._run_on(known, limit, progress)
 
-    def _draw(self, kind: Kind, most: int = CANDIDATES) -> float:
-        """The share of rows of a kind that raised the rank."""
+    def _run_on(self, known: list[str], limit: int, progress: Progress | None) -> None:
+        """Each kind once more, then the one that has added most a row since: a few directions are met seldom."""
+        score, barren = dict.fromkeys(known, (1, 1)), 0  # what it has added, and rows drawn, with one before the first
+        while self.form.rank < limit and barren < BARREN and score:
+            name = max(score, key=lambda each: score[each][0] / score[each][1])
+            before = self.form.rank
+            rows, _ = self._draw(self._kinds[name], max(FEWEST, PER_RANK * (limit - before)))
+            added = self.form.rank - before
+            score[name] = score[name][0] + added, score[name][1] + max(rows, 1)
+            barren = 0 if added else barren + 1
+            self._tell(name, limit, progress)
+
+    def _tell(self, name: str, limit: int, progress: Progress | None) -> None:
+        if progress:
+            progress(f"sparse brackets, {name}", self.form.rank, limit)
+
+    def _draw(self, kind: Kind, most: int = CANDIDATES) -> tuple[int, float]:
+        """Rows of a kind, and the share of their later half that raised the rank: how it would go on."""
         per = PER_COORDINATE * (4 if kind.depth else 1)
         count = min(most, CANDIDATES, max(SETTLED, self._flow.dimension // per))
         drawn = self._seeds(kind, count)
@@ -214,14 +227,14 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         first = np.flatnonzero(group[k:] == group[: len(group) - k])  # in a group, each with those that follow
         seeds, rows = [_chosen(drawn, defined[first + n], count) for n in range(k + 1)], len(first)
         if not rows:
-            return 0.0
+            return 0, 0.0
         found = compressed(self._values(seeds, rows), rows)
         fresh = self.form.add(*found, MOST_FILL * self._flow.dimension)
         if fresh.any():
             chosen = tuple(_chosen(part, np.flatnonzero(fresh), rows) for part in seeds)
             self.witnesses.append(SparseWitness(kind.depth, chosen))
             self._by_depth[kind.depth] += int(fresh.sum())
-        return float(fresh.mean())
+        return rows, float(fresh[rows // 2 :].mean())
 
     # -- inputs -----------------------------------------------------------------------------------------------------
 

@@ -218,9 +218,7 @@ class Model:
             vector = numeric.numbers(theta, "the parameters")
             if vector.shape != (self.dimension,):
                 raise ValueError(f"the parameters must have shape ({self.dimension},), not {vector.shape}.")
-            places = self.offsets()
-            pieces = {k: vector[places[k] :][: prod(shape)].reshape(shape) for k, shape in self.parameters.items()}
-            arrays = {**pieces, **arrays}
+            arrays = {**numeric.pieces(vector, self.parameters), **arrays}
         if set(arrays) != set(expected):
             raise ValueError(f"{self.name} takes the arrays {', '.join(expected)}, not {', '.join(arrays) or 'none'}.")
         return {name: numeric.numbers(arrays[name], repr(name)) for name in expected}

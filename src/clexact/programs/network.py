@@ -11,6 +11,7 @@ from math import ceil, floor, inf, prod
 import numpy as np
 
 from clexact.algebra.polynomial import Number, check_point
+from clexact.programs import numeric
 from clexact.programs.algebras import Rationals, Uniform
 from clexact.programs.model import Model, entry_names
 from clexact.programs.places import Shape
@@ -124,15 +125,8 @@ class Network:
     def _read(self, gate: Gate, values: list[Exact]) -> Exact:
         """The true gates at the values of their source."""
         z = values[gate.source]
-        if gate.axis is None:
-            slope = int(gate.slope) if gate.slope == int(gate.slope) else gate.slope  # integers are faster
-            read = np.full(z.shape, slope, dtype=object)
-            read[np.asarray(z > 0, dtype=bool)] = 1
-            tied = np.asarray(z == 0, dtype=bool)
-        else:
-            read = np.zeros(z.shape, dtype=object)
-            np.put_along_axis(read, np.expand_dims(np.argmax(z, axis=gate.axis), gate.axis), 1, gate.axis)
-            tied = np.asarray((margins(gate, z, read) == 0) & (read == 0), dtype=bool)
+        read = numeric.read_gate(gate, z.astype(object, copy=False)[None]).reshape(z.shape)
+        tied = np.asarray(z == 0 if gate.axis is None else (margins(gate, z, read) == 0) & (read == 0), dtype=bool)
         if tied.any():
             self._check_ties(gate, values, read, tied)
         return read
@@ -161,13 +155,9 @@ def margins(gate: Gate, z: Exact, read: Exact) -> Exact:
 
 def pieces(numbers: Sequence[Number], shapes: Mapping[str, Shape]) -> dict[str, Exact]:
     """Consecutive numbers as arrays of these shapes."""
-    found, first = {}, 0
-    for name, shape in shapes.items():
-        piece = np.empty(prod(shape), dtype=object)
-        piece[:] = numbers[first : first + prod(shape)]
-        found[name] = piece.reshape(shape)
-        first += prod(shape)
-    return found
+    vector = np.empty(len(numbers), dtype=object)
+    vector[:] = numbers
+    return numeric.pieces(vector, shapes)
 
 
 # --- all linear regions ----------------------------------------------------------------------------------------------

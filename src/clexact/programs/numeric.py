@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from math import erfc, sqrt
+from math import erfc, prod, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact.programs.places import Shape
 from clexact.programs.program import LEAVES, Gate, Program
 from clexact.programs.reverse import ExactRows
 from clexact.support.listed import shown
@@ -82,6 +83,15 @@ class Samples(ExactRows):
         return np.asarray(powers / powers.sum(axis=axis + 1, keepdims=True))
 
 
+def pieces(theta: Values, shapes: Mapping[str, Shape]) -> dict[str, Values]:
+    """Consecutive entries of the last axis as arrays of these shapes."""
+    ends = np.cumsum([0, *map(prod, shapes.values())]).tolist()
+    return {
+        name: theta[..., first : first + prod(shape)].reshape((*theta.shape[:-1], *shape))
+        for first, (name, shape) in zip(ends, shapes.items(), strict=False)
+    }
+
+
 def converted(program: Program, kind: type) -> Program:
     """The program with constants of the numbers used: float, or object for exact ones."""
     nodes = [replace(n, data=n.data.astype(kind)) if n.op == "constant" else n for n in program.nodes]
@@ -112,4 +122,4 @@ def read_gate(gate: Gate, z: Values) -> Values:
     axis = gate.axis + 1
     largest = np.expand_dims(np.argmax(z, axis=axis), axis)
     places = np.arange(z.shape[axis]).reshape((-1, *[1] * (z.ndim - axis - 1)))
-    return np.asarray(places == largest, dtype=z.dtype)
+    return np.asarray((places == largest).astype(np.int64), dtype=z.dtype)

@@ -18,7 +18,7 @@ from scipy.special import ndtr
 
 from clexact.algebra.evaluation import Values
 from clexact.programs.model import Model
-from clexact.programs.numeric import FUNCTIONS, Samples, converted, sigmoid, values
+from clexact.programs.numeric import FUNCTIONS, Samples, converted, pieces, sigmoid, values
 from clexact.programs.places import Shape
 from clexact.programs.reverse import gradients
 from clexact.training.data import Data, numbers
@@ -250,15 +250,6 @@ class Risk:
     def _values(self, theta: Values) -> list[Values]:
         parameters = {name: array[None] for name, array in pieces(theta, self.model.parameters).items()}
         return values(self._program, parameters | self.data.inputs, Rows())
-
-
-def pieces(theta: Values, shapes: Mapping[str, Shape]) -> dict[str, Values]:
-    """Consecutive entries of the last axis as arrays of these shapes."""
-    ends = np.cumsum([0, *map(prod, shapes.values())]).tolist()
-    return {
-        name: theta[..., first : first + prod(shape)].reshape((*theta.shape[:-1], *shape))
-        for first, (name, shape) in zip(ends, shapes.items(), strict=False)
-    }
 
 
 def parameter_vector(model: Model, given: object, what: str, rational: bool = False) -> Values:

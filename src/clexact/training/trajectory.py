@@ -11,9 +11,9 @@ import numpy as np
 from clexact.algebra.evaluation import Values
 from clexact.flows.flow import Flow
 from clexact.programs.model import Model
+from clexact.programs.numeric import pieces
 from clexact.support.display import counted
 from clexact.support.extras import needed
-from clexact.training.risk import pieces
 
 if TYPE_CHECKING:
     import pandas

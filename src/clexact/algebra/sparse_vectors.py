@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,10 @@ def segments(start: Ints, rows: Ints) -> tuple[Ints, Ints]:
 
 
 @dataclass(frozen=True)
-class SparseVectors:
-    """Vector n has value[s] at index[s] for start[n] <= s < start[n + 1]."""
+class Compressed:
+    """Rows one after another: the entries of row n are those from start[n] to start[n + 1], in columns."""
 
     start: Ints
-    index: Ints
-    value: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -38,13 +36,22 @@ class SparseVectors:
 
     @property
     def owner(self) -> Ints:
-        """The vector of each entry."""
+        """The row of each entry."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
-    def chosen(self, rows: Ints) -> SparseVectors:
-        """Some of them, in this order."""
+    def chosen(self, rows: Ints) -> Self:
+        """Some rows, in this order."""
         start, entries = segments(self.start, rows)
-        return SparseVectors(start, self.index[entries], self.value[entries])
+        columns = [field.name for field in fields(self) if field.name != "start"]
+        return replace(self, start=start, **{name: getattr(self, name)[entries] for name in columns})
+
+
+@dataclass(frozen=True)
+class SparseVectors(Compressed):
+    """Vector n has value[s] at index[s] for start[n] <= s < start[n + 1]."""
+
+    index: Ints
+    value: NDArray[Any]
 
     def dicts(self) -> list[dict[int, int]]:
         """Each as {index: value}."""

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from clexact.algebra.sparse_vectors import SparseVectors, keys, runs, segments
+from clexact.algebra.sparse_vectors import Compressed, SparseVectors, keys, runs, segments
 from clexact.algebra.terms import Ints, starts
 from clexact.programs.places import Mask, Shape, corner
 from clexact.symmetry.grading import Graded
@@ -75,31 +75,12 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Solutions:
+class Solutions(Compressed):
     """Units of parameters with their degrees, in compressed rows, by frame, degree and unit; the first is positive."""
 
-    start: Ints
     frame: Ints
     degree: Ints
     unit: Ints
-
-    def __len__(self) -> int:
-        return len(self.start) - 1
-
-    @property
-    def lengths(self) -> Ints:
-        """Units of each."""
-        return np.diff(self.start)
-
-    @property
-    def owner(self) -> Ints:
-        """The solution of each unit."""
-        return np.repeat(np.arange(len(self)), self.lengths)
-
-    def chosen(self, numbers: Ints) -> Solutions:
-        """Some of them, in this order."""
-        start, entries = segments(self.start, numbers)
-        return Solutions(start, self.frame[entries], self.degree[entries], self.unit[entries])
 
     def shapes(self) -> list[bytes]:
         """How many units of each frame and degree: equal for equal ones."""

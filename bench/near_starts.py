@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -18,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import numpy as np
 from near_checks import MODES, judged, random_cases
 from near_networks import KINDS, ROOTED, SMOOTH
+from tally import Tally
 
 import clexact
 
@@ -36,7 +36,7 @@ def main() -> None:
         for near in (None, "random"):
             print_digits(near)
         return
-    table, start = Counter[tuple[str, str]](), time.perf_counter()
+    tally = Tally(["exact", "bounds", "tied", "refused"])
     kinds = ROOTED if arguments.rooted else SMOOTH if arguments.smooth else KINDS
     modes = arguments.mode or (("data", "data near") if arguments.rooted else MODES)
     for case in random_cases(arguments.seed, arguments.count, modes, kinds):
@@ -47,16 +47,8 @@ def main() -> None:
         notes += [f"unclear: {said}" for said in found.unclear] + ([f"slow: {seconds:.0f} s"] if seconds > 20 else [])
         for note in notes:
             print(f"{case}, D = {case.net.dimension}\n    {note}", flush=True)
-        for mode in (case.mode, "all"):
-            table[mode, found.outcome] += 1
-            for word in ("violations", "weaker", "unclear"):
-                table[mode, word] += bool(getattr(found, word))
-    words = ["exact", "bounds", "tied", "refused", "violations", "weaker", "unclear"]
-    print(f"{'':12}" + "".join(f"{word:>12}" for word in words))
-    for mode in [*sorted({mode for mode, _ in table} - {"all"}), "all"]:
-        print(f"{mode:12}" + "".join(f"{table[mode, word]:12}" for word in words))
-    print(f"{time.perf_counter() - start:.0f} s")
-    sys.exit(1 if table["all", "violations"] else 0)
+        tally.add(case.mode, found)
+    tally.end()
 
 
 def digits() -> np.ndarray:

@@ -10,13 +10,13 @@ import argparse
 import sys
 import time
 import warnings
-from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from network_checks import judged
 from random_networks import all_related, make, random_networks
+from tally import Tally
 
 SLOW = 10  # seconds of a network that is named
 
@@ -37,7 +37,7 @@ def main() -> None:
         networks = iter([make(arguments.network, arguments.loss)])
     elif arguments.related:
         networks = all_related()
-    table, start = Counter[tuple[str, str]](), time.perf_counter()
+    tally = Tally(["exact", "bounds", "unproved", "refused"])
     for network in networks:
         begun = time.perf_counter()
         found = judged(network, thorough=arguments.certificates)
@@ -50,16 +50,8 @@ def main() -> None:
         notes += [f"slow: {seconds:.0f} s"] if seconds > SLOW else []
         for note in [*notes, *([found.said] if arguments.network else [])]:
             print(f"{network.text}, loss {network.loss}, D = {network.dimension}\n    {note}", flush=True)
-        for kind in (network.kind, "all"):
-            table[kind, found.outcome] += 1
-            for word in ("violations", "weaker", "unclear"):
-                table[kind, word] += bool(getattr(found, word))
-    words = ["exact", "bounds", "unproved", "refused", "violations", "weaker", "unclear"]
-    print(f"{'':12}" + "".join(f"{word:>12}" for word in words))
-    for kind in [*sorted({kind for kind, _ in table} - {"all"}), "all"]:
-        print(f"{kind:12}" + "".join(f"{table[kind, word]:12}" for word in words))
-    print(f"{time.perf_counter() - start:.0f} s")
-    sys.exit(1 if table["all", "violations"] else 0)
+        tally.add(network.kind, found)
+    tally.end()
 
 
 if __name__ == "__main__":

@@ -173,6 +173,15 @@ OURS = "not stated in the sources"
 STARTS = f"Near {FEW} starts of each size: weights as by He et al., biases uniform in [-1, 1]."
 ON_REGIONS = "With up to three inputs all linear regions are found, so the counts are those of the network."
 
+
+def _live_units(bias: bool) -> Statement:
+    return Statement(
+        "at least one for each unit that some input turns on, and all parameters of the units that none does",
+        r"N \ge \#\{\text{units that are on for some input}\} + \#\{\text{parameters of the others}\}",
+        lambda widths, seed: at_least(net_of(widths, bias), seed),
+    )
+
+
 CLAIMS = [
     Claim(
         "near.one-layer",
@@ -214,11 +223,7 @@ CLAIMS = [
             _hidden,
         ),
         DEEP,
-        instead=Statement(
-            "at least one for each unit that some input turns on, and all parameters of the units that none does",
-            r"N \ge \#\{\text{units that are on for some input}\} + \#\{\text{parameters of the others}\}",
-            lambda widths, seed: at_least(net_of(widths), seed),
-        ),
+        instead=_live_units(bias=True),
         note=f"{STARTS} With free gates there are as many as hidden units: relu.deep-bias-count. {ON_REGIONS}",
         fitted=False,
     ),
@@ -246,11 +251,7 @@ CLAIMS = [
             lambda widths, seed: _hidden(widths, seed, bias=False),
         ),
         DEEP_PLAIN,
-        instead=Statement(
-            "at least one for each unit that some input turns on, and all parameters of the units that none does",
-            r"N \ge \#\{\text{units that are on for some input}\} + \#\{\text{parameters of the others}\}",
-            lambda widths, seed: at_least(net_of(widths, False), seed),
-        ),
+        instead=_live_units(bias=False),
         note=f"{STARTS} {ON_REGIONS}",
         fitted=False,
     ),

@@ -20,7 +20,7 @@ from clexact.flows.gradient import GradientFlow
 from clexact.laws.polynomial_laws import proposed_laws
 from clexact.programs.model import Model
 from clexact.programs.places import Shape
-from clexact.support.nearest import one_of
+from clexact.support.nearest import check_word, one_of
 
 STARTS = ("zero", "identity", "balanced", "rank-deficient", "dead-unit")
 RANDOM = "random"
@@ -81,9 +81,8 @@ def random_start(
 
 def check_inits(init: object, bias_init: object) -> None:
     """ValueError for a word that says no way to draw weights, or biases."""
-    for word, words, what in ((init, INITS, "init"), (bias_init, BIAS_INITS, "bias_init")):
-        if word not in words:
-            raise ValueError(one_of(what, word, words))
+    check_word(init, INITS, "init")
+    check_word(bias_init, BIAS_INITS, "bias_init")
 
 
 def _drawn(kind: str, shape: Shape, draws: Draws) -> list[int]:

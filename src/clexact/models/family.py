@@ -140,7 +140,7 @@ class Family:
         Model(conv1d [1, 2, 1], kernel 3, stride 1, length 6, D = 12, output of shape (1, 2))
         """
         read = self.check(name, sizes, options)
-        return self.build(list(sizes), **read) if self.listed else self.build(*sizes, **read)
+        return self.build(*sizes, **read)
 
 
 def _read(what: str, value: Any, kind: Kind) -> Any:

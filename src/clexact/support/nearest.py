@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TypeVar
 
+W = TypeVar("W")
 ALIKE = 0.6  # of difflib
 
 
@@ -29,7 +31,7 @@ def one_of(what: str, word: object, words: Iterable[str], also: str = "") -> str
     return f"{what} must be one of {', '.join(known)}{also}, not {word!r}{meant(word, known)}."
 
 
-def check_word(word: str, words: Iterable[str], what: str) -> str:
+def check_word(word: W, words: Iterable[str], what: str) -> W:
     """ValueError unless it is one of the words."""
     known = list(words)
     if word not in known:

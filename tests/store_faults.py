@@ -138,9 +138,10 @@ def share(folder, drivers, cases, kills, seed):
     draws, ran, killed = random.Random(seed), Counter(), []
     running = dict(forked(work_through, path, cases) for _ in range(drivers))
     while running:
-        if len(killed) < kills:
+        if kills:  # counted as they are sent: another one may have ended meanwhile, and is waited for first
             time.sleep(draws.uniform(0.01, 0.05))
             os.kill(draws.choice(sorted(running)), signal.SIGKILL)
+            kills -= 1
         pid, status = os.wait()
         new = reported(running.pop(pid))
         ran.update(new)

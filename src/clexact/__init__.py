@@ -16,6 +16,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import Evidence, LawCount, certify
 from clexact.counting.many_starts import StartCounts, near_starts
 from clexact.counting.memory import MemoryLimitError
+from clexact.counting.dimension import FunctionalDimension, Redundancy, dimension
 from clexact.counting.minimality import DataFields, Minimality, MinimalityStatus, data_fields, minimality
 from clexact.counting.orbit import Orbit, orbit_dimension
 from clexact.counting.starts import random_start
@@ -61,6 +62,7 @@ __all__ = [
     "Flow",
     "Form",
     "Formula",
+    "FunctionalDimension",
     "GeneralLaws",
     "Grading",
     "HeavyBall",
@@ -77,6 +79,7 @@ __all__ = [
     "Nesterov",
     "Orbit",
     "Polynomial",
+    "Redundancy",
     "StartCounts",
     "Store",
     "TieError",
@@ -91,6 +94,7 @@ __all__ = [
     "concatenate",
     "darboux_polynomials",
     "data_fields",
+    "dimension",
     "fit",
     "functions",
     "general_laws",

@@ -25,6 +25,7 @@ from clexact.cli.near import check_near, read_start, starts_of
 from clexact.cli.parser import WRONG_INPUT, CommandParser
 from clexact.counting.certify import LawCount, certify
 from clexact.counting.memory import MemoryLimitError
+from clexact.counting.dimension import dimension
 from clexact.counting.orbit import ORBIT_DEPTH, orbit_dimension
 from clexact.counting.starts import BIAS_INITS, INITS, STARTS
 from clexact.laws.darboux import check_listable_fields
@@ -117,7 +118,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, orbit, fit, models, sweep, results, verify, reproduce, plot."""
+    """The command line: certify, laws, orbit, dimension, fit, models, sweep, results, verify, reproduce, plot."""
     parser = CommandParser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -160,6 +161,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_limits(traveller)
     _add_output(traveller)
     traveller.set_defaults(command=_orbit)
+    measurer = commands.add_parser("dimension", help="the functional dimension: directions that change the function")
+    add_input(measurer)
+    measurer.add_argument("--near", metavar="START", help="near a start, as for certify")
+    _add_limits(measurer)
+    _add_output(measurer)
+    measurer.set_defaults(command=_dimension)
     library = commands.add_parser("models", help="list the families of architectures, or show one with its options")
     family_command.add_arguments(library)
     library.set_defaults(command=family_command.run)
@@ -389,6 +396,28 @@ def _orbit(arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         show.bound("exact" if orbit.closed else "lower bound", orbit.evidence, orbit.closed)
         show.detail(f"generic: {orbit.generic}")
+
+
+def _dimension(arguments: argparse.Namespace) -> None:
+    with _limited(arguments) as limited, shown_progress(quiet=arguments.quiet) as progress:
+        flow = read_flow(arguments)
+        limited.doing = f"finding the functional dimension of {flow.description}"
+        found = dimension(
+            flow,
+            near=arguments.near,
+            seed=arguments.seed,
+            progress=progress,
+            memory_limit=arguments.memory_limit,
+        )
+    if arguments.json:
+        print(found.to_json())
+        return
+    if not arguments.quiet:
+        print(f"{found.description} ({found.scope})")
+    show.headline(str(found))
+    if not arguments.quiet:
+        for redundancy in found.groups:
+            show.detail(redundancy)
 
 
 def _fit(arguments: argparse.Namespace) -> None:

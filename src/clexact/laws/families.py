@@ -110,6 +110,13 @@ def gradients(family: Family, point: Words, prime: int) -> Iterator[Gradients]:
             yield number, place, multiply(value, factor, prime)
 
 
+def turnings(family: Family, point: Words, prime: int) -> Iterator[Gradients]:
+    """The directions in which rotations of the rows of its matrices move a point (D,), one for every two rows."""
+    for term in family.terms:
+        entries = term.entries + family.offsets[term.parameter]
+        yield _of_turning(entries, point[entries], prime)
+
+
 def _gradients(family: Family, term: Term, point: Words, prime: int) -> Iterator[Gradients]:
     entries = term.entries + family.offsets[term.parameter]
     groups, rows, columns = entries.shape

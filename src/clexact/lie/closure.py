@@ -371,6 +371,25 @@ def closed(
     return _repeated(per_point, lambda: _closed_at_random_point(flow, counts, draws), progress)
 
 
+def spanned(flow: Flow, count: int, draws: Draws, progress: Progress | None = None) -> Fraction | None:
+    """The error with which so many members span W_0 over Q(theta), at most 2^-100; None where that is not shown.
+
+    As ``closed``, of W_0 alone: at random points, so many random members and one more.
+    """
+    if flow.analytic or not flow.whole or flow.uniform_cost * flow.work * count > DEAREST:
+        return None
+    return _repeated(closure_error(flow, [0] * count, 1), lambda: _spanned_by(flow, count, draws), progress)
+
+
+def _spanned_by(flow: Flow, count: int, draws: Draws) -> bool:
+    """Whether one random member more has its value among those of so many, which are independent."""
+    prime = draws.prime(CLOSURE_BITS, avoiding=flow.denominator)
+    point = draws.residues((flow.dimension,), prime)
+    seeds = draws.residues((1, count + 1, flow.seed_size), prime)
+    fresh = Echelon(flow.dimension, prime).add(values_at(flow, seeds, point, prime))
+    return bool(fresh[:count].all() and not fresh[count])
+
+
 def _repeated(per_point: Fraction, test: Callable[[], bool], progress: Progress | None) -> Fraction | None:
     """The error of as many tests as make it at most 2^-100; None if one fails, or too many would be needed."""
     points, total = 0, Fraction(ATTEMPTS)

@@ -14,9 +14,9 @@ from clexact.algebra.field_grading import Grading, grading
 from clexact.algebra.fields import VectorFields, bracket, lie_derivative
 from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import Evidence, LawCount, certify
+from clexact.counting.dimension import FunctionalDimension, Redundancy, dimension
 from clexact.counting.many_starts import StartCounts, near_starts
 from clexact.counting.memory import MemoryLimitError
-from clexact.counting.dimension import FunctionalDimension, Redundancy, dimension
 from clexact.counting.minimality import DataFields, Minimality, MinimalityStatus, data_fields, minimality
 from clexact.counting.orbit import Orbit, orbit_dimension
 from clexact.counting.starts import random_start

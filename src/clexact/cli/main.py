@@ -24,8 +24,8 @@ from clexact.cli.inputs import add_input, read_flow, reading
 from clexact.cli.near import check_near, read_start, starts_of
 from clexact.cli.parser import WRONG_INPUT, CommandParser
 from clexact.counting.certify import LawCount, certify
-from clexact.counting.memory import MemoryLimitError
 from clexact.counting.dimension import dimension
+from clexact.counting.memory import MemoryLimitError
 from clexact.counting.orbit import ORBIT_DEPTH, orbit_dimension
 from clexact.counting.starts import BIAS_INITS, INITS, STARTS
 from clexact.laws.darboux import check_listable_fields

@@ -101,8 +101,10 @@ class FunctionalDimension:
         Modulo which the ranks were computed.
     seed : int
         Of all random choices.
-    description, scope : str
-        Of which flow, and of which data, starts and gates.
+    description : str
+        The flow in words.
+    scope : str
+        Of which data, starts and gates the dimension is.
 
     Examples
     --------
@@ -267,7 +269,7 @@ def dimension(
     >>> dimension(clexact.models.linear(4, 3, 5))
     functional dimension exactly 18 of 27 (9 redundant directions)
     >>> dimension(clexact.models.relu([1, 2, 1]), near=[1, 2, 3, 4])  # both units are on together
-    functional dimension exactly 2 of 4 (2 redundant directions)
+    functional dimension exactly 1 of 4 (3 redundant directions)
     """
     search: _Search | None = None
     try:

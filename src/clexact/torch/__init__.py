@@ -8,8 +8,10 @@ except ImportError as error:
     raise ImportError("this needs torch: pip install 'clexact[torch]'.") from error
 
 from clexact.symmetry.views import Term, View
+from clexact.torch.balance import Balanced, balance, orbit_basis
 from clexact.torch.check import check
 from clexact.torch.diagnosis import Cause, Finding
+from clexact.torch.dimension import dimension
 from clexact.torch.failures import RuleFailedWarning
 from clexact.torch.find import laws
 from clexact.torch.law import ModuleLaw, Status
@@ -19,6 +21,7 @@ from clexact.torch.monitor import LawMonitor
 from clexact.torch.translate import model
 
 __all__ = [
+    "Balanced",
     "Block",
     "Bounds",
     "Cause",
@@ -31,10 +34,13 @@ __all__ = [
     "Term",
     "Uncovered",
     "View",
+    "balance",
     "check",
+    "dimension",
     "laws",
     "missing",
     "model",
+    "orbit_basis",
 ]
 
 del _torch

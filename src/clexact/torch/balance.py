@@ -18,6 +18,7 @@ from clexact.support.display import counted
 from clexact.torch.find import laws as laws_of
 from clexact.torch.law import ModuleLaw, parameters_of
 from clexact.torch.orbit import Arrays, directions, moved, newton_step, weighted
+from clexact.torch.rescalings import Rescalings
 from clexact.torch.trace import arguments, unwrapped
 
 LONGEST = 1.0  # step of a group, in its logarithm
@@ -228,12 +229,17 @@ def _side(law: ModuleLaw, arrays: Arrays, sign: int) -> Tensor:
 
 
 def _swept(goals: list[_Goal], arrays: Arrays, tolerance: float, most: int) -> int:
-    """How many sweeps over all laws, to and fro, it takes."""
+    """How many sweeps it takes: over all rescalings together, then over the other laws in turn."""
+    diagonal = [goal for goal in goals if goal.law.kind in ("diagonal", "scale")]
+    together = Rescalings(*zip(*((g.law, g.value, g.movable) for g in diagonal), strict=True)) if diagonal else None
     for sweep in range(most):
         if all(goal.distance(arrays) <= tolerance for goal in goals):
             return sweep
-        for goal in goals if sweep % 2 == 0 else reversed(goals):
-            goal.approach(arrays)
+        if together is not None and any(goal.distance(arrays) > tolerance for goal in diagonal):
+            together.approach(arrays)
+        for goal in goals:
+            if goal not in diagonal:
+                goal.approach(arrays)
     return most
 
 

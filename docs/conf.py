@@ -95,7 +95,7 @@ def mathml(tex: str, display: str, place: nodes.Node) -> str:
     """MathML of a formula; what cannot be read is a warning, so that the build fails."""
     try:
         found = convert(SPACED.sub(r"\\\1\\,", tex.replace(r"\displaystyle", "").strip()), display=display)
-        return PRIMED.sub(r'<mrow>\1<mo lspace="0" rspace="0">\2</mo></mrow>', found)
+        return PRIMED.sub(r'<mrow>\1<mo lspace="0" rspace="0">\2</mo></mrow>', found).replace(r"\_", "_")
     except Exception as error:
         logging.getLogger(__name__).warning("formula %r: %r", tex, error, location=place)
         return f"<code>{tex}</code>"
@@ -103,12 +103,13 @@ def mathml(tex: str, display: str, place: nodes.Node) -> str:
 
 def visit_inline(visitor, node: nodes.math) -> None:
     formula = mathml(node.astext(), "inline", node)
-    visitor.body.append(formula if len(node.astext()) < LONG else f'<span class="long-formula">{formula}</span>')
+    long = f'<span class="long-formula" tabindex="0">{formula}</span>'
+    visitor.body.append(formula if len(node.astext()) < LONG else long)
     raise nodes.SkipNode
 
 
 def visit_block(visitor, node: nodes.math_block) -> None:
-    visitor.body.append(f'<div class="formula">{mathml(node.astext(), "block", node)}</div>\n')
+    visitor.body.append(f'<div class="formula" tabindex="0">{mathml(node.astext(), "block", node)}</div>\n')
     raise nodes.SkipNode
 
 
@@ -166,9 +167,29 @@ def _as_rst(piece: re.Match) -> str:
     return "\\" + piece[0] if piece[0] in "*|$" else piece[0]
 
 
+MENDED = (  # what the theme, Sphinx and pandas leave that axe-core objects to, and what is written instead
+    (r'(<button[^>]* class="btn search-button-field[^>]*) aria-label="Search"', r'\1 aria-label="Search Ctrl+K"'),
+    (r'<summary>(?=<span class="toctree-toggle")', '<summary aria-label="Its pages">'),
+    (r"<th\b[^>]*>(?:<p></p>)?</th>", "<td></td>"),  # a head of nothing
+    (r'<dl>\n((?:<dd><em class="sig-param">.*</dd>\n)+)</dl>', r'<div class="parameters">\n\1</div>'),  # no terms
+    (r'<dd>(<em class="sig-param">.*)</dd>', r"<div>\1</div>"),
+)
+
+
+def mend(app, error) -> None:
+    """Write the pages again where what they consist of is mended."""
+    for path in Path(app.outdir).rglob("*.html") if error is None and app.builder.format == "html" else ():
+        text = mended = path.read_text(encoding="utf-8")
+        for pattern, instead in MENDED:
+            mended = re.sub(pattern, instead, mended)
+        if mended != text:
+            path.write_text(mended, encoding="utf-8")
+
+
 def setup(app) -> None:
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.add_directive("command-help", CommandHelp)
+    app.connect("build-finished", mend)
     app.connect("config-inited", copy_notebooks)
     app.connect("config-inited", write_inventories)
     app.connect("autodoc-process-docstring", as_rst, priority=400)

@@ -1,9 +1,11 @@
 """The public docstrings, in numpydoc's style: sections that name exactly what the signature does, and an example."""
 
+import ast
 import dataclasses
 import enum
 import importlib
 import inspect
+import textwrap
 import types
 
 import pytest
@@ -99,6 +101,27 @@ def test_the_attributes_of_a_result_are_its_fields(name):
         attribute.name for attribute in ClassDoc(RESULTS[name], config={"show_class_members": False})["Attributes"]
     ]
     assert listed == [field.name for field in dataclasses.fields(RESULTS[name]) if not field.name.startswith("_")]
+
+
+def raised_by(function):
+    """The statements of a function that raise, of those that are its own."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Raise) and node.exc is not None]
+
+
+@pytest.mark.parametrize("name", [n for n, t in PUBLIC.items() if not isinstance(t, type) and not is_property(t)])
+def test_what_raises_says_so(name):
+    function = function_of(PUBLIC[name])
+    assert not raised_by(function) or "\nRaises\n---" in inspect.getdoc(PUBLIC[name])
+
+
+def test_no_public_method_hides_in_a_base():
+    """What a public class takes from another class of clexact is linted there."""
+    classes = {thing for thing in PUBLIC.values() if isinstance(thing, type)}
+    for thing in classes:
+        for key in (key for key in dir(thing) if not key.startswith("_")):
+            home = next((base for base in thing.__mro__ if key in vars(base)), thing)
+            assert home in classes or not home.__module__.startswith("clexact"), (thing, key)
 
 
 def test_all_rooms_are_walked():

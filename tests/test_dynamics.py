@@ -428,3 +428,17 @@ def test_velocities_of_variables_with_primes_have_names_of_their_own():
     """No name stands twice."""
     flow = momentum_flow(clexact.VectorFields.from_strings(["x", "x'"], [["1", "x"]]))
     assert flow.variables == ("t", "x", "x'", "x''", "x'''") and len(set(flow.variables)) == flow.dimension
+
+
+@pytest.mark.parametrize(("text", "value"), [("1/100", Fraction(1, 100)), ("1e-2", Fraction(1, 100)), ("3", 3)])
+def test_numbers_may_be_text(text, value):
+    """Wherever an exact number is an option."""
+    assert gradient_flow(ONE, weight_decay=text).digest == gradient_flow(ONE, weight_decay=value).digest
+    assert HeavyBall(text) == HeavyBall(value) and HeavyBall(text).rate == value
+    assert models.relu(1, 2, 1, slope=text).program.digest == models.relu(1, 2, 1, slope=value).program.digest
+
+
+@pytest.mark.parametrize("text", ["", "x", "1/0", "1e9999", "nan", "1/2/3", "٣", "0x10", "1" * 5000])
+def test_text_that_is_no_number_is_refused(text):
+    with pytest.raises(ValueError, match="weight_decay must be a number, as 1/100 or 1e-5, not"):
+        gradient_flow(ONE, weight_decay=text)

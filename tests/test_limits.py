@@ -14,7 +14,7 @@ import pytest
 
 import clexact
 from clexact.cli import main as cli
-from clexact.counting.certify import LawCount
+from clexact.counting.count import LawCount
 from clexact.support.limits import limits
 
 

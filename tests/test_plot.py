@@ -19,6 +19,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.cli import main as cli
 from clexact.plot import blocks, surfaces
 from clexact.plot.levelsets import BOX
+from clexact.support import extras
 from clexact.support.palette import BLUE, ORANGE
 
 CUBE = ((-2.0, 2.0),) * 3
@@ -548,7 +549,7 @@ def test_without_matplotlib_one_sentence_names_the_extra():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "clexact plot: error: this needs matplotlib: pip install 'clexact[plot]'.\n"
+    assert done.stderr == f"clexact plot: error: this needs matplotlib: {extras.command('plot')}.\n"
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

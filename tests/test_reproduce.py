@@ -34,6 +34,7 @@ from clexact.claims.record import Record, record_of
 from clexact.cli import main as cli
 from clexact.cli import reproduce as reproduce_command
 from clexact.proofs.certificate import Verdict, VerdictStatus
+from clexact.support import extras
 from clexact.support.provenance import engine
 from clexact.sweeps.certified import certified
 
@@ -66,7 +67,7 @@ class Planted:
                 pictures=("level-sets",),
             ),
             Claim(
-                "planted.misprint", "A sign", "slide 0; arXiv 2307.00144",
+                "planted.misprint", "A sign", "slide 6; arXiv 2307.00144",
                 Statement("all <u_k, u_k'> + <v_k, v_k'>", r"\langle u_k, u_{k'}\rangle + \langle v_k, v_{k'}\rangle",
                           lambda size, seed: lawful(linear.flow(size), wrong_gram(size), seed)),
                 GRID,
@@ -74,19 +75,19 @@ class Planted:
                 note="A <b>planted</b> misprint.",
             ),
             Claim(
-                "planted.open", "Bounds that do not meet", "slide 0",
+                "planted.open", "Bounds that do not meet", "slide 6",
                 Statement("5 laws", r"\text{5 laws}", lambda size, seed: Check(
                     None if size == (1, 2, 1) else True, "5", "3 to 7", "planted", 4, more="planted laws & more")),
                 GRID,
             ),
             Claim(
-                "planted.deep", "Widths", "slide 0",
+                "planted.deep", "Widths", "slide 6",
                 Statement("at least one law", r"N \geq 1", lambda size, seed: counted(
                     clexact.gradient_flow(models.linear(list(size))), 1, seed)),
                 layers(weights, 3, 4, depths=(2, 3)),
             ),
             Claim(
-                "planted.large", "One large network", "slide 0",
+                "planted.large", "One large network", "slide 6",
                 Statement("16 * 17 / 2 laws", r"\frac{16 \cdot 17}{2}", lambda size, seed: counted(
                     clexact.gradient_flow(models.linear([16, 16, 16])), 136, seed)),
                 single(),
@@ -103,7 +104,7 @@ class Planted:
         return Statement(words, r"h_{k,k'} \text{ define } r(r+1)/2 \text{ laws}", check)
 
     def claim(self, name, words, number):
-        return Claim(name, words.capitalize(), "slide 0", self.statement(name, words, number), GRID, fitted=False)
+        return Claim(name, words.capitalize(), "slide 6", self.statement(name, words, number), GRID, fitted=False)
 
 
 VERDICTS = {
@@ -409,9 +410,9 @@ def test_on_a_terminal_the_table_grows(planted, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("module", "words", "written"),
     [
-        ("jinja2", "The report is not written, for want of jinja2: pip install 'clexact[report]'", False),
-        ("latex2mathml", "The report is not written, for want of latex2mathml: pip install 'clexact[report]'", False),
-        ("matplotlib", "The report has no pictures, for want of matplotlib: pip install 'clexact[plot]'", True),
+        ("jinja2", f"The report is not written, for want of jinja2: {extras.command('report')}", False),
+        ("latex2mathml", f"The report is not written, for want of latex2mathml: {extras.command('report')}", False),
+        ("matplotlib", f"The report has no pictures, for want of matplotlib: {extras.command('plot')}", True),
     ],
 )
 def test_a_missing_library_is_named(planted, capsys, monkeypatch, module, words, written):

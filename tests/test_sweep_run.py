@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from rich.console import Console
 import clexact
 from clexact.cli.main import run
 from clexact.proofs.certificate import verify
+from clexact.support.extras import command
 from clexact.sweeps import execute, sandbox, spec
 from clexact.sweeps import sweep as module
 from clexact.sweeps.case import Case
@@ -274,7 +276,7 @@ def test_wrong_input_is_refused(cases, options, error, said, monkeypatch):
 def test_joblib_is_asked_for(monkeypatch):
     """One sentence that names the extra."""
     monkeypatch.setitem(sys.modules, "joblib", None)
-    with pytest.raises(ImportError, match=r"this needs joblib: pip install 'clexact\[sweep\]'"):
+    with pytest.raises(ImportError, match=re.escape(f"this needs joblib: {command('sweep')}")):
         clexact.sweep(CASES[:1])
 
 
@@ -372,9 +374,12 @@ def test_a_tally_estimates_the_end():
     tally = Tally(10, 100.0, slots=2, start=time.monotonic() - 10)
     assert tally.remaining is None
     for status, cost in (("done", 15.0), ("failed", 5.0)):
-        tally.add(status, cost)
+        tally.add(status, cost, f"case that {status}")
     assert tally.remaining == pytest.approx(40, abs=1)
-    assert str(tally).startswith("2 of 10 cases, 2 running, 1 failed, 0.2 a second, 0:00:40 left, ends about ")
+    assert str(tally).startswith(
+        "2 of 10 cases, 0:00:10 so far, 2 running, 1 failed, 0.2 a second, 0:00:40 left, ends about "
+    )
+    assert str(tally).endswith(", last: case that failed")
     tally.leave([15.0, 5.0])
     assert (tally.total, tally.elsewhere) == (8, 2) and tally.remaining == pytest.approx(30, abs=1)
 
@@ -393,7 +398,7 @@ def test_plain_lines_when_there_is_no_terminal(capsys, monkeypatch):
     monkeypatch.setattr("clexact.sweeps.display.EVERY", 0.05)
     with shown(Tally(4, 4.0), True):
         time.sleep(0.3)
-    assert capsys.readouterr().err.startswith("0 of 4 cases, 1 running\n0 of 4 cases, 1 running\n")
+    assert capsys.readouterr().err.startswith("0 of 4 cases, 0:00:00 so far, 1 running\n" * 2)
     with shown(Tally(4, 4.0), False):
         time.sleep(0.1)
     assert capsys.readouterr().err == ""

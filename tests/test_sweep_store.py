@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import gc
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from store_faults import BUDGET, ENGINE, key, row
 
 from clexact.cli import main as cli
 from clexact.proofs.certificate import VerdictStatus
+from clexact.support.extras import command
 from clexact.support.provenance import engine
 from clexact.sweeps import leases
 from clexact.sweeps.case import Case
@@ -515,7 +517,7 @@ def test_a_missing_package_is_one_sentence(path, tmp_path, monkeypatch, module, 
     monkeypatch.setitem(sys.modules, module, None)
     with (
         Store(filled(path, row(0))) as store,
-        pytest.raises(ImportError, match=r"needs pandas and pyarrow: pip install 'clexact\[frame\]'"),
+        pytest.raises(ImportError, match=re.escape(f"needs pandas and pyarrow: {command('frame')}")),
     ):
         store.to_frame() if export == "frame" else store.to_parquet(tmp_path / "rows.parquet")
     assert not list(tmp_path.glob("*parquet*"))

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from latex2mathml.converter import convert
 from torch import nn
 from torch.nn import Linear
 from torch.nn import functional as F  # noqa: N812
@@ -783,6 +784,19 @@ def test_shown():
     frame = found.to_frame()
     assert list(frame["count"]) == [4, 4, 1] and frame["parameters"][0] == ("0.weight", "0.bias", "2.weight")
     assert laws(pair(lambda m, h: torch.tanh(h)), draw(5, 3), certify=False)._repr_latex_() == ""
+
+
+@pytest.mark.slow
+def test_latex_is_balanced_and_read_by_another():
+    """Of vectors, matrices, blocks of parameters and sums: braces close, and latex2mathml knows every command."""
+    encoder = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0)
+    for found in (laws(mlp(), draw(5, 3), loss="cross_entropy"), laws(encoder, draw(2, 3, 8), certify=False)):
+        shown = found.to_latex()
+        assert shown.count("{") == shown.count("}") and shown.count(r" \\") == len(found) - 1
+        for law in found:
+            rendered = convert(law.latex)
+            assert "\\" not in rendered.replace(r"\_", "") and law.latex.count("{") == law.latex.count("}")
+            assert all(name.partition("[")[0].replace("_", r"\_") in rendered for name in law.parameters)
 
 
 @pytest.mark.parametrize("index", [None, tuple(range(4, 16))])

@@ -20,6 +20,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.polynomial import Polynomial
 from clexact.laws.logarithmic import Form, Law
 from clexact.models import FAMILIES
+from clexact.support import extras
 from clexact.training import (
     CROSS_ENTROPY,
     GD,
@@ -647,7 +648,7 @@ def test_scipy_is_imported_with_the_training_only():
     code = "import sys; sys.modules['scipy'] = None; import clexact; clexact.training"
     failed = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert failed.stderr.splitlines()[-1] == (
-        "ImportError: clexact.training needs scipy: pip install 'clexact[training]'."
+        f"ImportError: clexact.training needs scipy: {extras.command('training')}."
     )
 
 

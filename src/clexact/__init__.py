@@ -13,7 +13,8 @@ from clexact import functions, models
 from clexact.algebra.field_grading import Grading, grading
 from clexact.algebra.fields import VectorFields, bracket, lie_derivative
 from clexact.algebra.polynomial import Polynomial
-from clexact.counting.certify import Evidence, LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import Evidence, LawCount
 from clexact.counting.dimension import FunctionalDimension, Redundancy, dimension
 from clexact.counting.many_starts import StartCounts, near_starts
 from clexact.counting.memory import MemoryLimitError

@@ -7,8 +7,10 @@
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) \
     && !defined(CLEXACT_PORTABLE)
 #define CLEXACT_CLONES __attribute__((target_clones("avx2", "default")))
+#define CLEXACT_CLONED 1
 #else
 #define CLEXACT_CLONES
+#define CLEXACT_CLONED 0
 #endif
 
 /* Adding and taking off 1.5 times the largest power of two rounds to the nearest integer.

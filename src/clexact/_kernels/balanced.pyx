@@ -12,6 +12,7 @@ from libc.stdint cimport int64_t, uint64_t
 from clexact._kernels.word cimport inverse
 
 cdef extern from "balanced.h" nogil:
+    int CLEXACT_CLONED
     void reduce_double(double* a, Py_ssize_t n, double p)
     void reduce_float(float* a, Py_ssize_t n, float p)
     void subtract_double(double* a, const double* b, Py_ssize_t n, double p)
@@ -20,6 +21,11 @@ cdef extern from "balanced.h" nogil:
     void eliminate_float(float* a, float c, const float* b, Py_ssize_t n, float p)
     void scale_double(double* a, double c, Py_ssize_t n, double p)
     void scale_float(float* a, float c, Py_ssize_t n, float p)
+
+
+def cloned():
+    """Whether there are loops for AVX2 beside those for any machine."""
+    return CLEXACT_CLONED == 1
 
 
 cdef int check_rows(floating[:, :] a) except -1:

@@ -4,9 +4,14 @@ import numpy as np
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
-from clexact._kernels.word cimport dot, inverse, mulmod, mulmod_by, shoup, subtract_multiple
+from clexact._kernels.word cimport CLEXACT_WIDE, dot, inverse, mulmod, mulmod_by, shoup, subtract_multiple
 
 cdef Py_ssize_t MANY = 1 << 26  # multiplications, some 0.1 s
+
+
+def wide():
+    """Whether products of two words are the compiler's own integers of 128 bits."""
+    return CLEXACT_WIDE == 1
 
 
 def matmul(const uint64_t[:, :, ::1] a, const uint64_t[:, :, ::1] bt, uint64_t p):

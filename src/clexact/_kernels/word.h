@@ -7,6 +7,7 @@
 /* Numbers of 128 bits: the compiler's own, or two words where it has none (or CLEXACT_PORTABLE asks for them). */
 #if defined(__SIZEOF_INT128__) && !defined(CLEXACT_PORTABLE)
 typedef unsigned __int128 uint128;
+#define CLEXACT_WIDE 1
 
 static inline uint128 product(uint64_t a, uint64_t b) { return (uint128)a * b; }
 static inline uint128 shifted(uint64_t a) { return (uint128)a << 64; } /* a 2^64 */
@@ -17,6 +18,7 @@ static inline uint64_t quotient128(uint128 a, uint64_t p) { return (uint64_t)(a 
 static inline uint128 widened(uint64_t a) { return a; }
 #else
 typedef struct { uint64_t high, low; } uint128;
+#define CLEXACT_WIDE 0
 
 static inline uint128 product(uint64_t a, uint64_t b) {
     uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;

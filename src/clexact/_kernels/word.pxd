@@ -2,6 +2,7 @@
 from libc.stdint cimport uint64_t
 
 cdef extern from "word.h" nogil:
+    int CLEXACT_WIDE
     uint64_t mulmod(uint64_t a, uint64_t b, uint64_t p)
     uint64_t shoup(uint64_t c, uint64_t p)
     uint64_t mulmod_by(uint64_t c, uint64_t c_shoup, uint64_t x, uint64_t p)

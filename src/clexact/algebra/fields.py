@@ -275,6 +275,13 @@ class VectorFields:
         VectorFields
             A family of as many fields.
 
+        Raises
+        ------
+        TypeError
+            If the numbers are no list.
+        IndexError
+            If there is no such field.
+
         Examples
         --------
         >>> X = VectorFields.from_strings(["x", "y"], [["1", "0"], ["0", "1"], ["y", "0"]])

@@ -23,6 +23,8 @@ from clexact.support.listed import listed, shown
 if TYPE_CHECKING:
     import sympy
 
+WRITTEN = re.compile(r"[+-]?(\d{1,4000}/0*[1-9]\d{0,3999}|\d{1,400}(\.\d{0,400})?([eE][+-]?\d{1,3})?)", re.ASCII)
+
 
 def exact(value: object, what: str) -> Number:
     """Return an exact number as int or Fraction; floats are refused with a TypeError that says what to give."""
@@ -35,6 +37,16 @@ def exact(value: object, what: str) -> Number:
     if getattr(value, "is_Rational", False) is True:  # a SymPy number
         return Fraction(int(value.p), int(value.q))  # type: ignore[attr-defined]
     raise TypeError(f"{what} must be an integer or a rational (fractions.Fraction), not {shown(value)}.")
+
+
+def number(value: object, what: str) -> Number:
+    """As ``exact``, and the number that a text such as 1/100 or 1e-5 writes; ValueError for other text."""
+    if not isinstance(value, str):
+        return exact(value, what)
+    if not WRITTEN.fullmatch(value):
+        raise ValueError(f"{what} must be a number, as 1/100 or 1e-5, not {value!r}.")
+    found = Fraction(value)
+    return found.numerator if found.denominator == 1 else found
 
 
 def check_point(point: Sequence[Number], dimension: int) -> tuple[Number, ...]:

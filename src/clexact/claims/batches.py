@@ -19,7 +19,8 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import Terms, monomials_of_degree
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Size, cases
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.flows.dynamics import HeavyBall, gradient_flow, mirror_flow, momentum_flow
 from clexact.flows.flow import Flow
 from clexact.formulas.grid_axes import random_sizes

@@ -19,7 +19,8 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import rational_rank
 from clexact.algebra.polynomial import Number, Polynomial
 from clexact.claims.claim import Check
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.flows.dynamics import as_flow
 from clexact.flows.flow import Flow
 from clexact.laws.check import LawStatus, check_law

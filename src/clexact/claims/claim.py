@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from clexact.claims.grid import Grid, Size
-from clexact.counting.certify import LawCount
+from clexact.counting.count import LawCount
 
 
 @dataclass(frozen=True)

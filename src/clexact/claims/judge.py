@@ -9,7 +9,7 @@ from enum import Enum
 
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Reach, Size
-from clexact.counting.certify import LawCount
+from clexact.counting.count import LawCount
 from clexact.formulas.boundary import boundary
 from clexact.formulas.fit import fit
 from clexact.formulas.formula import Formula

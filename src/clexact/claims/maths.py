@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
+
+from clexact.claims import prose
 
 LONG = 34  # characters from which on a formula may be broken at its signs
 TOKEN = re.compile(r"\\text\s*\{([^{}]*)\}|\\(?:[a-zA-Z]+|.)|.", re.DOTALL)
@@ -27,6 +30,12 @@ def _piece(kind: str, text: str) -> str:
     return escape(text)
 
 
+def prose_to_html(text: str) -> str:
+    """Words, and the formulas among them as MathML."""
+    return "".join(to_html(piece) if kind == "maths" else escape(signs(piece)) for kind, piece in prose.pieces(text))
+
+
+@lru_cache(maxsize=4096)
 def _mathml(latex: str) -> str:
     from latex2mathml.converter import convert
 
@@ -77,3 +86,9 @@ def plain(text: str) -> str:
 def linked(source: str) -> str:
     """A source as HTML, arXiv numbers as links."""
     return re.sub(r"arXiv (\d{4}\.\d{5})", r'<a href="https://arxiv.org/abs/\1">arXiv \1</a>', escape(source))
+
+
+def for_latex(text: str) -> str:
+    """Text in LaTeX, its special characters escaped."""
+    escaped = re.sub(r"([&%$#_{}])", r"\\\1", text.replace("\\", r"\textbackslash "))
+    return escaped.replace("^", r"\^{}").replace("~", r"\~{}")

@@ -19,7 +19,8 @@ from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.deep import all_laws
 from clexact.claims.grid import Grid, Size, factored, layers, weights
 from clexact.claims.relu import BIASED, hidden, with_biases
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.counting.starts import INITS, random_start
 from clexact.flows.dynamics import gradient_flow
 from clexact.flows.near import Start

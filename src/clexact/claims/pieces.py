@@ -12,7 +12,8 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.polynomial import Number
 from clexact.claims.checks import compared
 from clexact.claims.claim import Check
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.flows.dynamics import gradient_flow
 from clexact.programs.array import Array
 from clexact.programs.model import Model

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clexact.cli.inputs import read_flow
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.counting.memory import MemoryLimitError
 from clexact.flows.flow import Flow
 from clexact.formulas.fit import fit

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from clexact.cli import doctor as doctor_command
 from clexact.cli import families as family_command
 from clexact.cli import fit as fit_command
 from clexact.cli import plot as plot_command
@@ -23,7 +24,8 @@ from clexact.cli import verify as verify_command
 from clexact.cli.inputs import add_input, read_flow, reading
 from clexact.cli.near import check_near, read_start, starts_of
 from clexact.cli.parser import WRONG_INPUT, CommandParser
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.counting.dimension import dimension
 from clexact.counting.memory import MemoryLimitError
 from clexact.counting.orbit import ORBIT_DEPTH, orbit_dimension
@@ -185,6 +187,9 @@ def build_parser() -> argparse.ArgumentParser:
     plot_command.add_arguments(drawer)
     _add_output(drawer)
     drawer.set_defaults(command=plot_command.run)
+    doctor = commands.add_parser("doctor", help="what is installed here, and how the kernels were built")
+    doctor_command.add_arguments(doctor)
+    doctor.set_defaults(command=doctor_command.run)
     about = commands.add_parser("help", help="what a command or a family takes")
     about.add_argument("word", nargs="?", metavar="COMMAND or FAMILY")
     about.set_defaults(command=partial(_help, parser))

@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:  # the claims are read where they are used: they are many
 
 FOLDER = "reproduction"
 BUDGETS = ("quick", "full")
+LOOK = 0.2  # seconds between two looks at what workers tell
+Told = tuple[str, int, int]  # a claim, how many of its sizes are done, and how many there are
 LISTED = 3  # ids that an error suggests
 COLORS = {
     "confirmed": "green", "holds on a part": "yellow", "misprint": "magenta", "refuted": "red", "open": "blue",
@@ -146,20 +149,45 @@ def _findings(chosen: Chosen, archive: Archive, jobs: int, display: Display) -> 
     if jobs == 1:
         yield from (archive.find(claim, topic, display.size) for topic, claim in chosen)
         return
-    with multiprocessing.Pool(jobs, _start_worker) as pool:  # ended at once when the block is left
+    told: multiprocessing.SimpleQueue[Told] = multiprocessing.SimpleQueue()
+    with _heard(told, display), multiprocessing.Pool(jobs, _start_worker, [told]) as pool:  # ended at once at its end
         yield from pool.imap(partial(_find_by_id, archive), [claim.id for _, claim in chosen])
 
 
-def _start_worker() -> None:
+@contextmanager
+def _heard(told: multiprocessing.SimpleQueue[Told], display: Display) -> Iterator[None]:
+    """Show what the workers tell, from a thread that nobody waits for: a worker may be ended within a message."""
+    over = threading.Event()
+
+    def show() -> None:
+        while not over.wait(LOOK):
+            while not told.empty():
+                display.size(*told.get())
+
+    threading.Thread(target=show, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+class _Worker:
+    """What a process was started with."""
+
+    told: multiprocessing.SimpleQueue[Told]
+
+
+def _start_worker(told: multiprocessing.SimpleQueue[Told]) -> None:
     """Ctrl-C is for the parent; one thread for each process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_threads(1)
+    _Worker.told = told
 
 
 def _find_by_id(archive: Archive, name: str) -> tuple[Record, bool]:
     """Claims hold functions, which do not travel between processes: their names do."""
     topic, claim = next(pair for pair in select(name) if pair[1].id == name)
-    return archive.find(claim, topic)
+    return archive.find(claim, topic, lambda *size: _Worker.told.put(size))
 
 
 class Display(Protocol):

@@ -19,7 +19,8 @@ from clexact.algebra.field_span import finite_algebra
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Number
 from clexact.algebra.terms import Terms
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.counting.starts import Start, start_of
 from clexact.flows.dynamics import Given, as_flow
 from clexact.flows.flow import FieldsFlow, Flow

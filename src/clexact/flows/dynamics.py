@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from clexact.algebra.fields import VectorFields
-from clexact.algebra.polynomial import Number, exact, rational
+from clexact.algebra.polynomial import Number, number, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
 from clexact.flows import noether
 from clexact.flows.data import flow_of
@@ -45,8 +45,13 @@ class HeavyBall:
 
     Parameters
     ----------
-    tau : int or Fraction
-        A rational >= 0.
+    tau : int or Fraction or str
+        A rational >= 0; text such as "1/2" is one too.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a float, for text that is no number, and for a negative one.
 
     Examples
     --------
@@ -56,16 +61,17 @@ class HeavyBall:
     LawList([e^(1/2*t) (UᵀU' − U'ᵀU)  (i < j < 2)])
     """
 
-    tau: Number = 1
+    tau: Number | str = 1
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tau", number(self.tau, "tau"))
         if self.rate < 0:
             raise ValueError(f"tau must be at least 0, not {self.tau}.")
 
     @property
     def rate(self) -> Fraction:
         """tau as a fraction."""
-        return Fraction(exact(self.tau, "tau"))
+        return Fraction(self.tau)
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def as_flow(given: Given) -> Flow:
 # --- the three flows -------------------------------------------------------------------------------------------------
 
 
-def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0, inputs: object = None) -> Flow:
+def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number | str = 0, inputs: object = None) -> Flow:
     r"""The gradient flow $\theta' = -\nabla E(\theta) - \lambda\theta$ of a model, over all data sets.
 
     Its laws h are $\nabla h(\theta) \perp W(\theta)$, where W is spanned by the $\nabla_\theta\langle C, g(\theta,
@@ -116,7 +122,7 @@ def gradient_flow(model: Model, loss: Loss = "full", *, weight_decay: Number = 0
     loss : {"full", "cross_entropy"} or matrix of int or Fraction
         ``"full"``: C is any covector (squared loss); ``"cross_entropy"``: the entries of C along the last axis, the
         classes, sum to zero (arXiv 2506.06194, 3.11); a matrix: C, along the last axis, is any combination of its rows.
-    weight_decay : int or Fraction
+    weight_decay : int or Fraction or str
         $\lambda$, a rational.
     inputs : array or mapping of str to array, optional
         Data: these inputs alone, with any targets. N inputs are an array of shape (N, \*shape of the probe), or one for
@@ -157,7 +163,7 @@ def mirror_flow(
     metric: Metric | None = None,
     loss: Loss = "full",
     *,
-    weight_decay: Number = 0,
+    weight_decay: Number | str = 0,
 ) -> Flow:
     r"""The mirror flow $\theta' = -M(\theta)\,(\nabla E(\theta) + \lambda\theta)$, M diagonal (arXiv 2405.12888).
 
@@ -174,7 +180,7 @@ def mirror_flow(
         diagonal of M; absent names stand for ones.
     loss : {"full", "cross_entropy"} or matrix of int or Fraction
         As in ``gradient_flow``.
-    weight_decay : int or Fraction
+    weight_decay : int or Fraction or str
         $\lambda$, a rational.
 
     Returns
@@ -221,7 +227,7 @@ def momentum_flow(
     loss: Loss = "full",
     *,
     positive: Iterable[str] = (),
-    weight_decay: Number = 0,
+    weight_decay: Number | str = 0,
 ) -> LiftedFlow:
     r"""The momentum flow $\theta'' + \tau(t)\,\theta' = -\nabla E(\theta) - \lambda\theta$.
 
@@ -241,7 +247,7 @@ def momentum_flow(
         As in ``gradient_flow``, of a model only.
     positive : iterable of str
         Names of parameters on which the gradients are multiplied by $\tau\theta + \theta'$ (mirror momentum).
-    weight_decay : int or Fraction
+    weight_decay : int or Fraction or str
         $\lambda$, a rational.
 
     Returns
@@ -363,8 +369,8 @@ def _primed(names: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _decay(weight_decay: Number) -> Fraction:
-    return Fraction(exact(weight_decay, "weight_decay"))
+def _decay(weight_decay: Number | str) -> Fraction:
+    return Fraction(number(weight_decay, "weight_decay"))
 
 
 def _free_name(wanted: str, taken: tuple[str, ...]) -> str:

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from clexact.algebra.polynomial import Number, exact
+from clexact.algebra.polynomial import Number, number
 from clexact.programs.array import Array, symbols
 from clexact.programs.dispatch import implements
 from clexact.programs.program import LEAVES, Gate
 from clexact.programs.rearrange import Axes, merged
 
 
-def relu(z: Array, slope: Number = 0) -> Array:
+def relu(z: Array, slope: Number | str = 0) -> Array:
     r"""$\max(z, 0)$, entry by entry; with ``slope`` s, the leaky $\max(z, 0) + s\min(z, 0)$.
 
     Locally $z \mapsto g z$ with gates g that are probes, one for each z however often it is rectified. Where the
@@ -30,7 +30,7 @@ def relu(z: Array, slope: Number = 0) -> Array:
     ----------
     z : Array
         What is rectified, of any shape.
-    slope : int or Fraction
+    slope : int or Fraction or str
         The factor s of negative entries, rational, not 1.
 
     Returns
@@ -54,10 +54,10 @@ def relu(z: Array, slope: Number = 0) -> Array:
     >>> clexact.certify(clexact.gradient_flow(net)).laws
     LawList([u² − |v|²])
     """
-    slope = exact(slope, "the slope of relu")
-    if slope == 1:
+    leak = number(slope, "the slope of relu")
+    if leak == 1:
         raise ValueError("a slope of 1 makes relu the identity; leave it out.")
-    return gate(z, slope) * z
+    return gate(z, leak) * z
 
 
 def maximum(z: Array, axis: int = -1) -> Array:

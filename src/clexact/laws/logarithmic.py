@@ -86,6 +86,11 @@ class Law:
         bool
             Exact.
 
+        Raises
+        ------
+        TypeError
+            If ``flow`` is no flow.
+
         Examples
         --------
         >>> import clexact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clexact.algebra.polynomial import Number, exact
+from clexact.algebra.polynomial import Number, number
 from clexact.models.layers import check_dims, layered, weights
 from clexact.models.parts import ACTS, NORMS, normed
 from clexact.programs.array import Array
@@ -19,7 +19,7 @@ def mlp(
     norm: str = "none",
     bias: bool = False,
     gain: bool = False,
-    eps: Number = 0,
+    eps: Number | str = 0,
     batch: int | None = None,
 ) -> Model:
     r"""Dense layers $x_{l-1} = \sigma(g_l \odot N(U_l x_l + b_l) + s_l)$, the last without norm and activation.
@@ -44,7 +44,7 @@ def mlp(
         Whether every layer has a bias $b_l$, the last one too, and with ``gain`` every norm a shift $s_l$.
     gain : bool
         Whether every norm has gains $g_l$.
-    eps : int or Fraction
+    eps : int or Fraction or str
         What is added to the variances or mean squares: >= 0.
     batch : int, optional
         Size of a batch; default 3, with the norm batch only.
@@ -70,7 +70,7 @@ def mlp(
     sizes = check_dims(dims, "mlp")
     activation = ACTS[check_word(act, tuple(ACTS), "act")]
     check_word(norm, tuple(NORMS), "norm")
-    small = exact(eps, "eps")
+    small = number(eps, "eps")
     if norm == "none" and (gain or small):
         raise ValueError("gain and eps belong to a norm, and this mlp has none.")
     if small < 0:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from clexact import functions
-from clexact.algebra.polynomial import Number, exact
+from clexact.algebra.polynomial import Number, number
 from clexact.models.layers import check_dims, layered, weights
 from clexact.programs.array import Array
 from clexact.programs.model import Model
 
 
 @layered
-def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
+def relu(dims: Sequence[int], bias: bool = False, slope: Number | str = 0) -> Model:
     r"""The ReLU network $x \mapsto U_1 \sigma(U_2 \sigma(\cdots U_q x + b_q \cdots) + b_2)$ of sizes ``dims``.
 
     Gates are probes, so $\varphi$ is the family of all path products (arXiv 2307.00144, section 2): minimal for two
@@ -27,7 +27,7 @@ def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
         The sizes $[n_1, \dots, n_{q+1}]$ as for ``linear``: $U_l$ is $n_l \times n_{l+1}$.
     bias : bool
         Whether the hidden unit k between $U_{l-1}$ and $U_l$ has a bias $b_l[k]$; the output has none.
-    slope : int or Fraction
+    slope : int or Fraction or str
         The slope s that makes it leaky, not 1.
 
     Returns
@@ -54,7 +54,7 @@ def relu(dims: Sequence[int], bias: bool = False, slope: Number = 0) -> Model:
     parameters: dict[str, tuple[int, ...]] = dict(weights(sizes))
     if bias:
         parameters |= {f"b{layer}": (sizes[layer - 1],) for layer in hidden}
-    leak = Fraction(exact(slope, "the slope of relu"))
+    leak = Fraction(number(slope, "the slope of relu"))
     if leak == 1:
         raise ValueError("a slope of 1 makes relu the identity; take linear.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clexact.algebra.polynomial import Number, exact
+from clexact.algebra.polynomial import Number, number
 from clexact.models.attention import Heads
 from clexact.models.parts import ACTS, normed
 from clexact.programs.array import Array
@@ -22,7 +22,7 @@ def transformer(
     act: str | None = None,
     bias: bool = False,
     gain: bool = False,
-    eps: Number = 0,
+    eps: Number | str = 0,
     keys: int | None = None,
     rope: bool = False,
     causal: bool = False,
@@ -58,7 +58,7 @@ def transformer(
         Whether attention and layer have biases, and with ``gain`` the norms shifts.
     gain : bool
         Whether the norms have gains.
-    eps : int or Fraction
+    eps : int or Fraction or str
         What is added to the variances or mean squares: >= 0.
     keys : int, optional
         The number of key and value heads; default: one for each head.
@@ -90,7 +90,7 @@ def transformer(
     width, inner, hidden = (check_size(size, "a size of transformer") for size in (d, h, f))
     some, T = Heads.of(width, inner, heads, keys, rope, bias), check_size(tokens, "tokens")
     check_word(norm, PLACES, "norm")
-    small = exact(eps, "eps")
+    small = number(eps, "eps")
     if norm == "none" and (gain or small):
         raise ValueError("gain and eps belong to a norm, and this transformer has none.")
     if small < 0:

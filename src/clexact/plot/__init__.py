@@ -9,10 +9,12 @@ pyplot, nothing is shown, no global setting changes; ``save`` writes PNG, SVG or
 ['$W_{0}$\\n18', '$W_{1}$\\n21\\n+ 3']
 """
 
+from clexact.support.extras import command as _command
+
 try:
     import matplotlib  # noqa: F401
 except ImportError as error:
-    raise ImportError("this needs matplotlib: pip install 'clexact[plot]'.") from error
+    raise ImportError(f"this needs matplotlib: {_command('plot')}.") from error
 
 from clexact.plot.blocks import touches
 from clexact.plot.dimensions import filtration

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.polynomial import Polynomial, latex_name
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.flows.dynamics import gradient_flow
 from clexact.models import attention
 from clexact.plot.figures import compose

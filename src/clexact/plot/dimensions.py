@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.flows.dynamics import gradient_flow, momentum_flow
 from clexact.lie.closure import LieClosure
 from clexact.models import linear

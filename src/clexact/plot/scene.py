@@ -10,7 +10,7 @@ import numpy as np
 
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Polynomial
-from clexact.counting.certify import LawCount
+from clexact.counting.count import LawCount
 from clexact.flows.dynamics import as_flow, gradient_flow
 from clexact.flows.flow import Flow
 from clexact.laws.listing import LawList

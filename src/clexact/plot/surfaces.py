@@ -19,6 +19,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import Terms
 from clexact.flows.flow import Flow
 from clexact.laws.logarithmic import Form, Law
+from clexact.support.extras import needed
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -261,10 +262,7 @@ def _polynomials(terms: Terms, variables: tuple[str, ...]) -> list[Polynomial]:
 
 def curve(field: Function, start: Floats, box: Box) -> Floats:
     """The states (T, D) of x' = field(x) from a start, while they are in the box."""
-    try:
-        from scipy.integrate import solve_ivp
-    except ImportError as error:
-        raise ImportError("curves of a flow need scipy: pip install 'clexact[training]'.") from error
+    solve_ivp = needed("scipy.integrate", "training", "curves of a flow need").solve_ivp
     low, high = np.array(box).T
 
     def leaves(_: float, point: Floats) -> float:

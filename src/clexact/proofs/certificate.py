@@ -28,7 +28,7 @@ from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import Words, flint_rank
 from clexact.algebra.polynomial import written
 from clexact.algebra.terms import Terms, largest
-from clexact.counting.certify import IndependenceWitness, LawCount
+from clexact.counting.count import IndependenceWitness, LawCount
 from clexact.counting.memory import dense_bytes, over_limit
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.flows.flow import FieldsFlow, Flow, explicit_fields

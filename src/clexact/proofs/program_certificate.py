@@ -20,7 +20,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.polynomial import written
 from clexact.algebra.terms import Monomial, Terms
-from clexact.counting.certify import LawCount
+from clexact.counting.count import LawCount
 from clexact.flows.cases import FlowOfCases
 from clexact.flows.flow import Flow, pack_laws
 from clexact.flows.gradient import GradientFlow

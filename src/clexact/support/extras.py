@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[3]  # of a checkout, where clexact runs from one
+EXTRAS = {  # what each brings, and what for
+    "bench": ("what the benchmarks draw", ("matplotlib", "joblib")),
+    "cluster": ("sweeps on several machines", ("distributed",)),
+    "completion": ("words completed in a shell", ("shtab",)),
+    "docs": ("the site", ("sphinx", "myst_nb", "pydata_sphinx_theme")),
+    "frame": ("results as DataFrames and Parquet", ("pandas", "pyarrow")),
+    "notebook": ("the notebooks of examples/", ("ipykernel", "nbclient", "nbformat", "sklearn")),
+    "plot": ("pictures", ("matplotlib", "scipy")),
+    "report": ("the report of clexact reproduce", ("jinja2", "latex2mathml")),
+    "sweep": ("clexact sweep", ("joblib",)),
+    "torch": ("laws of PyTorch modules", ("torch",)),
+    "training": ("flows and optimizers in numbers", ("scipy",)),
+    "test": ("the tests", ("hypothesis", "pytest", "xdist", "ruff", "mypy")),
+}
+
+
+def command(extra: str) -> str:
+    """What brings an extra: from the checkout, where clexact runs from one and may not be installed at all."""
+    place = ROOT if (ROOT / "pyproject.toml").is_file() else "clexact"
+    return f"pip install '{place}[{extra}]'"
 
 
 def needed(module: str, extra: str, what: str = "this needs") -> Any:
@@ -11,4 +34,4 @@ def needed(module: str, extra: str, what: str = "this needs") -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ModuleNotFoundError(f"{what} {module}: pip install 'clexact[{extra}]'.") from error
+        raise ModuleNotFoundError(f"{what} {module}: {command(extra)}.") from error

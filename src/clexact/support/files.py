@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+BINARY = getattr(os, "O_BINARY", 0)  # of Windows, which would write two bytes for a newline
 MOST_READ = 2**29  # bytes; a device such as /dev/zero never ends
 
 
@@ -49,7 +50,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             if target.exists():
-                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+                part.chmod(stat.S_IMODE(target.stat().st_mode))
             os.fsync(file.fileno())
         part.replace(target)
     except BaseException:
@@ -61,7 +62,7 @@ def _beside(target: Path, path: Path) -> tuple[Path, int]:
     """A new file in the folder of the target, open for writing; errors name the path that was given."""
     part = target.parent / f".{secrets.token_hex(8)}.part"
     try:
-        return part, os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        return part, os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
 

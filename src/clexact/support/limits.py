@@ -9,9 +9,7 @@ from __future__ import annotations
 import _thread
 import os
 import re
-import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from types import FrameType
+
+from clexact.support.system import largest_resident, need_posix
 
 INTERVAL = 0.02  # seconds between two looks
 REPEAT = 2.0  # seconds between two interrupts
@@ -62,12 +62,11 @@ class Limits:
 
 
 def peak_memory() -> int:
-    """The largest resident size of this process so far, or since ``forget_peak`` on Linux, in bytes."""
+    """The largest resident size of this process so far, or since ``forget_peak`` on Linux, in bytes; 0: not known."""
     with suppress(OSError), open("/proc/self/status", "rb", buffering=0) as file:  # rusage holds the parent's peak too
         if found := PEAK.search(file.read(PAGE)):
             return 1024 * int(found[1])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    return largest_resident()
 
 
 def forget_peak() -> None:
@@ -120,8 +119,8 @@ def _watch(process: int) -> _Watch:
 
 @contextmanager
 def limits(seconds: float | None = None, mebibytes: int | None = None, start: float | None = None) -> Iterator[Limits]:
-    """Watch over the block from a second thread. ValueError unless the limits are positive,
-    and outside the main thread.
+    """Watch over the block from a second thread. ValueError unless the limits are positive, outside the main thread,
+    and for a memory limit where the system does not say how much is used.
 
     ``start`` is the time (``time.monotonic``) from which seconds count, by default now. The interrupt comes as
     KeyboardInterrupt, at the next point where Python or a kernel looks for signals.
@@ -131,6 +130,8 @@ def limits(seconds: float | None = None, mebibytes: int | None = None, start: fl
             raise ValueError(f"the {what} must be positive, not {value}.")
     if (seconds is not None or mebibytes is not None) and threading.current_thread() is not threading.main_thread():
         raise ValueError("limits interrupt the main thread, and this is another: set none here.")
+    if mebibytes is not None:
+        need_posix("a memory limit", "give none, or a time limit")
     found = Limits(seconds=seconds, mebibytes=mebibytes, start=time.monotonic() if start is None else start)
     if seconds is None and mebibytes is None:
         yield found

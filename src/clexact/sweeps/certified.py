@@ -12,7 +12,8 @@ from functools import cache
 from math import inf
 from typing import Any, TypeVar
 
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.counting.memory import MemoryLimitError
 from clexact.counting.orbit import Orbit, orbit_dimension
 from clexact.flows.flow import Flow

@@ -32,10 +32,12 @@ class Tally:
     elsewhere: int = 0  # cases that another driver on the same store has taken
     counts: Counter[str] = field(default_factory=Counter)
     spent: float = 0.0  # of the estimated cost
+    last: str = ""  # the case that ended last
     start: float = field(default_factory=time.monotonic)
 
-    def add(self, status: str, cost: float) -> None:
+    def add(self, status: str, cost: float, case: str = "") -> None:
         """A case has come to its end."""
+        self.last = case
         self.counts[status] += 1
         self.spent += cost
 
@@ -68,6 +70,7 @@ class Tally:
     def parts(self) -> Iterator[tuple[str, str]]:
         """What is shown, each with the name of its color."""
         yield f"{self.ended:,} of {self.total:,} cases", ""
+        yield f"{timedelta(seconds=round(self.elapsed))} so far", ""
         for status in ("running", "stopped", "failed"):
             count = self.running if status == "running" else self.counts[status]
             if count:
@@ -78,6 +81,8 @@ class Tally:
         if left is not None and self.running:
             end = datetime.now() + timedelta(seconds=left)
             yield f"{timedelta(seconds=round(left))} left, ends about {end:%a %H:%M}", ""
+        if self.last:
+            yield f"last: {self.last}", ""
 
     def __str__(self) -> str:
         return ", ".join(words for words, _ in self.parts())

@@ -7,12 +7,10 @@ any thread, since it needs no signals.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pickle
 import platform
-import resource
 import select
 import signal
 import subprocess
@@ -27,6 +25,7 @@ from typing import NamedTuple
 
 from clexact.counting.memory import MIB, machine_bytes
 from clexact.support.provenance import engine
+from clexact.support.system import fcntl, resource
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import DONE, Budget, certified
 

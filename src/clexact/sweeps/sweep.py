@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, overload
 
 from clexact.support.extras import needed
 from clexact.support.provenance import engine
+from clexact.support.system import need_posix
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import DONE, FAILED, STOPPED, Budget, Row, died
 from clexact.sweeps.display import Tally, shown
@@ -196,7 +197,8 @@ def carry_out(
 
 
 def check_jobs(jobs: int) -> None:
-    """TypeError unless a number of processes is an integer, ValueError unless it is at least 1."""
+    """TypeError unless a number of processes is an integer, ValueError unless it is at least 1 and they can end."""
+    need_posix("a sweep", "certify and fit do not")
     if isinstance(jobs, bool) or not isinstance(jobs, int):
         raise TypeError(f"the number of jobs must be an integer, not {jobs!r}.")
     if jobs < 1:
@@ -216,7 +218,7 @@ def _run(todo: Mapping[str, Plan], store: Store, pool: Pool, tally: Tally) -> No
             plan = todo[key]
             row: Row = _dead(plan, outcome) if isinstance(outcome, Death) else pickle.loads(outcome)
             store.add(row)
-            tally.add(row.status, plan.cost)
+            tally.add(row.status, plan.cost, row.label)
 
 
 def _dead(plan: Plan, death: Death) -> Row:

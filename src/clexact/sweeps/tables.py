@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
+from clexact.support.extras import command
 from clexact.support.files import check_place, replacing
 from clexact.sweeps.columns import COLUMNS, Kind
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Rows = Iterable[dict[str, Any]]
 BATCH = 10_000  # rows that are made into Arrow at a time
-MISSING = "{} needs pandas and pyarrow: pip install 'clexact[frame]'."
+MISSING = "{} needs pandas and pyarrow: {}."
 
 
 def write_csv(rows: Rows, columns: Sequence[str], file: TextIO) -> None:
@@ -44,7 +45,7 @@ def write_parquet(rows: Rows, columns: Sequence[str], file: BinaryIO) -> None:
         import pyarrow as pa
         from pyarrow.parquet import ParquetWriter
     except ImportError:
-        raise ImportError(MISSING.format("Parquet")) from None
+        raise ImportError(MISSING.format("Parquet", command("frame"))) from None
     types: dict[Kind, Any] = {
         "text": pa.string(),
         "whole": pa.int64(),
@@ -84,6 +85,6 @@ def frame(rows: Rows, columns: Sequence[str]) -> pd.DataFrame:
     try:
         import pandas as pd
     except ImportError:
-        raise ImportError(MISSING.format("a DataFrame")) from None
+        raise ImportError(MISSING.format("a DataFrame", command("frame"))) from None
     whole = [name for name in columns if COLUMNS[name] == "whole"]
     return pd.DataFrame.from_records(list(rows), columns=list(columns)).astype(dict.fromkeys(whole, "Int64"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from clexact.support.extras import command as _command
+
 try:
     import torch as _torch
 except ImportError as error:
-    raise ImportError("this needs torch: pip install 'clexact[torch]'.") from error
+    raise ImportError(f"this needs torch: {_command('torch')}.") from error
 
 from clexact.symmetry.views import Term, View
 from clexact.torch.balance import Balanced, balance, orbit_basis
@@ -43,4 +45,4 @@ __all__ = [
     "orbit_basis",
 ]
 
-del _torch
+del _command, _torch

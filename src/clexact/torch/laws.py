@@ -344,9 +344,30 @@ class ModuleLaws:
         listed = "".join(f"<li>{escape(line)}</li>" for line in rest)
         return f"<p>{escape(self.headline)}.</p><table><tr>{head}</tr>{rows}</table><ul>{listed}</ul>"
 
+    def to_latex(self) -> str:
+        r"""The laws for a paper, one in each line with its name.
+
+        Returns
+        -------
+        str
+            LaTeX for a displayed formula, with ``aligned`` of amsmath; empty without laws.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from clexact.torch import laws
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3, bias=False), torch.nn.Linear(3, 1, bias=False))
+        >>> print(laws(net, torch.ones(4, 2)).to_latex())
+        \begin{aligned}
+            \text{0 $\to$ 1:}\quad & \text{0.weight}\,\text{0.weight}^\top - \text{1.weight}^\top\,\text{1.weight}
+        \end{aligned}
+        """
+        lines = " \\\\\n    ".join(rf"\text{{{_texed(law.name)}:}}\quad & {law.latex}" for law in self)
+        return f"\\begin{{aligned}}\n    {lines}\n\\end{{aligned}}" if lines else ""
+
     def _repr_latex_(self) -> str:
-        lines = [rf"\text{{{_texed(law.name)}:}}\quad & {law.latex}" for law in self]
-        return "$$\\begin{aligned}" + r" \\ ".join(lines) + "\\end{aligned}$$" if lines else ""
+        shown = self.to_latex()
+        return f"$${shown}$$" if shown else ""
 
 
 def _texed(text: str) -> str:

@@ -4,10 +4,12 @@ All of it is floating point, except ``train(..., exact=True)``: a small drift is
 those of ``clexact.certify``.
 """
 
+from clexact.support.extras import command as _command
+
 try:
     import scipy  # noqa: F401
 except ImportError as error:
-    raise ImportError("clexact.training needs scipy: pip install 'clexact[training]'.") from error
+    raise ImportError(f"clexact.training needs scipy: {_command('training')}.") from error
 
 from clexact.training.data import Data
 from clexact.training.flows import simulate

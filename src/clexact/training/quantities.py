@@ -11,7 +11,8 @@ import numpy as np
 
 from clexact.algebra.evaluation import PolynomialMap, Values
 from clexact.algebra.polynomial import Polynomial
-from clexact.counting.certify import LawCount, certify
+from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.flows.flow import Flow
 from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Form, Law, constant

@@ -591,7 +591,7 @@ def test_recipes_rebuild_the_same_program(model):
 
 
 ERRORS = [
-    (models.relu, ([2, 2, 1], False, 0.1), TypeError, "slope of relu must be an integer or a rational"),
+    (models.relu, ([2, 2, 1], False, 0.1), TypeError, "slope of relu must be exact, which the float 0.1 is not"),
     (models.relu, ([2, 2, 1], False, 1), ValueError, "a slope of 1 makes relu the identity"),
     (models.conv1d, ([1, 1], 3, 1, 2), ValueError, "a kernel of size 3 does not fit an input of length 2"),
     (models.conv2d, ([1, 1], 2, 1, 3, -1), ValueError, "the padding of conv2d must be an integer >= 0, not -1"),

@@ -28,11 +28,14 @@ from clexact.formulas.fit import fit
 from clexact.formulas.formula import Formula
 from clexact.laws.check import LawCheck, LawStatus, check_law
 from clexact.laws.darboux import DarbouxPolynomials, darboux_polynomials
+from clexact.laws.elimination import Elimination, eliminate
 from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Form, Law
+from clexact.laws.parametric import LawCase, LawCases, law_cases
 from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import GeneralLaws, general_laws
 from clexact.laws.result import Completeness, ConservationLaws
+from clexact.lie.accessibility import Accessibility, accessibility
 from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
 from clexact.programs.array import concatenate
 from clexact.programs.model import Model
@@ -41,6 +44,8 @@ from clexact.proofs.certificate import Certificate, Verdict, VerdictStatus, veri
 from clexact.support.threads import set_threads
 from clexact.support.version import __version__
 from clexact.symmetry.families import Family
+from clexact.systems.formats import load_system
+from clexact.systems.pauli import PauliAlgebra, dynamical_lie_algebra
 
 if TYPE_CHECKING:
     from clexact.sweeps.case import Case
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     from clexact.sweeps.sweep import sweep
 
 __all__ = [
+    "Accessibility",
     "Budget",
     "Case",
     "Certificate",
@@ -58,6 +64,7 @@ __all__ = [
     "ConservationLaws",
     "DarbouxPolynomials",
     "DataFields",
+    "Elimination",
     "Evidence",
     "Family",
     "Flow",
@@ -68,6 +75,8 @@ __all__ = [
     "Grading",
     "HeavyBall",
     "Law",
+    "LawCase",
+    "LawCases",
     "LawCheck",
     "LawCount",
     "LawList",
@@ -79,6 +88,7 @@ __all__ = [
     "Model",
     "Nesterov",
     "Orbit",
+    "PauliAlgebra",
     "Polynomial",
     "Redundancy",
     "StartCounts",
@@ -88,6 +98,7 @@ __all__ = [
     "Verdict",
     "VerdictStatus",
     "__version__",
+    "accessibility",
     "boundary",
     "bracket",
     "certify",
@@ -96,13 +107,17 @@ __all__ = [
     "darboux_polynomials",
     "data_fields",
     "dimension",
+    "dynamical_lie_algebra",
+    "eliminate",
     "fit",
     "functions",
     "general_laws",
     "gradient_flow",
     "grading",
+    "law_cases",
     "lie_closure",
     "lie_derivative",
+    "load_system",
     "minimality",
     "mirror_flow",
     "models",

@@ -21,6 +21,8 @@ Vector = dict[int, int]
 PRIME = 2**61 - 1
 MAX_ORDERS = 48
 MAX_WORK = 3 * 10**8  # multiplications spent on one space
+MAX_LIFTED = 2 * 10**5  # entries lifted to the integers
+AT_ONCE = 128  # vectors looked at together
 MAX_HEIGHT = 1000  # entries of a candidate; larger residues lift to numbers that mean nothing
 
 
@@ -32,7 +34,11 @@ def short_basis(vectors: list[Vector], preferred: Sequence[Vector], draws: Draws
     """
     if not vectors or (len(vectors) == 1 and not preferred):
         return vectors
+    if len(vectors) > AT_ONCE and len(parts := _apart(vectors)) > 1:
+        return [v for part in parts for v in short_basis(part, _within(part, preferred), draws)]
     columns = sorted({x for vector in vectors for x in vector})
+    if not preferred and len(vectors) ** 2 * len(columns) > MAX_WORK // 2:  # no time for another order of the columns
+        return vectors
     matrix = _residues(vectors, columns)
     found_vectors = _candidates(matrix, columns, draws) if len(vectors) > 1 else []
     candidates = sorted(found_vectors, key=lambda v: (len(v), _height(v), list(v.items())))
@@ -41,15 +47,40 @@ def short_basis(vectors: list[Vector], preferred: Sequence[Vector], draws: Draws
     if space.rank < len(vectors):  # an unlucky prime: keep what is given
         return vectors
     wanted = [v for v in preferred if v.keys() <= set(columns)]
-    chosen, found = [], Echelon(len(columns), PRIME)
-    for vector in [*wanted, *candidates, *vectors]:
-        row = _residues([vector], columns)
-        if not _spans(space, row) or not found.add(row)[0]:
-            continue
-        chosen.append(vector)
+    chosen, found, offered = list[Vector](), Echelon(len(columns), PRIME), [*wanted, *candidates, *vectors]
+    for first in range(0, len(offered), AT_ONCE):
+        rows = _residues(some := offered[first : first + AT_ONCE], columns)
+        inside = np.flatnonzero(~space.reduced(rows).any(axis=1))
+        fresh = inside[found.add(rows[inside])]
+        chosen += [some[n] for n in fresh.tolist()]
         if len(chosen) == len(vectors):
             break
     return chosen
+
+
+def _apart(vectors: list[Vector]) -> list[list[Vector]]:
+    """The vectors in groups that have no column in common."""
+    parent: dict[int, int] = {}
+
+    def root(x: int) -> int:
+        while parent.setdefault(x, x) != x:
+            parent[x] = parent[parent[x]]
+            x = parent[x]
+        return x
+
+    for vector in vectors:
+        first, *rest = vector
+        for x in rest:
+            parent[root(x)] = root(first)
+    groups: dict[int, list[Vector]] = {}
+    for vector in vectors:
+        groups.setdefault(root(next(iter(vector))), []).append(vector)
+    return list(groups.values())
+
+
+def _within(vectors: list[Vector], preferred: Sequence[Vector]) -> list[Vector]:
+    columns = {x for vector in vectors for x in vector}
+    return [v for v in preferred if v.keys() <= columns]
 
 
 def _residues(vectors: Sequence[Vector], columns: list[int]) -> Words:
@@ -61,11 +92,6 @@ def _residues(vectors: Sequence[Vector], columns: list[int]) -> Words:
     return out
 
 
-def _spans(space: Echelon, row: Words) -> bool:
-    """Whether a row lies in the row space."""
-    return not space.reduced(row).any()
-
-
 def _height(vector: Vector) -> int:
     return max(map(abs, vector.values()))
 
@@ -73,7 +99,7 @@ def _height(vector: Vector) -> int:
 def _candidates(matrix: Words, columns: list[int], draws: Draws) -> list[Vector]:
     """Rows of the reduced echelon forms in several orders of the columns, lifted to the integers."""
     k, width = matrix.shape
-    orders = min(MAX_ORDERS, width, 1 + MAX_WORK // (k * k * width))
+    orders = min(MAX_ORDERS, width, 1 + MAX_WORK // (k * k * width), 1 + MAX_LIFTED // (k * width))
     found: dict[tuple[tuple[int, int], ...], Vector] = {}
     for n in range(orders):
         shift = n * width // orders

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from clexact.algebra import parse
+from clexact.algebra import parse, symbolic, systems
 from clexact.algebra.bounded import Number, Sparse
 from clexact.algebra.linalg import rational_rank
 from clexact.algebra.polynomial import Polynomial, as_symbols, check_point, check_variables, content, latex_name
+from clexact.algebra.quotients import Quotient
 from clexact.algebra.symbolic import Walker
 from clexact.algebra.terms import Ints, Monomial, Terms, concatenate, ranges, starts, sum_of_products
 from clexact.support.display import BREAK
@@ -28,7 +29,7 @@ MOST_SHOWN = 6  # fields, and variables, in a formula
 MOST_TERMS_SHOWN = 100
 
 C = TypeVar("C")
-S = TypeVar("S", Sparse, Polynomial)
+S = TypeVar("S", Quotient, Polynomial)
 Components = Sequence[C] | Mapping[str, C]  # of one field
 
 
@@ -43,11 +44,21 @@ class VectorFields:
         D distinct names such as x, theta_1 or U[0,1].
     fields : sequence of (sequence of Polynomial or mapping)
         For each field its D components, or {variable: polynomial}, the others being 0.
+    parameters : sequence of str
+        Names of parameters, the last of the ring of the polynomials: laws have coefficients in Q(parameters).
 
     Attributes
     ----------
     variables : tuple of str
-        The names, in order.
+        The names, in order; the parameters last.
+    parameters : tuple of str
+        Their names: variables without derivatives, which are not counted.
+    notes : tuple of str
+        What a reader did to a system to make it polynomial, and what it left out.
+    multipliers : tuple of str
+        The polynomial by which each field that was read was multiplied, empty for none; () where that is not known.
+    added : tuple of str
+        Variables that stand for functions of others, such as sin1 for sin(x), and may have any values in the answers.
     terms : Terms
         Packed integer terms; term t belongs to component ``owner % D`` of field ``owner // D``.
     denominators : tuple of int
@@ -65,33 +76,64 @@ class VectorFields:
     VectorFields(1 field on Q^2: [0, 0])
     """
 
-    def __init__(self, variables: Sequence[str], fields: Sequence[Components[Polynomial]]) -> None:
+    def __init__(
+        self, variables: Sequence[str], fields: Sequence[Components[Polynomial]], parameters: Sequence[str] = ()
+    ) -> None:
         """One list of D polynomials in ``variables`` for each field, or {variable: polynomial}, the others being 0.
 
         ValueError or TypeError for a wrong length, variable or ring.
         """
-        names = check_variables(variables)
+        names, count = _with_parameters(variables, parameters)
         parts, denominators = [], []
-        for i, field in enumerate(_each_components(fields, names, "polynomials", partial(_of_ring, names))):
+        states = names[: len(names) - count]
+        for i, field in enumerate(_each_components(fields, states, "polynomials", partial(_of_ring, names))):
             common = lcm(*(p.denominator for p in field.values()))
             denominators.append(common)
             for j, p in field.items():
                 parts.append(p.terms.scaled(common // p.denominator).owned_by(i * len(names) + j))
-        self._set(names, concatenate(parts).canonical(), tuple(denominators))
+        self._set(names, concatenate(parts).canonical(), tuple(denominators), count, ())
 
-    def _set(self, variables: tuple[str, ...], terms: Terms, denominators: tuple[int, ...]) -> None:
+    def _set(
+        self,
+        variables: tuple[str, ...],
+        terms: Terms,
+        denominators: tuple[int, ...],
+        count: int,
+        notes: tuple[str, ...],
+    ) -> None:
         self.variables = variables
         self.terms = terms
         self.denominators = denominators
+        self.parameters = variables[len(variables) - count :]
+        self.notes = notes
+        self.multipliers: tuple[str, ...] = ()
+        self.added: tuple[str, ...] = ()
 
     @classmethod
-    def _from_checked(cls, variables: tuple[str, ...], terms: Terms, denominators: Sequence[int]) -> VectorFields:
+    def _from_checked(
+        cls,
+        variables: tuple[str, ...],
+        terms: Terms,
+        denominators: Sequence[int],
+        parameters: int = 0,
+        notes: tuple[str, ...] = (),
+    ) -> VectorFields:
         self = cls.__new__(cls)
-        self._set(variables, terms, tuple(denominators))
+        self._set(variables, terms, tuple(denominators), parameters, notes)
         return self
 
+    def _with(self, terms: Terms, denominators: Sequence[int]) -> VectorFields:
+        """Other fields in the same variables."""
+        return VectorFields._from_checked(self.variables, terms, denominators, len(self.parameters), self.notes)
+
     @classmethod
-    def from_sparse(cls, variables: tuple[str, ...], fields: Sequence[Mapping[int, Sparse]]) -> VectorFields:
+    def from_sparse(
+        cls,
+        variables: tuple[str, ...],
+        fields: Sequence[Mapping[int, Sparse]],
+        parameters: int = 0,
+        notes: tuple[str, ...] = (),
+    ) -> VectorFields:
         """From the components that are not 0, by their numbers.
 
         Parameters
@@ -100,6 +142,10 @@ class VectorFields:
             D names, trusted to be checked.
         fields : sequence of mapping
             For each field {j: {monomial: coefficient}}, as ``Polynomial.from_sparse`` takes them.
+        parameters : int
+            How many of the variables, the last ones, are parameters.
+        notes : tuple of str
+            What was done to a system to make it polynomial.
 
         Returns
         -------
@@ -118,18 +164,52 @@ class VectorFields:
                 owners += [i * len(variables) + j] * len(p)
                 coefs += [int(c * common) for c in p.values()]
                 monomials += p
-        return cls._from_checked(variables, Terms.from_monomials(owners, coefs, monomials), denominators)
+        terms = Terms.from_monomials(owners, coefs, monomials)
+        return cls._from_checked(variables, terms, denominators, parameters, notes)
 
     @classmethod
-    def from_strings(cls, variables: Sequence[str], fields: Sequence[Components[str]]) -> VectorFields:
-        """Read each component from text such as ``"y*z - 2/3*x^2"``.
+    def from_system(cls, system: systems.System) -> VectorFields:
+        """The fields of a system that was read.
 
         Parameters
         ----------
-        variables : sequence of str
-            The names, in order.
-        fields : sequence of (sequence of str or mapping of str to str)
-            For each field its D components, or {variable: text}, the others being 0.
+        system : System
+            As ``algebra.systems.parse_system`` gives it.
+
+        Returns
+        -------
+        VectorFields
+            The family.
+
+        Examples
+        --------
+        >>> VectorFields.from_system(systems.parse_system("x' = 1"))
+        VectorFields(1 field on Q^1: [1])
+        """
+        names, count = _with_parameters(system.variables, system.parameters)
+        found = cls.from_sparse(names, system.fields, count, system.notes)
+        found.multipliers = system.multipliers if any(system.multipliers) else ()
+        found.added = system.added
+        return found
+
+    @classmethod
+    def from_strings(
+        cls,
+        variables: Sequence[str] | Mapping[str, str],
+        fields: Sequence[Components[str]] | None = None,
+        parameters: Sequence[str] = (),
+    ) -> VectorFields:
+        """Read each component from text such as ``"y*z - 0.5*x^2"``.
+
+        Parameters
+        ----------
+        variables : sequence of str, or mapping of str to str
+            The names, in order; or one field, {variable: text}, alone.
+        fields : sequence of (sequence of str or mapping of str to str), optional
+            For each field its D components, or {variable: text}, the others being 0. Rational functions and exp, log,
+            sqrt, sin and cos are read as ``from_ode`` does.
+        parameters : sequence of str
+            Names of parameters: laws have coefficients in Q(parameters).
 
         Returns
         -------
@@ -145,21 +225,32 @@ class VectorFields:
         --------
         >>> VectorFields.from_strings(["x", "y"], [["y", "-x"], {"y": "x^2"}])
         VectorFields(2 fields on Q^2: [y, -x]; [0, x^2])
+        >>> VectorFields.from_strings({"x": "a*y", "y": "-x"}, parameters=["a"])
+        VectorFields(1 field on Q(a)^2: [y*a, -x])
         """
-        names = check_variables(variables)
-        reader = parse.Reader(names)
-        return cls.from_sparse(names, _each_components(fields, names, "strings", reader.read))
+        if fields is None and isinstance(variables, Mapping):
+            variables, fields = [str(name) for name in variables], [variables]
+        names, count = _with_parameters(variables, parameters)  # type: ignore[arg-type]
+        builder = systems.Builder.over(names, count)
+        read = _each_components(fields, names[: len(names) - count], "strings", builder.component)
+        return cls.from_system(systems.finish(builder, read))
 
     @classmethod
-    def from_sympy(cls, fields: Sequence[Components[sympy.Expr]], variables: Sequence[Any]) -> VectorFields:
+    def from_sympy(
+        cls, fields: Any, variables: Sequence[Any] | None = None, parameters: Sequence[Any] = ()
+    ) -> VectorFields:
         """Read SymPy expressions.
 
         Parameters
         ----------
         fields : sequence of (sequence of sympy.Expr, sympy.Matrix or mapping)
             For each field a list or column matrix of expressions, or {variable: expression}, the others being 0.
-        variables : sequence of sympy.Symbol or str
-            The variables, in order.
+            Without ``variables`` one field: {variable: expression}, or a list of ``Eq(x(t).diff(t), ...)`` of first or
+            second order.
+        variables : sequence of (sympy.Symbol, function of time, derivative or str), optional
+            The variables, in order. x(t), also of ``dynamicsymbols``, is named x, its derivative x'.
+        parameters : sequence of (sympy.Symbol or str)
+            Parameters: laws have coefficients in Q(parameters).
 
         Returns
         -------
@@ -169,7 +260,7 @@ class VectorFields:
         Raises
         ------
         TypeError, ValueError
-            For what is no polynomial in the variables with rational coefficients, and for wrong lengths.
+            For what is no rational function of the variables with rational coefficients, and for wrong lengths.
 
         Examples
         --------
@@ -178,15 +269,30 @@ class VectorFields:
         >>> VectorFields.from_sympy([[y, -x * y / 2]], [x, y])
         VectorFields(1 field on Q^2: [y, -1/2*x*y])
         """
-        symbols = as_symbols(variables)
-        names = check_variables([str(v) for v in symbols])
-        return cls.from_sparse(names, _each_components(fields, names, "expressions", Walker(symbols).read))
+        if variables is None:
+            fields, variables = symbolic.equations(fields)
+        states, symbols = as_symbols(variables), as_symbols([*variables, *parameters])
+        names = [symbolic.symbol_name(v) for v in symbols]
+        all_names, count = _with_parameters(names[: len(states)], names[len(states) :])
+        fields = [
+            {symbolic.symbol_name(v): f for v, f in field.items()} if isinstance(field, Mapping) else field
+            for field in listed(fields, _expected("expressions"))
+        ]
+        walker, builder = Walker(symbols), systems.Builder.over(all_names, count)
+        read = _each_components(
+            fields, all_names[: len(states)], "expressions", partial(walker.with_functions, builder=builder)
+        )
+        return cls.from_system(systems.finish(builder, read))
 
     @classmethod
-    def from_ode(cls, text: str, file: str = "") -> VectorFields:
-        r"""Read a system of polynomial ODEs: lines ``x' = y*z - 2/3*x^2``, ``#`` comments, fields split by ``---``.
+    def from_ode(cls, text: str, file: str = "", parameters: Sequence[str] = ()) -> VectorFields:
+        r"""Read a system of ODEs: lines ``x' = y*z - 2/3*x^2``, comments from ``#``, ``%`` or ``//``.
 
-        The variables are those with an equation in some field; where a field has none for it, its derivative is 0.
+        Fields are split by ``---``. The variables are those with an equation in some field; where a field has none for
+        it, its derivative is 0. Left sides may be ``dx/dt``, ``x'(t)``, ``xdot``, ``D(x)`` or LaTeX's ``\dot{x}``, and
+        ``x''`` is made first order. Other lines define: ``v = k*x/(1 + x)``, ``par a, b = 2``, ``input u``. A field of
+        rational functions is multiplied by its common denominator, and exp, log, sqrt, sin, cos of the state become
+        variables: ``notes`` says so.
 
         Parameters
         ----------
@@ -194,6 +300,8 @@ class VectorFields:
             The lines.
         file : str
             The file that the text is of, for the errors.
+        parameters : sequence of str
+            Further names that are parameters.
 
         Returns
         -------
@@ -209,22 +317,25 @@ class VectorFields:
         --------
         >>> VectorFields.from_ode("x' = y  # a rotation\ny' = -x")
         VectorFields(1 field on Q^2: [y, -x])
+        >>> hill = VectorFields.from_ode("par k; dS/dt = -S^2/(k + S^2); dP/dt = S^2/(k + S^2)")
+        >>> hill, hill.notes
+        (VectorFields(1 field on Q(k)^2: [-S^2, S^2]), ('the field is multiplied by (S^2 + k), which changes no law',))
         """
         try:
-            names, fields = parse.parse_system(text)
-            places = {name: j for j, name in enumerate(names)}
-            return cls.from_sparse(names, [{places[name]: p for name, p in field.items()} for field in fields])
+            return cls.from_system(systems.parse_system(text, tuple(parameters)))
         except ValueError as error:
             raise ValueError(f"{file}: {error}" if file else str(error)) from None
 
     @classmethod
-    def load(cls, path: str | Path) -> VectorFields:
+    def load(cls, path: str | Path, parameters: Sequence[str] = ()) -> VectorFields:
         r"""Read an ``.ode`` file.
 
         Parameters
         ----------
         path : str or Path
             The file; ``from_ode`` says what stands in it.
+        parameters : sequence of str
+            Further names that are parameters.
 
         Returns
         -------
@@ -248,11 +359,11 @@ class VectorFields:
         ...     print(VectorFields.load(path))
         VectorFields(1 field on Q^2: [y, -x])
         """
-        return cls.from_ode(parse.read_text(path), str(path))
+        return cls.from_ode(parse.read_text(path), str(path), parameters)
 
     @property
     def dimension(self) -> int:
-        """D, the number of variables."""
+        """The number of variables, with the parameters."""
         return len(self.variables)
 
     def __len__(self) -> int:
@@ -294,8 +405,7 @@ class VectorFields:
         terms = self.terms.take(term)
         component = terms.owner % max(1, self.dimension)
         denominators = [self.denominators[i] for i in index.tolist()]
-        terms = terms.owned_by(position * self.dimension + component)
-        return VectorFields._from_checked(self.variables, terms, denominators)
+        return self._with(terms.owned_by(position * self.dimension + component), denominators)
 
     def __iter__(self) -> Iterator[VectorFields]:
         return (self[i] for i in range(len(self)))
@@ -306,15 +416,14 @@ class VectorFields:
             return NotImplemented
         _check_same_ring(self, other)
         moved = other.terms.owned_by(other.terms.owner + len(self) * self.dimension)
-        terms = concatenate([self.terms, moved])
-        return VectorFields._from_checked(self.variables, terms, self.denominators + other.denominators)
+        return self._with(concatenate([self.terms, moved]), self.denominators + other.denominators)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, VectorFields):
             return NotImplemented
         mine, theirs = self.in_lowest_terms(), other.in_lowest_terms()
-        same_ring = mine.variables == theirs.variables and mine.denominators == theirs.denominators
-        return same_ring and mine.terms == theirs.terms
+        same_ring = mine.variables == theirs.variables and mine.parameters == theirs.parameters
+        return same_ring and mine.denominators == theirs.denominators and mine.terms == theirs.terms
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -337,8 +446,7 @@ class VectorFields:
         common = [gcd(content(self.terms.coef[first[i] : first[i + 1]]), q) for i, q in enumerate(self.denominators)]
         divisors = np.array(common, dtype=object)[self.terms.owner // max(1, self.dimension)]
         terms = Terms(self.terms.owner, self.terms.coef // divisors, *self.terms.rows).canonical()
-        denominators = [q // c for q, c in zip(self.denominators, common, strict=True)]
-        return VectorFields._from_checked(self.variables, terms, denominators)
+        return self._with(terms, [q // c for q, c in zip(self.denominators, common, strict=True)])
 
     @cached_property
     def field_starts(self) -> Ints:
@@ -403,7 +511,7 @@ class VectorFields:
         return rational_rank(rows)
 
     def components(self, i: int) -> list[Polynomial]:
-        """The D component polynomials of field i.
+        """The component polynomials of field i, one for each variable that is no parameter.
 
         Parameters
         ----------
@@ -422,7 +530,8 @@ class VectorFields:
         """
         field = self[i]
         parts = field.terms.split(self.dimension)
-        return [Polynomial._from_checked(self.variables, part, field.denominators[0]) for part in parts]
+        states = parts[: self.dimension - len(self.parameters)]
+        return [Polynomial._from_checked(self.variables, part, field.denominators[0]) for part in states]
 
     def to_sympy(self) -> list[list[sympy.Expr]]:
         """The components of every field as SymPy expressions.
@@ -444,7 +553,8 @@ class VectorFields:
         if self.dimension > MOST_SHOWN or len(self.terms) > MOST_TERMS_SHOWN:
             return rf"$\text{{{len(self)} fields on }} \mathbb{{Q}}^{{{self.dimension}}}$"
         shown = [self.components(i) for i in range(min(MOST_SHOWN, len(self)))]
-        columns = [[latex_name(name) for name in self.variables]] + [[p.to_latex() for p in field] for field in shown]
+        names = self.variables[: self.dimension - len(self.parameters)]
+        columns = [[latex_name(name) for name in names]] + [[p.to_latex() for p in field] for field in shown]
         heads = [r"\theta", *(f"X_{{{i + 1}}}" for i in range(len(shown)))]
         parts = [
             rf"{head} = \begin{{pmatrix}} {BREAK.join(column)} \end{{pmatrix}}"
@@ -457,14 +567,26 @@ class VectorFields:
         shown = "; ".join(f"[{', '.join(map(str, self.components(i)))}]" for i in range(min(2, len(self))))
         more = "; ..." if len(self) > 2 else ""
         plural = "field" if len(self) == 1 else "fields"
-        return f"VectorFields({len(self)} {plural} on Q^{self.dimension}: {shown}{more})"
+        over = f"Q({', '.join(self.parameters)})" if self.parameters else "Q"
+        states = self.dimension - len(self.parameters)
+        return f"VectorFields({len(self)} {plural} on {over}^{states}: {shown}{more})"
 
 
 def _each_components(fields: Any, names: tuple[str, ...], kind: str, read: Callable[[Any], S]) -> list[dict[int, S]]:
     """The components that are not 0, by their numbers, of each field."""
-    expected = f"fields must be a list of fields, each a list of {kind}, one for each variable, or a mapping"
-    places = {name: j for j, name in enumerate(names)}
+    expected, places = _expected(kind), {name: j for j, name in enumerate(names)}
     return [_components(i, field, places, expected, read) for i, field in enumerate(listed(fields, expected))]
+
+
+def _expected(kind: str) -> str:
+    return f"fields must be a list of fields, each a list of {kind}, one for each variable, or a mapping"
+
+
+def _with_parameters(variables: Sequence[str], parameters: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """(all names, how many of them are parameters)."""
+    states = check_variables(variables)
+    last = listed(parameters, "parameters must be a list of names")
+    return check_variables([*states, *last]), len(last)
 
 
 def _components(i: int, field: Any, places: Mapping[str, int], expected: str, read: Callable[[Any], S]) -> dict[int, S]:
@@ -506,7 +628,7 @@ def _check_same_ring(X: VectorFields, Y: VectorFields) -> None:
     for given in (X, Y):
         if not isinstance(given, VectorFields):
             raise TypeError(f"expected VectorFields, not {shown(given)}.")
-    if X.variables != Y.variables:
+    if (X.variables, X.parameters) != (Y.variables, Y.parameters):
         raise ValueError(f"fields in {X.variables} and in {Y.variables} do not combine.")
 
 
@@ -559,7 +681,7 @@ def bracket(X: VectorFields, Y: VectorFields) -> VectorFields:
     forward = _derived(x[0].terms, x[1].terms, owner_field, D)
     backward = _derived(x[1].terms, x[0].terms, owner_field, D).scaled(-1)
     denominators = [p * q for p, q in zip(x[0].denominators, x[1].denominators, strict=True)]
-    return VectorFields._from_checked(X.variables, concatenate([forward, backward]).canonical(), denominators)
+    return X._with(concatenate([forward, backward]).canonical(), denominators)
 
 
 def _each(X: VectorFields, count: int) -> VectorFields:
@@ -567,7 +689,7 @@ def _each(X: VectorFields, count: int) -> VectorFields:
     if len(X) == count:
         return X
     copies = [X.terms.owned_by(X.terms.owner + k * X.dimension) for k in range(count)]
-    return VectorFields._from_checked(X.variables, concatenate(copies), X.denominators * count)
+    return X._with(concatenate(copies), X.denominators * count)
 
 
 def lie_derivatives(polynomials: Sequence[Polynomial], X: VectorFields) -> Terms:

@@ -104,15 +104,18 @@ def dense_nullspace(rows: list[list[int]], columns: int, prime: int) -> dict[int
         return {f: {f: 1} for f in range(columns)}
     # Columns reversed: pivots are taken as far right as possible, so each basis vector leads with its free column.
     form, form_rank = flint.nmod_mat([row[::-1] for row in rows], prime).rref()
-    pivots: dict[int, list[int]] = {}
-    for i in range(form_rank):
-        row = [int(form[i, j]) for j in range(columns)]
-        pivots[columns - 1 - next(j for j in range(columns) if row[j])] = row
-    basis = {f: {f: 1} for f in range(columns) if f not in pivots}
-    for pivot, row in pivots.items():
-        for f, vector in basis.items():
-            if row[columns - 1 - f]:
-                vector[pivot] = prime - row[columns - 1 - f]
+    pivots, j = list[int](), 0
+    for i in range(form_rank):  # each further right than the one before
+        while not form[i, j]:
+            j += 1
+        pivots.append(columns - 1 - j)
+        j += 1
+    bound = set(pivots)
+    basis = {f: {f: 1} for f in range(columns) if f not in bound}
+    for f, vector in basis.items():
+        for i, pivot in enumerate(pivots):
+            if entry := int(form[i, columns - 1 - f]):
+                vector[pivot] = prime - entry
     return basis
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
-from math import gcd, lcm
+from math import gcd, isfinite, lcm
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,14 +39,29 @@ def exact(value: object, what: str) -> Number:
     raise TypeError(f"{what} must be an integer or a rational (fractions.Fraction), not {shown(value)}.")
 
 
-def number(value: object, what: str) -> Number:
-    """As ``exact``, and the number that a text such as 1/100 or 1e-5 writes; ValueError for other text."""
-    if not isinstance(value, str):
+def exact_number(value: object, what: str) -> Number:
+    """As ``exact``; also a text such as 1/10, 0.1 or 1e-3, and a float that is the decimal it is written as, as 0.5 is.
+
+    ValueError for a text that is no number, TypeError for what is not exact: of a float such as 0.1 it says what to
+    write instead.
+    """
+    if isinstance(value, str):
+        try:
+            return rational(value)
+        except ValueError:
+            raise ValueError(f"{what} must be a rational such as 3, 1/2 or 0.5, not {value!r}.") from None
+    if not isinstance(value, (float, np.floating)) or not isfinite(value):
         return exact(value, what)
-    if not WRITTEN.fullmatch(value):
-        raise ValueError(f"{what} must be a number, as 1/100 or 1e-5, not {value!r}.")
-    found = Fraction(value)
-    return found.numerator if found.denominator == 1 else found
+    written = Fraction(repr(float(value)))
+    if written == Fraction(float(value)):
+        return written
+    raise TypeError(f"{what} must be exact, which the float {float(value)!r} is not: write {_instead(float(value))}.")
+
+
+def _instead(value: float) -> str:
+    """What to write in place of a float."""
+    meant = Fraction(repr(value))
+    return f"Fraction({meant.numerator}, {meant.denominator}) or '{value!r}'"
 
 
 def check_point(point: Sequence[Number], dimension: int) -> tuple[Number, ...]:
@@ -668,11 +683,19 @@ def _html_power(name: str, k: int) -> str:
     return html_name(name) + (f"<sup>{k}</sup>" if k > 1 else "")
 
 
+RATIONAL = re.compile(
+    r"[+-]?(?:\d{1,4000}/0*[1-9]\d{0,3999}|(?:\d{1,4000}\.?\d{0,4000}|\.\d{1,4000})(?:[eE][+-]?\d{1,3})?)", re.ASCII
+)
+
+
 def rational(text: str) -> Fraction:
-    """The number that a text such as 3 or -1/2 writes; ValueError for all else."""
-    if not isinstance(text, str) or not re.fullmatch(r"[+-]?\d{1,4000}(/0*[1-9]\d{0,3999})?", text, re.ASCII):
-        raise ValueError(f"expected a rational such as 3 or 1/2, not {text!r}.")
-    return Fraction(text)
+    """The number that a text such as 3, -1/2, 0.1 or 1e-3 writes, exactly; ValueError for all else."""
+    if not isinstance(text, str) or not RATIONAL.fullmatch(text):
+        raise ValueError(f"expected a rational such as 3, 1/2 or 0.5, not {text!r}.")
+    sign, number = (-1, text[1:]) if text[0] == "-" else (1, text.removeprefix("+"))
+    if "/" in number:
+        return sign * Fraction(number)
+    return Fraction(sign * parse.decimal_number(number))
 
 
 def latex_name(name: str) -> str:

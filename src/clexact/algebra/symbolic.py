@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clexact.algebra.bounded import BoundedExpansion, Number, Sparse, TooLargeError, add, largest_power
-from clexact.support.listed import shown
+from clexact.algebra.quotients import Quotient, Quotients
+from clexact.support.listed import listed, shown
 
 if TYPE_CHECKING:
     import sympy
 
 MOST = 1000  # power of a number such as sqrt(2), which SymPy computes
+
+
+class Functions(Protocol):
+    """What makes variables of functions."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of all variables, by number."""
+
+    def apply(self, name: str, arguments: list[Quotient]) -> Quotient:
+        """A function as a variable."""
 
 
 class Walker:
@@ -42,6 +54,56 @@ class Walker:
             except TooLargeError as error:
                 raise ValueError(f"{shown(given)}: {error}") from None
         return self._read[given]
+
+    def quotient(self, expression: Any) -> Quotient:
+        """The rational function of an expression. ValueError or TypeError saying what it is instead."""
+        import sympy
+
+        try:
+            return Quotient(self.read(expression))
+        except ValueError:
+            top, bottom = sympy.fraction(sympy.together(sympy.sympify(expression)))
+            if not self._symbols or not bottom.has(*self._symbols):
+                raise
+            ring = Quotients()
+            return ring.times(Quotient(self.read(top)), ring.inverse(Quotient(self.read(bottom))))
+
+    def with_functions(self, expression: Any, builder: Functions) -> Quotient:
+        """As ``quotient``, with exp, log, sqrt, sin, cos, sinh and cosh of the variables as further ones."""
+        import sympy
+
+        given = sympy.sympify(expression)
+        if isinstance(given, sympy.Expr) and self._symbols:
+            given = given.rewrite(sympy.tan, sympy.cos) if given.has(sympy.tan) else given
+            while found := self._innermost(given):
+                name, argument = _called(found)
+                given = given.xreplace({found: self._added(name, self.quotient(argument), builder)})
+        return self.quotient(given)
+
+    def _innermost(self, given: Any) -> Any:
+        """A function of the variables, or a root, that has none within; None if there is none."""
+        import sympy
+
+        kinds = (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.sinh, sympy.cosh)
+        roots = [p for p in given.atoms(sympy.Pow) if p.exp.is_Rational and p.exp.q == 2 and p.base.has(*self._symbols)]
+        found = [*(f for f in given.atoms(*kinds) if f.has(*self._symbols)), *roots]
+        return min(found, key=lambda f: (sympy.count_ops(f), str(f)), default=None)
+
+    def _added(self, name: str, argument: Quotient, builder: Functions) -> Any:
+        """The symbol of the variable that a function becomes, to the power that it has."""
+        import sympy
+
+        base, _, power = name.partition("^")
+        try:
+            value = builder.apply(base, [argument])
+        except LookupError as error:
+            raise ValueError(str(error.args[0])) from None
+        ((((place, _),), _),) = value.top.items()
+        while len(self._symbols) <= place:
+            self._symbols.append(sympy.Symbol(builder.names[len(self._symbols)]))
+            self._places = {symbol: i for i, symbol in enumerate(self._symbols)}
+            self._read.clear()
+        return self._symbols[place] ** int(power or 1)
 
     def _value(self, root: sympy.Expr) -> Sparse:
         """Parts before what they are parts of; a loop, since expressions may be nested deeper than Python recurs."""
@@ -146,6 +208,50 @@ def _not_rational(root: Any, kind: str) -> ValueError:
     return ValueError(
         f"the coefficients of {shown(root)} must be rational, not {kind}; give integers or sympy.Rational."
     )
+
+
+def _called(found: Any) -> tuple[str, Any]:
+    """(the name, the argument); of a root to a power: sqrt^3."""
+    return (
+        (f"sqrt^{found.exp.p}", found.base)
+        if found.is_Pow and found.exp.is_Rational
+        else (found.func.__name__, found.args[0])
+    )
+
+
+def symbol_name(symbol: Any) -> str:
+    """The name of a variable: x for x(t), x' for its derivative."""
+    import sympy
+    from sympy.core.function import AppliedUndef
+
+    if isinstance(symbol, sympy.Derivative) and len(symbol.variable_count) == 1:
+        return symbol_name(symbol.expr) + "'" * int(symbol.variable_count[0][1])
+    return str(symbol.func) if isinstance(symbol, AppliedUndef) and len(symbol.args) == 1 else str(symbol)
+
+
+def equations(given: Any) -> tuple[list[dict[Any, Any]], list[Any]]:
+    """One field and its variables, of a mapping or of equations for derivatives; second order is made first order."""
+    import sympy
+
+    if isinstance(given, Mapping):
+        return [dict(given)], list(given)
+    expected = (
+        "without variables give one field as {variable: expression}, or equations such as Eq(x(t).diff(t), -x(t))"
+    )
+    field: dict[Any, Any] = {}
+    for equation in listed(given, expected):
+        left = equation.lhs if isinstance(equation, sympy.Equality) else None
+        if not isinstance(left, sympy.Derivative) or left.variable_count[0][1] > 2 or len(left.variable_count) > 1:
+            raise TypeError(f"{expected}, not {shown(equation)}.")
+        position, moving = left.expr, sympy.Derivative(left.expr, left.variables[0])
+        twice = left.variable_count[0][1] == 2
+        if twice:
+            field[position] = moving
+        target = moving if twice else position
+        if target in field:
+            raise ValueError(f"a second equation for {position}.")
+        field[target] = equation.rhs
+    return [field], list(field)
 
 
 def named(expression: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from clexact.algebra.fields import VectorFields
 from clexact.cli.near import read_data
 from clexact.flows.choices import FLOWS, ChosenModel, FamilyModel, FlowChoice, PythonModel, SystemModel
 from clexact.flows.dynamics import DAMPINGS
@@ -15,6 +16,7 @@ from clexact.flows.flow import Flow
 from clexact.models import FAMILIES, families_with
 from clexact.support.losses import SAME
 from clexact.support.nearest import unknown
+from clexact.systems.formats import SYSTEMS, is_system
 
 HELP = {
     "bias": "with biases",
@@ -53,7 +55,7 @@ HELP = {
 def add_input(parser: argparse.ArgumentParser) -> None:
     """The arguments that name a flow."""
     parser.add_argument("target", nargs="*", help="a family (clexact models lists them) or FILE.py:NAME, and its sizes")
-    parser.add_argument("--system", metavar="FILE.ode", help="polynomial vector fields, lines x' = y*z - 2/3*x^2")
+    add_system(parser)
     flow = parser.add_argument_group("flow")
     flow.add_argument("--flow", choices=FLOWS, default="gradient", help="default: gradient")
     flow.add_argument("--damping", choices=DAMPINGS, help="momentum: tau = 0 (default), tau constant, or 3/t")
@@ -67,6 +69,14 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     options = parser.add_argument_group("options of families")
     for option in dict.fromkeys(key for family in FAMILIES.values() for key in family.options):
         _add_option(options, option, _kind(option))
+
+
+def add_system(parser: argparse.ArgumentParser) -> None:
+    """The arguments that name a file with a system."""
+    system = parser.add_argument_group("systems")
+    system.add_argument("--system", metavar="FILE", help=f"equations, lines x' = y*z - 2/3*x^2: {', '.join(SYSTEMS)}")
+    system.add_argument("--parameters", metavar="NAMES", help="names that are parameters, such as a,b")
+    system.add_argument("--structural", action="store_true", help="of reactions: laws for all rates, a field for each")
 
 
 def _dashed(word: str) -> str:
@@ -108,6 +118,7 @@ def reading(arguments: argparse.Namespace) -> str:
 def read_flow(arguments: argparse.Namespace) -> Flow:
     """The flow that the arguments name; ValueError or TypeError saying what was expected."""
     model = _model(arguments)
+    _check_system(arguments, model)
     positive = None if arguments.positive is None else tuple(filter(None, arguments.positive.split(",")))
     chosen = FlowChoice(
         arguments.flow, arguments.damping, arguments.tau, positive, arguments.weight_decay,
@@ -135,10 +146,15 @@ def _model(arguments: argparse.Namespace) -> ChosenModel:
         if target:
             raise ValueError(f"give either --system or a model, not both --system and {' '.join(target)!r}.")
         _options(arguments, "a system", {})
-        return SystemModel.load(arguments.system)
+        return _system(arguments, arguments.system)
     if not target:
-        raise ValueError(f"give a family ({', '.join(FAMILIES)}) with its sizes, FILE.py:NAME or --system FILE.ode.")
+        raise ValueError(
+            f"give a family ({', '.join(FAMILIES)}) with its sizes, FILE.py:NAME or a system such as lorenz.ode."
+        )
     name, *words = target
+    if not words and is_system(name) and name not in FAMILIES:
+        _options(arguments, "a system", {})
+        return _system(arguments, name)
     if ".py" in name:
         _options(arguments, name, {})
         return PythonModel.load(name, tuple(_size(f"an argument of {name}", word) for word in words))
@@ -146,6 +162,32 @@ def _model(arguments: argparse.Namespace) -> ChosenModel:
         raise ValueError(unknown("family", name, FAMILIES, ", or FILE.py:NAME"))
     options = _options(arguments, name, FAMILIES[name].options)
     return FamilyModel.of(name, [_size(f"a size of {name}", word) for word in words], options)
+
+
+def _system(arguments: argparse.Namespace, file: str) -> SystemModel:
+    names = (arguments.parameters or "").replace(",", " ").split()
+    return SystemModel.load(file, tuple(names), arguments.structural)
+
+
+def read_system(arguments: argparse.Namespace) -> VectorFields:
+    """The fields of the file that the arguments name; ValueError for anything else."""
+    target: list[str] = arguments.target
+    file = arguments.system if arguments.system is not None else next(iter(target), None)
+    if file is None or len(target) + (arguments.system is not None) != 1:
+        raise ValueError("give one file with a system, such as lorenz.ode.")
+    return _system(arguments, file).find()
+
+
+def _check_system(arguments: argparse.Namespace, model: ChosenModel) -> None:
+    """ValueError for options of systems beside a model."""
+    for option in ("parameters", "structural"):
+        if getattr(arguments, option) and not isinstance(model, SystemModel):
+            raise ValueError(f"--{option} belongs to a file with a system, not to {model.name}.")
+
+
+def notes_of(flow: Flow) -> tuple[str, ...]:
+    """What was done to a system to make it polynomial, and what was left out."""
+    return flow.given_fields.notes if flow.given_fields is not None else ()
 
 
 def _options(arguments: argparse.Namespace, what: str, accepted: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from clexact.cli import doctor as doctor_command
+from clexact.cli import eliminate as eliminate_command
 from clexact.cli import families as family_command
 from clexact.cli import fit as fit_command
 from clexact.cli import plot as plot_command
@@ -20,8 +21,9 @@ from clexact.cli import reproduce as reproduce_command
 from clexact.cli import results as results_command
 from clexact.cli import show
 from clexact.cli import sweep as sweep_command
+from clexact.cli import systems as system_commands
 from clexact.cli import verify as verify_command
-from clexact.cli.inputs import add_input, read_flow, reading
+from clexact.cli.inputs import add_input, notes_of, read_flow, reading
 from clexact.cli.near import check_near, read_start, starts_of
 from clexact.cli.parser import WRONG_INPUT, CommandParser
 from clexact.counting.certify import certify
@@ -58,7 +60,7 @@ examples:
   clexact certify attention 8 4 --heads 2
   clexact certify nmf 4 2 5 --flow mirror
   clexact certify linear 4 3 5 --flow momentum --damping heavy-ball --tau 1/2
-  clexact certify --system lorenz.ode --degree 3
+  clexact certify lorenz.ode --degree 3        equations; also SBML, Antimony, .net, .jl, .kyx
   clexact certify mymodel.py:net               a Model, Flow or VectorFields called net
 """
 
@@ -120,7 +122,7 @@ def _failed(arguments: argparse.Namespace, message: str) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line: certify, laws, orbit, dimension, fit, models, sweep, results, verify, reproduce, plot."""
+    """The command line: certify, laws, eliminate, orbit, dimension, fit, models, sweep, results, verify, ..."""
     parser = CommandParser(
         prog="clexact",
         description="Exact conservation laws of gradient flows and polynomial vector fields, counted and proved.",
@@ -153,8 +155,14 @@ def build_parser() -> argparse.ArgumentParser:
         _add_limits(sub)
     certifier.add_argument("--save", metavar="FILE", help="write the proof as a certificate")
     lister.add_argument("--forms", action="store_true", help="also rational and logarithmic laws, those found")
+    system_commands.add_choices(lister)
     lister.add_argument("--homogeneous", action="store_true", help="only laws homogeneous of that degree")
     lister.add_argument("--latex", action="store_true", help="print the laws as LaTeX")
+    smaller = commands.add_parser(
+        "eliminate", help="remove variables of a system by its laws", epilog=eliminate_command.EPILOG,
+    )  # fmt: skip
+    eliminate_command.add_arguments(smaller)
+    smaller.set_defaults(command=eliminate_command.run)
     traveller = commands.add_parser("orbit", help="the dimension of the set that can be reached from a special start")
     add_input(traveller)
     starts = ", ".join(STARTS)
@@ -353,6 +361,8 @@ def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
         return
     if not arguments.quiet:
         print(count.description)
+        for note in notes_of(count.flow):
+            show.detail(note)
     show.headline(str(count))
     if not arguments.quiet:
         _print_evidence(count)
@@ -442,6 +452,7 @@ def _verify(arguments: argparse.Namespace) -> None:
 
 
 def _laws(arguments: argparse.Namespace) -> None:
+    system_commands.check_choices(arguments)
     if arguments.forms and arguments.homogeneous:
         raise ValueError("give either --forms or --homogeneous: rational and logarithmic laws are not homogeneous.")
     further = list[Law]()
@@ -450,13 +461,17 @@ def _laws(arguments: argparse.Namespace) -> None:
         if arguments.forms:
             check_listable_fields(flow)
         limited.doing = f"searching for laws of {flow.description}"
+        if arguments.cases:
+            system_commands.print_cases(flow, arguments)
+            return
         laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
+        shown = system_commands.chosen(laws, arguments)
         independent = len(laws.independent)
         if arguments.forms:
             further += further_than(flow, laws, arguments.degree, arguments.seed).further
     if arguments.json:
-        shown = [{"form": law.form.value, "law": law.written()} for law in further]
-        print(json.dumps(json.loads(laws.to_json()) | ({"further": shown} if arguments.forms else {})))
+        forms = [{"form": law.form.value, "law": law.written()} for law in further]
+        print(json.dumps(json.loads(shown.to_json()) | ({"further": forms} if arguments.forms else {})))
         return
     if not arguments.quiet:
         degree = f"degree {laws.degree}" if laws.homogeneous else f"degree at most {laws.degree}"
@@ -464,7 +479,9 @@ def _laws(arguments: argparse.Namespace) -> None:
         least = "" if independent == len(laws) else "at least "
         print(f"{flow.description}: {len(laws)} {laws_word} of {degree}, {least}{independent} independent")
         print(f"  {laws.known}")
-    _print_laws(laws, latex=arguments.latex)
+        for line in system_commands.remarks(flow, laws, shown):
+            print(f"  {line}")
+    _print_laws(shown, latex=arguments.latex)
     if arguments.forms and not arguments.quiet:
         print(f"{len(further)} more found in other forms, independent of these")
     for law in further:

@@ -188,7 +188,7 @@ class _Certification:
     @property
     def limit(self) -> int:
         """The largest rank that the laws shown leave for the brackets."""
-        return self.flow.dimension - len(self.shown.laws)
+        return self.flow.counted_dimension - len(self.shown.laws)
 
     def _shown(self, laws: list[int], growth: SpanBuilder[Any, Any] | None = None) -> IndependenceWitness:
         place = growth or self.growth
@@ -330,14 +330,14 @@ class _Certification:
         growth = self.settled or max(self.growths or [self.growth], key=lambda g: g.form.rank)
         dense = isinstance(growth, DenseSpanBuilder)
         closure = closure_of(flow, growth, self.status, self.error, self.seed, generic=dense)
-        upper = flow.dimension - closure.rank
+        upper = flow.counted_dimension - closure.rank
         lower = exhibited if closure.status is ClosureStatus.OPEN else upper
         known = flow.start.error if flow.start is not None and lower else Fraction(0)
         evidence = _evidence(flow, self.shown, lower, upper, closure, self.degree, known)
         if self.interrupted and not exhibited and not closure.rank:
             evidence = Evidence(*(f"interrupted during {self.stage!r}: no {what} yet" for what in ("law", "bracket")))
         return LawCount(
-            dimension=flow.dimension,
+            dimension=flow.counted_dimension,
             lower=lower,
             upper=upper,
             laws=self.laws,
@@ -387,7 +387,7 @@ def _evidence(
     rank, depth, exhibited = closure.rank, len(closure.dims) - 1, len(shown.laws)
     above = (
         f"proved: brackets of depth {depth} or less have rank {rank} mod {closure.prime} at a point, "
-        f"so at most {flow.dimension} - {rank} = {upper}{flow.qualification}"
+        f"so at most {flow.counted_dimension} - {rank} = {upper}{flow.qualification}"
     )
     if lower == exhibited:
         below = (
@@ -401,7 +401,7 @@ def _evidence(
     if closure.error:
         why, kind = "the brackets are closed at random points", f"closed with error <= 2^-{error_bits(closure.error)}"
     below = (
-        f"{kind}: {why}, so there are {flow.dimension} - {rank} = {upper} independent laws{flow.qualification} "
+        f"{kind}: {why}, so there are {flow.counted_dimension} - {rank} = {upper} independent laws{flow.qualification} "
         f"(Frobenius), {exhibited} of them polynomials of degree at most {degree}"
     )
     return Evidence(below, above)

@@ -174,7 +174,7 @@ class LawCount:
         for n in shown[shown >= first[-1]].tolist():
             touched = np.unique(self.laws.packed(n, n + 1).var).tolist()
             names = dict.fromkeys(self.laws.variables[v].partition("[")[0].rstrip("'") for v in touched)
-            key = tuple(name for name in names if name not in self.flow.clocks)
+            key = tuple(name for name in names if name not in (*self.flow.clocks, *self.flow.parameters))
             found[key] = found.get(key, 0) + 1
         return found
 
@@ -266,7 +266,7 @@ class LawCount:
         """
         degree = self.degree if degree is None else degree
         check_degree(degree)
-        if self.lower == self.exhibited or self.flow.analytic:
+        if self.lower == self.exhibited or self.flow.analytic or self.flow.parameters:
             return ()
         return further_than(self.flow, self.laws.polynomials(), degree, self.seed).further
 

@@ -23,7 +23,7 @@ from clexact.counting.certify import certify
 from clexact.counting.count import LawCount
 from clexact.counting.starts import Start, start_of
 from clexact.flows.dynamics import Given, as_flow
-from clexact.flows.flow import FieldsFlow, Flow
+from clexact.flows.flow import FieldsFlow, Flow, check_no_parameters
 from clexact.flows.near import near_start
 from clexact.laws.polynomial_laws import polynomial_laws, proposed_laws
 from clexact.lie.closure import ClosureStatus, lie_closure
@@ -208,6 +208,7 @@ def orbit_dimension(
     5
     """
     flow = as_flow(flow)
+    check_no_parameters(flow, "the orbit")
     start = start_of(flow, point, seed)
     flow = flow if free_gates else _with_true_gates(flow, start, seed)
     generic = certify(flow, seed=seed)

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from clexact.algebra.fields import VectorFields
-from clexact.algebra.parse import read_text, split_system
-from clexact.algebra.polynomial import rational
+from clexact.algebra.parse import read_text
+from clexact.algebra.polynomial import exact_number, rational
 from clexact.flows.dynamics import (
     DAMPINGS,
     Damping,
@@ -29,6 +29,7 @@ from clexact.models.dimension import is_analytic, parameter_count
 from clexact.programs.model import Model
 from clexact.support.losses import check_loss
 from clexact.support.nearest import check_word
+from clexact.systems.formats import parse_text
 
 FLOWS = ("gradient", "mirror", "momentum")
 FlowSource = Model | Flow | VectorFields
@@ -87,26 +88,29 @@ def _plain(value: Any) -> Value:
 
 @dataclass(frozen=True)
 class SystemModel:
-    """Polynomial vector fields: the text of an ``.ode`` file."""
+    """Polynomial vector fields: the text of a file with a system, of a format that its name says."""
 
     text: str
     file: str
+    parameters: tuple[str, ...] = ()
+    structural: bool = False
     name = "a system"
     positive = ()
 
     @classmethod
-    def load(cls, path: str | Path) -> SystemModel:
+    def load(cls, path: str | Path, parameters: tuple[str, ...] = (), structural: bool = False) -> SystemModel:
         """ValueError for a file that is no text, OSError for one that cannot be read."""
-        return cls(read_text(path), str(path))
+        return cls(read_text(path), str(path), parameters, structural)
 
     @property
     def dimension(self) -> int:
-        """Number of variables; ValueError for what cannot be read."""
-        return len({equation.variable for field in split_system(self.text) for equation in field})
+        """Number of variables that are no parameters; ValueError for what cannot be read."""
+        fields = self.find()
+        return fields.dimension - len(fields.parameters)
 
     def find(self) -> VectorFields:
         """The fields; ValueError naming the line and column of what cannot be read."""
-        return VectorFields.from_ode(self.text, self.file)
+        return parse_text(self.text, self.file, self.parameters, self.structural)
 
 
 @dataclass(frozen=True)
@@ -220,10 +224,10 @@ class FlowChoice:
         if self.positive is not None and self.kind == "gradient":
             raise ValueError("--positive belongs to --flow mirror and --flow momentum.")
         if self.damping == "heavy-ball":
-            object.__setattr__(self, "tau", _rational("1" if self.tau is None else self.tau, "--tau"))
+            object.__setattr__(self, "tau", str(exact_number("1" if self.tau is None else self.tau, "--tau")))
             HeavyBall(rational(str(self.tau)))
         if self.weight_decay != "0":
-            object.__setattr__(self, "weight_decay", _rational(self.weight_decay, "--weight-decay"))
+            object.__setattr__(self, "weight_decay", str(exact_number(self.weight_decay, "--weight-decay")))
 
     @property
     def _damping(self) -> Damping:
@@ -267,12 +271,3 @@ class FlowChoice:
                 )
             return mirror_flow(source, names, loss=self.loss, weight_decay=decay)
         return gradient_flow(source, self.loss, weight_decay=decay, inputs=inputs)
-
-
-def _rational(value: object, what: str) -> str:
-    if isinstance(value, float):
-        raise TypeError(f"{what} must be a rational such as 3 or 1/2, not the float {value!r}.")
-    try:
-        return str(rational(str(value)))
-    except ValueError:
-        raise ValueError(f"{what} must be a rational such as 3 or 1/2, not {value!r}.") from None

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from clexact.algebra.fields import VectorFields
-from clexact.algebra.polynomial import Number, number, rational
+from clexact.algebra.polynomial import Number, exact_number, rational
 from clexact.algebra.terms import Ints, Monomial, Terms
 from clexact.flows import noether
 from clexact.flows.data import flow_of
-from clexact.flows.flow import FieldsFlow, Flow
+from clexact.flows.flow import FieldsFlow, Flow, check_no_parameters
 from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.lifted import DiagonalMetric, LiftedFlow
 from clexact.flows.phase import Clock, Phase
@@ -45,13 +45,13 @@ class HeavyBall:
 
     Parameters
     ----------
-    tau : int or Fraction or str
-        A rational >= 0; text such as "1/2" is one too.
+    tau : int, Fraction, text or float
+        A rational >= 0; a text such as "0.1" or "1/2", a float only where it is that decimal, as 0.5 is.
 
     Raises
     ------
     TypeError, ValueError
-        For a float, for text that is no number, and for a negative one.
+        For a float that is no short decimal, for text that is no number, and for a negative one.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class HeavyBall:
     tau: Number | str = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", number(self.tau, "tau"))
+        object.__setattr__(self, "tau", exact_number(self.tau, "tau"))
         if self.rate < 0:
             raise ValueError(f"tau must be at least 0, not {self.tau}.")
 
@@ -342,6 +342,7 @@ def _flow_of_positions(model: Model | Flow | VectorFields, loss: Loss) -> Flow:
     if loss_kind(loss) != "full":
         raise ValueError("loss belongs to a model; a flow or fields given have theirs.")
     base = as_flow(model)
+    check_no_parameters(base, "the momentum flow")
     if base.lifted:
         raise ValueError("momentum_flow takes a model or a gradient flow; for mirror momentum give positive=[names].")
     return base
@@ -370,7 +371,7 @@ def _primed(names: tuple[str, ...]) -> list[str]:
 
 
 def _decay(weight_decay: Number | str) -> Fraction:
-    return Fraction(number(weight_decay, "weight_decay"))
+    return Fraction(exact_number(weight_decay, "weight_decay"))
 
 
 def _free_name(wanted: str, taken: tuple[str, ...]) -> str:

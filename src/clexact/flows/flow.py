@@ -109,6 +109,7 @@ class Flow(ABC):
     some_powers: bool = False  # whether ``monomials`` has only some of the powers of the clock that a law could have
     exponentials: Mapping[str, Fraction] = MappingProxyType({})  # {variable: r}: it stands for e^(r t)
     clocks: tuple[str, ...] = ()  # variables that are functions of the time alone
+    parameters: tuple[str, ...] = ()  # the last variables, where these are constants that are not counted
     lifted: bool = False  # whether it is made of another flow, by a metric, a drift or both
     metric: Terms | None = None  # the diagonal by which gradients are multiplied, ``cleared`` times the true one
     cleared: tuple[int, int] = (1, 0)  # (c, k): c times the clock to the k
@@ -128,6 +129,11 @@ class Flow(ABC):
     def dimension(self) -> int:
         """D, the dimension of the phase space."""
         return len(self.variables)
+
+    @property
+    def counted_dimension(self) -> int:
+        """D without the parameters of explicit fields."""
+        return len(self.variables) - len(self.parameters)
 
     @cached_property
     def phase(self) -> Phase:
@@ -622,10 +628,15 @@ class FieldsFlow(Flow):
     r"""The flow of explicit fields: members $\sum_i s_i X_i$, named by the integers s."""
 
     def __init__(self, fields: VectorFields) -> None:
-        self.variables, self._fields = fields.variables, fields
-        self.description = explicit_fields(len(fields), fields.dimension)
+        self.variables, self._fields, self.parameters = fields.variables, fields, fields.parameters
+        self.description = explicit_fields(len(fields), fields.dimension - len(fields.parameters))
+        if fields.parameters:
+            self.description += f" with parameters {', '.join(fields.parameters)}"
         self.recipe = {}
         self.assumptions = ("a quantity is conserved when every field given conserves it", "generic start")
+        if fields.added:
+            names = ", ".join(fields.added)
+            self.assumptions += (f"{names}, which stand for functions, may have any values",)
         self.scope = "the fields given, generic start"
         terms = fields.terms
         self.seed_size, self.work = len(fields), 3 * len(terms) + fields.dimension
@@ -669,6 +680,15 @@ class FieldsFlow(Flow):
         weights = ring.multiply({0: residues(self._fields.terms.coef, ring.prime)[None]}, {0: seeds[:, self._field]})
         each = ring.multiply(ring.monomials(self._fields.terms, theta), weights)
         return ring.segment_sums(ring.take(each, self._by_component), self._component_start)
+
+
+def check_no_parameters(flow: Flow, what: str) -> None:
+    """ValueError for fields with parameters."""
+    if flow.parameters:
+        names = ", ".join(flow.parameters)
+        raise ValueError(
+            f"{what} of fields with parameters is not made: give values to {names}, as  {flow.parameters[0]} = 2."
+        )
 
 
 def joined(parts: Sequence[Terms]) -> Terms:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from clexact.algebra.polynomial import Number, exact, number
+from clexact.algebra.polynomial import Number, exact, exact_number
 from clexact.functions.analytic import rsqrt, sqrt
 from clexact.programs.array import Array, symbols
 from clexact.programs.dispatch import implements
@@ -375,7 +375,7 @@ def _axes(a: object, axis: int | Sequence[int], name: str) -> tuple[int, ...]:
 
 def _epsilon(eps: Epsilon) -> Number:
     """An exact number that is not negative."""
-    value = number(eps, "eps")
+    value = exact_number(eps, "eps")
     if value < 0:
         raise ValueError(f"eps must not be negative, as {value} is.")
     return value

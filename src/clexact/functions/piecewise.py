@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from clexact.algebra.polynomial import Number, number
+from clexact.algebra.polynomial import Number, exact_number
 from clexact.programs.array import Array, symbols
 from clexact.programs.dispatch import implements
 from clexact.programs.program import LEAVES, Gate
@@ -54,7 +54,7 @@ def relu(z: Array, slope: Number | str = 0) -> Array:
     >>> clexact.certify(clexact.gradient_flow(net)).laws
     LawList([u² − |v|²])
     """
-    leak = number(slope, "the slope of relu")
+    leak = exact_number(slope, "the slope of relu")
     if leak == 1:
         raise ValueError("a slope of 1 makes relu the identity; leave it out.")
     return gate(z, leak) * z

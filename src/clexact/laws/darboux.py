@@ -19,7 +19,7 @@ from clexact.algebra.fields import VectorFields, lie_derivative
 from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.terms import Terms, concatenate, monomials_of_degree
 from clexact.flows.dynamics import Given, as_flow
-from clexact.flows.flow import Flow
+from clexact.flows.flow import Flow, check_no_parameters
 from clexact.laws.extactic import Extactic
 from clexact.laws.polynomial_laws import check_degree
 from clexact.support.display import gathered
@@ -133,6 +133,7 @@ def darboux_polynomials(flow: Given, degree: int, *, seed: int = 0) -> DarbouxPo
 
 def check_listable_fields(flow: Flow) -> None:
     """ValueError if the fields of a flow are too large for this search, or not all known."""
+    check_no_parameters(flow, "a search for laws that are not polynomials")
     if not flow.whole:
         raise ValueError(f"not all gates of {flow.description} near this start are known: certify says what is.")
     if flow.expanded_size > MOST_FIELD_TERMS:

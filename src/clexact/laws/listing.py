@@ -55,6 +55,11 @@ class LawList(Sequence["Family | Polynomial"]):
         return self.others.variables
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """The last variables, where these are parameters."""
+        return self.others.parameters
+
+    @property
     def degree(self) -> int:
         """Of the laws, at most."""
         return self.others.degree

@@ -7,15 +7,18 @@ from dataclasses import replace
 import numpy as np
 
 from clexact._kernels.sparse import SparseForm
+from clexact.algebra.basis import Vector
 from clexact.algebra.draws import Draws
 from clexact.algebra.linalg import residues
 from clexact.algebra.terms import Terms, concatenate
 from clexact.flows.dynamics import Given, as_flow
-from clexact.flows.flow import Flow, pack_laws
+from clexact.flows.flow import FieldsFlow, Flow, pack_laws
 from clexact.flows.gradient import GradientFlow
 from clexact.laws.confirmation import confirmed, confirmed_families
+from clexact.laws.constant import is_constant, linear_laws
 from clexact.laws.listing import LawList
 from clexact.laws.monomial_system import as_vectors, law_vectors, pack_vectors
+from clexact.laws.parametric import parametric_laws
 from clexact.laws.quadratic import all_quadratic_laws
 from clexact.laws.result import MOST_ENTRIES, Completeness, ConservationLaws, arranged, positive, without
 from clexact.laws.sampled import no_further_laws, products
@@ -77,6 +80,8 @@ def polynomial_laws(flow: Given, degree: int, homogeneous: bool = False, *, seed
     """
     flow = as_flow(flow)
     check_degree(degree)
+    if isinstance(flow, FieldsFlow) and flow.parameters:
+        return parametric_laws(flow, degree, homogeneous, seed)
     degrees = [degree] if homogeneous else list(range(degree, 0, -1))
     gradients = flow.plain_gradients
     if flow.analytic and flow.whole:
@@ -91,12 +96,19 @@ def polynomial_laws(flow: Given, degree: int, homogeneous: bool = False, *, seed
         terms = _linearly_independent(arranged(positive(without(terms, terms.owner[foreign]))), flow.draws(seed))
         return replace(_proposed(flow, terms, degree, seed), homogeneous=homogeneous)
     monomials = flow.monomials(degrees)
-    preferred = as_vectors(positive(flow.shape_terms()), monomials)
-    vectors = law_vectors(flow.fields, monomials, preferred, flow.draws(seed))
+    vectors = _vectors(flow, monomials, degree, seed)
     terms, known = pack_vectors(vectors, monomials), _completeness(flow)
     return ConservationLaws(
         flow.variables, degree, homogeneous, known, seed, terms, dict(flow.exponentials), flow.scope
     )
+
+
+def _vectors(flow: Flow, monomials: Terms, degree: int, seed: int) -> list[Vector]:
+    """All laws over the monomials."""
+    if degree == 1 and isinstance(flow, FieldsFlow) and is_constant(flow.fields):
+        return linear_laws(flow.fields, monomials, flow.draws(seed))
+    preferred = as_vectors(positive(flow.shape_terms()), monomials)
+    return law_vectors(flow.fields, monomials, preferred, flow.draws(seed))
 
 
 def _quadratic_laws_of_shape(flow: GradientFlow, homogeneous: bool, seed: int) -> ConservationLaws:

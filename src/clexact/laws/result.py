@@ -72,6 +72,8 @@ class ConservationLaws(Sequence[Polynomial]):
         {variable: r}: it stands for e^(r t).
     scope : str
         Of which data and starts, and of which gates, the completeness speaks.
+    parameters : tuple of str
+        The last variables, where these are parameters: the laws have coefficients in Q(parameters).
 
     Examples
     --------
@@ -89,6 +91,7 @@ class ConservationLaws(Sequence[Polynomial]):
     terms: Terms  # canonical, owned by the number of the law
     exponentials: Mapping[str, Fraction] = field(default_factory=dict)  # {variable: r}: it stands for e^(r t)
     scope: str = ""  # of which data and starts, and of which gates, the completeness speaks
+    parameters: tuple[str, ...] = ()  # the last variables, where these are parameters
 
     @cached_property
     def _start(self) -> Ints:
@@ -152,6 +155,8 @@ class ConservationLaws(Sequence[Polynomial]):
     def known(self) -> str:
         """The completeness as a sentence, with what it assumes of gates."""
         free = qualification(self.scope)
+        if self.parameters:
+            return f"{self.completeness.value}, with coefficients in Q({', '.join(self.parameters)})"
         return self.completeness.value + (f",{free}" if free else "")
 
     @cached_property
@@ -180,6 +185,8 @@ class ConservationLaws(Sequence[Polynomial]):
         >>> str(laws[0]), laws.written()[0]
         ('s^2*x[0]^2 - s^2*x[1]^2', 'e^(2*t)*x[0]^2 - e^(2*t)*x[1]^2')
         """
+        if self.parameters:
+            return [str(_parameters_first(h, len(self.parameters))) for h in self]
         return [with_exponentials(str(h), self.exponentials, r"\^(\d+)", "e^({}*t)") for h in self]
 
     def to_sympy(self) -> list[sympy.Expr]:
@@ -272,6 +279,13 @@ class ConservationLaws(Sequence[Polynomial]):
     def __repr__(self) -> str:
         shown = ", ".join(str(h) for h in self[:6]) + (", ..." if len(self) > 6 else "")
         return f"ConservationLaws([{shown}])"
+
+
+def _parameters_first(h: Polynomial, count: int) -> Polynomial:
+    """The same polynomial with its last variables first, as coefficients are written."""
+    names, states = h.variables, len(h.variables) - count
+    moved = {tuple(sorted(((v + count) % len(names), k) for v, k in m)): c for m, c in h.items()}
+    return Polynomial.from_sparse((*names[states:], *names[:states]), moved)
 
 
 def html_texts(laws: ConservationLaws, most: int) -> list[str]:
@@ -375,6 +389,10 @@ class Packed(Protocol):
         """Those of the flow."""
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """The last ones, which are constants."""
+
+    @property
     def size(self) -> int:
         """How many polynomials they are."""
 
@@ -389,13 +407,15 @@ def independent(laws: Packed, point: Words, prime: int) -> tuple[int, ...]:
 
 def independent_blocks(laws: Packed, point: Words, prime: int) -> Iterator[list[int]]:
     """As ``independent``, some hundred laws at a time, so that a long run can be stopped with what it has."""
-    ring, D, form = Jets(prime), len(laws.variables), Echelon(len(laws.variables), prime)
+    ring, D = Jets(prime), len(laws.variables)
+    states = D - len(laws.parameters)
+    form = Echelon(states, prime)
     for first in range(0, laws.size, LAW_BLOCK):
         last = min(first + LAW_BLOCK, laws.size)
         partial, variable = laws.packed(first, last).partials()
         owned = partial.owned_by((partial.owner - first) * D + variable)
         gradients = ring.polynomials(owned, {0: point[None]}, (last - first) * D)[0]
-        fresh = form.add(gradients.reshape(last - first, D))
+        fresh = form.add(np.ascontiguousarray(gradients.reshape(last - first, D)[:, :states]))
         yield (first + np.flatnonzero(fresh)).tolist()
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from inspect import signature
 from typing import Any
 
-from clexact.algebra.polynomial import Number, exact, rational
+from clexact.algebra.polynomial import exact_number
 from clexact.models.layers import check_dims
 from clexact.programs.model import Model, check_size
 from clexact.support.nearest import meant, one_of
@@ -153,11 +153,4 @@ def _read(what: str, value: Any, kind: Kind) -> Any:
         raise TypeError(f"{what} must be a list of one or more integers, not {value!r}.")
     if isinstance(kind, tuple) and value not in kind:
         raise ValueError(one_of(what, value, kind))
-    return _rational(what, value) if kind == "rational" else value
-
-
-def _rational(what: str, value: Any) -> Number:
-    try:
-        return rational(value) if isinstance(value, str) else exact(value, what)
-    except ValueError:
-        raise ValueError(f"{what} must be a rational such as 3 or 1/2, not {value!r}.") from None
+    return exact_number(value, what) if kind == "rational" else value

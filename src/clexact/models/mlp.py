@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clexact.algebra.polynomial import Number, number
+from clexact.algebra.polynomial import Number, exact_number
 from clexact.models.layers import check_dims, layered, weights
 from clexact.models.parts import ACTS, NORMS, normed
 from clexact.programs.array import Array
@@ -70,7 +70,7 @@ def mlp(
     sizes = check_dims(dims, "mlp")
     activation = ACTS[check_word(act, tuple(ACTS), "act")]
     check_word(norm, tuple(NORMS), "norm")
-    small = number(eps, "eps")
+    small = exact_number(eps, "eps")
     if norm == "none" and (gain or small):
         raise ValueError("gain and eps belong to a norm, and this mlp has none.")
     if small < 0:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from clexact import functions
-from clexact.algebra.polynomial import Number, number
+from clexact.algebra.polynomial import Number, exact_number
 from clexact.models.layers import check_dims, layered, weights
 from clexact.programs.array import Array
 from clexact.programs.model import Model
@@ -54,7 +54,7 @@ def relu(dims: Sequence[int], bias: bool = False, slope: Number | str = 0) -> Mo
     parameters: dict[str, tuple[int, ...]] = dict(weights(sizes))
     if bias:
         parameters |= {f"b{layer}": (sizes[layer - 1],) for layer in hidden}
-    leak = Fraction(number(slope, "the slope of relu"))
+    leak = Fraction(exact_number(slope, "the slope of relu"))
     if leak == 1:
         raise ValueError("a slope of 1 makes relu the identity; take linear.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clexact.algebra.polynomial import Number, number
+from clexact.algebra.polynomial import Number, exact_number
 from clexact.models.attention import Heads
 from clexact.models.parts import ACTS, normed
 from clexact.programs.array import Array
@@ -90,7 +90,7 @@ def transformer(
     width, inner, hidden = (check_size(size, "a size of transformer") for size in (d, h, f))
     some, T = Heads.of(width, inner, heads, keys, rope, bias), check_size(tokens, "tokens")
     check_word(norm, PLACES, "norm")
-    small = number(eps, "eps")
+    small = exact_number(eps, "eps")
     if norm == "none" and (gain or small):
         raise ValueError("gain and eps belong to a norm, and this transformer has none.")
     if small < 0:

@@ -1,0 +1,1 @@
+"""Systems in the formats that other programs write: SBML, Antimony, BioNetGen, Julia, KeYmaera X, Pauli words."""

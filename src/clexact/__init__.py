@@ -37,6 +37,7 @@ from clexact.laws.relations import GeneralLaws, general_laws
 from clexact.laws.result import Completeness, ConservationLaws
 from clexact.lie.accessibility import Accessibility, accessibility
 from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
+from clexact.models.sizes import Size
 from clexact.programs.array import concatenate
 from clexact.programs.model import Model
 from clexact.programs.network import TieError
@@ -46,6 +47,8 @@ from clexact.support.version import __version__
 from clexact.symmetry.families import Family
 from clexact.systems.formats import load_system
 from clexact.systems.pauli import PauliAlgebra, dynamical_lie_algebra
+from clexact.theorems.prove import theorem
+from clexact.theorems.theorem import Theorem
 
 if TYPE_CHECKING:
     from clexact.sweeps.case import Case
@@ -91,8 +94,10 @@ __all__ = [
     "PauliAlgebra",
     "Polynomial",
     "Redundancy",
+    "Size",
     "StartCounts",
     "Store",
+    "Theorem",
     "TieError",
     "VectorFields",
     "Verdict",
@@ -128,6 +133,7 @@ __all__ = [
     "random_start",
     "set_threads",
     "sweep",
+    "theorem",
     "verify",
 ]
 

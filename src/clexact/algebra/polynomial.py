@@ -23,8 +23,6 @@ from clexact.support.listed import listed, shown
 if TYPE_CHECKING:
     import sympy
 
-WRITTEN = re.compile(r"[+-]?(\d{1,4000}/0*[1-9]\d{0,3999}|\d{1,400}(\.\d{0,400})?([eE][+-]?\d{1,3})?)", re.ASCII)
-
 
 def exact(value: object, what: str) -> Number:
     """Return an exact number as int or Fraction; floats are refused with a TypeError that says what to give."""

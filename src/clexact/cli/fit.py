@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from clexact.cli.inputs import read_flow
+from clexact.cli.theorem import read_subject
 from clexact.counting.certify import certify
 from clexact.counting.count import LawCount
 from clexact.counting.memory import MemoryLimitError
@@ -30,6 +31,8 @@ from clexact.models import FAMILIES
 from clexact.programs.gates import qualification
 from clexact.support.errors import error_bits
 from clexact.support.limits import Limits, limits
+from clexact.theorems.prove import prove
+from clexact.theorems.theorem import Theorem
 
 MOST_SIZES = 20_000
 TABLE_WIDTH = 140  # of tables that do not go to a terminal
@@ -154,11 +157,29 @@ def run(arguments: argparse.Namespace) -> tuple[bool, Limits]:
     with limits(arguments.time_limit, arguments.memory_limit) as limited:
         found = survey(arguments, axes, order)
         formula = _formula(found, arguments.seed, limited)
+        theorem = None if formula is None or limited.reached else _theorem(arguments, order, found)
     if arguments.json:
-        print(json.dumps(_data(arguments, found, formula, order, time.perf_counter() - started)))
+        data = _data(arguments, found, formula, order, time.perf_counter() - started)
+        print(json.dumps(data | {"theorem": None if theorem is None else theorem.to_dict()}))
     else:
-        _print(arguments, axes, found, formula, order)
+        _print(arguments, axes, found, formula, order, theorem)
     return found.interrupted, limited
+
+
+def _theorem(arguments: argparse.Namespace, order: Order, found: Survey) -> Theorem | None:
+    """What is proved for all sizes, if anything is. ArithmeticError if a count of the grid contradicts it."""
+    if order.deep:
+        return None
+    words = {"target": [arguments.target[0], *order.words], "where": None}
+    try:
+        theorem = prove(read_subject(argparse.Namespace(**(vars(arguments) | words))), grid=False)
+    except KeyboardInterrupt:  # the formula stays
+        return None
+    for at, count in found.exact.items():
+        stated = theorem.count(**dict(zip(found.names, at, strict=True))) if theorem.regimes else None
+        if stated not in (None, count):
+            raise ArithmeticError(f"{count} laws at {at} contradict a theorem: {stated}; this is a fault of clexact.")
+    return theorem if theorem.regimes else None
 
 
 def _formula(found: Survey, seed: int, limited: Limits) -> Formula | None:
@@ -192,7 +213,12 @@ def _data(
 
 
 def _print(
-    arguments: argparse.Namespace, axes: Mapping[str, list[int]], found: Survey, formula: Formula | None, order: Order
+    arguments: argparse.Namespace,
+    axes: Mapping[str, list[int]],
+    found: Survey,
+    formula: Formula | None,
+    order: Order,
+    theorem: Theorem | None,
 ) -> None:
     if not arguments.quiet:
         print(f"{arguments.target[0]} of sizes [{order}], {arguments.flow} flow: {len(found.exact)} counts")
@@ -205,16 +231,19 @@ def _print(
     else:
         print(formula.to_latex() if arguments.latex else formula)
     if not arguments.quiet:
-        for line in _remarks(found, formula):
+        for line in _remarks(found, formula, theorem):
             print(f"  {line}")
 
 
-def _remarks(found: Survey, formula: Formula | None) -> Iterator[str]:
+def _remarks(found: Survey, formula: Formula | None, theorem: Theorem | None) -> Iterator[str]:
     if formula is not None:
+        unproved = "" if theorem is not None else "; nothing is proved at further sizes"
         yield (
             f"fitted at {len(formula.fitted)} sizes, tested at {len(formula.tested)} others: right at all of them "
-            f"(seed {formula.seed}); nothing is proved at further sizes"
+            f"(seed {formula.seed}){unproved}"
         )
+        for line in () if theorem is None else str(theorem).splitlines():
+            yield line if line.startswith("not proved") else f"a theorem: {line}"
         if fixed := {x: v for x, v in zip(formula.names, formula.fitted[0], strict=True) if _fixed(formula, x)}:
             yield f"at {' and '.join(f'{x} = {v}' for x, v in fixed.items())} only"
         if formula.excluded:

@@ -115,15 +115,20 @@ def reading(arguments: argparse.Namespace) -> str:
     return f"running {target}" if ".py" in target else f"building {target}"
 
 
+def flow_choice(arguments: argparse.Namespace) -> FlowChoice:
+    """The flow that the arguments choose, whatever the model."""
+    positive = None if arguments.positive is None else tuple(filter(None, arguments.positive.split(",")))
+    return FlowChoice(
+        arguments.flow, arguments.damping, arguments.tau, positive, arguments.weight_decay,
+        arguments.loss.replace("-", "_"),
+    )  # fmt: skip
+
+
 def read_flow(arguments: argparse.Namespace) -> Flow:
     """The flow that the arguments name; ValueError or TypeError saying what was expected."""
     model = _model(arguments)
     _check_system(arguments, model)
-    positive = None if arguments.positive is None else tuple(filter(None, arguments.positive.split(",")))
-    chosen = FlowChoice(
-        arguments.flow, arguments.damping, arguments.tau, positive, arguments.weight_decay,
-        arguments.loss.replace("-", "_"),
-    )  # fmt: skip
+    chosen = flow_choice(arguments)
     data = read_data(getattr(arguments, "data", None))
     try:
         return chosen.on(model, data)
@@ -145,7 +150,7 @@ def _model(arguments: argparse.Namespace) -> ChosenModel:
     if arguments.system is not None:
         if target:
             raise ValueError(f"give either --system or a model, not both --system and {' '.join(target)!r}.")
-        _options(arguments, "a system", {})
+        options_of(arguments, "a system", {})
         return _system(arguments, arguments.system)
     if not target:
         raise ValueError(
@@ -153,14 +158,14 @@ def _model(arguments: argparse.Namespace) -> ChosenModel:
         )
     name, *words = target
     if not words and is_system(name) and name not in FAMILIES:
-        _options(arguments, "a system", {})
+        options_of(arguments, "a system", {})
         return _system(arguments, name)
     if ".py" in name:
-        _options(arguments, name, {})
+        options_of(arguments, name, {})
         return PythonModel.load(name, tuple(_size(f"an argument of {name}", word) for word in words))
     if name not in FAMILIES:
         raise ValueError(unknown("family", name, FAMILIES, ", or FILE.py:NAME"))
-    options = _options(arguments, name, FAMILIES[name].options)
+    options = options_of(arguments, name, FAMILIES[name].options)
     return FamilyModel.of(name, [_size(f"a size of {name}", word) for word in words], options)
 
 
@@ -190,7 +195,7 @@ def notes_of(flow: Flow) -> tuple[str, ...]:
     return flow.given_fields.notes if flow.given_fields is not None else ()
 
 
-def _options(arguments: argparse.Namespace, what: str, accepted: Mapping[str, Any]) -> dict[str, Any]:
+def options_of(arguments: argparse.Namespace, what: str, accepted: Mapping[str, Any]) -> dict[str, Any]:
     """The family's options that were given; ValueError for one of another family."""
     given: dict[str, Any] = {}
     for option in HELP:

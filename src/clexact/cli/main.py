@@ -22,6 +22,7 @@ from clexact.cli import results as results_command
 from clexact.cli import show
 from clexact.cli import sweep as sweep_command
 from clexact.cli import systems as system_commands
+from clexact.cli import theorem as theorem_command
 from clexact.cli import verify as verify_command
 from clexact.cli.inputs import add_input, notes_of, read_flow, reading
 from clexact.cli.near import check_near, read_start, starts_of
@@ -60,6 +61,7 @@ examples:
   clexact certify attention 8 4 --heads 2
   clexact certify nmf 4 2 5 --flow mirror
   clexact certify linear 4 3 5 --flow momentum --damping heavy-ball --tau 1/2
+  clexact certify linear n r m --where "n >= r"        a theorem for all sizes
   clexact certify lorenz.ode --degree 3        equations; also SBML, Antimony, .net, .jl, .kyx
   clexact certify mymodel.py:net               a Model, Flow or VectorFields called net
 """
@@ -150,6 +152,8 @@ def build_parser() -> argparse.ArgumentParser:
     certifier.add_argument("--laws", action="store_true", help="print the laws too: families in one line")
     certifier.add_argument("--polynomials", action="store_true", help="print the laws as polynomials, one by one")
     _add_near(certifier)
+    certifier.add_argument("--where", metavar="CONDITIONS", help="of sizes that are letters, such as 'n >= r, m >= 2'")
+    certifier.add_argument("--direct", action="store_true", help="certify large sizes themselves, not by a theorem")
     fitter = _add_fit(commands)
     for sub in (certifier, lister, fitter):
         _add_limits(sub)
@@ -280,6 +284,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _certify(arguments: argparse.Namespace) -> None:
+    if theorem_command.has_letters(arguments):
+        theorem_command.run(arguments)
+        return
+    if theorem_command.by_theorem(arguments):
+        return
     if arguments.save is not None:
         check_place(Path(arguments.save))
     check_near(arguments)

@@ -19,6 +19,7 @@ from clexact.models.normalised import cosine, weight_norm
 from clexact.models.parts import ACTS, NORMS
 from clexact.models.product import product
 from clexact.models.relu import relu
+from clexact.models.sizes import symbolic
 from clexact.models.tensors import SCHEMES, diagonal, factorization
 from clexact.models.transformer import PLACES, transformer
 from clexact.programs.model import Model
@@ -68,6 +69,10 @@ FAMILIES: dict[str, Family] = {
     ),
     "diagonal": Family(diagonal, "d", "<u^L - v^L, x>", {"layers": int}),
 }  # fmt: skip
+
+
+for _name, _family in FAMILIES.items():  # the same functions, which also take letters for sizes
+    globals()[_name] = symbolic(_name, _family, _family.build)
 
 
 def families_with(option: str) -> list[str]:

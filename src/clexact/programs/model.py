@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -16,6 +19,19 @@ from clexact.programs.program import Program
 from clexact.support.display import facts, lines, table
 
 MAX_DIMENSION = 10**7  # of the parameters, and of the probes
+
+
+_ANY_SIZE: ContextVar[bool] = ContextVar("any size", default=False)
+
+
+@contextmanager
+def any_size() -> Iterator[None]:
+    """Models made in this block may be of any size: only their programs are wanted."""
+    token = _ANY_SIZE.set(True)
+    try:
+        yield
+    finally:
+        _ANY_SIZE.reset(token)
 
 
 def check_size(value: object, what: str, least: int = 1) -> int:
@@ -129,20 +145,23 @@ class Model:
             raise ValueError(f"{sorted(both)[0]!r} is both a parameter and a probe.")
         if not self.parameters:
             raise ValueError("a model needs at least one parameter.")
-        if (count := sum(map(prod, self.parameters.values()))) > MAX_DIMENSION:
+        most = float("inf") if _ANY_SIZE.get() else MAX_DIMENSION
+        if (count := sum(map(prod, self.parameters.values()))) > most:
             raise ValueError(f"a model may have at most {MAX_DIMENSION} parameters, not {count}.")
-        if (count := sum(map(prod, self.probes.values()))) > MAX_DIMENSION:
+        if (count := sum(map(prod, self.probes.values()))) > most:
             raise ValueError(f"a model may have at most {MAX_DIMENSION} probes, not {count}.")
         self.program: Program = record(output, self.parameters, self.probes)
         self.probes |= {node.data: node.shape for node in self.program.nodes if node.op == "probe"}  # recorded later
-        self.variables: tuple[str, ...] = tuple(
-            entry for key, shape in self.parameters.items() for entry in entry_names(key, shape)
-        )
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        r"""Names of the D entries of $\theta$, row by row."""
+        return tuple(entry for key, shape in self.parameters.items() for entry in entry_names(key, shape))
 
     @property
     def dimension(self) -> int:
         """D, the number of parameters."""
-        return len(self.variables)
+        return sum(map(prod, self.parameters.values()))
 
     def offsets(self) -> dict[str, int]:
         """Position in theta of the first entry of each parameter.

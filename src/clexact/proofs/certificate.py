@@ -35,7 +35,7 @@ from clexact.flows.flow import FieldsFlow, Flow, check_no_parameters, explicit_f
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import ClosureStatus, DenseSpanBuilder, LieClosure, closure_of, values_at
 from clexact.programs.gates import FREE, GENERIC, assumption
-from clexact.proofs import program_certificate, program_verifier, verifier
+from clexact.proofs import program_certificate, program_verifier, theorem_verifier, verifier
 from clexact.proofs.cases import scope_of
 from clexact.support.display import facts, lines
 from clexact.support.errors import RANK_BITS
@@ -244,6 +244,11 @@ def _holds_program(data: bytes) -> bool:
     return data[:2] == GZIP or re.search(rb'"format"\s*:\s*"clexact-program-', data) is not None
 
 
+def _holds_theorem(data: bytes) -> bool:
+    """Whether a document says that it is a theorem for all sizes."""
+    return re.search(rb'"format"\s*:\s*"clexact-theorem-', data) is not None
+
+
 def _text(data: bytes) -> str:
     """UTF-8; NotACertificate for other bytes."""
     try:
@@ -350,6 +355,9 @@ def verify(source: Certificate | str | Path, *, rebuild: bool = False, fast: boo
 
 def verify_bytes(data: bytes, *, rebuild: bool = False, fast: bool = False) -> Verdict:
     """The same for the text of a document."""
+    if _holds_theorem(data):
+        status, sentences = theorem_verifier.verify_bytes(data)
+        return Verdict(VerdictStatus(status), tuple(sentences))
     if _holds_program(data):
         status, sentences = program_verifier.verify_bytes(data, flint_rank if fast else None)
     else:

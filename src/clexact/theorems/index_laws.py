@@ -1,0 +1,133 @@
+"""Laws of symmetry, as the symmetry engine writes them at small sizes, as sums of products over indices.
+
+They are proposals: whoever uses them checks that they are laws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import permutations, product
+from math import lcm, prod
+
+from clexact.algebra.polynomial import Polynomial
+from clexact.flows.flow import Flow
+from clexact.programs.places import Shape
+from clexact.theorems.contraction import Product, entry_label
+from clexact.theorems.network import IndexLaw
+
+Entry = tuple[str, tuple[int, ...]]  # a leaf, and its indices along axes of symbolic size
+Group = list[tuple[list[Entry], Fraction]]
+
+
+def index_laws(flow: Flow, letters: Mapping[int, str], shapes: Mapping[str, Shape]) -> list[IndexLaw]:
+    """The families of a flow; ``letters`` by their values there. What is no such sum is left out."""
+    names = {}
+    for name, shape in shapes.items():
+        free = [size if size in letters else None for size in shape]
+        for index in _places(shape):
+            label = f"{name}[{','.join(map(str, index))}]" if shape else name
+            own = tuple(k for k, size in zip(index, free, strict=True) if size is not None)
+            names[label] = entry_label(name, index, free), own, tuple(letters[s] for s in free if s is not None)
+    found: dict[object, IndexLaw] = {}
+    sizes = {letter: value for value, letter in letters.items()}
+    for family in flow.families:
+        for polynomial in family.polynomials():
+            law = _general(polynomial, names, sizes)
+            if law is not None:
+                found.setdefault(_key(law), law)
+    return _without_special(list(found.values()))
+
+
+def _places(shape: Shape) -> Iterable[tuple[int, ...]]:
+    return product(*map(range, shape))
+
+
+def _general(
+    polynomial: Polynomial, names: Mapping[str, tuple[str, tuple[int, ...], tuple[str, ...]]], sizes: Mapping[str, int]
+) -> IndexLaw | None:
+    """A polynomial with indices in place of numbers: constants become free ones, what runs over all is summed."""
+    groups: dict[tuple[tuple[str, ...], Fraction], list[list[Entry]]] = {}
+    axes: dict[str, tuple[str, ...]] = {}
+    for monomial, coefficient in polynomial.items():
+        factors: list[Entry] = []
+        for position, power in monomial:
+            leaf, index, axes_of = names[polynomial.variables[position]]
+            axes[leaf] = axes_of
+            factors += [(leaf, index)] * power
+        factors.sort()
+        groups.setdefault((tuple(leaf for leaf, _ in factors), coefficient), []).append(factors)
+    free: dict[tuple[str, int], int] = {}
+    made = []
+    for (leaves, coefficient), members in groups.items():
+        letters = [letter for leaf in leaves for letter in axes[leaf]]
+        columns = list(zip(*([k for _, index in factors for k in index] for factors in members), strict=True))
+        slots: list[tuple[str, object]] = []
+        for letter, column in zip(letters, columns, strict=True):
+            if len(set(column)) == 1:
+                free.setdefault((letter, column[0]), len(free))
+                slots.append(("free", (letter, column[0])))
+            else:
+                slots.append(("sum", (letter, column)))
+        running = dict.fromkeys(key for kind, key in slots if kind == "sum")
+        if prod(sizes[letter] for letter, _ in running) != len(members):  # type: ignore[misc, has-type]
+            return None
+        made.append((coefficient, leaves, slots))
+    return _written(made, axes, free)
+
+
+def _written(
+    made: Sequence[tuple[Fraction, tuple[str, ...], list[tuple[str, object]]]],
+    axes: Mapping[str, tuple[str, ...]],
+    free: Mapping[tuple[str, int], int],
+) -> IndexLaw:
+    whole = lcm(*(coefficient.denominator for coefficient, _, _ in made))
+    products = []
+    for coefficient, leaves, slots in made:
+        summed: dict[object, int] = {}
+        variables = iter(
+            free[key] if kind == "free" else summed.setdefault(key, len(free) + len(summed))  # type: ignore[index]
+            for kind, key in slots
+        )
+        factors = tuple((leaf, tuple(next(variables) for _ in axes[leaf])) for leaf in leaves)
+        products.append(Product(coefficient * whole, factors))
+    return IndexLaw(tuple(letter for letter, _ in free), tuple(products))
+
+
+def _key(law: IndexLaw) -> object:
+    """Equal for laws that are equal up to the order of their free indices and a factor."""
+    found = []
+    for order in permutations(range(len(law.free))):
+        names = dict(enumerate(order))
+        found.append(_form(law.products, names, len(law.free)))
+    return min(found)
+
+
+def _form(products: Sequence[Product], names: Mapping[int, int], free: int) -> tuple[object, ...]:
+    rows = []
+    for term in products:
+        best = None
+        for order in permutations(term.factors):
+            own = {**names}
+            for _, variables in order:
+                for v in variables:
+                    own.setdefault(v, free + len(own))
+            row = tuple((leaf, tuple(own[v] for v in variables)) for leaf, variables in order)
+            best = row if best is None else min(best, row)
+        rows.append((best, term.coefficient))
+    rows.sort()
+    factor = rows[0][1]
+    return tuple((row, coefficient / factor) for row, coefficient in rows)
+
+
+def _without_special(laws: list[IndexLaw]) -> list[IndexLaw]:
+    """Without those that another is where two of its free indices are equal."""
+    special = set()
+    for law in laws:
+        for a in range(len(law.free)):
+            for b in range(a + 1, len(law.free)):
+                if law.free[a] == law.free[b]:
+                    names = {v: v - (v > b) if v != b else a for v in range(len(law.free) + 20)}
+                    free = law.free[:b] + law.free[b + 1 :]
+                    special.add(_key(IndexLaw(free, tuple(term.renamed(names) for term in law.products))))
+    return [law for law in laws if _key(law) not in special]

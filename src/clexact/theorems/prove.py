@@ -1,0 +1,262 @@
+"""From a family at symbolic sizes to a theorem: recorded, split, proved part by part, and verified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from clexact.counting.certify import certify
+from clexact.flows.dynamics import gradient_flow, mirror_flow
+from clexact.flows.flow import Flow
+from clexact.models import FAMILIES
+from clexact.models.sizes import Size, SymbolicModel
+from clexact.programs.gates import FREE
+from clexact.programs.model import Model, any_size
+from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
+from clexact.theorems import counts
+from clexact.theorems.conditions import Condition, Domain, Linear, empty, left_over, parse
+from clexact.theorems.contraction import Contraction, NotUniformError, contraction
+from clexact.theorems.document import document
+from clexact.theorems.index_laws import index_laws
+from clexact.theorems.network import IndexLaw, Part
+from clexact.theorems.parts import parts_of
+from clexact.theorems.regimes import Proof, proofs
+from clexact.theorems.theorem import Regime, Theorem, at_fixed
+
+# Sizes at which networks are recorded: no length that is not symbolic is likely to be one of them, and both must agree.
+VALUES = ((11, 13, 17, 19, 23, 29, 31, 37), (41, 43, 47, 53, 59, 61, 67, 71)), (
+    (22, 26, 34, 38, 46, 58, 62, 74), (82, 86, 94, 106, 118, 122, 134, 142))  # fmt: skip
+GRID, CASES = 3, 27  # certified one by one where nothing is proved: sizes up to this, at most so many
+
+FREE_SAID = f"{FREE}: which units are on, or which entry is largest, is taken to vary freely, at all sizes"
+
+
+def theorem(
+    model: SymbolicModel, where: str = "", flow: str = "gradient", positive: Sequence[str] | None = None
+) -> Theorem:
+    r"""How many independent laws a family has at all sizes, proved.
+
+    The network is read as a sum of products over indices, $\sum C_i U_{ik} V_{jk} x_j$; brackets at a point of
+    Kronecker deltas then depend on few indices, and bound the rank from below by a sum of binomials, for all sizes.
+
+    Parameters
+    ----------
+    model : SymbolicModel
+        A family called with letters, such as ``clexact.models.linear("n", "r", "m")``.
+    where : str
+        Linear conditions on the letters, separated by commas or "and"; all sizes are at least 1.
+    flow : {"gradient", "mirror"}
+        Which flow.
+    positive : sequence of str, optional
+        Of a mirror flow: the positive parameters; default: those of the family.
+
+    Returns
+    -------
+    Theorem
+        Its regimes were verified; ``proved`` says whether they cover all sizes asked for.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model has no letters, for another flow, and for what is no linear condition.
+
+    Examples
+    --------
+    >>> import clexact
+    >>> clexact.theorem(clexact.models.linear("n", "r", "m"), "n >= r")
+    exactly r*(r + 1)/2 independent conservation laws, for all n >= r >= 1, m >= 1
+    """
+    if not isinstance(model, SymbolicModel):
+        raise TypeError(f"theorem takes a family called with letters, such as linear('n', 'r', 'm'), not {model!r}.")
+    if flow not in ("gradient", "mirror"):
+        raise ValueError(f"flow must be gradient or mirror, not {flow!r}.")
+    names = tuple(FAMILIES[model.family].positive if positive is None else positive) if flow == "mirror" else ()
+    if flow == "mirror" and not names:
+        raise ValueError(f"a mirror flow needs positive parameters: {model.family} has none by itself.")
+
+    letters, fixed = lettered(model.sizes)
+
+    def model_at(values: Mapping[str, int]) -> Model:
+        return FAMILIES[model.family].model(model.family, [values[letter] for letter in letters], dict(model.options))
+
+    def flow_at(values: Mapping[str, int]) -> Flow:
+        return mirror_flow(model_at(values), names) if names else gradient_flow(model_at(values))
+
+    return prove(
+        Subject(model_at, flow_at, tuple(dict.fromkeys(letters)), names, f"{flow} flow of {model}", "", fixed), where
+    )
+
+
+def lettered(sizes: Sequence[int | Size]) -> tuple[list[str], dict[str, int]]:
+    """A letter for each size, and the values of those that are numbers."""
+    letters = [size.name if isinstance(size, Size) else f"s{place}_" for place, size in enumerate(sizes, 1)]
+    return letters, {name: size for name, size in zip(letters, sizes, strict=True) if not isinstance(size, Size)}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a theorem is about: the model and the flow at values of the letters, and which parameters are positive.
+
+    ``unread``: why no theorem can speak of such flows, if so.
+    """
+
+    model_at: Callable[[Mapping[str, int]], Model]
+    flow_at: Callable[[Mapping[str, int]], Flow]
+    letters: tuple[str, ...]
+    positive: tuple[str, ...]
+    title: str
+    unread: str = ""
+    fixed: Mapping[str, int] = field(default_factory=dict)  # letters that stand for numbers
+
+
+def prove(subject: Subject, where: str = "", grid: bool = True) -> Theorem:
+    """The theorem where these conditions hold and all letters are at least 1; ``grid`` as for ``prove_in``."""
+    letters = subject.letters
+    free = [letter for letter in letters if letter not in subject.fixed]
+    asked = (*parse(where, free), *(Condition(Linear.of({letter: 1}), 1) for letter in free))
+    if empty(asked):
+        raise ValueError(f"no sizes satisfy {', '.join(map(str, asked))}.")
+    return at_fixed(prove_in(subject, (*asked, *_equal(subject.fixed)), grid), subject.fixed)
+
+
+def _equal(values: Mapping[str, int]) -> Iterator[Condition]:
+    """That letters have these values."""
+    for letter, k in values.items():
+        yield Condition(Linear.of({letter: 1}), k)
+        yield Condition(Linear.of({letter: -1}), -k)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A count at sizes that are numbers, by the theorem that covers them."""
+
+    theorem: Theorem
+    sizes: Mapping[str, int]
+    laws: int
+    dimension: int
+
+
+def at_numbers(subject: Subject, sizes: Mapping[str, int]) -> Instance | None:
+    """By a theorem in general letters, if one covers these sizes; the network recorded there must be what it speaks of.
+
+    None where no theorem is found, or the network at these sizes is not read as the same sum of products.
+    """
+    by_value = {k: str(k) for k in sizes.values()}
+    try:
+        read = recorded(subject)
+        with any_size():
+            model = subject.model_at(sizes)
+        network, there = read[0], contraction(model.program, by_value)
+    except (NotUniformError, ValueError):
+        return None
+    if there.products != network.products or any(
+        [sizes[letter] for letter in axes] != [int(word) for word in there.axes[leaf]]
+        for leaf, axes in network.axes.items()
+    ):
+        return None
+    found = prove_in(subject, tuple(_equal(sizes)), False, read)
+    laws = found.count(**sizes) if found.proved else None
+    return None if laws is None else Instance(found, sizes, laws, model.dimension)
+
+
+Read = tuple[Contraction, list[IndexLaw], tuple[str, ...]]
+
+
+def prove_in(subject: Subject, asked: Domain, grid: bool = True, read: Read | None = None) -> Theorem:
+    """The same on a domain; ``grid``: whether small sizes that are left are certified one by one."""
+    missing: list[str] = []
+    regimes: list[tuple[Domain, counts.Count, Sequence[Proof]]] = []
+    assumptions: tuple[str, ...] = ()
+    try:
+        network, laws, assumptions = read or recorded(subject)
+        parts = parts_of(network, laws, subject.positive)
+        regimes = list(_regimes(parts, asked, missing))
+    except NotUniformError as error:
+        missing.append(str(error))
+    made = json.loads(json.dumps(document(subject.title, subject.letters, regimes))) if regimes else None
+    if made is not None:
+        try:
+            verify_theorem(made)
+        except RefusedError as error:
+            raise ArithmeticError(f"a proof for all sizes is refused: {error}; this is a fault of clexact.") from None
+    found = tuple(Regime(where, count) for where, count, _ in regimes)
+    left = tuple(left_over(asked, [regime.domain for regime in found]))
+    certified = tuple(_grid(subject, left)) if left and grid else ()
+    return Theorem(
+        subject.title, subject.letters, asked, found, left, tuple(missing), assumptions, made, certified
+    )  # fmt: skip
+
+
+def recorded(subject: Subject) -> Read:
+    """The network as a sum of products, the same at two choices of sizes, and its laws; or NotUniformError."""
+    if subject.unread:
+        raise NotUniformError(subject.unread)
+    if len(subject.letters) > len(VALUES[0][0]):
+        raise NotUniformError(f"there are more than {len(VALUES[0][0])} letters")
+    models, values = _at_two_sizes(subject)
+    if any(model.inputs is not None or model.cuts for model in models):
+        raise NotUniformError("the model remembers data, or is cut")
+    read = [
+        contraction(model.program, {k: name for name, k in some.items()})
+        for model, some in zip(models, values, strict=True)
+    ]
+    if read[0] != read[1]:
+        raise NotUniformError("the network is not the same sum of products at all sizes")
+    flow = subject.flow_at(values[0])
+    laws = index_laws(flow, {k: name for name, k in values[0].items()}, models[0].parameters)
+    return read[0], laws, tuple(_assumptions(flow, models[0]))
+
+
+def _at_two_sizes(subject: Subject) -> tuple[list[Model], list[dict[str, int]]]:
+    """Of the first values that the family takes."""
+    error: ValueError | None = None
+    for both in VALUES:
+        values = [dict(zip(subject.letters, some, strict=False)) for some in both]
+        try:
+            return [subject.model_at(each) for each in values], values
+        except ValueError as given:
+            error = given
+    raise NotUniformError(f"not all sizes are allowed: {error}")
+
+
+def _assumptions(flow: Flow, model: Model) -> Iterator[str]:
+    """Those of the flow, but that gates are free at all sizes."""
+    for words in flow.assumptions:
+        yield (
+            FREE_SAID
+            if model.program.gates and flow.gradients is not None and words == flow.gradients.reading
+            else words
+        )
+
+
+def _regimes(
+    parts: Sequence[Part], asked: Domain, missing: list[str]
+) -> Iterator[tuple[Domain, counts.Count, Sequence[Proof]]]:
+    """Regimes of all parts together: a proof of each, where all of them hold."""
+    if not parts:
+        missing.append("no parameter moves")
+        return
+    found = [list(proofs(part, asked, missing)) for part in parts]
+    left = [asked]
+    for chosen in product(*found):
+        domain = tuple(dict.fromkeys(condition for proof in chosen for condition in proof.domain))
+        if any(not empty((*piece, *domain)) for piece in left):
+            left = [rest for piece in left for rest in left_over(piece, [domain])]
+            yield domain, counts.added(counts.scaled(p.count, len(p.part.copies)) for p in chosen), chosen
+
+
+def _grid(subject: Subject, left: Sequence[Domain]) -> Iterator[tuple[dict[str, int], int, int]]:
+    """Small sizes that are left, one by one."""
+    cases, free = 0, [letter for letter in subject.letters if letter not in subject.fixed]
+    for values in sorted(product(range(1, GRID + 1), repeat=len(free)), key=sum):
+        sizes = {**dict(zip(free, values, strict=True)), **subject.fixed}
+        if cases < CASES and any(all(condition.holds(sizes) for condition in piece) for piece in left):
+            try:
+                flow = subject.flow_at(sizes)
+            except ValueError:  # sizes that the family does not take
+                continue
+            count = certify(flow)
+            cases += 1
+            yield sizes, count.lower, count.upper

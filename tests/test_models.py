@@ -158,7 +158,7 @@ def test_layers_reject_bad_sizes(family, dims, error, message):
         ((2, -1), ValueError, "the outputs of neuron must be at least 1"),
         ((2.0,), TypeError, "the inputs of neuron must be an integer"),
         ((True,), TypeError, "the inputs of neuron must be an integer"),
-        (("two",), TypeError, "the inputs of neuron must be an integer"),
+        (("2.5",), TypeError, "the inputs of neuron must be an integer"),  # a text that is a letter is one of all sizes
         ((2, 1, []), TypeError, "powers must be a list of one or more integers"),
         ((2, 1, 3), TypeError, "powers must be a list of one or more integers"),
         ((2, 1, "12"), TypeError, "powers must be a list of one or more integers"),

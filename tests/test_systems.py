@@ -45,6 +45,11 @@ def test_second_order_is_made_first_order():
     assert VectorFields.from_strings(["x", "x'", "y", "y'"], [["x'", "-x", "y'", "-4*y + x'"]]) == X
 
 
+def test_indices_of_latex():
+    X = VectorFields.from_ode(r"\dot{x_{1}} = x_{2}; x_2' = -\left(x_1\right)^{3}")
+    assert VectorFields.from_strings(["x_1", "x_2"], [["x_2", "-x_1^3"]]) == X
+
+
 def test_names_with_dots_and_inputs():
     X = VectorFields.from_ode("A.x' = u*A.y + 1\nA.y' = -u*A.x\ninput u")
     assert VectorFields.from_strings(["A.x", "A.y"], [["A.y", "-A.x"], ["1", "0"]]) == X

@@ -26,7 +26,7 @@ from clexact.support.listed import shown
 from clexact.support.nearest import meant
 
 LETTER = "[^\\W⁰¹²³⁴-⁹]"  # or a digit; superscripts are powers
-WORD = rf"[^\W\d⁰¹²³⁴-⁹]{LETTER}*(?:_\{{\w+\}})?(?:\.[^\W\d⁰¹²³⁴-⁹]{LETTER}*)*"
+WORD = rf"[^\W\d⁰¹²³⁴-⁹]{LETTER}*(?:(?<=_)\{{\w+\}})?(?:\.[^\W\d⁰¹²³⁴-⁹]{LETTER}*)*"
 INDEX = r"\[\s*\d+(?:\s*,\s*\d+)*\s*\]"
 TOKEN = re.compile(
     r"\s*(?:(?P<skip>\\(?:left|right|[bB]igg?[lr]?|q?quad|[,;:! ])(?![a-z]))"

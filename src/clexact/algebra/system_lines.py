@@ -54,7 +54,7 @@ def statements(text: str) -> list[list[Statement]]:
             continue
         for part, start in _pieces(line, 0, ";"):
             declared = DECLARED.fullmatch(part)
-            rest, first = (declared["rest"], start + declared.start("rest")) if declared else (part, start)
+            rest, first = (_apart(declared["rest"]), start + declared.start("rest")) if declared else (part, start)
             for piece, at in _pieces(rest, first, ","):
                 found = _declaration(declared["kind"], piece, at, place) if declared else _equation(piece, at, place)
                 fields[-1].append(found)
@@ -95,6 +95,11 @@ def _pieces(line: str, offset: int, sign: str) -> Iterator[tuple[str, int]]:
             if line[first:at].strip():
                 yield line[first:at], offset + first
             first = at + 1
+
+
+def _apart(rest: str) -> str:
+    """Declarations that only spaces keep apart, as in  par a=1 b=2, with commas in place of these."""
+    return re.sub(rf"(?<=[\w)\]])[ \t](?=[ \t]*{NAME}\s*=)", ",", rest)
 
 
 def _declaration(kind: str, piece: str, at: int, place: Place) -> Statement:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import isqrt
 from typing import NamedTuple
 
-from clexact.algebra.bounded import Sparse
+from clexact.algebra.bounded import Sparse, TooLargeError
 from clexact.algebra.parse import Parser, Place
 from clexact.algebra.polynomial import written as polynomial_text
 from clexact.algebra.quotients import Bottom, Factor, Quotient, Quotients, common_bottom, derivative, number, variable
@@ -308,7 +308,11 @@ def over_common_denominator(field: dict[int, Quotient]) -> tuple[Bottom, dict[in
     if not any(q.bottom for q in field.values()):
         return {}, {j: q.top for j, q in field.items()}
     bottom, ring = common_bottom([q.bottom for q in field.values()]), Quotients()
-    return bottom, {j: ring.over(q, bottom) for j, q in field.items()}
+    try:
+        return bottom, {j: ring.over(q, bottom) for j, q in field.items()}
+    except TooLargeError:
+        many = f"the common denominator of {len(bottom)} factors is too large to multiply out"
+        raise ValueError(f"{many}; of reactions, laws for all rates need none (--structural).") from None
 
 
 def _by_inputs(field: dict[int, Sparse], apart: set[int], order: dict[int, int]) -> list[dict[int, Sparse]]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
 
 from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields, lie_derivatives, packed_derivatives
-from clexact.algebra.linalg import flint_rank
 from clexact.algebra.parametric import Branch, Row, Solution, solutions
 from clexact.algebra.polynomial import Polynomial
+from clexact.algebra.sparse_nullspace import SparseRows
 from clexact.algebra.terms import Monomial, Terms, concatenate, monomials_of_degree
 from clexact.flows.flow import FieldsFlow
 from clexact.laws.result import Completeness, ConservationLaws, positive
@@ -21,14 +22,24 @@ MOST_MONOMIALS = 20_000
 
 
 def parametric_laws(flow: FieldsFlow, degree: int, homogeneous: bool, seed: int) -> ConservationLaws:
-    """All laws of this degree in the variables, over Q(a): each checked, their number against ranks modulo a prime."""
+    """All laws of this degree in the variables, over Q(a): each checked, and as many as at residues of the parameters.
+
+    Unknowns that are 0 in the whole nullspace at a random point are left out before the elimination over Q(a).
+    """
+    states = flow.counted_dimension
+    if comb(states + degree, degree) > MOST_MONOMIALS:
+        nothing = Terms.from_monomials([], [], [])
+        scope, names = "the fields given, generic parameters", flow.parameters
+        return ConservationLaws(flow.variables, degree, homogeneous, Completeness.OPEN, seed, nothing, {}, scope, names)
     system = _System(flow.fields, degree, homogeneous)
-    (found,) = solutions(system.rows, range(len(system.monomials)), Branch(system.ring, generic=True))
+    near = system.nullspace(flow.draws(seed))
+    support = {c for vector in near for c in vector}
+    rows = [part for row in system.rows if (part := {c: p for c, p in row.items() if c in support})]
+    (found,) = solutions(rows, sorted(support), Branch(system.ring, generic=True))
     laws = system.laws(found)
-    if any(len(part) for part in lie_derivatives(laws, flow.fields).split(len(laws) * len(flow.fields))):
+    if len(lie_derivatives(laws, flow.fields)):
         raise ArithmeticError("a law over Q(a) does not hold: please report this.")
-    complete = len(laws) == system.nullity(flow.draws(seed))
-    known = Completeness.PROVED if complete else Completeness.OPEN
+    known = Completeness.PROVED if len(laws) == len(near) else Completeness.OPEN
     return system.listed(laws, known, seed)
 
 
@@ -196,12 +207,17 @@ class _System:
             entries.setdefault((i, mine), {}).setdefault(column, {})[powers] = int(c)
         return [{c: self.ring.from_dict(p) for c, p in row.items()} for row in entries.values()]
 
-    def nullity(self, draws: Draws) -> int:
-        """At random residues of the parameters: no smaller than the number of laws over Q(a), class by class."""
+    def nullspace(self, draws: Draws) -> list[dict[int, int]]:
+        """At random residues of the parameters: no fewer vectors than over Q(a)."""
         prime = draws.prime(61)
         point = [int(a) for a in draws.residues((len(self.fields.parameters),), prime)]
-        rows = [{c: _at(p, point, prime) for c, p in row.items()} for row in self.rows]
-        return len(self.monomials) - sum(_rank(part, prime) for part in _components(rows))
+        entries = [(n, c, v) for n, row in enumerate(self.rows) for c, p in row.items() if (v := _at(p, point, prime))]
+        key, unknown, value = zip(*entries, strict=True) if entries else ((), (), ())
+        found = SparseRows(
+            np.array(key, dtype=np.uint64), np.array(unknown, dtype=np.int64), np.array(value, dtype=np.uint64),
+            len(self.monomials), prime,
+        )  # fmt: skip
+        return found.nullspace()
 
     def laws(self, found: Solution) -> list[Polynomial]:
         """The vectors as polynomials in the variables and the parameters, lowest degree first."""
@@ -245,32 +261,3 @@ def _at(p: Any, point: Sequence[int], prime: int) -> int:
             value = value * pow(a, k, prime) % prime
         total += value
     return total % prime
-
-
-def _components(rows: list[dict[int, int]]) -> list[list[dict[int, int]]]:
-    """The rows, apart where they have no unknown in common."""
-    parent: dict[int, int] = {}
-
-    def root(c: int) -> int:
-        while parent.setdefault(c, c) != c:
-            parent[c] = parent[parent[c]]
-            c = parent[c]
-        return c
-
-    for row in rows:
-        first, *rest = row
-        for c in rest:
-            parent[root(c)] = root(first)
-    parts: dict[int, list[dict[int, int]]] = {}
-    for row in rows:
-        parts.setdefault(root(next(iter(row))), []).append(row)
-    return list(parts.values())
-
-
-def _rank(rows: list[dict[int, int]], prime: int) -> int:
-    columns = {c: n for n, c in enumerate(sorted({c for row in rows for c in row}))}
-    dense = [[0] * len(columns) for _ in rows]
-    for n, row in enumerate(rows):
-        for c, value in row.items():
-            dense[n][columns[c]] = value
-    return flint_rank(dense, prime)

@@ -1,6 +1,7 @@
 """The library of architectures: each family is a few lines on ``Model``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from clexact.models.adapted import lora
@@ -71,8 +72,9 @@ FAMILIES: dict[str, Family] = {
 }  # fmt: skip
 
 
-for _name, _family in FAMILIES.items():  # the same functions, which also take letters for sizes
+for _name, _family in list(FAMILIES.items()):  # the same functions, which also take letters for sizes
     globals()[_name] = symbolic(_name, _family, _family.build)
+    FAMILIES[_name] = replace(_family, build=globals()[_name])
 
 
 def families_with(option: str) -> list[str]:

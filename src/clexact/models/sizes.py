@@ -85,16 +85,29 @@ class SymbolicModel:
 def symbolic(name: str, family: Family, build: F) -> F:
     """The same function, which describes a ``SymbolicModel`` where a size is a ``Size`` or a text."""
 
+    parameters = list(signature(build).parameters)
+    own = [key for key in parameters if key not in family.options]
+
     @wraps(build)
     def described(*given: Any, **options: Any) -> Any:
-        words = list(given[0]) if len(given) == 1 and isinstance(given[0], (list, tuple)) else list(given)
-        named = [key for key in signature(build).parameters if key in options and key not in family.options]
+        words, others = _apart(given, len(own))
+        named = [key for key in own if key in options]
         sizes = [*words, *(options[key] for key in named)]
-        if not any(isinstance(size, (str, Size)) for size in sizes):
+        many = not family.listed and len(sizes) > len(family.sizes.split())
+        named_well = all(size.isidentifier() for size in sizes if isinstance(size, str))
+        if many or not named_well or not any(isinstance(size, (str, Size)) for size in sizes):
             return build(*given, **options)
         letters = tuple(Size(size) if isinstance(size, str) else size for size in sizes)
         chosen = {key: value for key, value in options.items() if key not in named}
+        chosen |= dict(zip((key for key in parameters if key not in own), others, strict=False))
         family.check(name, [1 if isinstance(size, Size) else size for size in letters], chosen)
         return SymbolicModel(name, letters, chosen)
 
     return described  # type: ignore[return-value]
+
+
+def _apart(given: tuple[Any, ...], own: int) -> tuple[list[Any], tuple[Any, ...]]:
+    """The sizes among arguments by position, in a list or one by one, and the options behind them."""
+    if given and isinstance(given[0], (list, tuple)):
+        return list(given[0]), given[1:]
+    return (list(given), ()) if own < 2 else (list(given[:own]), given[own:])

@@ -31,7 +31,7 @@ from clexact.algebra.terms import Terms, largest
 from clexact.counting.count import IndependenceWitness, LawCount
 from clexact.counting.memory import dense_bytes, over_limit
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
-from clexact.flows.flow import FieldsFlow, Flow, check_no_parameters, explicit_fields
+from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import ClosureStatus, DenseSpanBuilder, LieClosure, closure_of, values_at
 from clexact.programs.gates import FREE, GENERIC, assumption
@@ -450,7 +450,6 @@ def check_listable(flow: Flow) -> None:
 
     They have too many terms, or numbers longer than the verifier reads.
     """
-    check_no_parameters(flow, "a certificate")
     if scope_of(flow):
         return
     if flow.expanded_size > MAX_TERMS and not flow.analytic and flow.plain_gradients is None:

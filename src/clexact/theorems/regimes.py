@@ -91,7 +91,9 @@ def sharings(part: Part) -> Iterator[Sharing]:
         ]
         families = sorted(families, key=lambda family: sum(map(len, family)) - len(family))
     else:
-        families = [[frozenset(sorts)], *(_nested(order) for order in permutations(sorts))]
+        whole, alone = frozenset(sorts), [frozenset([sort]) for sort in sorts]
+        centred = [[whole, *(one for one in alone if one != least)] for least in alone]
+        families = [[whole], *centred, *(_nested(order) for order in permutations(sorts))]
     seen = set()
     for family in families:
         key = frozenset(family)

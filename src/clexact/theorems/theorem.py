@@ -111,7 +111,7 @@ class Theorem:
         >>> import clexact
         >>> theorem = clexact.theorem(clexact.models.linear("n", "r", "m"))
         >>> theorem.count(n=768, r=12288, m=768)
-        17696256
+        17695488
         """
         if sizes.keys() != set(self.letters) or not all(type(k) is int for k in sizes.values()):
             raise TypeError(f"count takes an integer for each of {', '.join(self.letters)}, not {sizes!r}.")

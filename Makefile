@@ -1,7 +1,7 @@
 # Each target makes its own .venv with all it needs. Needed on the machine: Python >= 3.11 and a C compiler.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := setup.py pyproject.toml $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' -o -path '*/templates/*')
+SOURCES := setup.py pyproject.toml $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' -o -name '*.v' -o -path '*/templates/*')
 
 .PHONY: reproduce test test-fast bench docs clean
 

@@ -42,6 +42,7 @@ from clexact.programs.array import concatenate
 from clexact.programs.model import Model
 from clexact.programs.network import TieError
 from clexact.proofs.certificate import Certificate, Verdict, VerdictStatus, verify
+from clexact.proofs.coq_proof import coq
 from clexact.support.threads import set_threads
 from clexact.support.version import __version__
 from clexact.symmetry.families import Family
@@ -109,6 +110,7 @@ __all__ = [
     "certify",
     "check_law",
     "concatenate",
+    "coq",
     "darboux_polynomials",
     "data_fields",
     "dimension",

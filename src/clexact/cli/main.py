@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from clexact.cli import doctor as doctor_command
 from clexact.cli import eliminate as eliminate_command
+from clexact.cli import export as export_command
 from clexact.cli import families as family_command
 from clexact.cli import fit as fit_command
 from clexact.cli import plot as plot_command
@@ -189,6 +190,9 @@ def build_parser() -> argparse.ArgumentParser:
     checker = commands.add_parser("verify", help="verify certificates, without the engine")
     verify_command.add_arguments(checker)
     checker.set_defaults(command=_verify)
+    exporter = commands.add_parser("export", help="write a certificate as a proof that Coq checks")
+    export_command.add_arguments(exporter)
+    exporter.set_defaults(command=export_command.run)
     again = commands.add_parser("reproduce", help="check every statement of the sources, and write a report")
     reproduce_command.add_arguments(again)
     _add_output(again)

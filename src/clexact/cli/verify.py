@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from clexact.proofs.certificate import VerdictStatus, verify
+from clexact.proofs.standalone import write_verifier
 from clexact.support.files import check_readable
 
 
@@ -23,13 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also rebuild the fields from the model's description (--db: from the case, running its Python file)",
     )  # fmt: skip
     parser.add_argument("--fast", action="store_true", help="compute ranks with FLINT, for large certificates")
+    parser.add_argument(
+        "--standalone", metavar="FILE.pyz", help="write the verifiers as one file, which needs nothing but Python"
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="--db: so many processes (default 1)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 only if all is verified; 1 if something is false, 2 if it is no certificate, 3 if undecided."""
-    if (arguments.db is None) == (not arguments.files):
-        raise ValueError("give either certificates in files or --db DB.")
+    if arguments.standalone and arguments.db is None and not arguments.files:
+        write_verifier(arguments.standalone)
+        print(f"{arguments.standalone}: run it with python {arguments.standalone} FILE...")
+        return 0
+    if arguments.standalone or (arguments.db is None) == (not arguments.files):
+        raise ValueError("give either certificates in files or --db DB, or --standalone FILE.pyz alone.")
     if arguments.jobs < 1:
         raise ValueError(f"--jobs must be at least 1, not {arguments.jobs}.")
     return _verify_files(arguments) if arguments.db is None else _verify_store(arguments)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -35,14 +34,13 @@ from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import ClosureStatus, DenseSpanBuilder, LieClosure, closure_of, values_at
 from clexact.programs.gates import FREE, GENERIC, assumption
-from clexact.proofs import program_certificate, program_verifier, theorem_verifier, verifier
+from clexact.proofs import program_certificate, program_verifier, tiers, verifier
 from clexact.proofs.cases import scope_of
 from clexact.support.display import facts, lines
 from clexact.support.errors import RANK_BITS
 from clexact.support.files import read_bytes, write_atomically
 from clexact.support.version import __version__
 
-GZIP = b"\x1f\x8b"
 MAX_TERMS = 10**6  # of the expanded fields
 MAX_OPTION, MAX_OPTIONS = 64, {"length": 1024}  # integers of a recipe that is rebuilt: tokens, steps, ...
 BATCH = 64  # recipes tried at a time
@@ -219,9 +217,11 @@ class Certificate:
         Certificate(gradient flow of product 2, exactly 1 law)
         """
         data = _opened(path)
-        reader: Any = program_verifier if _holds_program(data) else verifier
+        reader: Any = program_verifier if tiers.holds_program(data) else verifier
         try:
-            document = program_verifier.read(data) if reader is program_verifier else verifier.read_json(_text(data))
+            document = (
+                program_verifier.read(data) if reader is program_verifier else verifier.read_json(tiers.text_of(data))
+            )
             reader.Checker(document)
         except reader.NotACertificate as error:
             raise ValueError(f"{path}: not a certificate: {error}.") from None
@@ -237,24 +237,6 @@ def _opened(path: str | Path) -> bytes:
         return program_verifier.unpacked(data)
     except program_verifier.NotACertificate:
         return data  # which the verifiers refuse too, and say why
-
-
-def _holds_program(data: bytes) -> bool:
-    """Whether a document says that it holds a program, or is compressed and could not be opened."""
-    return data[:2] == GZIP or re.search(rb'"format"\s*:\s*"clexact-program-', data) is not None
-
-
-def _holds_theorem(data: bytes) -> bool:
-    """Whether a document says that it is a theorem for all sizes."""
-    return re.search(rb'"format"\s*:\s*"clexact-theorem-', data) is not None
-
-
-def _text(data: bytes) -> str:
-    """UTF-8; NotACertificate for other bytes."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise verifier.NotACertificate("not a text file in UTF-8") from None
 
 
 class VerdictStatus(Enum):
@@ -355,17 +337,7 @@ def verify(source: Certificate | str | Path, *, rebuild: bool = False, fast: boo
 
 def verify_bytes(data: bytes, *, rebuild: bool = False, fast: bool = False) -> Verdict:
     """The same for the text of a document."""
-    if _holds_theorem(data):
-        status, sentences = theorem_verifier.verify_bytes(data)
-        return Verdict(VerdictStatus(status), tuple(sentences))
-    if _holds_program(data):
-        status, sentences = program_verifier.verify_bytes(data, flint_rank if fast else None)
-    else:
-        try:
-            text = _text(data)
-        except verifier.NotACertificate as error:
-            return Verdict(VerdictStatus.NOT_A_CERTIFICATE, (f"not a certificate: {error}",))
-        status, sentences = verifier.verify_text(text, flint_rank if fast else verifier.rank)
+    status, sentences = tiers.verify_bytes(data, flint_rank if fast else None)
     if status:
         return Verdict(VerdictStatus(status), tuple(sentences))
     *sentences, subject = sentences

@@ -59,7 +59,7 @@ VALUE_STEPS, SPARE, MAX_FACTOR = 50, 20, 10**4  # of a function; samples over th
 KNOWN = 64  # probes that are tried at other choices of gates
 WALK, MAX_STRIDE = 4, 64  # steps for each sample that is needed; slices that are changed in one
 MAX_FIELDS, MAX_MODULUS, MIN_TURN, MAX_TURN = 5, 2**62, 1007, 2**13
-TRIALS, IDLE = 100, 30  # of probes at one theta, at first; after so many that change nothing more is changed
+TRIALS, IDLE = 16, 30  # of probes at one theta, at least; after so many that change nothing more is changed
 SEVERITY = (0, 3, 1, 2)  # exit statuses from good to bad: verified, undecided, false, not a certificate
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
 MAX_PHASE_DEGREE, DRIFT = 100, "the drift"  # of polynomials of a phase space; no name of a probe
@@ -1595,6 +1595,7 @@ class Roots:
         self.symbols = Symbols(hom)
         self.place: Callable[..., Point] = Point
         self.stride = 1  # slices that are drawn anew at once
+        self.failed = 1  # the field in which arguments were last sought in vain
         self.choice: frozenset[int] | None = None  # open gates, by their places in seeds; None: gates are any numbers
         self.known = list[Part]()  # probes, found at other choices
         self.epsilons = set[Fraction]()  # radicands that are constants where gates are closed
@@ -1838,11 +1839,19 @@ class Roots:
 
     def anywhere(self) -> Any:
         """A random theta, with random probes, at which all is defined: not all theta have such."""
-        at, trials = None, TRIALS
-        while at is None:
-            at = self.sample(self.point(), len(self.dynamic), trials=trials)[0]
-            trials *= 2
+        at, theta, probes = None, Part(), Part()
+        for trials in patience():
+            point, theta = self.sample(None, len(self.static), theta)
+            at, probes = self.sample(point, len(self.dynamic), probes, trials=trials)
+            if at:
+                break
+            theta = self.other(theta)
         return at
+
+    def other(self, theta: Part) -> Part:
+        """Another one where probes were sought in vain: in that field only, so that what was found in others stays."""
+        step = self.symbols.m // self.failed
+        return {i: x + step * self.random.randrange(self.failed) for i, x in theta.items()}
 
     def steps(self, size: int) -> int:
         """Of a walk, for so many symbols: most change something in one field only."""
@@ -1850,18 +1859,19 @@ class Roots:
 
     def walk(self, at: Point | None) -> Iterator[None]:
         """Probes for a point one after another, or theta with probes, at which all is defined."""
-        theta, probes, trials = Part(), Part(), TRIALS
+        theta, probes, trials = Part(), Part(), patience()
         while at:
             probes = self.sample(at, len(self.dynamic), probes, onward=bool(probes))[1]
             yield
+        found = None
         while True:
-            point, theta = self.sample(None, len(self.static), theta, onward=bool(theta))
-            found, probes = self.sample(point, len(self.dynamic), probes, trials=trials)
+            point, theta = self.sample(None, len(self.static), theta, onward=found is not None)
+            found, probes = self.sample(point, len(self.dynamic), probes, trials=next(trials))
             if found:
-                trials = TRIALS
+                trials = patience()
                 yield
             else:  # in small fields not all theta have probes at which all is defined
-                theta, trials = Part(), 2 * trials
+                theta = self.other(theta)
 
     def sample(
         self, at: Point | None, k: int, kept: Part | None = None, onward: bool = False, trials: int = 0
@@ -1903,6 +1913,7 @@ class Roots:
                     break
                 left -= 1
                 if not left:
+                    self.failed = fields[n]
                     return None, kept
                 self.stride, places = max(1, self.stride // 2), self.slice(layout)
                 r = fields[n] if idle < IDLE else self.random.choice(fields[n:])
@@ -1984,6 +1995,18 @@ class Roots:
                     w = isqrt(value.numerator) * isqrt(value.denominator)
                     signs = all(symbol(w, f) == 1 for f in self.symbols.fields)
                     truth(signs, f"{what}: a wrong sign of a rational root")
+
+
+def patience() -> Iterator[int]:
+    """Trials of probes at one theta, at the next, and so on: 1, 1, 2, 1, 1, 2, 4, ... times ``TRIALS`` (Luby, Sinclair
+    and Zuckerman 1993), since of some theta no trials are enough, and of others few are not."""
+    n = 1
+    while True:
+        k = n
+        while k & (k + 1):  # the sequence repeats its beginning before each new power of 2
+            k -= (1 << (k.bit_length() - 1)) - 1
+        yield TRIALS * (k + 1) // 2
+        n += 1
 
 
 def odd_primes(n: int, allowance: Allowance) -> set[int]:

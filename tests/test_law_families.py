@@ -430,7 +430,7 @@ def test_only_consecutive_laws_of_one_form_are_folded():
     laws = [chain[0], other[0], *chain[1:], other[1]]
     folds = folded(laws)
     assert [(fold.first, fold.many) for fold in folds] == [(0, 3), (1, 1), (4, 3), (7, 1), (8, 1)]
-    assert str(folds[0]) == "h.0..2.a h.0..2.aᵀ − h.0..2.bᵀ h.0..2.b  (i ≤ j < 2), 3 such laws"
+    assert str(folds[0]) == "h.0..2.a·h.0..2.aᵀ − h.0..2.bᵀ·h.0..2.b  (i ≤ j < 2), 3 such laws"
     assert sorted(map(str, (law for fold in folds for law in fold.members))) == sorted(map(str, laws))
     steps = [family("gram", (f"{2 * n}.w", 1, 0), (f"{2 * n + 2}.w", -1, 1)) for n in range(5)]
     assert [fold.many for fold in folded(steps)] == [1] * 5

@@ -37,6 +37,7 @@ from torch_modules import (
 
 import clexact
 from clexact import models
+from clexact.symmetry import shifts
 from clexact.symmetry.grading import matching
 from clexact.torch import Bounds, ModuleLaw, Status, Term, View, certification, check, counting, laws, trace
 from clexact.torch.exported import LOGGERS
@@ -947,3 +948,14 @@ def test_matrices_of_heads_in_every_layer_of_an_encoder():
     example = {"src": torch.randn(1, 3, 8), "src_key_padding_mask": torch.tensor([[False, False, True]])}
     found = laws(module, example, certify=False)
     assert not found.disputed and [law.count for law in found if law.kind == "gram"] == 4 * [2 * 4 * 5 // 2]
+
+
+@pytest.mark.parametrize("name", ["relu", "mean of groups", "padding index"])
+def test_no_translation_is_lost_to_what_gates_show(monkeypatch, name):
+    """The laws are the same where nothing is known of gates, and every large parameter is searched twice."""
+    monkeypatch.setattr(shifts, "LARGE", 5)
+    module, example = case(name)[:2]
+    found = laws(module, example, certify=False)
+    monkeypatch.setattr(shifts.Sweep, "behind_gates", lambda sweep: set())
+    monkeypatch.setattr(shifts.Sweep, "shown", lambda sweep: set())
+    assert list(map(str, found)) == list(map(str, laws(module, example, certify=False)))

@@ -387,7 +387,8 @@ def test_every_operation_is_that_of_pytorch(name):
 
 MODULES = [
     "relu", "linear", "more units than columns", "single units", "prelu", "dropout off", "two convolutions", "pooled",
-    "depthwise", "circular", "flattened", "mean", "shuffle", "swiglu", "bilinear glu", "glu", "square", "scale",
+    "depthwise", "circular", "flattened", "mean", "shuffle", "swiglu", "bilinear glu", "bilinear layer", "glu",
+    "square", "scale",
     "one scale", "embedding", "residual", "linear stream", "attention", "multihead", "rotary", "shared keys", "experts",
     "batch norm off", "read twice", "read through tanh", "read without a gate", "returned", "penalised", "recurrent",
     "recurrent, no gate", "tied", "gram of units", "masked weight", "unused", "mean of units", "in place",

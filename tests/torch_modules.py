@@ -375,6 +375,8 @@ CASES = {
                TOKENS, 6, 0),
     "bilinear glu": (lambda: Made(lambda m, x: m.c(m.a(x) * m.b(x)), a=Linear(8, 6), b=Linear(8, 6), c=Linear(6, 8)),
                      TOKENS, 12, 0),
+    "bilinear layer": (lambda: Made(lambda m, x: m.f(m.a(x), m.b(x)), a=Linear(3, 2), b=Linear(3, 2),
+                                    f=nn.Bilinear(2, 2, 2)), VECTORS, 3 + 3, 0),
     "glu": (lambda: Made(lambda m, x: m.b(F.glu(m.a(x))), a=Linear(8, 12), b=Linear(6, 8)), TOKENS, 6, 0),
     "square": (lambda: pair(lambda m, h: F.relu(h) ** 2), VECTORS, 4, 0),
     "scale": (lambda: pair(lambda m, h: F.relu(h) * m.c, c=parameter(4)), VECTORS, 8, 0),

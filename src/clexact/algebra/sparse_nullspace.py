@@ -26,7 +26,7 @@ class SparseRows:
     def __init__(self, key: NDArray[Any], unknown: Ints, value: Words, columns: int, prime: int) -> None:
         """Entries with equal keys belong to one equation."""
         self.columns, self.prime = columns, prime
-        order = np.argsort(key)
+        order = np.argsort(key, kind="stable")  # quick for what is in order, as most are
         key = key[order]
         new = np.flatnonzero(np.concatenate([np.ones(min(1, len(key)), dtype=bool), key[1:] != key[:-1]]))
         self.start = np.append(new, len(key)).astype(np.int64)
@@ -79,7 +79,8 @@ def _added_up(equation: Ints, unknown: Ints, value: Words, prime: int) -> tuple[
         if not len(second):
             break
         value[second - 1] = add(value[second - 1], value[second], prime)
-        once = np.setdiff1d(np.arange(len(value)), second)
+        once = np.ones(len(value), dtype=bool)
+        once[second] = False
         equation, unknown, value = equation[once], unknown[once], value[once]
     kept = value != 0
     return equation[kept], unknown[kept], value[kept]

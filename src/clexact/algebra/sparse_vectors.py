@@ -96,6 +96,16 @@ def distinct(values: Ints) -> Ints:
     return ordered[runs(ordered)]
 
 
+def numbered(values: Ints) -> tuple[Ints, int]:
+    """For each value its place among those that differ, and how many do: by a sort that is quick for ordered runs."""
+    order = np.argsort(values, kind="stable")
+    new = np.zeros(len(values), dtype=np.int64)
+    new[runs(values[order])] = 1
+    place = np.empty(len(values), dtype=np.int64)
+    place[order] = np.cumsum(new) - 1
+    return place, int(new.sum())
+
+
 def components(start: Ints, index: Ints, count: int) -> tuple[Ints, Ints]:
     """Labels of rows and of the indices below ``count``: equal for those linked by rows; a row has an entry."""
     label, rows = np.arange(count), np.repeat(np.arange(len(start) - 1), np.diff(start))

@@ -380,7 +380,7 @@ def _print_count(count: LawCount, arguments: argparse.Namespace) -> None:
     if not arguments.quiet:
         _print_evidence(count)
     if arguments.laws:
-        for line in count.laws.lines(plain=not _can_print("ᵀ²−≤Σ")):
+        for line in count.laws.lines(plain=not _can_print("ᵀ²−≤Σ·")):
             print(line)
     if arguments.polynomials:
         _print_laws(count.laws.polynomials(), latex=False)

@@ -113,7 +113,9 @@ class Array:
                 raise ValueError("the output mixes arrays of two models.")
             return value
         array = np.asarray(value, dtype=object) if not isinstance(value, np.ndarray) else value
-        numbers = [exact(v, "a constant of a model") for v in array.ravel().tolist()]
+        numbers = array.ravel().tolist()
+        if array.dtype.kind not in "iu":
+            numbers = [exact(v, "a constant of a model") for v in numbers]
         constant = np.empty(array.shape, dtype=object)
         constant.ravel()[:] = numbers
         return self.leaf("constant", array.shape, constant)

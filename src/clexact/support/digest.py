@@ -31,4 +31,7 @@ def _entries(array: NDArray[Any]) -> bytes:
     """In hexadecimal where they are Python's: its decimal digits are limited."""
     if array.dtype != object:
         return array.tobytes()
-    return ";".join(f"{c.numerator:x}/{c.denominator:x}" for c in array.ravel().tolist()).encode()
+    entries = array.ravel().tolist()
+    alike = entries[:1] if entries.count(entries[0] if entries else 0) == len(entries) else entries
+    written = ";".join(f"{c.numerator:x}/{c.denominator:x}" for c in alike).encode()
+    return written if alike is entries else b";".join([written] * len(entries))

@@ -8,16 +8,16 @@ matrix products have units for their rows and columns only; other parameters hav
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.terms import Ints
 from clexact.programs.algebras import Algebra, Numbers, Support
-from clexact.programs.operations import OPERATIONS
+from clexact.programs.operations import OPERATIONS, Node
 from clexact.programs.places import Mask, OuterIndex, Shape, places, product_columns, product_rows
 from clexact.programs.program import LEAVES, Program
 from clexact.symmetry.grading import (
@@ -421,32 +421,26 @@ def graded(program: Program, units: Units, kinds: Collection[str] = ("parameter"
     for name, n in numbers.items():
         shape = program.nodes[n].shape
         if n in matrices:
-            table, contracted = matrices[n]
-            factors = [Factor(1, part) for part in _rows_and_columns(shape, table, contracted, units)]
+            factors = [Factor(1, part) for part in _rows_and_columns(*matrices[n], units)]
         else:
             factors = [Factor(1, units.fresh(shape))]
         found[name] = Graded(shape, tuple(factors))
     return found
 
 
-def _whole_matrices(program: Program, kinds: Collection[str]) -> dict[int, tuple[_Turned | Ints, int]]:
+def _whole_matrices(program: Program, kinds: Collection[str]) -> dict[int, tuple[_Moves, int]]:
     """{parameter: (how a matrix product takes it, the contracted axis)}, of those taken whole."""
     vanishing = _vanishing_somewhere(program)
-    moved: dict[int, tuple[int, _Turned | Ints]] = {}  # {node: (parameter, places)} of what only moves all entries
-    found: dict[int, tuple[_Turned | Ints, int]] = {}
+    moved: dict[int, tuple[int, _Moves]] = {}  # {node: (parameter, moves)} of what only moves all entries
+    found: dict[int, tuple[_Moves, int]] = {}
     for n, node in enumerate(program.nodes):
         if node.op in kinds:
-            moved[n] = n, _Turned(node.shape, tuple(range(len(node.shape))))
+            moved[n] = n, _Moves(node.shape)
         elif node.op in MOVES and node.inputs[0] in moved:
             source, before = moved[node.inputs[0]]
-            if node.op == "transpose" and isinstance(before, _Turned):
-                moved[n] = source, before.turned(node.data)
-            else:
-                table = before.table if isinstance(before, _Turned) else before
-                table = OPERATIONS[node.op].value(Numbers(), node, [table])
-                whole = table.size == prod(program.nodes[source].shape)
-                if whole and (node.op in ("transpose", "reshape") or len(np.unique(table)) == table.size):
-                    moved[n] = source, table
+            moves = before.then(node)
+            if node.op in ("transpose", "reshape") or moves.once:
+                moved[n] = source, moves
         elif node.op == "matmul":
             for k, j in enumerate(node.inputs):
                 if j in moved and node.inputs[1 - k] not in vanishing:
@@ -454,25 +448,46 @@ def _whole_matrices(program: Program, kinds: Collection[str]) -> dict[int, tuple
     return found
 
 
-class _Turned(NamedTuple):
-    """A parameter with its axes in this order."""
+@dataclass(frozen=True)
+class _Moves:
+    """Operations that each move all entries of an array of this shape."""
 
     source: Shape
-    axes: tuple[int, ...]
+    steps: tuple[Node, ...] = ()
+
+    def then(self, node: Node) -> _Moves:
+        """With one more."""
+        return _Moves(self.source, (*self.steps, node))
 
     @property
     def shape(self) -> Shape:
-        """As it is then."""
-        return tuple(self.source[axis] for axis in self.axes)
+        """Of the result."""
+        return self.steps[-1].shape if self.steps else self.source
 
     @property
-    def table(self) -> Ints:
-        """The places in the parameter."""
-        return places(self.source).transpose(self.axes)
+    def once(self) -> bool:
+        """Whether the last moves each entry to one place."""
+        data = self.steps[-1].data
+        if isinstance(data, OuterIndex):
+            return all(
+                index.size == size == len(np.unique(index)) for index, size in zip(data.along, data.source, strict=True)
+            )
+        return bool(data.size == prod(self.source) == len(np.unique(data)))
 
-    def turned(self, axes: tuple[int, ...]) -> _Turned:
-        """Turned once more."""
-        return _Turned(self.source, tuple(self.axes[axis] for axis in axes))
+    def back(self, x: Ints) -> Ints:
+        """An array that broadcasts to the result, with its entries where they come from."""
+        before = [self.source, *(step.shape for step in self.steps)]
+        for step, shape in zip(reversed(self.steps), reversed(before[:-1]), strict=True):
+            if step.op == "transpose":
+                x = x.transpose(np.argsort(step.data))
+            elif step.op == "reshape":
+                x = regrouped(x, step.shape, shape)
+            else:
+                table: Ints = OPERATIONS[step.op].value(Numbers(), step, [places(shape)])
+                whole = np.empty(prod(shape), dtype=np.int64)
+                whole[table.ravel()] = np.broadcast_to(x, step.shape).ravel()
+                x = whole.reshape(shape)
+        return compressed(x)
 
 
 def _vanishing_somewhere(program: Program) -> set[int]:
@@ -484,18 +499,12 @@ def _vanishing_somewhere(program: Program) -> set[int]:
     return {n for n, value in enumerate(program.run(Support(), ones)) if not np.all(value > 0)}
 
 
-def _rows_and_columns(shape: Shape, taken: _Turned | Ints, contracted: int, units: Units) -> list[Ints]:
+def _rows_and_columns(taken: _Moves, contracted: int, units: Units) -> list[Ints]:
     """Units for the rows and columns of the matrices taken, as arrays that broadcast to the parameter's shape."""
     free, out = -3 - contracted, list[Ints]()
     for kept, dropped in ((free, contracted), (contracted, free)):
         if taken.shape[kept] > 1 or (kept == free and taken.shape[contracted] == 1):  # one row: its columns say all
             size = list(taken.shape)
             size[dropped] = 1
-            fresh = units.fresh(tuple(size))
-            if isinstance(taken, _Turned):
-                out.append(fresh.transpose(np.argsort(taken.axes)))
-                continue
-            whole = np.empty(taken.size, dtype=np.int64)
-            whole[taken.ravel()] = np.broadcast_to(fresh, taken.shape).ravel()
-            out.append(compressed(whole.reshape(shape)))
+            out.append(taken.back(units.fresh(tuple(size))))
     return out

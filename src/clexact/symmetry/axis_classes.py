@@ -128,18 +128,25 @@ def _added_up(program: Program) -> list[set[int]]:
     for n in range(len(program.nodes) - 1, -1, -1):
         node, later = program.nodes[n], found[n] or set()
         for j in node.inputs:
-            mine = _added_by(node, later, len(program.nodes[j].shape))
+            mine = _added_by(program, node, j, later)
             before = found[j]
             found[j] = mine if before is None else before & mine
     return [axes or set() for axes in found]
 
 
-def _added_by(node: Node, later: set[int], ndim: int) -> set[int]:
-    """The axes of an operand along which a node adds it up, where it is itself added up along axes ``later``."""
+def _added_by(program: Program, node: Node, j: int, later: set[int]) -> set[int]:
+    """The axes of operand j along which a node adds it up, where it is itself added up along axes ``later``.
+
+    A factor that is the same along an axis may be taken out of the sum.
+    """
+    shape = program.nodes[j].shape
     if node.op == "sum":
         return {node.data, *(axis + (axis >= node.data) for axis in later)}
+    if node.op == "multiply" and len(set(node.inputs)) == 2:
+        (other,) = set(node.inputs) - {j}
+        return {axis for axis in later if program.nodes[other].shape[axis] == 1 < shape[axis]}
     every = all(axis in later or size == 1 for axis, size in enumerate(node.shape))
-    return set(range(ndim)) if node.op == "reshape" and every and node.shape else set()
+    return set(range(len(shape))) if node.op == "reshape" and every and node.shape else set()
 
 
 class _Centring:

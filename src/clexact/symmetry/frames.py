@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +50,12 @@ class Frame:
     def seen(self, units: Ints) -> Ints:
         """Those of some units, one after another."""
         return self.firsts.of(units - self.first)[1]
+
+    def degrees(self, units: Ints, degree: Ints) -> Ints:
+        """Those of all entries, where units have these: an array that broadcasts to the parameter."""
+        each = np.zeros(self.size, dtype=np.int64)
+        each[units - self.first] = degree
+        return np.asarray(each[self.units - self.first])
 
     def scaled(self, units: Ints) -> Ints:
         """The entries of theta that units scale, one after another, increasing for each."""
@@ -190,11 +198,15 @@ class Frames:
         frame = self.of(units)
         if self.apart(frame):  # units of one frame share no entries
             return int(self.sizes[self.numbers(frame, units)].sum())
-        total: dict[int, int] = {}
-        for f, unit, degree in zip(frame.tolist(), units, vector.values(), strict=True):
-            for entry in self.every[f].scaled(unit[None]).tolist():
-                total[entry] = total.get(entry, 0) + degree
-        return sum(degree != 0 for degree in total.values())
+        degree, found = np.array(list(vector.values()), dtype=np.int64), 0
+        totals, shapes = dict[str, Any](), dict[str, Shape]()
+        for f in np.unique(frame).tolist():
+            mine, own = frame == f, self.every[f]
+            totals[own.name] = totals.get(own.name, 0) + own.degrees(units[mine], degree[mine])
+            shapes[own.name] = own.shape
+        for name, total in totals.items():
+            found += np.count_nonzero(total) * (prod(shapes[name]) // max(1, total.size))
+        return found
 
     def apart(self, frame: Ints) -> bool:
         """Whether all these frames are of different parameters."""

@@ -119,10 +119,13 @@ def add_to(law: Law, variables: tuple[int, ...], c: int) -> None:
     law[key] = law.get(key, 0) + c
 
 
-class _Axes(NamedTuple):
-    """Axes of parameters, (offset of the first entry, shape, axis, sign), on which one matrix acts, or its inverse."""
+_Axis = tuple[str, int, Shape, int, int]  # (parameter, offset of the first entry, shape, axis, sign)
 
-    members: tuple[tuple[str, int, Shape, int, int], ...]
+
+class _Axes(NamedTuple):
+    """Axes of parameters on which one matrix acts, or its inverse."""
+
+    members: tuple[_Axis, ...]
     orthogonal: bool
 
     @property
@@ -154,18 +157,23 @@ def _along(axis: int, shape: Shape, offset: int, count: int) -> Ints:
     return np.moveaxis(entries, axis, 0).reshape(count, -1) + offset
 
 
+def _first_positive(axes: list[_Axis]) -> tuple[_Axis, ...]:
+    """The same, with all signs turned if that of the first is -1: g and its inverse are exchanged."""
+    return tuple((*axis, sign * axes[0][-1]) for *axis, sign in axes)  # type: ignore[misc]
+
+
 def factor_axes(program: Program, offsets: Mapping[str, int]) -> tuple[list[_Axes], list[_Axes]]:
     r"""The classes of axes of parameters on which matrices may act, and those on which only $1 + t\,11^\top$ may."""
     classes = axis_classes(program)
     for axis in range(len(program.shape)):
         classes.fix((program.output, axis))
-    members: dict[tuple[int, int], list[tuple[str, int, Shape, int, int]]] = {}
+    members: dict[tuple[int, int], list[_Axis]] = {}
     for n, node in enumerate(program.nodes):
         if node.op == "parameter" and node.data in offsets:
             for axis in range(len(node.shape)):
                 root, sign = classes.find((n, axis))
                 members.setdefault(root, []).append((node.data, offsets[node.data], node.shape, axis, sign))
-    every = {root: _Axes(tuple(axes), not classes.free(root)) for root, axes in members.items()}
+    every = {root: _Axes(_first_positive(axes), not classes.free(root)) for root, axes in members.items()}
     movable = [axes for root, axes in every.items() if classes.movable(root)]
     return movable, [axes for root, axes in every.items() if classes.uniform(root)]
 

@@ -25,14 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clexact.algebra.polynomial import Number
-from clexact.algebra.sparse_vectors import SparseVectors, distinct, runs
+from clexact.algebra.sparse_vectors import SparseVectors, distinct, numbered, runs
 from clexact.algebra.terms import Ints
 from clexact.programs.algebras import Algebra
 from clexact.programs.places import OuterIndex, Shape, places, product_columns, product_rows
 from clexact.programs.program import LEAVES, Program
 from clexact.symmetry.axes import compressed, selected
+from clexact.symmetry.behind_gates import Sweep
 from clexact.symmetry.grading import regrouped
-from clexact.symmetry.known_sums import Known, Sums, known
+from clexact.symmetry.known_sums import Sums, known
 from clexact.symmetry.solutions import integer_nullspace
 
 MOST = 10**6  # terms of one array; beyond it every velocity that enters is made zero
@@ -116,18 +117,20 @@ class Shifts(Algebra[Velocity]):
 
     def demand(self, row: Ints, unknown: Ints, number: Numbers) -> None:
         """Sums over terms with equal rows are 0; the numbers are integers."""
-        rows, row = np.unique(row, return_inverse=True)
-        place, first, where = np.unique(row * self.unknowns + unknown, return_index=True, return_inverse=True)
-        total, again = number[first], np.ones(len(number), dtype=bool)
-        again[first] = False  # an unknown occurs twice
-        np.add.at(total, where[again], number[again])
-        place, number = place[total != 0], total[total != 0]
+        row, rows = numbered(row)
+        place = row * self.unknowns + unknown
+        order = np.argsort(place, kind="stable")
+        place, number = place[order], number[order]
+        first = runs(place)  # an unknown may occur twice
+        if len(first) < len(place):
+            place, number = place[first], np.add.reduceat(number, first)
+        place, number = place[number != 0], number[number != 0]
         row, unknown = place // self.unknowns, place % self.unknowns
-        alone = np.bincount(row, minlength=len(rows))[row] == 1
+        alone = np.bincount(row, minlength=rows)[row] == 1
         self._zero[unknown[alone]] = True
         if not alone.all():
             self._equations.append((row[~alone] + self._rows, unknown[~alone], number[~alone]))
-            self._rows += len(rows)
+            self._rows += rows
 
     def _settle(self) -> None:
         """Unknowns that alone are left of an equation are 0, so that what is still is known to be."""
@@ -144,6 +147,17 @@ class Shifts(Algebra[Velocity]):
         """Nothing moves the array."""
         for part in (*velocity.parts.values(), *velocity.rates.values()):
             self._still(part)
+
+    def vanish(self, first: int, stop: int) -> bool:
+        """Whether all of these unknowns are known to be 0."""
+        return bool(self._zero[first:stop].all())
+
+    def stopped(self, velocity: Velocity) -> Velocity:
+        """The array, when nothing moves it from here on."""
+        if velocity.parts or velocity.rates:
+            self.stop(self._plain(velocity))
+            self._settle()
+        return replace(velocity, parts={}, rates={})
 
     def _stop_parts(self, a: Velocity) -> None:
         """Nothing moves the array beside its rates: its terms add up to 0 from here on."""
@@ -172,9 +186,10 @@ class Shifts(Algebra[Velocity]):
         moving = np.broadcast_to((part.number != 0).astype(bool) & ~self._zero[part.unknown], shape)
         unknown, label = (np.broadcast_to(x, shape)[moving] for x in (part.unknown, part.label))
         place = np.flatnonzero(moving)
-        functions, function = np.unique(label, return_inverse=True)
-        rows, row = np.unique(place // shape[-1] * len(functions) + function, return_inverse=True)
-        left = self._not_lone(row, unknown, len(rows))
+        if prod(shape) * (int(label.max(initial=0)) + 1) >= 2**62:
+            label = numbered(label)[0]
+        row, rows = numbered(place // shape[-1] * (int(label.max(initial=0)) + 1) + label)
+        left = self._not_lone(row, unknown, rows)
         index = zip(np.unravel_index(place[left], shape), part.number.shape, strict=True)
         number = _integers(part.number)[0][tuple(np.minimum(x, size - 1) for x, size in index)]
         self.demand(row[left], unknown[left], number)
@@ -424,8 +439,7 @@ class Shifts(Algebra[Velocity]):
         if name in POWERS and not a.parts:
             rates = {family: replace(part, number=part.number * POWERS[name]) for family, part in a.rates.items()}
             return self._made(a.shape, {}, None, rates)
-        self.stop(self._plain(a))
-        self._settle()
+        self.stopped(a)
         return self._made(a.shape, {})
 
     def softmax(self, a: Velocity, axis: int) -> Velocity:
@@ -630,11 +644,12 @@ def shifts(program: Program, names: Collection[str]) -> list[Shift]:
 
     Where both are found of a large one, the former.
     """
-    sums = known(program)
-    found = _solved(program, names, sums, 0)
-    if any(prod(node.shape) > LARGE and node.data in names for node in program.nodes if node.op == "parameter"):
+    search = _Search(program, names)
+    found = search.solved(0)
+    large = [node.data for node in program.nodes if node.op == "parameter" and prod(node.shape) > LARGE]
+    if any(name in names and name not in search.settled for name in large):
         seen = {leaf.name for leaf in _large(found)}
-        found += [shift for shift in _solved(program, names, sums, -1) if _fresh(shift, seen)]
+        found += [shift for shift in search.solved(-1) if _fresh(shift, seen)]
     return found
 
 
@@ -651,19 +666,35 @@ def _fresh(shift: Shift, seen: Collection[str]) -> bool:
     return bool(large) and large.isdisjoint(seen)
 
 
-def _solved(program: Program, names: Collection[str], sums: Sequence[Known], alike: int) -> list[Shift]:
-    """The translations; of large parameters, those alike along this axis."""
-    algebra, values, leaves = Shifts(), list[Velocity](), list[Leaf]()
-    for node, found in zip(program.nodes, sums, strict=True):
-        if node.op not in LEAVES:
-            velocity = program.value(algebra, node, values)
-        elif node.op == "probe" or node.data not in names:
-            velocity = algebra.leaf(node.shape)
-        else:
-            axis = alike % len(node.shape) if prod(node.shape) > LARGE else None
-            leaves.append(Leaf(node.data, node.shape, algebra.unknowns, axis))
-            velocity = algebra.leaf(node.shape, algebra.fresh(leaves[-1].met))
-        values.append(replace(velocity, sums=found.sums))
-    algebra.stop(values[program.output])
-    last = leaves[-1].stop if leaves else 1
-    return [Shift(vector, leaves) for vector in algebra.solutions(last - 1)]
+class _Search:
+    """The translations of a program; ``settled`` are parameters of which one pass has found that nothing moves them.
+
+    They are matrices that show in what may not move: $V x = 0$, where V vanishes if its rows are alike, has none.
+    """
+
+    def __init__(self, program: Program, names: Collection[str]) -> None:
+        self._program, self._names = program, names
+        self._sums, sweep = known(program), Sweep(program)
+        self._still, self._shown = sweep.behind_gates(), sweep.shown()
+        self.settled = set[str]()
+
+    def solved(self, alike: int) -> list[Shift]:
+        """The translations; of large parameters, those alike along this axis."""
+        algebra, values, leaves = Shifts(), list[Velocity](), list[Leaf]()
+        for n, (node, found) in enumerate(zip(self._program.nodes, self._sums, strict=True)):
+            if node.op not in LEAVES:
+                velocity = self._program.value(algebra, node, values)
+            elif node.op == "probe" or node.data not in self._names or node.data in self.settled:
+                velocity = algebra.leaf(node.shape)
+            else:
+                axis = alike % len(node.shape) if prod(node.shape) > LARGE else None
+                leaves.append(Leaf(node.data, node.shape, algebra.unknowns, axis))
+                velocity = algebra.leaf(node.shape, algebra.fresh(leaves[-1].met))
+            if n in self._still:
+                velocity = algebra.stopped(velocity)
+            values.append(replace(velocity, sums=found.sums))
+        algebra.stop(values[self._program.output])
+        shown = (leaf for leaf in leaves if leaf.name in self._shown)
+        self.settled |= {leaf.name for leaf in shown if algebra.vanish(leaf.first, leaf.stop)}
+        last = leaves[-1].stop if leaves else 1
+        return [Shift(vector, leaves) for vector in algebra.solutions(last - 1)]

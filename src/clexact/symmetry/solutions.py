@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clexact._kernels.sparse import SparseForm
 from clexact.algebra.linalg import primitive, reconstruct
 from clexact.algebra.sparse_nullspace import SparseRows
-from clexact.algebra.sparse_vectors import SparseVectors, packed
+from clexact.algebra.sparse_vectors import SparseVectors, packed, runs
 from clexact.algebra.terms import Ints
 from clexact.symmetry.grading import FIXED, Units
 
@@ -33,9 +33,7 @@ def equations(units: Units) -> tuple[Ints, Ints, Ints]:
     unknowns.append(np.array([FIXED]))
     values.append(np.array([1]))
     place = np.concatenate(rows) * units.count + np.concatenate(unknowns)
-    entry, where = np.unique(place, return_inverse=True)
-    value = np.bincount(where.ravel(), weights=np.concatenate(values), minlength=len(entry)).astype(np.int64)
-    entry, value = entry[value != 0], value[value != 0]
+    entry, value = _added(place, np.concatenate(values))
     return entry // units.count, entry % units.count, value
 
 
@@ -102,8 +100,18 @@ def _satisfy(equation: Ints, unknown: Ints, value: NDArray[Any], vectors: Sparse
     largest = int(np.abs(degree).max(initial=0)) * int(np.abs(value).max(initial=0))
     kind: type = np.int64 if largest * max(1, len(key)) < 2**62 else object
     products = np.repeat(degree, times).astype(kind) * value[place].astype(kind)
-    keys, where = np.unique(key, return_inverse=True)
-    sums: NDArray[Any] = np.zeros(len(keys), dtype=kind)
-    np.add.at(sums, where, products)
-    broken = np.unique(keys[sums != 0] // (int(equation.max(initial=0)) + 1))
-    return ~np.isin(np.arange(len(vectors)), broken)
+    keys, _ = _added(key, products)
+    holds = np.ones(len(vectors), dtype=bool)
+    holds[keys // (int(equation.max(initial=0)) + 1)] = False
+    return holds
+
+
+def _added(key: Ints, value: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
+    """Values of equal keys added up, by key in order, without those that are 0 then."""
+    order = np.argsort(key, kind="stable")
+    key, value = key[order], value[order]
+    first = runs(key)
+    if len(first) < len(key):
+        key, value = key[first], np.add.reduceat(value, first)
+    kept = (value != 0).astype(bool)
+    return key[kept], value[kept]

@@ -1,11 +1,14 @@
 r"""How a family of laws is written: U1ᵀU1 − U2U2ᵀ, or |W[i]|² + b[i]² − |V[:,i]|² for i < 3; in ASCII and LaTeX too.
 
+Between names that are more than a letter stands a dot: 0.weight·0.weightᵀ.
+
 A parameter, or a slice of it, is indexed as NumPy does. What is no such thing (its axes split, or entries chosen one by
 one) is called P1, P2, ... and said behind "where".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -39,6 +42,7 @@ class Style:
     least: str
     rotation: tuple[str, str]  # P Q^T - Q P^T, of matrices and of their transposes
     power: str  # of e, with its exponent
+    times: str  # between the factors of a product
     tex: bool = False
 
     def named(self, name: str, index: Sequence[str] = ()) -> str:
@@ -52,16 +56,17 @@ class Style:
 
     def gram(self, name: str, turned: bool) -> str:
         """P P^T, or P^T P."""
-        return self._close((self.columns if turned else self.rows).format(name))
+        return (self.columns if turned else self.rows).format(name, self._times(name))
 
     def turning(self, name: str, velocity: str, turned: bool, minus: bool) -> str:
         """P Q^T - Q P^T, or P^T Q - Q^T P; or the negative."""
-        parts = [self._close(self.rotation[turned].format(*pair)) for pair in ((name, velocity), (velocity, name))]
+        pairs = [(name, velocity), (velocity, name)]
+        parts = [self.rotation[turned].format(*pair, self._times(*pair)) for pair in pairs]
         return f" {self.minus} ".join(parts[::-1] if minus else parts)
 
-    def _close(self, text: str) -> str:
-        """Without spaces, where they help no reader."""
-        return text if self.tex or "." in text or "[" in text or "^" in text else text.replace(" ", "")
+    def _times(self, *names: str) -> str:
+        """What stands between two factors: nothing between letters, with their numbers, where a dot helps no reader."""
+        return "" if self.times == DOT and all(map(LETTER.fullmatch, names)) else self.times
 
     def clock(self, phase: PhaseNames, power: int) -> str:
         """A power of the clock, as a factor with a space behind it; nothing for the power 0."""
@@ -83,20 +88,26 @@ class Style:
 
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+LETTER = re.compile(r"[^\W\d_]\d*(_[^\W_]|_\d+|_\(\w[+-]\d+\))?'*")  # U, U1', U_k, U_(k+1)
+DOT = "·"
 PLAIN = Style(
-    "{0} {0}^T", "{0}^T {0}", "|{}|^2", "{}^2", "sum_{0} {1}", "-", "<=", ("{0} {1}^T", "{0}^T {1}"), "e^({}t)"
+    "{0}{1}{0}^T", "{0}^T{1}{0}", "|{}|^2", "{}^2", "sum_{0} {1}", "-", "<=", ("{0}{2}{1}^T", "{0}^T{2}{1}"),
+    "e^({}t)", " ",
+)  # fmt: skip
+PRETTY = Style(
+    "{0}{1}{0}ᵀ", "{0}ᵀ{1}{0}", "|{}|²", "{}²", "Σ_{0} {1}", "−", "≤", ("{0}{2}{1}ᵀ", "{0}ᵀ{2}{1}"), "e^({}t)", DOT
 )
-PRETTY = Style("{0} {0}ᵀ", "{0}ᵀ {0}", "|{}|²", "{}²", "Σ_{0} {1}", "−", "≤", ("{0} {1}ᵀ", "{0}ᵀ {1}"), "e^({}t)")
 TEX = Style(
-    r"{0}\,{0}^\top",
-    r"{0}^\top\,{0}",
+    r"{0}{1}{0}^\top",
+    r"{0}^\top{1}{0}",
     r"\|{}\|^2",
     r"{}^2",
     r"\textstyle\sum_{{{0}}} {1}",
     "-",
     r"\le",
-    (r"{0}\,{1}^\top", r"{0}^\top\,{1}"),
+    (r"{0}{2}{1}^\top", r"{0}^\top{2}{1}"),
     r"e^{{{}t}}",
+    r"\,",
     tex=True,
 )
 

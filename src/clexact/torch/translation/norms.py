@@ -106,8 +106,9 @@ def _constant_statistics(
     if not all(isinstance(part, torch.Tensor) for part in (running_mean, running_var)):
         raise call.refuse("with statistics that are trained")
     shape = _of_channels(x)
-    factor = [inverse_root(call, square + number(eps)) for square in constants(running_var)]
-    x = (x - constants(running_mean).reshape(shape)) * np.array(factor, dtype=object).reshape(shape)
+    squares, which = np.unique(constants(running_var), return_inverse=True)
+    factor = np.array([inverse_root(call, square + number(eps)) for square in squares], dtype=object)
+    x = (x - constants(running_mean).reshape(shape)) * factor[which.ravel()].reshape(shape)
     return affine(x, weight, bias, shape)
 
 

@@ -17,6 +17,8 @@ BLOCKS = {
     "layer norm": {"norm": "pre-layer", "bias": True},
     "rms norm": {"norm": "pre-rms"},
     "gains": {"norm": "pre-layer", "bias": True, "gain": True},
+    "rotary, gated, keys shared": {"norm": "pre-rms", "rope": True, "swiglu": True, "causal": True, "keys": 1},
+    "no norm": {"bias": True},
 }
 
 
@@ -51,7 +53,7 @@ def test_other_networks_have_no_such_stream(model: clexact.Model) -> None:
     assert stream_of(model.program, model.probes) is None
 
 
-@pytest.mark.parametrize("name", ["layer norm", "rms norm", pytest.param("gains", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [*sorted(BLOCKS.keys() - {"gains"}), pytest.param("gains", marks=pytest.mark.slow)])
 def test_values_are_those_of_dense_jets_at_the_same_seeds(name: str) -> None:
     model = transformer(8, 2, 6, heads=2, tokens=3, **BLOCKS[name])  # type: ignore[arg-type]
     flow, growth = clexact.gradient_flow(model), built(model, limit=1)
@@ -78,6 +80,33 @@ def test_counts_are_those_of_dense_brackets(name: str, monkeypatch: pytest.Monke
     assert sparse.exact and (sparse.lower, sparse.upper) == (dense.lower, dense.upper)
     assert not sparse.closure.generic
     assert all(a <= b for a, b in zip(sparse.filtration, dense.filtration, strict=False))
+
+
+def test_rotary_positions_are_probes_for_each_two_tokens() -> None:
+    model = transformer(8, 2, 4, heads=2, tokens=3, norm="pre-rms", rope=True)
+    found = stream_of(model.program, model.probes)
+    assert found is not None and (found.probe, found.pairs, found.rooted) == ("X", ("c", "s"), True)
+    growth = built(model, limit=1)
+    seeds = growth._seeds(growth._kinds["keys"], 32)
+    first = {name: growth._flow.probe_place(name) for name in ("c", "s")}
+    angles = [seeds.place[(seeds.place >= at) & (seeds.place < at + 9)] - at for at in first.values()]
+    assert all(set(places.tolist()) == {6, 7, 8} for places in angles)  # of the last token, with all three
+
+
+def test_bounds_of_a_block_without_norms_meet_at_a_sparse_point() -> None:
+    growth = built(transformer(8, 2, 6, heads=2, tokens=4, bias=True), limit=242)
+    assert growth.form.rank == 242 and growth.ranks == (226, 242)  # the last, of biases that differ below a layer
+
+
+@pytest.mark.parametrize("count", [3, 40, 500])
+def test_combinations_are_met_equally_often(count: int) -> None:
+    growth = built(transformer(8, 2, 4, heads=2, norm="pre-layer"), limit=1)
+    found = growth._combinations({"own": (2, 5), "none": None, "other": (0, 7), "seen": (-2, 90)}, count)
+    assert set(found) == {"own", "other", "seen"} and all(len(part) == count for part in found.values())
+    assert found["own"].min() >= 2 and found["own"].max() < 5 and found["seen"].min() >= -2
+    pairs = found["own"] * 7 + found["other"] if count >= 21 else found["own"]
+    times = np.unique(pairs, return_counts=True)[1]
+    assert len(times) == (21 if count >= 21 else 3) and times.max() - times.min() <= 1
 
 
 def test_large_networks_of_units_with_biases_are_certified_at_a_sparse_point() -> None:

@@ -15,7 +15,13 @@ from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.residues import FEW, INPUTS, ResidueGradientFlow
 from clexact.programs.characters import draw_prime
 from clexact.programs.exponents import check_exponents, logarithms_in_exponents
-from clexact.programs.independence import check_roots, free_at, gated_roots, square_constants
+from clexact.programs.independence import (
+    check_roots,
+    constants_with_roots,
+    free_at,
+    gated_roots,
+    square_constants,
+)
 from clexact.programs.jets import Jet
 from clexact.programs.logarithms import check_logarithms
 from clexact.programs.model import Model
@@ -47,7 +53,11 @@ class AnalyticGradientFlow(ResidueGradientFlow):
     def draw_prime(self, draws: Draws, bits: int) -> int:
         if self._unproved:
             raise UndefinedError(self._unproved)
-        return draw_prime(draws, bits - self._nested, self.denominator, self._angles)
+        return draw_prime(draws, bits - self._nested, self.denominator, self._angles, self._squares)
+
+    @cached_property
+    def _squares(self) -> tuple[int, ...]:
+        return constants_with_roots(self.program)
 
     @property
     def chosen_gates(self) -> bool:  # type: ignore[override]
@@ -140,7 +150,7 @@ class AnalyticGradientFlow(ResidueGradientFlow):
     def _place_of_roots(self) -> tuple[int, Words, list[Mask], Words]:
         """A prime, a point at which all roots of parameters exist, where those are, and constants with square roots."""
         draws = Draws(4, self.program.digest)
-        prime = draw_prime(draws, RANK_BITS, self.denominator, self._angles)
+        prime = draw_prime(draws, RANK_BITS, self.denominator, self._angles, self._squares)
         theta = super().draw_point(draws, prime)[None]
         theta = self._settled_points(theta, self._all, draws, prime)
         inputs = super().draw_seeds(draws, 1, FEW, theta[0], prime)[0]
@@ -217,7 +227,7 @@ class AnalyticGradientFlow(ResidueGradientFlow):
         return found
 
     def _check_exponents(self, patterns: list[Choices], draws: Draws) -> None:
-        prime = draw_prime(draws, RANK_BITS - 1, self.denominator, self._angles)
+        prime = draw_prime(draws, RANK_BITS - 1, self.denominator, self._angles, self._squares)
 
         def members(rows: int) -> list[dict[str, Jet]]:
             theta, seeds = super(AnalyticGradientFlow, self).draw_samples(draws, rows, prime)
@@ -228,7 +238,7 @@ class AnalyticGradientFlow(ResidueGradientFlow):
         check_exponents(self.program, members, len(patterns), self._characters(prime), draws, self.model.name)
 
     def _check_logarithms(self, choices: Choices, draws: Draws) -> None:
-        prime = draw_prime(draws, RANK_BITS - 1, self.denominator, self._angles)
+        prime = draw_prime(draws, RANK_BITS - 1, self.denominator, self._angles, self._squares)
         large = draws.prime(CLOSURE_BITS, self.denominator)
 
         def opaque(nodes: Sequence[int], rows: int, one_point: bool, any_gates: bool) -> list[Words]:

@@ -41,6 +41,7 @@ from clexact.programs.theorems import ROOT, has_angles
 from clexact.programs.true_jets import TrueJets
 
 UNLISTED = 10**18  # terms of what is no polynomial
+CHOICES = 8  # at gates that are met before no others are expected: at many a choice units are closed
 INPUTS, FEW = 2, 8  # that tell what inputs move; in small fields two are often equal: so many
 
 
@@ -58,7 +59,8 @@ class ResidueGradientFlow(GradientFlow):
         return 1
 
     def kinds(self, depth: int) -> int:
-        return 1 if self._relevant is None else self.program.shape[0]
+        slices = 1 if self._relevant is None else self.program.shape[0]
+        return slices * (CHOICES if self._gates else 1)
 
     @cached_property
     def expanded_size(self) -> int:
@@ -156,6 +158,10 @@ class ResidueGradientFlow(GradientFlow):
     def covector_place(self) -> int:
         """The place of the first entry of covectors in a row of seeds."""
         return self._probe_size
+
+    def probe_place(self, name: str) -> int:
+        """The place of the first entry of a probe in a row of seeds."""
+        return self._probe_offsets[name]
 
     @property
     def _all(self) -> Sequence[int]:

@@ -94,7 +94,7 @@ class TogetherFlow(AnalyticCasesFlow):
     def _check_together(self, patterns: Sequence[Choices], draws: Draws) -> None:
         """UndefinedError unless roots and logarithms of these cases are shown to be independent together."""
         self._suited = patterns
-        prime = draw_prime(draws, RANK_BITS - 1, self.denominator, self._angles)
+        prime = draw_prime(draws, RANK_BITS - 1, self.denominator, self._angles, self._squares)
         values = partial(self._values_together, patterns, draws, prime)
         check_roots_together(self.program, values, self.model.name, self._angles, prime)
         if "log" in self.program.functions:

@@ -147,24 +147,27 @@ class Kind:
     depth: int = 0
 
 
-def kinds(parts: Parts, layered: bool, gains: bool) -> dict[str, Kind]:
-    """In the order in which they are drawn first."""
+def kinds(parts: Parts, layered: bool, gains: bool, plain: bool) -> dict[str, Kind]:
+    """In the order in which they are drawn first; ``plain`` without norms."""
     d, reads, any_but_last = parts.width, (0, parts.reads), (0, parts.width - 1)
     found = {
         "scores": Kind(any_but_last, reads, None, None),
         "keys": Kind(reads, reads, any_but_last, None),
-        "values": Kind(any_but_last, reads, None, (0, d)),
+        "values": Kind(reads, reads, None, (0, d)),
     }
     if layered:
         found["layer"] = Kind((parts.writes, d), None, None, None, units=True)
-        found["other outputs"] = Kind((d - 1, d), None, None, (0, d), units=True)
+        found["other outputs"] = Kind((d - 1, d), None, None, (-2, parts.writes), units=True)
         found["layer below outputs"] = Kind((parts.reads, parts.writes), None, None, None, units=True)
         found["layer below attention"] = Kind(reads, None, None, None, units=True)
+        if parts.reads < parts.writes:
+            found["keys below outputs"] = Kind(reads, reads, (parts.reads, parts.writes), None)
     found["brackets"] = Kind(reads, reads, None, None, depth=1)
+    if layered and (gains or plain):
+        found["brackets of the layer"] = Kind((0, d), None, None, None, units=True, depth=1)
     if gains:
         found["brackets of scores"] = Kind(any_but_last, reads, any_but_last, None, depth=1)
         if layered:
-            found["brackets of the layer"] = Kind(any_but_last, None, None, None, units=True, depth=1)
             found["brackets of brackets"] = Kind(any_but_last, None, None, None, units=True, depth=2)
         found["brackets of brackets of scores"] = Kind(any_but_last, reads, any_but_last, None, depth=2)
     return found
@@ -176,7 +179,7 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     def __init__(self, flow: ResidueGradientFlow, stream: Stream, prime: int, draws: Draws) -> None:
         self._flow, self._stream, self._draws = flow, stream, draws
         self._parts, self._modulus = Parts.of(stream, dict(flow.model.parameters)), flow.modulus(prime)
-        self._kinds = kinds(self._parts, stream.layered, bool(stream.gains))
+        self._kinds = kinds(self._parts, stream.layered, bool(stream.gains), not stream.rooted)
         point = sparse_point(flow, stream, self._parts, prime, draws)
         super().__init__(point, prime, SparseForm(flow.dimension, prime))
         self._marks = flow.relevant_to(stream.tokens - 1)
@@ -192,29 +195,26 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     def run(self, limit: int, max_depth: int | None, progress: Progress | None) -> None:
         """Draw rows kind by kind until the rank is ``limit`` or none raises it; MemoryError on fill-in."""
         deepest = MAX_DEPTH if max_depth is None else max_depth
-        known = [name for name, kind in self._kinds.items() if kind.depth <= deepest]
-        for name in known:
+        rate = {name: 1.0 for name, kind in self._kinds.items() if kind.depth <= deepest}  # of rows, of late
+        for name in rate:
             later = 1.0
             while self.form.rank < limit and later >= FRESH:
-                _, later = self._draw(self._kinds[name], FIRST)
-                self._tell(name, limit, progress)
-        self._run_on(known, limit, progress)
+                later = self._try(name, FIRST, limit, rate, progress)
+        barren = 0
+        while self.form.rank < limit and barren < BARREN and rate:  # a few directions are met seldom
+            name, before = max(rate, key=lambda each: rate[each]), self.form.rank
+            self._try(name, max(FEWEST, PER_RANK * (limit - before)), limit, rate, progress)
+            barren = 0 if self.form.rank > before else barren + 1
 
-    def _run_on(self, known: list[str], limit: int, progress: Progress | None) -> None:
-        """Each kind once more, then the one that has added most a row since: a few directions are met seldom."""
-        score, barren = dict.fromkeys(known, (1, 1)), 0  # what it has added, and rows drawn, with one before the first
-        while self.form.rank < limit and barren < BARREN and score:
-            name = max(score, key=lambda each: score[each][0] / score[each][1])
-            before = self.form.rank
-            rows, _ = self._draw(self._kinds[name], max(FEWEST, PER_RANK * (limit - before)))
-            added = self.form.rank - before
-            score[name] = score[name][0] + added, score[name][1] + max(rows, 1)
-            barren = 0 if added else barren + 1
-            self._tell(name, limit, progress)
-
-    def _tell(self, name: str, limit: int, progress: Progress | None) -> None:
+    def _try(self, name: str, most: int, limit: int, rate: dict[str, float], progress: Progress | None) -> float:
+        """Draw rows of a kind, and note how many of them raised the rank; the share of the later half that did."""
+        before = self.form.rank
+        rows, later = self._draw(self._kinds[name], most)
+        added = self.form.rank - before
+        rate[name] = added / rows if added else min(rate[name] / 2, 1 / max(1, rows))
         if progress:
             progress(f"sparse brackets, {name}", self.form.rank, limit)
+        return later
 
     def _draw(self, kind: Kind, most: int = CANDIDATES) -> tuple[int, float]:
         """Rows of a kind, and the share of their later half that raised the rank: how it would go on."""
@@ -278,39 +278,72 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         total = linalg.add(linalg.multiply(m, m, M), linalg.multiply(k, k, M), M)
         return linalg.add(k, k, M), linalg.add(m, m, M), linalg.subtract(total, np.ones_like(m), M)
 
-    def _some(self, among: Range, count: int) -> Ints:
-        """Integers of a range, each about as often as any other, in random order."""
-        order = np.argsort(self._draws.residues((count,), 2**62), kind="stable")
-        return np.asarray(np.resize(np.arange(*among), count)[order])
+    def _combinations(self, ranges: dict[str, Range | None], count: int) -> dict[str, Ints]:
+        """Integers of these ranges: of the first together, while so many combinations can be met, each as often."""
+        given = {name: among for name, among in ranges.items() if among is not None}
+        found, together, size = dict[str, Ints](), dict[str, int](), 1
+        for name, (first, end) in given.items():
+            span = end - first
+            if size * span <= count:
+                together[name], size = span, size * span
+            else:
+                found[name] = self._some(span, count)
+        number = self._some(size, count)
+        for name, span in together.items():
+            number, found[name] = np.divmod(number, span)
+        return {name: number + given[name][0] for name, number in found.items()}
 
-    def _written(self, read: Ints) -> Ints:
-        """For coordinates that attention reads, one of those to which some head writes their value."""
-        writers = len(self._stream.named(writes=True, later=False))
-        head, second = self._some((0, writers), len(read)), self._some((0, 2), len(read))
-        return self._parts.written(read, head, writers, second)
+    def _some(self, span: int, count: int) -> Ints:
+        """Integers from 0, each about as often as any other, in random order."""
+        return np.resize(self._order(span), count)[self._order(count)]
+
+    def _order(self, count: int) -> Ints:
+        return np.argsort(self._draws.residues((count,), 2**62), kind="stable")
+
+    def _places(self, kind: Kind, count: int, groups: int) -> dict[str, Ints]:
+        """The coordinates of so many rows, of which those of a group have some alike."""
+        heads = len(self._stream.named(writes=True, later=False))
+        own = {"own": kind.own, "units": (0, self._parts.layer) if kind.units else None}
+        alike = {"head": (0, heads) if kind.seen is None and not kind.units else None}
+        alike |= {"third": kind.third, "other": kind.other, "seen": kind.seen}
+        if groups == count:
+            return self._combinations(own | alike, count)
+        drawn, which = self._combinations(alike, groups), np.arange(count) // ALIKE
+        return self._combinations(own, count) | {name: number[which] for name, number in drawn.items()}
 
     def _seeds(self, kind: Kind, count: int) -> Part:
         """Rows of seeds; of a bracket, so many together differ in the token seen alone."""
         T, d, alike = self._stream.tokens, self._parts.width, ALIKE if kind.depth else 1
-        groups, which = -(-count // alike), np.arange(count) // alike
+        groups, which, rows = -(-count // alike), np.arange(count) // alike, np.arange(count)
+        at, first = self._places(kind, count, groups), self._some(T - 1, groups)
         tokens = np.broadcast_to(self._base, (count, T, d)).copy()
-        first, other = self._some((0, T - 1), groups), self._some(kind.other or (0, 1), groups)
-        if kind.other is not None:
-            tokens[np.arange(count), first[which]] = self._token(other)[which]
-        if kind.third is not None and T > 2:
-            third = self._token(self._some(kind.third, groups))
-            tokens[np.arange(count), ((first + 1) % (T - 1))[which]] = third[which]
-        units = self._some((0, self._parts.layer), count) if kind.units else None
-        tokens[:, T - 1] = self._token(self._some(kind.own, count), units)
-        row, place = np.nonzero(tokens.reshape(count, T * d))
-        if kind.seen is not None:
-            seen = self._some(kind.seen, groups)[which]
+        for name, place in (("other", first), ("third", (first + 1) % (T - 1))):
+            if name in at and (name == "other" or T > 2):
+                tokens[rows, place[which]] = self._token(at[name][::alike])[which]
+        tokens[:, T - 1] = self._token(at["own"], at.get("units"))
+        if "head" in at:
+            heads, second = len(self._stream.named(writes=True, later=False)), self._some(2, groups)[which]
+            seen = self._parts.written(at["other"], at["head"], heads, second)
         else:
-            seen = self._written(other)[which] if units is None else self._parts.unit(units)
-        seen = self._flow.covector_place + (T - 1) * d + seen
-        rows, places = np.concatenate([row, np.arange(count)]), np.concatenate([place, seen])
-        values = np.concatenate([tokens.reshape(count, T * d)[row, place], np.ones(count, dtype=np.uint64)])
-        return Part((self._flow.seed_size,), rows, places, values)
+            seen = at["seen"] if "seen" in at else self._parts.unit(at["units"])
+        seen = self._flow.covector_place + (T - 1) * d + seen % d
+        row, place = np.nonzero(tokens.reshape(count, T * d))
+        parts = [(row, self._flow.probe_place(self._stream.probe) + place, tokens.reshape(count, T * d)[row, place])]
+        parts += [self._angles(name, first[which]) for name in self._stream.pairs]
+        parts.append((rows, seen, np.ones(count, dtype=np.uint64)))
+        return Part((self._flow.seed_size,), *map(np.concatenate, zip(*parts, strict=True)))
+
+    def _angles(self, name: str, first: Ints) -> tuple[Ints, Ints, Words]:
+        """Of a probe for each two tokens, for that seen with itself and two others: rows, places, values."""
+        T, shape, rows = self._stream.tokens, self._flow.model.probes[name], np.arange(len(first))
+        met = np.zeros((len(first), T), dtype=bool)
+        for other in (first, (first + 1) % (T - 1), T - 1):
+            met[rows, other] = True
+        row, key = np.nonzero(met)
+        size = prod(shape[2:])
+        place = ((T - 1) * T + key[:, None]) * size + np.arange(size)
+        values = 1 + self._draws.residues((place.size,), self.prime - 1)
+        return np.repeat(row, size), self._flow.probe_place(name) + place.ravel(), values
 
     # -- values -----------------------------------------------------------------------------------------------------
 
@@ -318,7 +351,8 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         """The seeds of the shared tokens alone."""
         every = np.tile(self._base, self._stream.tokens)
         place = np.flatnonzero(every)
-        return Part((self._flow.seed_size,), None, place, every[place])
+        first = self._flow.probe_place(self._stream.probe)
+        return Part((self._flow.seed_size,), None, first + place, every[place])
 
     def _changes(self, seeds: Part, rows: int) -> SparseJet:
         """Seeds as what all rows share and what differs from it."""

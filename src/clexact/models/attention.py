@@ -165,17 +165,16 @@ class Heads:
 
 def _planes(q: Array, k: Array, c: Array, s: Array) -> Array:
     r"""$\langle q_j, (c_j + s_j J) k_j\rangle$ for every plane j."""
-    even, odd = slice(0, None, 2), slice(1, None, 2)
-    return c * (q[even] * k[even] + q[odd] * k[odd]) + s * (q[odd] * k[even] - q[even] * k[odd])
+    (q0, q1), (k0, k1) = ((z[..., 0::2], z[..., 1::2]) for z in (q, k))
+    return c * (q0 * k0 + q1 * k1) + s * (q1 * k0 - q0 * k1)
 
 
 def _scores(q: Array, k: Array, c: Array | None, s: Array | None) -> Array:
     """Scores of all pairs of tokens."""
     if c is None or s is None:
         return q @ k.T
-    T = q.shape[0]
-    rows = [_planes(q[i], k[j], c[i, j], s[i, j]).sum().reshape((1,)) for i in range(T) for j in range(T)]
-    return concatenate(rows).reshape((T, T))
+    T, h = q.shape
+    return _planes(q.reshape((T, 1, h)), k.reshape((1, T, h)), c, s).sum(axis=-1)
 
 
 def _weighted(scores: Array, v: Array, causal: bool) -> Array:

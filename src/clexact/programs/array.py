@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from clexact.algebra.polynomial import Number, exact
 from clexact.algebra.terms import Ints
 from clexact.programs.dispatch import call
+from clexact.programs.identities import simpler
 from clexact.programs.operations import Node
 from clexact.programs.places import OuterIndex, Shape, places
 from clexact.programs.program import Program
@@ -155,7 +156,8 @@ class Array:
             values = [RATIONAL[name](c) for c in self.node.data.ravel().tolist()]
             if None not in values:
                 return self.symbol(values).reshape(self.shape)
-        return self.then("function", self.shape, name)
+        otherwise = simpler(self, name)
+        return self.then("function", self.shape, name) if otherwise is None else otherwise
 
     def __truediv__(self, other: object) -> Array:
         if isinstance(other, Array):

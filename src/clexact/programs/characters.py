@@ -20,7 +20,7 @@ A minor of brackets that is not 0 under $\psi$ is not the zero function: ranks m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, lru_cache, partial
 from hashlib import sha256
 from itertools import pairwise
@@ -38,6 +38,7 @@ from clexact.support.errors import UndefinedError
 BASE = 4  # a square other than 1: of order q modulo p
 CLASS = 240  # primes p are -1 modulo it: q is then 7 modulo 8, 2 modulo 3 and 4 modulo 5
 LONG = 2**21  # primes below it are those of a chain of three
+TRIES = 2**15  # of primes: there are few chains of three
 STEP = 2**12  # powers of the base are products of two from tables of so many
 ANGLES = ("sin", "cos")
 AROUND = {  # primes p for these, with q, s, t, u: all that are 7 modulo 8, p of 21 or 22 bits, their product below 2^62
@@ -62,28 +63,35 @@ def square_primes(angles: bool) -> tuple[int, ...]:
     return (2,) if angles else (2, 3, 5)
 
 
-def draw_prime(draws: Draws, bits: int, avoiding: int = 1, angles: bool = False) -> int:
-    """A random first prime of a chain, of so many bits, modulo all of which 2, 3 and 5 are squares.
+def draw_prime(draws: Draws, bits: int, avoiding: int = 1, angles: bool = False, squares: Collection[int] = ()) -> int:
+    """A random first prime of a chain, of so many bits, modulo all of which 2, 3, 5 and ``squares`` are squares.
 
-    For ``angles`` one of ``AROUND``; 3 and 5 may then be none.
+    For ``angles`` one of ``AROUND``; 3 and 5 may then be none. UndefinedError where there is no such prime.
     """
     if angles:
-        return _draw_prime_of_angles(draws, avoiding)
+        return _draw_prime_of_angles(draws, avoiding, squares)
     first = (1 << bits - 1) // CLASS + 1
-    while True:
+    for _ in range(TRIES):
         p = CLASS * (first + int(draws.residues((1,), first)[0])) - 1
         fields = chain(p)
         if p >> bits or not all(linalg.is_prime(f) and avoiding % f for f in fields):
             continue
-        if all(f % 8 == 7 for f in fields):
+        if all(f % 8 == 7 for f in fields) and _are_squares(squares, fields):
             return p
+    raise UndefinedError("no primes are found modulo which all constants have residues and roots")
 
 
-def _draw_prime_of_angles(draws: Draws, avoiding: int) -> int:
-    left = [p for p, others in AROUND.items() if all(avoiding % f for f in (p, *others))]
+def _draw_prime_of_angles(draws: Draws, avoiding: int, squares: Collection[int]) -> int:
+    known = {p: (p, *others) for p, others in AROUND.items()}
+    left = [p for p, fields in known.items() if all(avoiding % f for f in fields) and _are_squares(squares, fields)]
     if not left:
-        raise UndefinedError("no fields of angles are known in which all constants have residues")
+        raise UndefinedError("no fields of angles are known in which all constants have residues and roots")
     return left[int(draws.residues((1,), 2**32)[0]) % len(left)]
+
+
+def _are_squares(numbers: Collection[int], fields: Sequence[int]) -> bool:
+    """Whether these are squares other than 0 modulo all of these primes."""
+    return all(pow(n, (f - 1) // 2, f) == 1 for n in numbers for f in fields)
 
 
 class Characters:

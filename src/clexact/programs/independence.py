@@ -52,7 +52,7 @@ def check_roots(program: Program, values: Evaluate, name: str, denominator: int)
     Of those that ``gated_roots`` lists at the gates of the arguments drawn; for which ``free_at`` has to show it.
     """
     draws = Draws(0, program.digest)
-    prime = draw_prime(draws, RANK_BITS, denominator, has_angles(program))
+    prime = draw_prime(draws, RANK_BITS, denominator, has_angles(program), constants_with_roots(program))
     constant, gated = program.independent_of("probe", "parameter"), gated_roots(program)
     for n, node in enumerate(program.nodes):
         if not _is_root(node) or constant[n]:
@@ -183,6 +183,13 @@ def square_constants(program: Program, name: str, angles: bool) -> list[Fraction
         return []
     constants = {Fraction(c) for n in program.nodes if n.op == "constant" for c in set(n.data.ravel().tolist())}
     return sorted(c for c in constants if c > 0 and _is_square(c, primes))
+
+
+def constants_with_roots(program: Program) -> tuple[int, ...]:
+    """Numbers that are squares where all constants of which roots are taken are."""
+    roots = [program.nodes[node.inputs[0]] for node in program.nodes if _is_root(node)]
+    kernels = _kernels([Fraction(c) for n in roots if n.op == "constant" for c in set(n.data.ravel().tolist())])
+    return tuple(sorted({prod(kernel) for kernel in kernels}))
 
 
 def _is_square(number: Fraction, primes: Sequence[int]) -> bool:

@@ -25,14 +25,18 @@ class Use:
 class Stream:
     """How many tokens of which width a network adds to; the use of its matrices; vectors that are factors.
 
-    ``centred``: their means are taken, and so probably subtracted.
+    ``probe`` is the tokens, ``pairs`` are probes for each two of them, angles of rotary positions.
+    ``centred``: their means are taken, and so probably subtracted; ``rooted``: they are divided by roots.
     """
 
+    probe: str
+    pairs: tuple[str, ...]
     tokens: int
     width: int
     uses: dict[str, Use]
     gains: frozenset[str]
     centred: bool
+    rooted: bool
 
     def named(self, *, writes: bool, later: bool) -> list[str]:
         """The matrices that are used so."""
@@ -46,14 +50,20 @@ class Stream:
 
 def stream_of(program: Program, probes: Mapping[str, Shape]) -> Stream | None:
     """The stream of a program, where all its matrices are used as ``Use`` says; else None."""
-    if len(probes) != 1 or len(program.shape) != 2 or program.shape not in probes.values():
+    tokens = [name for name, shape in probes.items() if shape == program.shape]
+    if len(tokens) != 1 or len(program.shape) != 2:
         return None
     (count, width), reading = program.shape, _Reading(program, program.shape[1])
+    pairs = tuple(name for name, shape in probes.items() if shape[:2] == (count, count) and name not in tokens)
+    if len(pairs) + 1 < len(probes):
+        return None
     if count < 2 or width < NARROW or not reading.understood:
         return None
     nodes = program.nodes
     centred = any(node.op == "sum" and nodes[node.inputs[0]].op == "probe" for node in nodes)
-    return Stream(count, width, reading.uses, frozenset(reading.gains), centred)
+    return Stream(
+        tokens[0], pairs, count, width, reading.uses, frozenset(reading.gains), centred, "rsqrt" in program.functions
+    )
 
 
 class _Reading:

@@ -127,7 +127,7 @@ WRONG = [
     ("certify linear -1 3", "must be at least 1, not -1"),
     ("certify linear 3", "at least two sizes"),
     ("certify linear", "at least two sizes"),
-    ("certify linear a b", "must be an integer, not 'a'"),
+    ("certify linear 2a b", "must be an integer or a letter, not '2a'"),
     ("certify linear 2.5 3", "must be an integer, not '2.5'"),
     ("certify relu 2", "at least two sizes"),
     ("certify neuron", "neuron takes the sizes m [n], not 0 sizes"),

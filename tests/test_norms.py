@@ -141,8 +141,8 @@ def test_norms_are_those_of_pytorch(name):
 
 REFUSED = {
     "layer_norm takes an array of a model": (TypeError, lambda a: f.layer_norm(np.ones(3))),
-    "eps must be an integer or a rational": (TypeError, lambda a: f.rms_norm(a, eps=1e-5)),
-    "eps must be a number, as 1/100 or 1e-5, not 'small'": (ValueError, lambda a: f.normalize(a, eps="small")),
+    "eps must be exact, which the float 1e-05 is not": (TypeError, lambda a: f.rms_norm(a, eps=1e-5)),
+    "eps must be a rational such as 3, 1/2 or 0.5, not 'small'": (ValueError, lambda a: f.normalize(a, eps="small")),
     "eps must not be negative, as -1/2 is": (ValueError, lambda a: f.batch_norm(a, eps="-0.5")),
     "layer_norm over one entry divides by its variance, 0": (ValueError, lambda a: f.layer_norm(a.reshape(2, 4, 3, 1))),
     "instance_norm over one entry": (ValueError, lambda a: f.instance_norm(a, -1)),

@@ -59,6 +59,19 @@ def test_sbml():
     assert "K" in parse_text(SBML, "model.xml", ("K",)).parameters
 
 
+def test_an_initial_assignment_takes_values_of_the_start():
+    """K = A(0) stays what it was while A moves; without a value at the start it is refused."""
+    start = f'<initialAssignment symbol="K"><math {MATH}><ci>A</ci></math></initialAssignment>'
+    text = SBML.replace(
+        "<listOfReactions>", f"<listOfInitialAssignments>{start}</listOfInitialAssignments><listOfReactions>"
+    )
+    fixed = SBML.replace('value="1e-1"', 'value="2"')
+    given = text.replace('id="A" ', 'id="A" initialAmount="4" ')
+    assert right_sides(parse_text(given, "model.xml")) == right_sides(parse_text(fixed, "model.xml"))
+    with pytest.raises(ValueError, match="needs the value of 'A' at the start, which is not given"):
+        parse_text(text, "model.xml")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -170,7 +170,9 @@ def test_forged_proofs_are_refused(linear):
         (lambda d: d["regimes"][0]["parts"][0]["fields"]["blocks"][-1]["ways"][0]["rows"].clear(), "independent"),
         (lambda d: d["parts"][0]["laws"][0]["terms"][0].__setitem__(0, 2), "not conserved"),
         (lambda d: d["parts"][0]["network"][0][1].append(["U1", "i", "i"]), "sorts"),
-        (lambda d: d["parts"][0]["copies"].append(d["parts"][0]["copies"][0]), "count"),
+        (lambda d: d["parts"][0]["copies"].append(d["parts"][0]["copies"][0]), "share a parameter"),
+        (lambda d: d["regimes"][0]["where"].append([{"n": 1}, "0 or any"]), "a condition must be"),
+        (lambda d: d["regimes"][0]["where"].append([{"s": 1}, 0]), "a condition must be"),
     ],
 )
 def test_a_forgery_is_refused_for_its_reason(linear, change, reason):
@@ -178,6 +180,20 @@ def test_a_forgery_is_refused_for_its_reason(linear, change, reason):
     document = json.loads(json.dumps(linear.document))
     change(document)
     with pytest.raises(RefusedError, match=reason):
+        verify_theorem(document)
+
+
+def test_a_rank_that_nothing_shows_is_refused(linear):
+    """A rank without ways, of contents of more indices than the regime says there are: those may exist."""
+    document = json.loads(json.dumps(linear.document))
+    (proof,) = document["regimes"][0]["parts"]
+    atoms = {name: {"sorts": [name.lower()], "size": {name.lower(): 1}, "least": 0} for name in "NRM"}
+    blocks = [{"content": {name: 1, "R": 1}, "rank": 1, "ways": []} for name in "NM"]
+    where = [[{name: 1}, 0] for name in "nrm"]
+    document["regimes"] = [{"where": where, "law_count": [[1, 1, "m", "r"], [1, 1, "n", "r"]],
+        "parts": [{"atoms": atoms, "fields": {**proof["fields"], "point": [], "blocks": []},
+                   "laws": {"point": [], "columns": None, "blocks": blocks}}]}]  # fmt: skip
+    with pytest.raises(RefusedError, match="may be missing"):
         verify_theorem(document)
 
 
@@ -200,7 +216,11 @@ def test_a_program_that_is_not_uniform_is_no_theorem():
         n = values["n"]
         return clexact.Model({"u": (n,)}, {"x": n}, lambda u, x: (u * x)[:3].sum())
 
-    for model_at in (odd, cut):
+    def spread(values):
+        n = values["n"]
+        return clexact.Model({"u": (n,), "b": n}, {"x": n}, lambda u, b, x: (u * x).sum() + b)
+
+    for model_at in (odd, cut, spread):
         subject = Subject(
             model_at, lambda values, made=model_at: clexact.gradient_flow(made(values)), ("n",), (), "mine"
         )
@@ -208,7 +228,13 @@ def test_a_program_that_is_not_uniform_is_no_theorem():
             with pytest.raises(NotUniformError, match="cut"):
                 recorded(subject)
         theorem = prove(subject)
+        assert model_at is not spread or "single factor" in str(theorem)
         assert not theorem.proved and "not proved for all sizes" in str(theorem) and theorem.grid
+
+
+def test_a_parameter_without_axes():
+    """A number times a vector has one law, whatever the length."""
+    assert clexact.theorem(MODELS.neuron("m")).law_count == "1"
 
 
 def test_a_model_of_the_user_is_proved(capsys, tmp_path):
@@ -222,6 +248,23 @@ def test_a_model_of_the_user_is_proved(capsys, tmp_path):
     )
     text = output(capsys, "certify", f"{file}:net", "n", "r", "--where", "n >= r", "--quiet")
     assert text.startswith("exactly r*(r + 1)/2 independent conservation laws, for all n >= r >= 1")
+    text = output(capsys, "certify", f"{file}:net", "n", "r", "--where", "n >= max(r, 2)")
+    assert "assuming: " in text and "the model is the same sum of products at all sizes as at n = 11, r = 13" in text
+    assert "for all n >= r >= 1, n >= 2" in text or "for all n >= 2, n >= r >= 1" in text
+
+
+@pytest.mark.parametrize("more", [1, 2, 4, 6, -2])
+def test_a_length_that_is_no_letter_is_no_other_letter(more):
+    """Axes of length n + 2 are not taken for those of length r, since r is n + 2 at one choice of sizes only."""
+
+    def net(values):
+        n, r = values["n"], values["r"]
+        shapes = {"U": (n + more, r), "V": (r, n)}
+        return clexact.Model(shapes, {"x": n}, lambda U, V, x: U @ (V @ x))
+
+    subject = Subject(net, lambda values: clexact.gradient_flow(net(values)), ("n", "r"), (), "mine", own=True)
+    with pytest.raises(NotUniformError, match="not the same"):
+        recorded(subject)
 
 
 def test_contractions_are_sums_of_products():

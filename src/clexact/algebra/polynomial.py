@@ -681,8 +681,8 @@ def _html_power(name: str, k: int) -> str:
     return html_name(name) + (f"<sup>{k}</sup>" if k > 1 else "")
 
 
-RATIONAL = re.compile(
-    r"[+-]?(?:\d{1,4000}/0*[1-9]\d{0,3999}|(?:\d{1,4000}\.?\d{0,4000}|\.\d{1,4000})(?:[eE][+-]?\d{1,3})?)", re.ASCII
+RATIONAL = re.compile(  # of fewer digits than Python writes
+    r"[+-]?(?:\d{1,4000}/0*[1-9]\d{0,3999}|(?:\d{1,1600}(?:\.\d{0,1600})?|\.\d{1,1600})(?:[eE][+-]?\d{1,3})?)", re.ASCII
 )
 
 

@@ -83,6 +83,7 @@ def read_subject(arguments: argparse.Namespace) -> Subject:
             title,
             _unread(choice),
             fixed,
+            own=True,
         )
     if name not in FAMILIES:
         raise ValueError(unknown("family", name, FAMILIES, ", or FILE.py:NAME"))

@@ -141,10 +141,10 @@ class Part:
 
 def check_apart(every: list[tuple[Part, dict[str, str]]]) -> None:
     """No parameter stands in two copies, and each product of one has a seed that no other copy has."""
-    for one, names in every:
+    for here, (one, names) in enumerate(every):
         seeds, own = {names[leaf] for leaf in one.seeds}, {names[leaf] for leaf in one.parameters}
-        for other, theirs in every:
-            if theirs is not names:
+        for there, (other, theirs) in enumerate(every):
+            if there != here:
                 need(not own & set(theirs.values()), "two parts share a parameter")
                 for term in other.network:
                     need(
@@ -179,6 +179,10 @@ def check_laws(part: Part) -> None:
 def check_regime(parts: list[Part], regime: Any, letters: list[str]) -> tuple[str, str]:
     """Its conditions and its count, once all is verified."""
     where, count = regime["where"], {tuple(m): Fraction(n, d) for n, d, *m in regime["law_count"] if n}
+    need(
+        all({*form} <= {"", *letters} and {int} >= {type(c) for c in (bound, *form.values())} for form, bound in where),
+        "a condition must be a linear form in the letters and an integer",
+    )
     need(all([*m] == sorted(m) and set(m) <= set(letters) for m in count), "a count has letters in order")
     need(len(count) == len(regime["law_count"]), "a count has each monomial once")
     above, below = list[Poly](), list[Poly]()
@@ -197,7 +201,8 @@ def check_regime(parts: list[Part], regime: Any, letters: list[str]) -> tuple[st
     need(total(above) == count, "dimension minus rank is not the count")
     need(total(below) == count, "the rank of the laws is not the count")
     forms = (
-        " + ".join("*".join(map(str, (c, *filter(None, [name])))) for name, c in form.items()) for form, _ in where
+        " + ".join("*".join(map(str, (c, *filter(None, [name])))) for name, c in form.items()) or "0"
+        for form, _ in where
     )
     said = ", ".join(f"{form} >= {bound}" for form, (_, bound) in zip(forms, where, strict=True))
     return said, " + ".join("*".join(map(str, (c, *m))) for m, c in count.items()) or "0"
@@ -274,7 +279,8 @@ class Blocks:
             need(all(type(k) is int and k >= 1 for k in counts), "contents and auxiliary indices are positive numbers")
             need(type(block["rank"]) is int and block["rank"] >= 0, "a rank must be an integer, not negative")
             both = [{a: content.get(a, 0) + aux.get(a, 0) for a in {**content, **aux}} for aux in ways]
-            most |= {a: max(most[a], k) for each in both for a, k in each.items()}
+            for each in (content, *both):
+                most |= {a: max(most[a], k) for a, k in each.items()}
             used += [(content, both)] if block["rank"] else []
         ranges = [[1] if atom.single else range(atom.least, most[a] + 1) for a, atom in self.atoms.items()]
         for sizes in product(*ranges):

@@ -17,6 +17,7 @@ EXTRAS = {  # what each brings, and what for
     "plot": ("pictures", ("matplotlib", "scipy")),
     "report": ("the report of clexact reproduce", ("jinja2", "latex2mathml")),
     "sweep": ("clexact sweep", ("joblib",)),
+    "systems": ("models written in Antimony", ("antimony",)),
     "torch": ("laws of PyTorch modules", ("torch",)),
     "training": ("flows and optimizers in numbers", ("scipy",)),
     "test": ("the tests", ("hypothesis", "pytest", "xdist", "ruff", "mypy")),

@@ -73,7 +73,8 @@ class _Model:
         functions = {str(f.get("id")): _math(f)[0] for f in _listed(model, "listOfFunctionDefinitions")}
         self.reader = Reader(self.builder, functions, self.value)
         self._varied = bool(self.assigned or self.sloped or self.initial)  # stoichiometries may be among them
-        self.known, self.open = dict[str, Quotient](), set[str]()
+        self.known, self.open = dict[tuple[str, bool], Quotient](), set[tuple[str, bool]]()
+        self.starting = False  # whether names in formulas stand for their values at the start
         self.moving = [s for s, node in self.species.items() if self._moves(s, node)]
         for name in [*self.moving, *(v for v in self.sloped if v not in self.moving)]:
             self.builder.number(name)
@@ -94,31 +95,40 @@ class _Model:
 
     def value(self, name: str) -> Quotient | None:
         """Of a name in a formula: a species is its amount over its compartment unless it is a substance there."""
-        if name not in self.known:
-            if name in self.open:
+        key = name, self.starting
+        if key not in self.known:
+            if key in self.open:
                 raise ValueError(f"the value of {name!r} needs {name!r} itself.")
-            self.open.add(name)
+            self.open.add(key)
             found = self._value(name)
             if found is None:
                 return None
-            self.known[name] = found
-            self.open.discard(name)
-        return self.known[name]
+            self.known[key] = found
+            self.open.discard(key)
+        return self.known[key]
 
     def _value(self, name: str) -> Quotient | None:
-        if name in self.builder.numbers:
+        if name in self.builder.numbers and not (self.starting and name not in self.builder.parameters):
             found = variable(self.builder.numbers[name])
             return self._over_size(name, found) if name in self.moving and name not in self.sloped else found
         if name in self.assigned:
             return self.reader.read(self.assigned[name])
         if name in self.initial:
-            return self.reader.read(self.initial[name])
+            return self._initial(name)
         for nodes, keys in ((self.constants, ("value",)), (self.compartments, ("size", "volume"))):
             if name in nodes:
                 return self._constant(name, nodes[name], keys)
         if name in self.species:
             return self._fixed_species(name)
         return None
+
+    def _initial(self, name: str) -> Quotient:
+        """By an initial assignment: of values at the start, which variables keep no longer."""
+        before, self.starting = self.starting, True
+        try:
+            return self.reader.read(self.initial[name])
+        finally:
+            self.starting = before
 
     def _fixed_species(self, name: str) -> Quotient:
         node, size = self.species[name], self._size(name)
@@ -135,6 +145,8 @@ class _Model:
         given = next((node.get(key) for key in keys if node.get(key) is not None), None)
         if given is not None:
             return number(_decimal(given))
+        if name in self.builder.numbers:
+            raise ValueError(f"an initial assignment needs the value of {name!r} at the start, which is not given.")
         place = self.builder.number(name)
         self.builder.parameters.append(name)
         return variable(place)

@@ -145,10 +145,22 @@ def implies(domain: Domain, other: Domain) -> bool:
 def parse(text: str, letters: Sequence[str]) -> Domain:
     """Conditions separated by commas or "and"; ValueError for what is none in these letters."""
     found: list[Condition] = []
-    for part in text.replace("&&", ",").replace(" and ", ",").split(","):
+    for part in _separated(text.replace("&&", ",").replace(" and ", ",")):
         if part.strip():
             found += _condition(part.strip(), letters)
     return tuple(found)
+
+
+def _separated(text: str) -> list[str]:
+    """At commas that are not in parentheses, as those of max(n, m) are."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
 
 
 def _condition(text: str, letters: Sequence[str]) -> list[Condition]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from clexact.theorems.contraction import Contraction, Product, collected
+from clexact.theorems.contraction import Contraction, NotUniformError, Product, collected
 from clexact.theorems.network import IndexLaw, Part
 
 Axis = tuple[str, int]
@@ -31,6 +31,8 @@ class Union:
 def parts_of(network: Contraction, laws: Sequence[IndexLaw], positive: Iterable[str]) -> list[Part]:
     """The parts, each with its laws; equal parts, but for names, are one with several copies."""
     products = [term for term in network.products if any(leaf in network.parameters for leaf, _ in term.factors)]
+    if any(sum(v in own for _, own in term.factors) < 2 for term in products for v in term.variables):
+        raise NotUniformError("a sum runs over an index of a single factor, as of a vector of ones")
     sorts = _sorts(network, products)
     groups = Union()
     for term in products:

@@ -210,7 +210,7 @@ def _star_point(part: Part, sharing: Sharing, flat: bool, which: int | None) -> 
         for chosen in product(*at):
             loose = [k for k, atom in enumerate(chosen) if not atom.single]
             most = 1 if len(axes) > 1 or flat else 0
-            if len(loose) <= most and (which is None or loose in ([], [which % len(axes)])):
+            if len(loose) <= most and (which is None or not loose or loose == [which % len(axes)]):
                 found[name, *(atom.name for atom in chosen)] = None
     return tuple(found)
 

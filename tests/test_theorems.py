@@ -331,3 +331,14 @@ def test_what_is_left_over_is_the_difference(domain, covers):
         covered = any(all(c.holds(at) for c in part) for part in parts)
         assert any(all(c.holds(at) for c in piece) for piece in left) == (inside and not covered)
         assert all(c.holds(at) for c in reduced(whole)) == inside == bool(eval(python(whole), {}, at))
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_what_verify_says_of_a_theorem(linear, rebuild, tmp_path):
+    """Its regimes as a person writes them; there is no model to be made anew."""
+    file = tmp_path / "theorem.json"
+    file.write_text(json.dumps(linear.document))
+    verdict = clexact.verify(file, rebuild=rebuild)
+    assert verdict.status.name == "VERIFIED"
+    assert "exactly 1/2*r + 1/2*r*r independent laws for all" in verdict.sentences[0]
+    assert "n - r >= 0" in verdict.sentences[0] and "rebuild" not in str(verdict.sentences)

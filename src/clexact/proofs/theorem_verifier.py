@@ -191,21 +191,20 @@ def check_regime(parts: list[Part], regime: Any, letters: list[str]) -> tuple[st
         for sort, size in part.sorts.items():
             held = total(atom.size for atom in atoms.values() if sort in atom.sorts)
             need(held == {(size,): 1}, f"the atoms of {sort} do not add up to {size}")
-        moved, laws = (
-            Blocks(part, atoms, proof["fields"], False).rank(),
-            Blocks(part, atoms, proof["laws"], True).rank(),
-        )
+        moved, laws = (Blocks(part, atoms, proof[rows], rows == "laws").rank() for rows in ("fields", "laws"))
         sizes = [times(*({(part.sorts[sort],): 1} for sort in axes)) for axes in part.parameters.values()]
         above += [*sizes, times(moved, {(): -1})] * len(part.copies)
         below += [laws] * len(part.copies)
     need(total(above) == count, "dimension minus rank is not the count")
     need(total(below) == count, "the rank of the laws is not the count")
-    forms = (
-        " + ".join("*".join(map(str, (c, *filter(None, [name])))) for name, c in form.items()) or "0"
-        for form, _ in where
-    )
-    said = ", ".join(f"{form} >= {bound}" for form, (_, bound) in zip(forms, where, strict=True))
-    return said, " + ".join("*".join(map(str, (c, *m))) for m, c in count.items()) or "0"
+    forms = [({(name,) if name else (): c for name, c in form.items()}, bound) for form, bound in where]
+    return ", ".join(f"{written(form)} >= {bound}" for form, bound in forms), written(count)
+
+
+def written(poly: Poly) -> str:
+    words = ["*".join([*([str(abs(c))] * (abs(c) != 1 or not m)), *m]) for m, c in poly.items()]
+    signs = ["-" if c < 0 else "+" for c in poly.values()]
+    return " ".join(f"{sign} {word}" for sign, word in zip(signs, words, strict=True)).removeprefix("+ ") or "0"
 
 
 class Atom:

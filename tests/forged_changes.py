@@ -1,4 +1,4 @@
-"""Small changes of valid certificates, by kind, and the certificates that they start from."""
+"""Small changes of valid certificates that list fields, by kind, and the certificates that they start from."""
 
 import copy
 import json
@@ -10,6 +10,7 @@ from forged_truth import CLOSED, FORMAT, PROVED, parsed
 from oracles import ring_of
 
 import clexact
+from clexact.proofs import fields_certificate
 
 EVIDENCE = [PROVED, CLOSED, "closed with error <= 2^-10", "closed with error <= 2^-1000", "Proved", "proved ", ""]
 PRIMES = ["2", "3", "4", "9", "1", "0", "-7", "-1", "561", "41041", "3215031751", "3825123056546413051", "7", "11",
@@ -48,12 +49,35 @@ def base_texts():
         explicit(["x", "y"], [["0", "0"], ["0", "0"]]),
         explicit(["x", "y"], []),
     ]
-    return tuple(clexact.certify(flow, degree=3 if n == 4 else 2).certificate.to_json() for n, flow in enumerate(flows))
+    counts = [clexact.certify(flow, degree=3 if n == 4 else 2) for n, flow in enumerate(flows)]
+    return tuple(clexact.Certificate(fields_certificate.of_count(count)).to_json() for count in counts)
 
 
 def bases():
     """The base certificates as fresh documents."""
     return [json.loads(text) for text in base_texts()]
+
+
+def texts(d):
+    """The laws, as one family."""
+    if not d["laws"]:
+        d["laws"] = [{"polynomials": []}]
+    (family,) = d["laws"]
+    return family["polynomials"]
+
+
+def chosen(d):
+    """The numbers of the laws that are independent, each as a range of its own."""
+    data = d["independence"]
+    data["laws"] = [[n, n] for a, b in data["laws"] for n in range(a, b + 1)]
+    return data["laws"]
+
+
+def close(d, kind):
+    """How closure is shown, or that it is not."""
+    d.pop("closure", None)
+    if kind != "none":
+        d["closure"] = kind
 
 
 def written(document):
@@ -155,18 +179,18 @@ def field_polynomial(rng, d):
 @change("law polynomial")
 def law_polynomial(rng, d):
     """A law changed."""
-    n, law = pick(rng, d["laws"])
-    d["laws"][n], words = retold(rng, law, d["fields"]["variables"])
+    n, law = pick(rng, texts(d))
+    texts(d)[n], words = retold(rng, law, d["fields"]["variables"])
     return f"law {n}: {words}"
 
 
 @change("law polynomial")
 def law_replaced(rng, d):
     """A law that is a constant, 0, a variable or another law."""
-    n, _ = pick(rng, d["laws"])
-    others = ["0", "1", "-5/3", *d["fields"]["variables"], *d["laws"], f"{rng.choice(d['fields']['variables'])}^2"]
-    d["laws"][n] = rng.choice(others)
-    return f"law {n} replaced by {d['laws'][n][:60]}"
+    n, _ = pick(rng, texts(d))
+    others = ["0", "1", "-5/3", *d["fields"]["variables"], *texts(d), f"{rng.choice(d['fields']['variables'])}^2"]
+    texts(d)[n] = rng.choice(others)
+    return f"law {n} replaced by {texts(d)[n][:60]}"
 
 
 @change("fields")
@@ -230,12 +254,13 @@ def killer_dropped(rng, d):
     fields = d["fields"]["components"]
     i, _ = pick(rng, fields)
     fields.pop(i)
-    d["lie"]["nodes"] = [{"combination": {str(k): "1"}} for k in range(len(fields))]
-    d["lie"]["basis"] = list(range(min(len(fields), rng.randint(0, len(fields)))))
-    d["lie"]["ranks"] = [len(d["lie"]["basis"])]
-    d["claim"]["upper"] = d["dimension"] - len(d["lie"]["basis"])
+    d["lie"]["seeds"] = [[k, 1] for k in range(len(fields))]
+    d["lie"]["members"] = [[k] for k in range(rng.randint(0, len(fields)))]
+    d["lie"]["ranks"] = [len(d["lie"]["members"])]
+    d["claim"]["upper"] = d["dimension"] - len(d["lie"]["members"])
     new_laws(rng, d)
-    kind = d["closure"]["kind"] = rng.choice(["none", "none", "one field", "random points"])
+    kind = rng.choice(["none", "none", "one field", "random points"])
+    close(d, kind)
     d["claim"]["lower"] = d["claim"]["upper"] if kind != "none" else d["independence"]["rank"]
     d["claim"]["lower_evidence"] = CLOSED if kind == "random points" else PROVED
     return f"field {i} dropped, brackets replaced by {len(fields)} fields, closure {kind}"
@@ -244,8 +269,8 @@ def killer_dropped(rng, d):
 def new_laws(rng, d):
     """Sometimes one law more, that would be one if no field moved this variable."""
     if rng.random() < 0.5:
-        d["laws"].append(rng.choice(d["fields"]["variables"]))
-        d["independence"]["laws"].append(len(d["laws"]) - 1)
+        texts(d).append(rng.choice(d["fields"]["variables"]))
+        chosen(d).append([len(texts(d)) - 1] * 2)
         d["independence"]["rank"] += 1
 
 
@@ -254,11 +279,11 @@ def dependent_law(rng, d):
     """A function of the laws among the independent ones, all numbers moved with it."""
     names = d["fields"]["variables"]
     gens = dict(zip(names, ring_of([f"v{i}" for i in range(len(names))]).gens, strict=True))
-    a, b = (parsed(pick(rng, d["laws"])[1], gens) for _ in range(2))
+    a, b = (parsed(pick(rng, texts(d))[1], gens) for _ in range(2))
     made = rng.choice([a**2, a * b, a + b, a - b, 2 * a, a**3, a + 1, a * b + a, 0 * a, 0 * a + 3])
-    d["laws"].append(as_text(made, names))
+    texts(d).append(as_text(made, names))
     grown(rng, d)
-    return f"dependent law {d['laws'][-1][:60]} among the independent ones"
+    return f"dependent law {texts(d)[-1][:60]} among the independent ones"
 
 
 def as_text(p, names):
@@ -272,35 +297,37 @@ def as_text(p, names):
 
 def grown(rng, d):
     """The last law counts as one more; the bounds follow, sometimes the brackets too."""
-    d["independence"]["laws"].insert(rng.randint(0, len(d["independence"]["laws"])), len(d["laws"]) - 1)
+    chosen(d).insert(rng.randint(0, len(chosen(d))), [len(texts(d)) - 1] * 2)
     d["independence"]["rank"] += 1
     d["claim"]["lower"] += rng.choice([0, 1, 1])
     if rng.random() < 0.5:
         d["claim"]["upper"] += 1
-        if d["lie"]["basis"] and rng.random() < 0.7:
-            d["lie"]["basis"].pop()
+        if d["lie"]["members"] and rng.random() < 0.7:
+            d["lie"]["members"].pop()
             d["lie"]["ranks"][-1] -= 1
 
 
 @change("dependent laws")
 def repeated_law(rng, d):
     """A law twice, or its number twice, or a non-law."""
-    names, chosen = d["fields"]["variables"], d["independence"]["laws"]
+    names, laws = d["fields"]["variables"], chosen(d)
     if rng.random() < 0.3:
-        chosen.append(pick(rng, chosen)[1])
+        laws.append(pick(rng, laws)[1])
         d["independence"]["rank"] += 1
         d["claim"]["lower"] += 1
         return "the number of a law twice"
-    d["laws"].append(rng.choice([*d["laws"], *names, f"{names[0]}^2 - {names[-1]}^2", "1"]))
+    texts(d).append(rng.choice([*texts(d), *names, f"{names[0]}^2 - {names[-1]}^2", "1"]))
     grown(rng, d)
-    return f"{d['laws'][-1][:60]} put among the independent laws"
+    return f"{texts(d)[-1][:60]} put among the independent laws"
 
 
 @change("independence")
 def independence(rng, d):
     """The laws chosen: dropped, repeated, moved, out of range; the rank."""
-    data = d["independence"]
-    how = rng.choice(["drop", "drop with rank", "repeat", "shuffle", "number", "rank", "none", "lower with it"])
+    data, _ = d["independence"], chosen(d)
+    how = rng.choice(
+        ["drop", "drop with rank", "repeat", "shuffle", "number", "rank", "none", "lower with it", "range"]
+    )
     if how.startswith("drop"):
         data["laws"].pop(pick(rng, data["laws"])[0])
         data["rank"] -= how == "drop with rank"
@@ -309,7 +336,9 @@ def independence(rng, d):
     elif how == "shuffle":
         rng.shuffle(data["laws"])
     elif how == "number":
-        data["laws"][pick(rng, data["laws"])[0]] = odd_index(rng, len(d["laws"]))
+        data["laws"][pick(rng, data["laws"])[0]] = [odd_index(rng, len(texts(d)))] * 2
+    elif how == "range":
+        data["laws"] = [[odd_index(rng, len(texts(d))), odd_index(rng, len(texts(d)))], *data["laws"][1:]]
     elif how == "none":
         data["laws"], data["rank"] = [], rng.choice([0, 1])
     else:
@@ -331,19 +360,21 @@ def point(rng, d):
     """A coordinate, the length, all zero; both points or one."""
     data = d[rng.choice(["independence", "lie"])]
     at, p = data["point"], int(data["prime"])
-    how = rng.choice(["coordinate", "odd", "shorter", "longer", "zero", "shift", "multiple", "equal", "negative"])
-    n, x = pick(rng, at)
+    how = rng.choice(
+        ["coordinate", "odd", "place", "shorter", "longer", "zero", "shift", "multiple", "equal", "negative"]
+    )
+    n, x = (2 * (k := pick(rng, at[1::2])[0]) + 1, at[2 * k + 1])
     if how == "coordinate":
-        at[n] = str(rng.choice([0, 1, -1, p, p - 1, int(x) + 1, rng.randrange(p)]))
+        at[n] = rng.choice([0, 1, -1, p, p - 1, x + 1, rng.randrange(p)])
     elif how == "odd":
-        at[n] = rng.choice([*PRIMES, int(x), None, [x], x + " ", f"{x}.0", "-0", "--1", Raw("1" * HUGE)])
+        at[n] = rng.choice([*PRIMES, str(x), None, [x], float(x), Raw("-0"), Raw("1" * HUGE), 2**64, 2**64 - 1])
+    elif how == "place":
+        at[n - 1] = odd_index(rng, d["dimension"])
     elif how in ("shorter", "longer"):
-        at[:] = at[:-1] if how == "shorter" else [*at, *at[: rng.randint(1, 3)]]
-    elif how == "equal":
-        at[:] = [x] * len(at)
+        at[:] = at[: -rng.randint(1, 2)] if how == "shorter" else [*at, *rng.choice([[0], [0, 0], [d["dimension"], 1]])]
     else:
-        c = {"zero": 0, "shift": 1, "multiple": 1, "negative": -1}[how]
-        at[:] = [str(c * int(y) + {"multiple": p * rng.randint(-9, 9), "shift": p}.get(how, 0)) for y in at]
+        c, more = {"zero": 0, "negative": -1}.get(how, 1), {"multiple": p * rng.randint(-9, 9), "shift": p}.get(how, 0)
+        at[1::2] = [x if how == "equal" else c * y + more for y in at[1::2]]
     return f"point: {how}"
 
 
@@ -357,7 +388,7 @@ def prime(rng, d):
     if rng.random() < 0.3:
         other["prime"] = data["prime"]
     if rng.random() < 0.3:
-        data["point"] = [str(rng.randint(-9, 9)) for _ in data["point"]]
+        data["point"][1::2] = [rng.randint(-9, 9) for _ in data["point"][1::2]]
     return f"prime {str(data['prime'])[:60]}"
 
 
@@ -406,7 +437,8 @@ def bounds(rng, d):
 def closure(rng, d):
     """The kind, with or without what would go with it."""
     kinds = ["none", "one field", "random points", "None", "proved", "", None, 1, ["none"], "one field "]
-    kind = d["closure"]["kind"] = rng.choice(kinds[:3] * 6 + kinds)
+    kind = rng.choice(kinds[:3] * 6 + kinds)
+    close(d, kind)
     if rng.random() < 0.7:
         d["claim"]["lower"] = rng.choice([d["claim"]["upper"], d["independence"]["rank"]])
         d["claim"]["lower_evidence"] = rng.choice([CLOSED if kind == "random points" else PROVED, *EVIDENCE[:2]])
@@ -414,16 +446,16 @@ def closure(rng, d):
         d["laws"], d["independence"]["laws"], d["independence"]["rank"] = [], [], 0
     if rng.random() < 0.3:
         shrink(rng, d)
-    return f"closure {kind}, lower {d['claim']['lower']} {d['claim']['lower_evidence'][:40]}"
+    return f"closure {str(kind)!a:.30}, lower {d['claim']['lower']} {d['claim']['lower_evidence'][:40]}"
 
 
 def shrink(rng, d):
-    """The basis loses a node; ranks and upper bound (and lower, if closed) follow."""
-    basis, ranks = d["lie"]["basis"], d["lie"]["ranks"]
-    basis.pop(pick(rng, basis)[0])
-    ranks[:] = [min(r, len(basis)) for r in ranks]
+    """A member less; ranks and upper bound (and lower, if closed) follow."""
+    members, ranks = d["lie"]["members"], d["lie"]["ranks"]
+    members.pop(pick(rng, members)[0])
+    ranks[:] = [min(r, len(members)) for r in ranks]
     d["claim"]["upper"] += 1
-    d["claim"]["lower"] += d["closure"]["kind"] != "none"
+    d["claim"]["lower"] += "closure" in d
 
 
 @change("planned lies")
@@ -431,7 +463,8 @@ def brackets_lost(rng, d):
     """Fewer brackets than needed, everything else consistent: the closure is claimed too early."""
     for _ in range(rng.randint(1, 2)):
         shrink(rng, d)
-    kind = d["closure"]["kind"] = rng.choice(["none", "one field", "random points"])
+    kind = rng.choice(["none", "one field", "random points"])
+    close(d, kind)
     d["claim"]["lower"] = d["claim"]["upper"] if kind != "none" or rng.random() < 0.3 else d["independence"]["rank"]
     d["claim"]["lower_evidence"] = CLOSED if kind == "random points" else PROVED
     return f"brackets lost, closure {kind}, claim {d['claim']}"
@@ -440,63 +473,52 @@ def brackets_lost(rng, d):
 @change("planned lies")
 def brackets_won(rng, d):
     """One bracket too many: repeated, with itself, of depth one more, a combination of others."""
-    nodes, basis, ranks = d["lie"]["nodes"], d["lie"]["basis"], d["lie"]["ranks"]
-    a, b = pick(rng, nodes)[0], pick(rng, nodes)[0]
-    fields = {str(i): str(rng.randint(-3, 3)) for i in range(len(d["fields"]["components"]))}
-    new = rng.choice([{"bracket": [a, b]}, {"bracket": [a, a]}, {"combination": fields}, copy.deepcopy(nodes[a])])
-    nodes.append(new)
-    basis.insert(rng.randint(0, len(basis)), len(nodes) - 1)
+    seeds, members, ranks = d["lie"]["seeds"], d["lie"]["members"], d["lie"]["ranks"]
+    a, b = pick(rng, seeds)[0], pick(rng, members)[1]
+    new = rng.choice([[a, *b], [a, a], [len(seeds)], copy.deepcopy(b), [b[-1], *b]])
+    if new == [len(seeds)]:
+        seeds.append([x for i in range(len(d["fields"]["components"])) for x in (i, rng.randint(-3, 3))])
+    members.insert(rng.randint(0, len(members)), new)
     ranks[-1] += 1
     d["claim"]["upper"] -= 1
-    d["claim"]["lower"] -= d["closure"]["kind"] != "none" or rng.random() < 0.5
+    d["claim"]["lower"] -= "closure" in d or rng.random() < 0.5
     if rng.random() < 0.5:
         ranks += [ranks[-1]] * rng.randint(1, 3)
     return f"one bracket too many: {str(new)[:80]}"
 
 
-@change("nodes")
-def node(rng, d):
-    """A node changed: coefficients, fields, brackets; forward, negative, huge, boolean references; cycles."""
-    nodes, count = d["lie"]["nodes"], len(d["lie"]["nodes"])
-    n, old = pick(rng, nodes)
-    fields = len(d["fields"]["components"])
-    i, c = (
-        rng.choice([str(rng.randrange(fields + 1)), "-1", "00", "+0", "1e0", "٠", "", "9" * 9, "9" * 10]),
-        rng.choice([*PRIMES, "-1", "0", str(d["lie"]["prime"]), 1, None, Raw("1" * HUGE)]),
+@change("seeds")
+def seed(rng, d):
+    """A seed changed: coefficients, fields; negative, huge, boolean; or the list of seeds."""
+    seeds, fields = d["lie"]["seeds"], len(d["fields"]["components"])
+    n, old = pick(rng, seeds)
+    c = rng.choice(
+        [0, 1, -1, 7, int(d["lie"]["prime"]), 2**64 - 1, 2**64, -(2**70), "1", None, True, 1.0, Raw("1" * HUGE)]
     )
-    pair = [odd_index(rng, count), rng.choice([n, n + 1, 0, rng.randrange(count), odd_index(rng, count)])]
-    changes = [
-        {"combination": {**old.get("combination", {}), i: rng.choice([c, "1", "-2"])}},
-        {"combination": {key: rng.choice([c, "5"]) for key in old.get("combination", {i: c})}},
-        {"combination": {}}, {"bracket": pair}, {"bracket": [n, n]}, {"bracket": [0, n - 1]}, {"bracket": pair[:1]},
-        {"bracket": [*pair, 0]}, {"bracket": []}, {**old, "bracket": [0, 0]}, {}, {"field": 0},
-        {"bracket": [rng.randrange(count), rng.randrange(count)]}, {"bracket": old.get("bracket", [0, 1])[::-1]},
-    ]  # fmt: skip
-    nodes[n] = rng.choice(changes)
-    return f"node {n}: {str(nodes[n])[:80]}"
-
-
-@change("nodes")
-def node_list(rng, d):
-    """Nodes dropped, repeated, moved; the basis with or without them."""
-    nodes = d["lie"]["nodes"]
-    how, (n, old) = rng.choice(["drop", "repeat", "shuffle", "insert"]), pick(rng, nodes)
-    if how == "drop":
-        del nodes[n]
-    elif how == "shuffle":
-        rng.shuffle(nodes)
+    i = rng.choice([rng.randrange(fields + 1), fields, -1, 10**9, "0", None, False, Raw("-0")])
+    how = rng.choice(["number", "place", "more", "empty", "odd", "drop", "repeat", "shuffle"])
+    if how == "number":
+        old[1] = c
+    elif how == "place":
+        old[0] = i
+    elif how == "more":
+        old += rng.choice([[fields - 1, 5], [i, 1], [0, c], old, [1]])
+    elif how in ("empty", "odd"):
+        seeds[n] = [] if how == "empty" else rng.choice([{"0": "1"}, [[0, 1]], None, "0", [0, 1, 0, 1], [1, 1, 0, 1]])
+    elif how == "drop":
+        del seeds[n]
+    elif how == "repeat":
+        seeds.insert(rng.randint(0, len(seeds)), copy.deepcopy(old))
     else:
-        nodes.insert(len(nodes) if how == "repeat" else rng.randint(0, len(nodes)), copy.deepcopy(old))
-        if rng.random() < 0.5:
-            d["lie"]["basis"].append(len(nodes) - 1)
-    return f"nodes: {how} {n}"
+        rng.shuffle(seeds)
+    return f"seeds: {how} {n}, {str(seeds)[:60]}"
 
 
-@change("basis")
-def basis(rng, d):
-    """The basis: dropped, repeated, moved, odd indices; ranks sometimes with it."""
-    data, count = d["lie"]["basis"], len(d["lie"]["nodes"])
-    how = rng.choice(["drop", "repeat", "shuffle", "index", "replace", "empty"])
+@change("members")
+def member(rng, d):
+    """The members: dropped, repeated, moved, turned round, longer, odd numbers; ranks sometimes with it."""
+    data, count = d["lie"]["members"], len(d["lie"]["seeds"])
+    how = rng.choice(["drop", "repeat", "shuffle", "index", "turned", "longer", "replace", "empty", "nothing"])
     if how == "drop":
         data.pop(pick(rng, data)[0])
     elif how == "repeat":
@@ -505,20 +527,29 @@ def basis(rng, d):
         rng.shuffle(data)
     elif how == "empty":
         data.clear()
+    elif how == "nothing":
+        data[pick(rng, data)[0]] = rng.choice([[], None, 0, {}, [[0]]])
+    elif how == "turned":
+        pick(rng, data)[1].reverse()
     else:
-        data[pick(rng, data)[0]] = odd_index(rng, count) if how == "index" else rng.randrange(count)
+        one = pick(rng, data)[1]
+        new = odd_index(rng, count) if how == "index" else rng.randrange(count)
+        one[:] = [new, *one] if how == "longer" else [new, *one[1:]]
     if rng.random() < 0.4:
         d["lie"]["ranks"][-1] = len(data)
         d["claim"]["upper"] = d["dimension"] - len(data)
-    return f"basis: {how}, {str(data)[:60]}"
+    return f"members: {how}, {str(data)[:60]}"
 
 
 @change("swapped")
 def swapped(rng, d):
     """Parts of another certificate."""
     other = json.loads(rng.choice(base_texts()))
-    parts = ["fields", "laws", "independence", "lie", "closure", "claim", "dimension", "model", "assumptions"]
+    parts = ["fields", "laws", "independence", "lie", "claim", "dimension", "model", "assumptions"]
+    parts += ["closure"] * ("closure" in other)
     taken = rng.sample(parts, rng.choice([1, 1, 2, 3, 5, 7]))
+    if rng.random() < 0.3:
+        close(d, "none")
     if rng.random() < 0.5 and {"fields", "dimension"} & set(taken):
         taken = sorted({*taken, "fields", "dimension"})
     d.update({key: other[key] for key in taken})
@@ -598,25 +629,23 @@ def renamed(rng, d, old):
 def harmless(rng, d):
     """A true certificate of the same or of other numbers: moved, scaled, padded."""
     how = rng.choice(
-        ["scale laws", "more laws", "other point", "padded ranks", "same text", "model", "spaces", "extra node"]
+        ["scale laws", "more laws", "other point", "padded ranks", "same text", "model", "spaces", "extra seed"]
     )
     if how == "scale laws":
-        n, law = pick(rng, d["laws"])
-        d["laws"][n] = times(rng.choice([-1, 2, 7, -30]), law)
+        n, law = pick(rng, texts(d))
+        texts(d)[n] = times(rng.choice([-1, 2, 7, -30]), law)
     elif how == "more laws":
-        d["laws"] += [rng.choice(["1", "0", "5/3", *d["laws"]]) for _ in range(rng.randint(1, 4))]
+        texts(d).extend([rng.choice(["1", "0", "5/3", *texts(d)]) for _ in range(rng.randint(1, 4))])
     elif how == "other point":
         data = d[rng.choice(["lie", "independence"])]
         data["prime"] = str(sympy.nextprime(rng.randrange(10**9, 10**18)))
-        data["point"] = [str(rng.randrange(10**9)) for _ in data["point"]]
+        data["point"][1::2] = [rng.randrange(10**9) for _ in data["point"][1::2]]
     elif how == "padded ranks":
         d["lie"]["ranks"] += [d["lie"]["ranks"][-1]] * rng.randint(1, 30)
-    elif how == "extra node":
-        d["lie"]["nodes"].append(
-            {"combination": {str(pick(rng, d["fields"]["components"])[0]): str(rng.randint(-99, 99))}}
-        )
+    elif how == "extra seed":
+        d["lie"]["seeds"].append([pick(rng, d["fields"]["components"])[0], rng.randint(-99, 99)])
     elif how == "spaces":
-        d["laws"] = [law.replace("*", " * ").replace(" ", " " * rng.randint(1, 5)) for law in d["laws"]]
+        texts(d)[:] = [law.replace("*", " * ").replace(" ", " " * rng.randint(1, 5)) for law in texts(d)]
     else:
         d["model"] = {"description": f"words {rng.randrange(10**6)}", "family": rng.choice(["linear", None, []])}
     return how
@@ -626,7 +655,9 @@ def harmless(rng, d):
 def words(rng, d):
     """Format, version, model and assumptions; only the format is checked, of the others the type."""
     key = rng.choice(["format", "version", "model", "assumptions"])
-    d[key] = rng.choice([*WRONG, FORMAT + " ", "clexact-certificate-2", FORMAT.upper(), [FORMAT], {"family": "linear"}])
+    d[key] = rng.choice(
+        [*WRONG, FORMAT + " ", "clexact-program-certificate-2", FORMAT.upper(), [FORMAT], {"family": "linear"}]
+    )
     return f"{key} is {str(d[key])!a:.60}"
 
 
@@ -673,9 +704,9 @@ def sizes(rng, d):
 
 @change("sizes")
 def long_lists(rng, d):
-    """Many equal fields, laws or nodes: true still, or nearly."""
-    key, count = rng.choice(["components", "laws", "nodes"]), rng.choice([100, 300])
-    data = d["fields"]["components"] if key == "components" else d["laws"] if key == "laws" else d["lie"]["nodes"]
+    """Many equal fields, laws or seeds: true still, or nearly."""
+    key, count = rng.choice(["components", "laws", "seeds"]), rng.choice([100, 300])
+    data = d["fields"]["components"] if key == "components" else texts(d) if key == "laws" else d["lie"]["seeds"]
     data += [copy.deepcopy(pick(rng, data)[1]) for _ in range(count)]
     return f"{count} more {key}"
 
@@ -683,17 +714,19 @@ def long_lists(rng, d):
 @change("deep brackets")
 def deep(rng, d):
     """Brackets of brackets: exponential work if they were evaluated without a limit."""
-    nodes, depth, (b, _) = d["lie"]["nodes"], rng.randint(3, 14), pick(rng, d["lie"]["nodes"])
-    how = rng.choice(["left", "right", "itself", "last two"])
-    for k in range(depth):
-        last, other = (b if not k else len(nodes) - 1), pick(rng, nodes)[0]
-        pairs = {"left": [last, other % 3 % len(nodes)], "right": [other % 3 % len(nodes), last], "itself": [last,
-            last],
-                 "last two": [last, max(0, len(nodes) - 2)]}  # fmt: skip
-        nodes.append({"bracket": pairs[how]})
+    seeds, members, depth = d["lie"]["seeds"], d["lie"]["members"], rng.randint(3, 14)
+    how, base = rng.choice(["in turn", "random", "one", "long"]), copy.deepcopy(pick(rng, members)[1])
+    turns = {
+        "in turn": [k % len(seeds) for k in range(depth)], "random": [rng.randrange(len(seeds)) for _ in range(depth)],
+        "one": [base[0]] * depth, "long": [rng.randrange(len(seeds)) for _ in range(30 * depth)],
+    }  # fmt: skip
+    new = [*turns[how], *base]
+    members += [new] * rng.choice([1, 1, 2, 20])
     if rng.random() < 0.8:
-        d["lie"]["basis"] += [len(nodes) - 1] * rng.choice([1, 1, 2, 20])
-    return f"{depth} nested brackets, {how}"
+        d["lie"]["ranks"] += [d["lie"]["ranks"][-1]] * (len(new) - len(d["lie"]["ranks"]))
+        d["lie"]["ranks"][-1] = len(members)
+        d["claim"]["upper"] = d["dimension"] - len(members)
+    return f"{len(new) - 1} nested brackets, {how}"
 
 
 def places(value, path=()):

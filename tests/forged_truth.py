@@ -1,4 +1,4 @@
-"""Whether a forged certificate may be accepted, decided from its own fields.
+"""Whether a forged certificate that lists its fields may be accepted, decided from these.
 
 By SymPy's rings and FLINT's ranks, with a parser and a hash of its own: no code of the engine or of the verifier.
 """
@@ -14,9 +14,9 @@ import flint
 import sympy
 from oracles import is_law, lie_bracket, ring_of
 
-FORMAT = "clexact-certificate-1"
+FORMAT = "clexact-program-certificate-1"
 KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "fields", "laws", "independence", "lie",
-        "closure", "claim"]  # fmt: skip
+        "claim"]  # fmt: skip
 CLOSED, PROVED = "closed with error <= 2^-100", "proved"
 BIG = (2**61 - 1, 2**62 - 57)
 
@@ -158,7 +158,8 @@ def frozen(fields, dimension):
 
 def _holds(document):
     """Form, hash, laws, independence, brackets and bounds."""
-    values = dict(zip(KEYS, _only(document, *KEYS), strict=True))
+    keys = [*KEYS, "closure"] if "closure" in document else KEYS
+    values = dict(zip(keys, _only(document, *keys), strict=True))
     names, components = _only(values["fields"], "variables", "components")
     dimension = _integer(values["dimension"])
     if values["format"] != FORMAT or values["sha256"] != canonical_hash(values) or len(set(names)) != len(names):
@@ -169,7 +170,7 @@ def _holds(document):
     if not set().union(*components) <= gens.keys() or list in map(type, components):
         return False
     fields = [[parsed(X.get(name, "0"), gens) for name in names] for X in components]
-    laws = [parsed(text, gens) for text in values["laws"]]
+    laws = [parsed(text, gens) for family in values["laws"] for text in _texts(family)]
     if dimension and not all(is_law(h, fields) for h in laws):
         return False
     exhibited = _independent(values["independence"], laws, dimension)
@@ -177,51 +178,71 @@ def _holds(document):
     return None not in (exhibited, spanned) and _claim_holds(values, fields, dimension, exhibited, spanned)
 
 
+def _texts(family):
+    (texts,) = _only(family, "polynomials")
+    if type(texts) is not list:
+        raise TypeError
+    return texts
+
+
+def _sparse(flat, count):
+    """{place: integer} from [place, integer, ...], places increasing."""
+    places = [_place(i, count) for i in flat[::2]]
+    if type(flat) is not list or places != sorted(set(places)) or len(flat) % 2:
+        raise ValueError
+    return dict(zip(places, map(_integer, flat[1::2]), strict=True))
+
+
 def _where(data, dimension):
     """The prime and the point."""
-    p, point = _number(data["prime"]), [_number(x) for x in data["point"]]
-    if not (1 < p < 2**64 and sympy.isprime(p) and len(point) == dimension and type(data["point"]) is list):
+    p, given = _number(data["prime"]), _sparse(data["point"], dimension)
+    if not (1 < p < 2**64 and sympy.isprime(p)):
         raise ValueError
-    return p, point
+    return p, [given.get(i, 0) for i in range(dimension)]
 
 
 def _independent(data, laws, dimension):
     """The rank of the laws chosen, None if it is not the one claimed."""
     _only(data, "prime", "point", "laws", "rank")
     p, point = _where(data, dimension)
-    chosen = [laws[_place(n, len(laws))] for n in data["laws"]]
-    rows = [value_mod(integral([h.diff(g) for g in h.ring.gens]), point, p) for h in chosen if dimension]
-    return len(chosen) if rank_mod(rows, p) == len(chosen) == _integer(data["rank"]) else None
+    numbers = [n for a, b in data["laws"] for n in range(_place(a, len(laws)), _place(b, len(laws)) + 1)]
+    rows = [value_mod(integral([laws[n].diff(g) for g in laws[n].ring.gens]), point, p) for n in numbers if dimension]
+    return len(numbers) if rank_mod(rows, p) == len(numbers) == _integer(data["rank"]) else None
 
 
 def _spanned(data, fields, dimension):
-    """The rank of the basis, None if the ranks are not those claimed: the brackets as polynomials."""
-    _only(data, "prime", "point", "nodes", "basis", "ranks")
-    (p, point), made = _where(data, dimension), []
-    for node in data["nodes"]:
-        made.append(_node(node, [integral(X) for X in fields], made))
-    rows = [(depth, value_mod(X, point, p)) for depth, X in (made[_place(n, len(made))] for n in data["basis"])]
+    """The rank of the members, None if the ranks are not those claimed: the brackets as polynomials."""
+    _only(data, "prime", "point", "seeds", "members", "ranks")
+    (p, point), cleared = _where(data, dimension), [integral(X) for X in fields]
+    made = {(n,): _combination(_sparse(seed, len(fields)), cleared, dimension) for n, seed in enumerate(data["seeds"])}
+    count, rows = len(made), []
+    for member in data["members"]:
+        numbers = tuple(_place(n, count) for n in member)
+        rows.append((len(numbers) - 1, value_mod(_nested(numbers, made), point, p)))
     found = [rank_mod([row for depth, row in rows if depth <= k], p) for k in range(len(data["ranks"]))]
     true = found and found == [_integer(r) for r in data["ranks"]] and found[-1] == len(rows)
     return len(rows) if true else None
 
 
-def _node(node, fields, made):
-    """(depth, field) of a node."""
-    if set(node) == {"bracket"}:
-        (d, A), (e, B) = (made[_place(n, len(made))] for n in node["bracket"])
-        return 1 + max(d, e), lie_bracket(A, B)
-    (parts,) = _only(node, "combination")
-    chosen = [(_number(c), fields[_number(n)]) for n, c in parts.items() if _number(n) >= 0]
-    if len(chosen) < len(parts) or not parts:
-        raise IndexError
-    return 0, [sum((c * X[j] for c, X in chosen), start=0 * fields[0][j]) for j in range(len(fields[0]))]
+def _combination(parts, fields, dimension):
+    """sum of c X_i; of nothing, 0."""
+    zero = [0 * component for component in fields[0]] if fields else [0] * dimension
+    return [sum((c * fields[i][j] for i, c in parts.items()), start=zero[j]) for j in range(dimension)]
+
+
+def _nested(numbers, made):
+    """[X_s, [X_t, ...]], each made once."""
+    if numbers not in made:
+        made[numbers] = lie_bracket(made[numbers[:1]], _nested(numbers[1:], made))
+    return made[numbers]
 
 
 def _claim_holds(values, fields, dimension, exhibited, spanned):
     """lower <= N <= upper, with evidence that is one for it."""
     lower, kind_lower, upper, kind_upper = _only(values["claim"], "lower", "lower_evidence", "upper", "upper_evidence")
-    (kind,) = _only(values["closure"], "kind")
+    kind = values.get("closure", "none")
+    if "closure" in values and kind not in ("one field", "random points"):
+        return False
     exact = dimension - closed_rank(frozen(fields, dimension))
     proved = {"none": _integer(lower) <= exhibited, "one field": sum(map(any, fields)) <= 1, "random points": False}
     evident = proved[kind] if kind_lower == PROVED else (kind_lower, kind) == (CLOSED, "random points")

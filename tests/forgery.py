@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from forged_changes import HUGE, KINDS, WRONG, base_texts, swapped, written
-from forged_truth import KEYS, PROVED, canonical_hash, may_be_accepted
+from forged_truth import CLOSED, KEYS, PROVED, canonical_hash, may_be_accepted
 
 
 @dataclass(frozen=True)
@@ -122,79 +122,76 @@ def bombs():
     """{what it is: text}: short documents that would take hours or gigabytes without a limit on all of the work."""
     names, dense = ["x", "y", "z"], "x*y*z^2 + x^2*y + y*z + x"
     fields = [{n: f"{dense} + {i + 2}*{n}^2" for n in names} for i in range(2)] + [{"x": "x^3 + z*x", "z": "z^3 + x*z"}]
-    chain = [{"combination": {str(i): "1"}} for i in range(3)]
-    chain += [{"bracket": [2 + k if k else 0, 1 + k % 2]} for k in range(12)]
     d = json.loads(base_texts()[8])
-    d |= {"laws": [], "closure": {"kind": "none"}, "fields": {"variables": names, "components": fields}}
+    d |= {"laws": [], "fields": {"variables": names, "components": fields}}
+    del d["closure"]
     d["independence"] |= {"laws": [], "rank": 0}
     d["claim"] = {"lower": 0, "lower_evidence": PROVED, "upper": 2, "upper_evidence": PROVED}
-    long = [{"combination": {"0": "9" * 4000, "1": "9" * 4000}}, *({"bracket": [k, k]} for k in range(5))]
+    single, twelve = [[i, 1] for i in range(3)], [[k % 2, *[1 + j % 2 for j in range(12)]] for k in range(3)]
+    huge = [[0, 2**64 - 1 - k, 1, 2**64 - 1, 2, 2**64 - 1] for k in range(5000)]
     lies = {
-        "12 nested brackets": {"nodes": chain, "basis": [14], "ranks": [0] * 12 + [1]},
-        "12 nested brackets 50 times": {"nodes": chain, "basis": [14] * 50, "ranks": [1]},
-        "9 nested brackets 500 times": {"nodes": chain, "basis": [11] * 500, "ranks": [1]},
-        "5000 nodes of huge coefficients": {"nodes": long + [{"bracket": [5, 5]}] * 5000, "basis": [0], "ranks": [1]},
+        "12 nested brackets": {"seeds": single, "members": twelve[:1], "ranks": [0] * 12 + [1]},
+        "12 nested brackets 3 times": {"seeds": single, "members": twelve, "ranks": [0] * 12 + [3]},
+        "12 nested brackets 500 times": {"seeds": single, "members": twelve[:1] * 500, "ranks": [0] * 12 + [500]},
+        "5000 seeds of huge coefficients": {"seeds": huge, "members": [[*range(900)]], "ranks": [0] * 899 + [1]},
     }
     texts = {name: _sealed(d | {"lie": d["lie"] | lie}) for name, lie in lies.items()}
     texts |= {name: _deep(d, *parts) for name, parts in _expansions().items()}
+    closed = json.loads(texts["40 nested brackets of dense fields"]) | {"closure": "random points"}
+    closed["claim"] = closed["claim"] | {"lower": closed["claim"]["upper"], "lower_evidence": CLOSED}
+    texts["closure of 40 nested brackets"] = json.dumps(closed)
     powers = range(1, 400)
     fractions = " + ".join(f"1/{10**3900 + k}*x^{k}" for k in powers)
     d["fields"] = d["fields"] | {"components": [{"x": fractions}]}
     texts["400 denominators of 3900 digits"] = _sealed(d)
     one_monomial = " + ".join(f"1/{10**3900 + k}*x" for k in powers)
     texts["400 fractions of one monomial"] = _sealed(
-        d | {"fields": {"variables": names, "components": []}, "laws": [one_monomial]}
+        d | {"fields": {"variables": names, "components": []}, "laws": [{"polynomials": [one_monomial]}]}
     )
     law, field = (" + ".join(f"{v}^{k}*z^{2 * k}" for k in range(1, 5000)) for v in "xy")
-    d |= {"fields": {"variables": names, "components": [{"x": field}]}, "laws": [law]}
+    d |= {"fields": {"variables": names, "components": [{"x": field}]}, "laws": [{"polynomials": [law]}]}
     texts["a law and a field of 5000 terms"] = _sealed(d)
     return texts
 
 
 def _expansions():
-    """{what it is: (names, components, nodes, basis)}: brackets that grow when they are multiplied out."""
-    eight, many = [f"x{i}" for i in range(8)], [f"x{i}" for i in range(3000)]
+    """{what it is: (names, components, members)}: brackets that grow when they are multiplied out."""
+    eight, many, nine = [f"x{i}" for i in range(8)], [f"x{i}" for i in range(3000)], "9" * 3900
     square = {
         n: " + ".join(f"{i + j + 1}*{a}*{b}" for i, a in enumerate(eight) for j, b in enumerate(eight)) for n in eight
     }
     line = {n: " + ".join(f"{i + 3}*{a}" for i, a in enumerate(eight)) for n in eight}
-    mixed, nine = [{"combination": {"0": str(k + 2), "1": "1"}} for k in range(3000)], "9" * 3900
-    mixed += [{"bracket": [k, k + 1]} for k in range(2999)]
-    mixed += [{"bracket": [k, 3000 + k]} for k in range(2999)] + [{"bracket": [k, 6000 + k]} for k in range(2900)]
     long = "*".join(many[:200])
     huge = [{"x0": f"{nine}*x0*x1 + x1", "x1": f"{nine}*x0^2"}, {"x0": f"{nine}*x1^2", "x1": f"{nine}*x0*x1 + x0"}]
     powers = [{"x0": "x0^999999999*x1^999999999", "x1": "x0"}, {"x0": "x1^99999999", "x1": "x0^88888888"}]
     wide = [dict.fromkeys(many, "1"), dict.fromkeys(many, "x0")]
-    spread = _nested(1) + [{"bracket": [k % 2, 2]} for k in range(20000)]
-    spread += [{"bracket": [0, 3 + k]} for k in range(20000)]
+    different = [[(k >> j) % 2 for j in range(12)] for k in range(8)]
     return {
-        "40 nested brackets of dense fields": (eight, [square, line], _nested(40), [41]),
-        "2000 nested brackets of dense fields": (eight, [square, line], _nested(2000), [2001]),
-        "brackets of the last two": (
-            eight, [square, line], _nested(1) + [{"bracket": [k + 1, k + 2]} for k in range(3000)], [3002]
-        ),
-        "9000 different brackets": (eight, [square, line], mixed, [len(mixed) - 1]),
-        "20000 nested linear brackets": (eight[:2], [{"x0": "x1"}, {"x1": "x0"}], _nested(20000), [20001]),
-        "40 nested brackets of huge coefficients": (eight[:2], huge, _nested(40), [41]),
-        "60 nested brackets of huge powers": (eight[:2], powers, _nested(60), [61]),
-        "monomials of 200 variables": (many[:200], [dict.fromkeys(many[:200], long), {"x0": long}], _nested(30), [31]),
-        "40000 brackets of wide fields": (many, wide, spread, [len(spread) - 1]),
+        "40 nested brackets of dense fields": (eight, [square, line], [_nested(40)]),
+        "900 nested brackets of dense fields": (eight, [square, line], [_nested(900)]),
+        "20000 nested brackets": (eight[:2], [{"x0": "x1"}, {"x1": "x0"}], [_nested(20000)]),
+        "900 nested linear brackets": (eight[:2], [{"x0": "x1"}, {"x1": "x0"}], [_nested(900)]),
+        "different brackets of dense fields": (eight, [square, line], different),
+        "40 nested brackets of huge coefficients": (eight[:2], huge, [_nested(40)]),
+        "60 nested brackets of huge powers": (eight[:2], powers, [_nested(60)]),
+        "monomials of 200 variables": (many[:200], [dict.fromkeys(many[:200], long), {"x0": long}], [_nested(30)]),
+        "3000 brackets of wide fields": (many, wide, [[k % 2, 0, 1] for k in range(3000)]),
+        "900 nested brackets of wide fields": (many, wide, [_nested(900)]),
     }  # fmt: skip
 
 
-def _nested(count):
-    """Two fields and [X_k, [X_(k-1), ...]], the two in turn."""
-    nodes = [{"combination": {str(i): "1"}} for i in range(2)]
-    return nodes + [{"bracket": [k % 2, 1 + k]} for k in range(count)]
+def _nested(depth):
+    """[X_k, [X_(k-1), ...]], two fields in turn."""
+    return [k % 2 for k in range(depth, -1, -1)]
 
 
-def _deep(d, names, components, nodes, basis):
-    """The claim that one node, by its value at a point, leaves one law less."""
-    D, depth = len(names), len(nodes)
-    place = {"prime": d["lie"]["prime"], "point": [str(3 + 7 * k) for k in range(D)]}
-    lie = place | {"nodes": nodes, "basis": basis, "ranks": [0] * depth + [1]}
-    claim = d["claim"] | {"upper": D - 1}
-    shown = d["independence"] | {"point": ["1"] * D}
+def _deep(d, names, components, members):
+    """The claim that these brackets, by their values at a point, leave so many laws less."""
+    D, depth = len(names), len(members[0]) - 1
+    place = {"prime": d["lie"]["prime"], "point": [x for k in range(D) for x in (k, 3 + 7 * k)]}
+    lie = place | {"seeds": [[0, 1], [1, 1]], "members": members, "ranks": [0] * depth + [len(members)]}
+    claim = d["claim"] | {"upper": D - len(members)}
+    shown = d["independence"] | {"point": [x for k in range(D) for x in (k, 1)]}
     fields = {"variables": names, "components": components}
     return _sealed(d | {"dimension": D, "fields": fields, "lie": lie, "independence": shown, "claim": claim})
 

@@ -4,16 +4,17 @@ import copy
 import json
 import random
 import re
-from fractions import Fraction
 from functools import cache
 
 import sympy
 from oracles import generic_rank, gradient_rank, is_law, ring_of
 
 import clexact
-from clexact.proofs import verifier
+from clexact.proofs import fields_certificate
+from clexact.proofs import program_verifier as verifier
 
 SECTIONS = ["fields", "laws", "independence", "lie", "closure", "claim", "dimension"]
+KEYS = [*verifier.LISTED_KEYS, "closure"]
 NUMBERS = ["0", "1", "-1", "2", "3", "4", "9", "561", "7", "8", "1000003", str(2**61 - 1), str(2**64 + 13), "9" * 3999,
            "9" * 5000, "+7", "07", " 7", "7.0", "1e3", "٣", "", "x", str(2**63), "3825123056546413051"]  # fmt: skip
 VALUES = [None, True, False, 0, -1, 1, 2, 10**30, "", "0", "x", [], {}, [[]], {"a": 1}, "proved"]
@@ -47,7 +48,8 @@ def certificates():
         clexact.VectorFields.from_strings(["x", "y"], [["0", "0"]]),
         clexact.VectorFields.from_strings(["x", "y"], []),
     ]
-    return [json.loads(clexact.certify(flow).certificate.to_json()) for flow in flows]
+    documents = [fields_certificate.of_count(clexact.certify(flow)) for flow in flows]
+    return [json.loads(json.dumps(document)) for document in documents]
 
 
 def slots(document, path=()):
@@ -110,12 +112,12 @@ def changed_object(rng, data):
     if choice == 0 and keys:
         data.pop(rng.choice(keys))
     elif choice == 1 and keys:
-        data[rng.choice(["x", "y", "0", "1", "-1", "99", "extra", "bracket"])] = data.pop(rng.choice(keys))
+        data[rng.choice(["x", "y", "0", "1", "-1", "99", "extra", "closure"])] = data.pop(rng.choice(keys))
     elif choice == 2 and len(keys) > 1:
         a, b = rng.sample(keys, 2)
         data[a], data[b] = data[b], data[a]
     else:
-        data[rng.choice(["x", "0", "extra", "bracket", "combination"])] = copy.deepcopy(rng.choice(VALUES))
+        data[rng.choice(["x", "0", "extra", "closure", "polynomials"])] = copy.deepcopy(rng.choice(VALUES))
     return data
 
 
@@ -134,14 +136,14 @@ def changed(rng, value):
 
 def with_dependent_law(rng, document):
     """A law that is a function of others, put among the independent ones."""
-    laws = document["laws"]
-    if laws:
+    if document["laws"]:
+        laws = document["laws"][0]["polynomials"]
         a, b = sympy.sympify(0), sympy.sympify(0)
         names = {name: sympy.Symbol(f"v{i}") for i, name in enumerate(document["fields"]["variables"])}
         a, b = (as_sympy(rng.choice(laws), names) for _ in range(2))
         made = sympy.expand(rng.choice([a * b, a + b, a - b, 2 * a, a**2, a + 1]))
         laws.append(as_text(made, names))
-        document["independence"]["laws"].append(len(laws) - 1)
+        document["independence"]["laws"].append([len(laws) - 1, len(laws) - 1])
         document["independence"]["rank"] += 1
         document["claim"]["lower"] += 1
         if rng.random() < 0.5:
@@ -150,7 +152,7 @@ def with_dependent_law(rng, document):
 
 def as_sympy(text, names):
     """Text of a polynomial as SymPy, names with indices included."""
-    text = re.sub(verifier.NAME, lambda match: str(names[match[0]]), text.replace(" ", ""))
+    text = re.sub(verifier.VARIABLE, lambda match: str(names[match[0]]), text.replace(" ", ""))
     return sympy.sympify(text.replace("^", "**"))
 
 
@@ -167,13 +169,14 @@ def consistent_lie(rng, document):
     step = rng.choice([-1, 1])
     document["claim"]["upper"] -= step
     document["lie"]["ranks"][-1] += step
-    if document["closure"]["kind"] != "none" or rng.random() < 0.5:
+    if "closure" in document or rng.random() < 0.5:
         document["claim"]["lower"] -= step
-    basis = document["lie"]["basis"]
-    if step > 0 and basis:
-        basis.append(rng.choice(basis) if rng.random() < 0.5 else rng.randrange(len(document["lie"]["nodes"])))
-    elif basis:
-        basis.pop()
+    members = document["lie"]["members"]
+    if step > 0 and members:
+        one = rng.choice(members)
+        members.append(one if rng.random() < 0.5 else [rng.randrange(len(document["lie"]["seeds"])), *one])
+    elif members:
+        members.pop()
 
 
 def dropped_field(rng, document):
@@ -188,11 +191,11 @@ def dropped_field(rng, document):
 
 def other_closure(rng, document):
     """Another kind of closure, with the bounds and the words that would go with it."""
-    document["closure"]["kind"] = kind = rng.choice(["none", "one field", "random points"])
+    document.pop("closure", None)
+    if kind := rng.choice(["", "one field", "random points"]):
+        document["closure"] = kind
     document["claim"]["lower"] = document["claim"]["upper"]
-    document["claim"]["lower_evidence"] = (
-        f"closed with error <= 2^-{verifier.ERROR_BITS}" if kind[0] == "r" else "proved"
-    )
+    document["claim"]["lower_evidence"] = verifier.CLOSED if kind == "random points" else "proved"
     if rng.random() < 0.5:
         document["lie"]["ranks"].append(document["lie"]["ranks"][-1])
 
@@ -217,14 +220,21 @@ def mutate(rng, documents):
             rng.choice(PLANNED)(rng, document)
         else:
             section = rng.choice(SECTIONS)
-            document[section] = copy.deepcopy(rng.choice(documents)[section])
+            replace(document, section, rng.choice(documents))
     if rng.random() < 0.95 and isinstance(document.get("fields"), dict):
-        document["sha256"] = verifier.canonical_hash(document.get("dimension"), document["fields"])
+        document["sha256"] = verifier.program_hash(document)
     return kind, json.dumps(document)
 
 
+def replace(document, section, other):
+    """A section of another certificate, or none where that has none."""
+    document.pop(section, None)
+    if section in other:
+        document[section] = copy.deepcopy(other[section])
+
+
 def _change_place(rng, document):
-    section = rng.choice([key for key in (*SECTIONS, *SECTIONS, *verifier.KEYS) if key in document])
+    section = rng.choice([key for key in (*SECTIONS, *SECTIONS, *KEYS) if key in document])
     *path, last = (section, *rng.choice(list(slots(document[section]))))
     holder = document
     for key in path:
@@ -264,10 +274,11 @@ def number_of_laws(text):
 def is_true(document):
     """Whether all that an accepted mutant claims holds, by the oracle: laws, their independence, both bounds."""
     exact, fields, ring, names = number_of_laws(json.dumps(document["fields"]))
-    laws = [ring.from_expr(as_sympy(law, names)) for law in document["laws"]]
-    chosen = [laws[n] for n in document["independence"]["laws"]]
-    point = [Fraction(c) for c in document["independence"]["point"]]
-    independent = gradient_rank(chosen, [int(c) for c in point]) == len(chosen) == document["independence"]["rank"]
+    laws = [ring.from_expr(as_sympy(law, names)) for family in document["laws"] for law in family["polynomials"]]
+    chosen = [laws[n] for a, b in document["independence"]["laws"] for n in range(a, b + 1)]
+    given = dict(zip(document["independence"]["point"][::2], document["independence"]["point"][1::2], strict=True))
+    point = [given.get(i, 0) for i in range(document["dimension"])]
+    independent = gradient_rank(chosen, point) == len(chosen) == document["independence"]["rank"]
     claim = document["claim"]
     bounds = claim["lower"] <= exact <= claim["upper"]
     return all(is_law(h, fields) for h in laws) and independent and bounds and document["dimension"] == len(names)

@@ -16,7 +16,7 @@ import pytest
 import clexact
 from clexact import models
 from clexact.cli.main import run
-from clexact.proofs import program_verifier, referee, standalone, tiers, verifier
+from clexact.proofs import program_verifier, referee, standalone, tiers
 from clexact.proofs.program_certificate import of_count
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -187,7 +187,7 @@ def test_ranks_and_primes():
 
 @pytest.mark.slow
 def test_one_file_verifies_by_itself(tmp_path, capsys):
-    """In a Python without clexact: 0, 1 and 2, of both kinds of documents."""
+    """In a Python without clexact: 0, 1 and 2; programs, fields, and a document of the first format."""
     program = tmp_path / "clexact-verify.pyz"
     assert not run(["verify", "--standalone", str(program)])
     assert program.read_bytes() == standalone.verifier_archive()
@@ -210,7 +210,7 @@ def test_the_checks_that_the_documentation_names_exist():
     """Every step of docs/trust.md names a function of a verifier."""
     page = (DOCS / "trust.md").read_text(encoding="utf-8").split("## What the engine")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
-    modules = {"referee": referee, "verifier": verifier, "program_verifier": program_verifier}
+    modules = {"referee": referee, "program_verifier": program_verifier}
     for row in rows:
         named = re.findall(r"`(\w+(?:\.\w+)+)`", row.split(" | ")[2])
         assert named, row

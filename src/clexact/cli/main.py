@@ -42,7 +42,7 @@ from clexact.laws.result import ConservationLaws
 from clexact.lie.closure import MAX_DEPTH
 from clexact.models import FAMILIES
 from clexact.programs.gates import FREE
-from clexact.proofs.certificate import check_listable
+from clexact.proofs.fields_certificate import check_listable
 from clexact.support.extras import needed
 from clexact.support.files import check_place
 from clexact.support.limits import Limits, limits

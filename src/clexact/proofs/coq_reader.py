@@ -36,7 +36,7 @@ class Claim:
 
 
 def read_claim(document: Mapping[str, Any]) -> Claim:
-    """The claim of a certificate of either format; ValueError with what Coq does not cover."""
+    """The claim of a certificate; ValueError with what Coq does not cover."""
     try:
         claim = document["claim"]
         if claim["lower"] != claim["upper"]:
@@ -122,19 +122,26 @@ def _explicit(document: Mapping[str, Any]) -> Claim:
         for name, p in cleared.items():
             place = numbers[name] - 1
             family[place] = added(family[place], multiplied(p, {(D + k + 1,): Fraction(1)}))
-    chosen, nodes = document["independence"]["laws"], list[Any]()
-    for node in document["lie"]["nodes"]:
-        if "bracket" in node:
-            a, b = node["bracket"]
-            nodes.append((nodes[a], nodes[b]))
-        else:
-            nodes.append({int(i): int(c) for i, c in node["combination"].items()})
-    laws = [parsed(document["laws"][n], numbers) for n in chosen]
     return Claim(
         document["model"]["description"], list(names), [f"s{k}" for k in range(len(listed))], family,
-        _laws(laws, document), [nodes[n] for n in document["lie"]["basis"]],
-        [int(x) for x in document["lie"]["point"]], document["claim"]["lower"],
+        _chosen(document, [h for data in document["laws"] for h in _family(data, {}, numbers)]),
+        *_members(document, D), document["claim"]["lower"],
     )  # fmt: skip
+
+
+def _members(document: Mapping[str, Any], dimension: int) -> tuple[list[Any], list[int]]:
+    """The members, and the point."""
+    lie, point = document["lie"], [0] * dimension
+    for place, x in _pairs(lie["point"]):
+        point[place] = x
+    seeds = [dict(_pairs(seed)) for seed in lie["seeds"]]
+    return [_nested([seeds[n] for n in member]) for member in lie["members"]], point
+
+
+def _chosen(document: Mapping[str, Any], laws: list[Poly]) -> list[Poly]:
+    """The laws that are independent."""
+    numbers = [n for a, b in document["independence"]["laws"] for n in range(a, b + 1)]
+    return _laws([laws[n] for n in numbers], document)
 
 
 def _laws(laws: list[Poly], document: Mapping[str, Any]) -> list[Poly]:
@@ -177,15 +184,10 @@ def _of_program(document: Mapping[str, Any]) -> Claim:
         family[kicked + i] = kick if metric is None else multiplied(metric.get(i, {}), kick)
     for place, p in ({} if phase["drift"] is None else _listed(phase["drift"], numbers)).items():
         family[place] = added(family[place], multiplied(p, {(D + 1,): Fraction(1)}))
-    lie, point = document["lie"], [0] * D
-    for place, x in _pairs(lie["point"]):
-        point[place] = x
-    drawn = [dict(_pairs(seed)) for seed in lie["seeds"]]
     laws = [h for data in document["laws"] for h in _family(data, parameters, numbers)]
-    chosen = [n for a, b in document["independence"]["laws"] for n in range(a, b + 1)]
     return Claim(
-        document["model"]["description"], coordinates, constants, family, _laws([laws[n] for n in chosen], document),
-        [_nested([drawn[n] for n in member]) for member in lie["members"]], point, document["claim"]["lower"],
+        document["model"]["description"], coordinates, constants, family, _chosen(document, laws),
+        *_members(document, D), document["claim"]["lower"],
     )  # fmt: skip
 
 

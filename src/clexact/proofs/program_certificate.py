@@ -1,4 +1,4 @@
-"""Program-level certificates: the proof of a count with the program of a model instead of expanded fields.
+"""Certificates that hold the program of a model: the proof of a count, with no field expanded.
 
 ``document`` builds one from plain data, sparse or dense; ``program_verifier.py`` checks it without the engine.
 """
@@ -21,13 +21,14 @@ from clexact.algebra.echelon import Echelon
 from clexact.algebra.polynomial import written
 from clexact.algebra.terms import Monomial, Terms
 from clexact.counting.count import LawCount
+from clexact.counting.memory import dense_bytes, over_limit
 from clexact.flows.cases import FlowOfCases
 from clexact.flows.flow import Flow, pack_laws
 from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
 from clexact.laws.confirmation import moved
 from clexact.lie.brackets import ExplicitWitness
-from clexact.lie.closure import DenseSpanBuilder, LieClosure, SparseWitness, Witness
+from clexact.lie.closure import ClosureStatus, DenseSpanBuilder, LieClosure, SparseWitness, Witness, closure_of
 from clexact.programs.characters import characters
 from clexact.programs.operations import OPERATIONS
 from clexact.programs.program import Program
@@ -43,6 +44,7 @@ from clexact.proofs.cases import (
     with_spanning_cases,
     written_cases,
 )
+from clexact.support.errors import RANK_BITS
 from clexact.support.version import __version__
 from clexact.symmetry.groups import FactorClass, Law
 
@@ -101,6 +103,7 @@ def document(
     shown: ModularPoint,
     members: Members,
     *,
+    closed_by: str = "",
     solve: bool = True,
 ) -> dict[str, Any]:
     """The certificate: laws, the numbers of those that are independent at ``shown``, and independent members.
@@ -109,30 +112,44 @@ def document(
     matrix is large; ValueError if they turn out to be dependent. Whether the whole is true, ``verify_bytes`` of
     ``program_verifier`` says.
     """
-    D = flow.dimension
+    data = assembled(flow, written_flow(flow), families, ranges(numbers), shown, members, closed_by)
+    if "cases" in data:
+        data = _with_evidence(flow, data)
+        data["sha256"] = verifier.program_hash(data)
+    return with_solutions(data) if solve else data
+
+
+def assembled(
+    flow: Flow,
+    source: Mapping[str, Any],
+    families: Sequence[Family],
+    numbers: Sequence[Sequence[int]],
+    shown: ModularPoint,
+    members: Members,
+    closed_by: str,
+) -> dict[str, Any]:
+    """The document, of a program or of fields; ``numbers``: ranges [first, last] of the independent laws."""
+    exhibited, upper = sum(last - first + 1 for first, last in numbers), flow.dimension - len(members.seeds)
     data: dict[str, Any] = {
         "format": verifier.FORMAT,
         "version": __version__,
         "sha256": "",
         "model": {"description": flow.description, **recipe_of(flow)},
         "assumptions": assumptions_of(flow),
-        "dimension": D,
-        **written_flow(flow),
+        "dimension": flow.dimension,
+        **source,
         "laws": list(families),
-        "independence": {**shown.written(), "laws": ranges(numbers), "rank": len(numbers)},
+        "independence": {**shown.written(), "laws": list(numbers), "rank": exhibited},
         "lie": members.written(),
+        **({"closure": closed_by} if closed_by else {}),
         "claim": {
-            "lower": len(numbers),
-            "lower_evidence": "proved",
-            "upper": D - len(members.seeds),
+            "lower": upper if closed_by else exhibited,
+            "lower_evidence": verifier.CLOSED if closed_by == verifier.RANDOM_POINTS else "proved",
+            "upper": upper,
             "upper_evidence": "proved",
         },
     }
-    data["sha256"] = verifier.program_hash(data)
-    if "cases" in data:
-        data = _with_evidence(flow, data)
-        data["sha256"] = verifier.program_hash(data)
-    return with_solutions(data) if solve else data
+    return data | {"sha256": verifier.program_hash(data)}
 
 
 def _with_evidence(flow: Flow, data: dict[str, Any]) -> dict[str, Any]:
@@ -167,18 +184,19 @@ def assumptions_of(flow: Flow) -> list[str]:
 def of_count(count: LawCount) -> dict[str, Any]:
     """The certificate of a count of a flow of a model's gradients, with the seeds and the point of its closure.
 
-    ValueError for another flow, and where the lower bound is more than the laws shown: closure is not certified here.
-    Near a start and on data the document claims the laws shown alone.
+    ValueError for another flow, and where a closure, on which the bound from below rests, cannot be certified. Near a
+    start and on data the document claims the laws shown alone.
     """
     flow, closure = count.flow, count.closure
+    closed_by = "" if scope_of(flow) else closed_by_of(count)
     if flow.gradients is None:
         raise ValueError(f"{count.description} has no program-level certificate: it is no gradient flow of a model.")
-    if count.lower != count.exhibited and not scope_of(flow):
-        raise ValueError("a program-level certificate shows laws: a lower bound by closure is beyond it.")
+    if closed_by and (flow.analytic or (closed_by == verifier.ONE_FIELD and flow.seed_size > 1)):
+        raise ValueError("a certificate with a program shows laws: this lower bound by closure is beyond it.")
     held = isinstance(flow.gradients, FlowOfCases) and closure.witnesses
     if held and {"rsqrt", "log"} & {*flow.gradients.program.functions}:
         raise ValueError("roots and logarithms at cases have no certificate: its verifier does not compare them.")
-    shown = _place(count.shown.point, count.shown.prime)
+    shown = place_of(count.shown.point, count.shown.prime)
     families = [] if flow.plain_gradients is None else law_families(flow.plain_gradients)
     numbers = independent_laws(flow.gradients, families, shown)
     if len(numbers) != count.exhibited:
@@ -189,8 +207,36 @@ def of_count(count: LawCount) -> dict[str, Any]:
     elif len(drawn) < len(closure.witnesses):
         raise ValueError("a program-level certificate holds brackets of members drawn, not of fields by their numbers.")
     seeds = [member for witness in drawn for member in seeds_of(_by_cases(flow, witness, closure.prime))]
-    place, angles = _place(closure.point, closure.prime), has_angles(flow.gradients.program)
-    return document(flow, families, numbers, shown, Members(place, seeds, flow.analytic, angles))
+    place, angles = place_of(closure.point, closure.prime), has_angles(flow.gradients.program)
+    return document(flow, families, numbers, shown, Members(place, seeds, flow.analytic, angles), closed_by=closed_by)
+
+
+def fits(count: LawCount) -> bool:
+    """Whether the program says all that a certificate needs: members that were drawn, and which of them are one."""
+    explicit = any(isinstance(witness, ExplicitWitness) for witness in count.closure.witnesses)
+    single = closed_by_of(count) == verifier.ONE_FIELD and count.flow.seed_size > 1
+    return count.flow.gradients is not None and not explicit and not single
+
+
+def closed_by_of(count: LawCount) -> str:
+    """How closure is shown where the bound from below rests on it; else nothing."""
+    if count.lower == count.exhibited:
+        return ""
+    return verifier.RANDOM_POINTS if count.closure.status is ClosureStatus.CLOSED else verifier.ONE_FIELD
+
+
+def dense_closure(count: LawCount) -> LieClosure:
+    """Brackets of the flow itself at a generic point, where the rank was found by those of its gradients alone."""
+    flow = count.flow
+    if excess := over_limit(dense_bytes(flow), "a certificate", None):
+        raise ValueError(f"{excess}: it needs dense brackets of {flow.description}.")
+    draws = flow.draws(count.seed)
+    prime = flow.draw_prime(draws, RANK_BITS)
+    growth = DenseSpanBuilder(flow, flow.draw_point(draws, prime), prime)
+    growth.run(flow, count.dimension - count.exhibited, None, draws, stop_at_stall=True, progress=None)
+    if growth.form.rank != count.closure.rank:
+        raise ValueError(f"dense brackets have rank {growth.form.rank}, not {count.closure.rank}; take another seed.")
+    return closure_of(flow, growth, count.closure.status, count.closure.error, count.seed, generic=True)
 
 
 def drawn_anew(flow: Flow, closure: LieClosure, draws: Draws) -> list[Witness]:
@@ -227,7 +273,8 @@ def seeds_of(witness: Witness | SparseWitness) -> list[list[Sparse]]:
     return members
 
 
-def _place(point: Iterable[Any], prime: int) -> ModularPoint:
+def place_of(point: Iterable[Any], prime: int) -> ModularPoint:
+    """A point and a prime, without the coordinates that are 0."""
     return ModularPoint(_sparse(point), prime)
 
 

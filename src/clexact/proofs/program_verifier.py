@@ -2,13 +2,15 @@
 
     python program_verifier.py FILE...      exit status 0: all verified; 1: something is false; 2: not a certificate
 
-The model is a straight-line program of arrays; nothing is expanded (docs/program-certificate.md). Checked, in order:
+The model is a straight-line program of arrays; nothing is expanded (docs/certificate.md). Or polynomial fields are
+listed in its place: then laws are identities, multiplied out. Checked, in order:
 1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo
    random primes (error <= 2^-100), with functions opaque;
 2. the gradients of the laws listed are independent modulo a prime at an integer point, and
 3. so are the values of the fields and brackets listed: by elimination (a proof), or, where that is too much work, by
    solutions of M y = b for challenges b derived from the document (error <= 2^-100);
-4. the bounds: lower = the number of those laws, upper = D - the number of those fields and brackets.
+4. the bounds: lower = the number of those laws, upper = D - the number of those fields and brackets. With ``closure``
+   lower = upper, by Frobenius' theorem: of a single field (a proof), or shown at random points (error <= 2^-100).
 A rank modulo a prime at an integer point never exceeds the generic rank over Q, so 2 and 3 are proofs.
 
 With ``cases`` it speaks of given inputs, or of the gates that a network has near a start: each is recomputed exactly
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 FORMAT = "clexact-program-certificate-1"
-KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "parameters", "probes", "program", "laws",
-        "independence", "lie", "claim"]  # fmt: skip
+EVERY = ["format", "version", "sha256", "model", "assumptions", "dimension", "laws", "independence", "lie", "claim"]
+KEYS = [*EVERY, "parameters", "probes", "program"]  # of a document that holds a program; of one that lists fields:
+LISTED_KEYS = [*EVERY, "fields"]
 LINEAR, FUNCTIONS = ("add", "transpose", "reshape", "take", "concatenate", "sum"), ("function", "softmax")
 MOVES = ("transpose", "reshape", "take")
 PRIMITIVES = ("normal_cdf", "softplus")
@@ -62,13 +65,19 @@ MAX_FIELDS, MAX_MODULUS, MIN_TURN, MAX_TURN = 5, 2**62, 1007, 2**13
 TRIALS, IDLE = 16, 30  # of probes at one theta, at least; after so many that change nothing more is changed
 SEVERITY = (0, 3, 1, 2)  # exit statuses from good to bad: verified, undecided, false, not a certificate
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
+CLOSED = f"closed with error <= 2^-{ERROR_BITS}"
 MAX_PHASE_DEGREE, DRIFT = 100, "the drift"  # of polynomials of a phase space; no name of a probe
+CLOSURE_BITS, FIELDS = 61, "the fields"  # of primes for which there are fast ranks; no name of a probe
+MAX_LISTED_DEPTH, MAX_PRODUCTS, MAX_CLEARED = 1000, 10**6, 10**9  # terms of a law and a field; bits of a field
+MAX_STEPS = 8 * 10**6  # to multiply out brackets at a point, in all
 DATA, DATA_NEAR, NEAR, SPANNED = SCOPES = (
     "this data", "this data, near this start", "near this start", "near this start, free gates spanned")  # fmt: skip
+ONE_FIELD, RANDOM_POINTS = "one field", "random points"  # how closure is shown
 CASES, LISTED = "the cases", "of the gates listed"  # no name of a probe; how a bound is known
 MERSENNE = (61, 127, 521, 1279, 2203, 4423, 9689, 11213)  # 2^n - 1 is a prime
 MAX_MONOMIALS, SETS = 3000, 300  # in gates; how much dearer sets of them are than numbers
 NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
+VARIABLE = rf"{NAME}'*(?:\[[0-9]+(?:,[0-9]+)*\])?"  # of fields that are listed
 POWER = rf"({NAME}'*)(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"
 
 Shape = tuple[int, ...]
@@ -76,6 +85,7 @@ Pair = tuple[int, int]
 Part = dict[int, int]  # {place in an array: residue, not 0}
 Jet = dict[int, Part]  # {bit mask of infinitesimals, each of square 0: part}
 Poly = dict[tuple[tuple[int, int], ...], int]  # {((variable, power), ...): coefficient}
+Rational = dict[tuple[tuple[int, int], ...], Fraction]
 
 
 class NotACertificate(Exception):  # noqa: N818
@@ -208,7 +218,12 @@ def canonical(value: Any) -> bytes:
 
 
 def program_hash(document: dict[str, Any]) -> str:
-    """SHA-256 of the canonical text of parameters, probes and program; phase space, gates and cases if there are."""
+    """SHA-256 of the canonical text of what the fields are.
+
+    Parameters, probes and program; phase space, gates and cases if there are. Else the dimension and the fields.
+    """
+    if "fields" in document:
+        return hashlib.sha256(canonical([document["dimension"], document["fields"]])).hexdigest()
     leaves = [list(document[key].items()) for key in ("parameters", "probes")]
     more = [document["phase"]] if "phase" in document else []
     more += [[key, document[key]] for key in ("gates", "cases") if key in document]
@@ -592,6 +607,8 @@ class Cases:
 
 class Program:
     """The nodes, with what is inferred from them."""
+
+    depth = MAX_DEPTH  # of brackets
 
     def __init__(self, document: dict[str, Any]) -> None:
         data = typed(document["program"], dict, "program", ["nodes", "output"])
@@ -2137,7 +2154,17 @@ def check_full_rank(rows: list[Part], p: int, rank: Any, hopeful: bool = True) -
         truth(len(block) <= columns and found == len(block), "they are not independent")
 
 
-# --- the checks ------------------------------------------------------------------------------------------------------
+# --- laws ------------------------------------------------------------------------------------------------------------
+
+
+def cleared(polynomials: dict[int, Rational], what: str) -> dict[int, Poly]:
+    """Those that are not 0, with integer coefficients: all multiplied by one number."""
+    scale, terms = 1, sum(map(len, polynomials.values()))
+    for c in (c for poly in polynomials.values() for c in poly.values()):
+        scale = lcm(scale, c.denominator)
+        bits = scale.bit_length()
+        form(bits <= MAX_BITS and bits * terms <= MAX_CLEARED, f"{what}: the denominators are too long")
+    return {j: {m: int(c * scale) for m, c in poly.items()} for j, poly in polynomials.items() if poly}
 
 
 class Gram:
@@ -2199,6 +2226,10 @@ class Polynomials:
 
     def polynomial(self, text: Any, what: str) -> Poly:
         """From text such as 2/3*x^2*U[0,1] - z; denominators cleared."""
+        return cleared({0: self.rational(text, what)}, what).get(0, {})
+
+    def rational(self, text: Any, what: str) -> Rational:
+        """From text such as 2/3*x^2*U[0,1] - z."""
         form(not re.search(r"[\w\]] +\w", typed(text, str, what)), f"{what}: a blank inside a term")
         packed, out = text.replace(" ", ""), dict[tuple[tuple[int, int], ...], Fraction]()
         terms = re.findall(r"([+-]?)([^+-]+)", packed)
@@ -2214,11 +2245,8 @@ class Polynomials:
                 powers[variable] = powers.get(variable, 0) + k
             key = tuple(sorted(powers.items()))
             out[key] = out.get(key, Fraction(0)) + c
-        scale = 1
-        for c in out.values():
-            scale = lcm(scale, c.denominator)
-            form(scale.bit_length() <= MAX_BITS, f"{what}: the denominators are too long")
-        return {m: int(c * scale) for m, c in out.items() if c}
+            form(out[key].denominator.bit_length() <= MAX_BITS, f"{what}: the denominators are too long")
+        return {m: c for m, c in out.items() if c}
 
     def power(self, factor: str, what: str) -> tuple[int, int]:
         """(place in theta, power)."""
@@ -2254,6 +2282,9 @@ class Polynomials:
         """Bits of a bound of the sum over j of |dh/dtheta_j|, summed over the laws h."""
         total = sum(abs(c) for law in self.laws for c in law.values())
         return total.bit_length() + self.degree.bit_length()
+
+
+# --- phase spaces ----------------------------------------------------------------------------------------------------
 
 
 class Phase:
@@ -2321,22 +2352,63 @@ class PhasePoint(Point):
 
     def polynomials(self, polynomials: dict[int, Poly], here: Jet) -> Jet:
         """Their values at a jet."""
-        out: Jet = {}
-        for place, poly in polynomials.items():
-            for monomial, c in poly.items():
-                term = {0: c}
-                for v in (v for v, k in monomial for _ in range(k)):
-                    factor = {mask: part[v] for mask, part in here.items() if v in part}
-                    self.allowance.spend(10 + len(here) + len(term) * len(factor))
-                    pairs = [(s, t) for s in term for t in factor if not s & t]
-                    total = dict.fromkeys((s | t for s, t in pairs), 0)
-                    for s, t in pairs:
-                        total[s | t] = (total[s | t] + term[s] * factor[t]) % self.p
-                    term = total
-                for mask, x in term.items():
-                    part = out.setdefault(mask, {})
-                    part[place] = part.get(place, 0) + x
-        return {mask: reduced(part, self.p) for mask, part in out.items()}
+        return polynomials_at(polynomials, here, self.p, self.allowance)
+
+
+def polynomials_at(polynomials: dict[int, Poly], here: Jet, p: int, allowance: Allowance) -> Jet:
+    """Values of polynomials {place: polynomial} at a jet."""
+    out, powers = Jet(), dict[Pair, dict[int, int]]()
+    for place, poly in polynomials.items():
+        for monomial, c in poly.items():
+            factors = list[dict[int, int]]()
+            for v, k in monomial:
+                if (v, k) not in powers:
+                    allowance.spend(10 + len(here))
+                    x = {mask: part[v] for mask, part in here.items() if v in part}
+                    powers[v, k] = power_of(x, k, p, allowance)
+                factors.append(powers[v, k])
+            for mask, y in product_of(c % p, factors, here, p, allowance).items():
+                part = out.setdefault(mask, {})
+                part[place] = part.get(place, 0) + y
+    return {mask: reduced(part, p) for mask, part in out.items()}
+
+
+def product_of(c: int, factors: list[dict[int, int]], here: Jet, p: int, allowance: Allowance) -> dict[int, int]:
+    """c times the factors: numbers with the infinitesimals of a jet."""
+    if len(here) > 2:
+        term = {0: c}
+        for factor in factors:
+            term = multiplied(term, factor, p, allowance)
+        return term
+    allowance.spend(50 + 5 * len(factors))
+    e, moved = max(here), 0  # of square 0, if there is one: f + f' e
+    for factor in factors:
+        x = factor.get(0, 0)
+        moved = (moved * x + c * factor.get(e, 0)) % p if e else 0
+        c = c * x % p
+    return {0: c, e: moved} if e else {0: c}
+
+
+def multiplied(a: dict[int, int], b: dict[int, int], p: int, allowance: Allowance) -> dict[int, int]:
+    """The product of numbers with infinitesimals {bit mask: residue}."""
+    allowance.spend(10 + len(a) * len(b))
+    out: dict[int, int] = {}
+    for s, x in a.items():
+        for t, y in b.items():
+            if not s & t:
+                out[s | t] = (out.get(s | t, 0) + x * y) % p
+    return out
+
+
+def power_of(x: dict[int, int], k: int, p: int, allowance: Allowance) -> dict[int, int]:
+    """x^k, k > 0, by squaring."""
+    if not any(x):
+        return {0: pow(x[0], k, p)} if x else {}
+    out = x
+    for bit in bin(k)[3:]:
+        out = multiplied(out, out, p, allowance)
+        out = multiplied(out, x, p, allowance) if bit == "1" else out
+    return out
 
 
 def laws_of(data: Any, program: Program, what: str, allowance: Allowance, phase: Phase | None = None) -> Any:
@@ -2349,6 +2421,295 @@ def laws_of(data: Any, program: Program, what: str, allowance: Allowance, phase:
     return Gram(typed(data[keys[0]], dict, what, ["parts"]), program, keys == ["diagonal"], what)
 
 
+# --- explicit fields -------------------------------------------------------------------------------------------------
+
+
+class NamedPolynomials(Polynomials):
+    """Laws and components in variables that are listed by their names, which may have primes and indices."""
+
+    def power(self, factor: str, what: str) -> tuple[int, int]:
+        """(place of the variable, power)."""
+        form(len(factor) <= MAX_DIGITS, f"{what}: a factor is too long")
+        name, caret, k = factor.partition("^")
+        fine = name in self.layout.first and (not caret or re.fullmatch("[1-9][0-9]{0,8}", k, re.ASCII))
+        form(fine, f"{what}: {factor[:40]!a} is no power of a variable")
+        return self.layout.first[name], int(k or 1)
+
+
+def named_laws(data: Any, program: Program, what: str, allowance: Allowance, _: Any = None) -> NamedPolynomials:
+    """A family of laws of fields that are listed."""
+    texts = typed(data, dict, what, ["polynomials"])["polynomials"]
+    return NamedPolynomials(texts, program.theta, what, allowance)
+
+
+class Listed(Program):
+    """Polynomial fields that are listed, in place of a program: a seed is a combination of them."""
+
+    depth = MAX_LISTED_DEPTH
+
+    def __init__(self, document: dict[str, Any], allowance: Allowance) -> None:
+        data = typed(document["fields"], dict, "fields", ["variables", "components"])
+        names, components = typed(data["variables"], list, "variables"), typed(data["components"], list, "components")
+        form(all(type(n) is str and re.fullmatch(VARIABLE, n) for n in names), "a variable has no proper name")
+        truth(len(set(names)) == len(names), "a variable stands twice")
+        self.theta, self.seed = Layout(dict.fromkeys(names, ())), Layout({FIELDS: (len(components),)})
+        self.reader, self.norm, self.highest = NamedPolynomials([], self.theta, "fields", allowance), 1, 0
+        self.fields = [self.field(parts, f"field {n}") for n, parts in enumerate(components)]
+        self.nodes, self.static, self.active, self.moved = list[Node](), list[bool](), list[bool](), list[bool]()
+        self.cases, self.held, self.gates, self.functions = None, list[str](), {}, list[str]()
+
+    def field(self, parts: Any, what: str) -> dict[int, Poly]:
+        """{place: component}, all times one number, so that coefficients are integers."""
+        form(all(name in self.theta.first for name in typed(parts, dict, what)), f"{what} has an unknown component")
+        read = {self.theta.first[name]: self.reader.rational(text, what) for name, text in parts.items()}
+        components = cleared(read, what)
+        for poly in components.values():
+            self.norm += sum(map(abs, poly.values()))
+            self.highest = max(self.highest, *(sum(k for _, k in m) for m in poly))
+        return components
+
+    @property
+    def single(self) -> int | None:
+        """How many fields there are, if all are multiples of one."""
+        count = sum(map(bool, self.fields))
+        return count if count <= 1 else None
+
+    def bounds(self) -> Pair:
+        """Degree and bits of the norm of a combination's component, in the variables and the seed."""
+        bounded(self.highest + 1)
+        return self.highest + 1, self.norm.bit_length()
+
+    def check_law(self, law: Poly, n: int, allowance: Allowance) -> None:
+        """``Untrue`` unless it is conserved by all fields: an identity of polynomials over Z."""
+        gradient = partials(law)
+        for i, field in enumerate(self.fields):
+            shared = gradient.keys() & field.keys()
+            terms = sum(len(gradient[j]) * len(field[j]) for j in shared)
+            if terms > MAX_PRODUCTS:
+                raise TooMuch("a law and a field have too many terms to be multiplied")
+            allowance.spend(10 + 10 * terms)
+            total: Poly = {}
+            for j in shared:
+                for monomial, c in gradient[j].items():
+                    add_product(total, {monomial: c}, field[j], 1)
+            truth(not any(total.values()), f"law {n} is not conserved by field {i}")
+
+
+def partials(poly: Poly) -> dict[int, Poly]:
+    """{variable: derivative}."""
+    out: dict[int, Poly] = {}
+    for monomial, c in poly.items():
+        for n, (v, k) in enumerate(monomial):
+            rest = monomial[:n] + (((v, k - 1),) if k > 1 else ()) + monomial[n + 1 :]
+            out.setdefault(v, {})[rest] = c * k
+    return out
+
+
+def add_product(total: Poly, a: Poly, b: Poly, sign: int) -> None:
+    """total += sign * a * b."""
+    for m, x in a.items():
+        for n, y in b.items():
+            powers = dict(m)
+            for v, k in n:
+                powers[v] = powers.get(v, 0) + k
+            key = tuple(sorted(powers.items()))
+            total[key] = total.get(key, 0) + sign * x * y
+
+
+class Expanded:
+    """A field multiplied out modulo p, and what it takes to multiply it by others."""
+
+    def __init__(self, components: dict[int, Poly], p: int) -> None:
+        found = {j: {m: r for m, c in poly.items() if (r := c % p)} for j, poly in components.items()}
+        self.components = {j: poly for j, poly in found.items() if poly}
+
+    @cached_property
+    def longest(self) -> int:
+        """The most variables of a monomial."""
+        return max((len(m) for poly in self.components.values() for m in poly), default=0)
+
+    @cached_property
+    def holding(self) -> Part:
+        """{variable: how many of the terms hold it}."""
+        out: Part = {}
+        for v in (v for poly in self.components.values() for m in poly for v, _ in m):
+            out[v] = out.get(v, 0) + 1
+        return out
+
+    @cached_property
+    def steps(self) -> int:
+        """What it takes to form all partial derivatives, for which a component costs as much as some monomials."""
+        return 9 * len(self.components) + sum((1 + len(m)) ** 2 for poly in self.components.values() for m in poly)
+
+    def bracket(self, other: Expanded, p: int) -> Expanded:
+        """[A, B] = dA B - dB A."""
+        out: dict[int, Poly] = {}
+        for sign, a, b in ((1, self.components, other.components), (-1, other.components, self.components)):
+            for j, poly in a.items():
+                gradient, total = partials(poly), out.setdefault(j, {})
+                for v in gradient.keys() & b.keys():
+                    add_product(total, gradient[v], b[v], sign)
+        return Expanded(out, p)
+
+
+class ListedPoint(Point):
+    """A point where listed fields and their brackets have values; brackets inside others are multiplied out, mod p."""
+
+    def __init__(self, program: Listed, p: int, theta: Part, allowance: Allowance, *_: Any) -> None:
+        self.whole, self.listed, self.left = reduced(theta, p), program.fields, MAX_STEPS
+        self.known = dict[tuple[int, ...], tuple[Any, ...]]()  # (what is meant, the result): by their places in memory
+        super().__init__(program, p, {}, allowance)
+
+    def field(self, seed: Any, extra: Jet) -> Jet:
+        return polynomials_at(self.expanded(seed).components, {0: self.whole} | extra, self.p, self.allowance)
+
+    def bracket(self, seeds: Sequence[Any], extra: Jet, bit: int = 0) -> Jet:
+        inner = self.multiplied(seeds[1:]) if len(seeds) > 2 else None
+        if len(seeds) > MAX_DEPTH and inner is None:
+            raise TooMuch("the brackets are too deep to be evaluated")
+        shorter: Sequence[Any] = seeds if inner is None else [seeds[0], inner]
+        return super().bracket(shorter, extra, bit)
+
+    def expanded(self, seed: Any) -> Expanded:
+        """The combination of fields that a seed is."""
+        if isinstance(seed, Expanded):
+            return seed
+        if (id(seed),) not in self.known:
+            total: dict[int, Poly] = {}
+            for i, c in seed.get(FIELDS, {}).items():
+                for j, poly in self.listed[i].items():
+                    self.allowance.spend(len(poly))
+                    add_product(total.setdefault(j, {}), {(): c}, poly, 1)
+            self.known[id(seed),] = (seed, Expanded(total, self.p))
+        return self.known[id(seed),][-1]  # type: ignore[no-any-return]
+
+    def multiplied(self, seeds: Sequence[Any]) -> Expanded | None:
+        """[X_0, [X_1, ...]] multiplied out, each bracket in it once; None where that takes too many steps."""
+        inner = self.expanded(seeds[-1])
+        for seed in reversed(seeds[:-1]):
+            outer = self.expanded(seed)
+            key = (id(outer), id(inner))
+            if key not in self.known:
+                affordable = self.affords(outer, inner)
+                self.known[key] = (outer, inner, outer.bracket(inner, self.p) if affordable else None)
+            inner = self.known[key][-1]
+            if inner is None:
+                return None
+        return inner
+
+    def affords(self, a: Expanded, b: Expanded) -> bool:
+        """Whether so many steps are left as it takes to multiply out a bracket; if so they are taken."""
+        self.allowance.spend(9 * (len(a.components) + len(b.components)))
+        products = sum(x.holding.get(j, 0) * len(poly) for x, y in ((a, b), (b, a)) for j, poly in y.components.items())
+        steps = products * (1 + a.longest + b.longest) + a.steps + b.steps
+        if steps > self.left:
+            return False
+        self.left -= steps
+        self.allowance.spend(steps)
+        return True
+
+
+# --- closure ---------------------------------------------------------------------------------------------------------
+
+
+def bound_of_bracket(a: Pair, b: Pair) -> Pair:
+    """Degree and bits of the norm of a component of [A, B] = dA B - dB A, from those of A and B."""
+    degree = a[0] + b[0]
+    return degree, a[1] + b[1] + degree.bit_length()
+
+
+def bound_of_minor(field: Pair, seeds: Sequence[Part], members: Sequence[Sequence[int]]) -> Pair:
+    """Degree and bits of the norm of a minor of the members and one row more: a field X, or [X, sum of c_i B_i].
+
+    ``field``: of a field, in the variables and its seed together; a member has integers for its seed.
+    """
+    degree, bits = field
+    of_seeds = [(degree, bits + degree * max(map(abs, seed.values()), default=1).bit_length()) for seed in seeds]
+    bounds = list[Pair]()
+    for member in members:
+        bound = of_seeds[member[-1]]
+        for s in reversed(member[:-1]):
+            bound = bound_of_bracket(of_seeds[s], bound)
+        bounds.append(bound)
+    count, (highest, longest) = len(bounds), (max((b[k] for b in bounds), default=0) for k in range(2))
+    further = bound_of_bracket(field, (highest + 1, longest + count.bit_length()))
+    of_factorial = sum(k.bit_length() for k in range(1, count + 2))
+    bounded(further[0] + sum(b[0] for b in bounds))
+    return further[0] + sum(b[0] for b in bounds), further[1] + sum(b[1] for b in bounds) + of_factorial
+
+
+class Closure:
+    """That members span, over the rational functions, all fields and their brackets with a field: so all brackets.
+
+    Then the bound from above is the number of laws near a generic point, by Frobenius' theorem. A single field is
+    closed: a proof. Else a field X, a member B of the span and [X, B], all of them random, are looked at at random
+    points modulo random primes: were one of them out of the span, a minor would be a polynomial over Z that is not 0,
+    and it would vanish each time, because p divides all its coefficients or a root was hit (Schwartz-Zippel).
+    """
+
+    def __init__(self, checker: Checker, seeds: Sequence[Part], members: Sequence[Sequence[int]]) -> None:
+        self.checker, self.seeds, self.members = checker, seeds, members
+
+    def check(self, kind: Any) -> str:
+        """The evidence of the bound from below."""
+        form(kind in (ONE_FIELD, RANDOM_POINTS), f"closure must be {ONE_FIELD!r} or {RANDOM_POINTS!r}")
+        program = self.checker.program
+        algebraic = not program.functions and program.cases is None
+        truth(algebraic, "closure is shown for polynomial fields near a generic point alone")
+        if kind == ONE_FIELD:
+            self.check_single()
+            return "proved"
+        points = self.check_at_random()
+        said = f"the brackets are closed at {points} random points: error <= 2^-{ERROR_BITS}"
+        self.checker.sentences.append(said)
+        return CLOSED
+
+    def check_single(self) -> None:
+        program, numbers = self.checker.program, self.checker.seed.starts[-1]
+        count = program.single if isinstance(program, Listed) else 1 if numbers == 1 else None
+        truth(count is not None, "there are several fields: closure is not trivial")
+        truth(len(self.members) == count, "the field vanishes at the point given")
+        self.checker.sentences.append("a single field is closed under brackets")
+
+    def check_at_random(self) -> int:
+        """How many points it took."""
+        checker, total, points = self.checker, Fraction(1), 0
+        (degree, bits), (more, longer) = checker.program.bounds(), checker.phase.bounds() if checker.phase else (0, 0)
+        bound = bound_of_minor((degree + more, bits + longer), self.seeds, self.members)
+        error = checker.chance(*bound, CLOSURE_BITS)
+        while total > Fraction(1, 2**ERROR_BITS):
+            truth(error < Fraction(1, 4), "the degrees are too large for a test of the closure")
+            p = checker.random_prime(CLOSURE_BITS)
+            found = self.rank(self.rows(p), p)
+            truth(found <= len(self.members), "the brackets are not closed: a further one is independent of them")
+            points, total = points + 1, total * error
+        return points
+
+    def rows(self, p: int) -> list[Part]:
+        """The members, X and [X, sum of c_i B_i] at a random point, the c_i and X being random too."""
+        checker, layout = self.checker, self.checker.seed
+        at = checker.at(p, checker.draw(checker.D, p))
+        X, mixed = layout.split(checker.draw(layout.starts[-1], p)), Jet()
+        seeds = [layout.split(reduced(seed, p)) for seed in self.seeds]
+        rows, along = list[Part](), at.field(X, {}).get(0, {})
+        for member in self.members:  # at theta + e X, e the first infinitesimal
+            value = at.bracket([seeds[s] for s in member], {1: along}, 1)
+            rows.append(value.get(0, {}))
+            mixed = at.combined((1, mixed), (checker.random.randrange(p), value))
+        moved = at.field(X, {1: mixed.get(0, {})})
+        bracket = at.combined((1, {0: moved.get(1, {})}), (-1, {0: mixed.get(1, {})}))
+        return [*rows, along, bracket.get(0, {})]
+
+    def rank(self, rows: list[Part], p: int) -> int:
+        """Modulo p."""
+        if self.checker.rank:
+            return int(self.checker.rank(dense(rows), p)) if any(rows) else 0
+        return eliminated(rows, p, Allowance(MAX_ELIMINATION))
+
+
+# --- the checks ------------------------------------------------------------------------------------------------------
+
+
 class Checker:
     """One certificate under examination; ``said`` collects what is verified, in words."""
 
@@ -2356,28 +2717,31 @@ class Checker:
         self.doc: dict[str, Any] = typed(document, dict, "a certificate")
         form(self.doc.get("format") == FORMAT, f"the format must be {FORMAT}")
         form("source" not in document, "made by an earlier version: its program is of Taylor coefficients")
-        typed(
-            document, dict, "a certificate", [*KEYS, *(key for key in ("phase", "gates", "cases") if key in document)]
-        )
+        keys, optional = (KEYS, ["phase", "gates", "cases"]) if "fields" not in document else (LISTED_KEYS, [])
+        keys = [*keys, *(key for key in [*optional, "closure"] if key in document)]
+        typed(document, dict, "a certificate", keys)
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             typed(document[key], kind, key)
         self.rank, self.sentences, self.allowance = rank, list[str](), Allowance(work)
         self.random = random.SystemRandom()
         self.lower = self.upper = self.lower_evidence = "proved"  # how this verifier has shown the bounds
-        self.program = Program(document)
+        listed = "fields" in document
+        self.program = Listed(document, self.allowance) if listed else Program(document)
         self.phase = Phase(document["phase"], self.program, self.allowance) if "phase" in document else None
         self.layout, self.seed = (x.layout, x.seed) if (x := self.phase) else (self.program.theta, self.program.seed)
         self.D = self.layout.starts[-1]
         self.choices = dict[frozenset[int], None]()  # at gates, of all members
+        family = named_laws if listed else laws_of
         self.families = [
-            laws_of(f, self.program, f"family {n} of laws", self.allowance, self.phase)
+            family(f, self.program, f"family {n} of laws", self.allowance, self.phase)
             for n, f in enumerate(typed(document["laws"], list, "laws"))
         ]
         form(sum(f.count for f in self.families) <= MAX_LAWS, f"over {MAX_LAWS} laws")
 
     def run(self) -> None:
         """All checks; ``Untrue`` at the first that fails."""
-        truth(self.doc["sha256"] == program_hash(self.doc), "sha256 is not that of the program")
+        what = "fields" if isinstance(self.program, Listed) else "program"
+        truth(self.doc["sha256"] == program_hash(self.doc), f"sha256 is not that of the {what}")
         truth(type(self.doc["dimension"]) is int and self.doc["dimension"] == self.D, f"the dimension is {self.D}")
         self.check_cases()
         self.check_laws()
@@ -2482,6 +2846,9 @@ class Checker:
         self.sentences.append(f"the {len(monomials)} monomials in gates are independent there: these span free gates")
 
     def check_laws(self) -> None:
+        if isinstance(self.program, Listed):
+            self.check_identities(self.program)
+            return
         for family in self.families:
             if isinstance(family, Gram):
                 family.check(self.allowance)
@@ -2505,16 +2872,24 @@ class Checker:
             f"{count} polynomials are laws{self.functions}: tested at {points} random points, error <= 2^-{ERROR_BITS}"
         )
 
-    @staticmethod
-    def chance(degree: int, bits: int) -> Fraction:
-        """That a polynomial that is not zero is, at a random point modulo a random prime, at most."""
-        low = 1 << (LAW_BITS - 1)  # more than low / (2 * LAW_BITS) primes lie in [low, 2 low)
-        return 2 * (Fraction(degree, low) + Fraction(bits // (LAW_BITS - 1) + 1, low // (2 * LAW_BITS)))  # 2: no pole
+    def check_identities(self, listed: Listed) -> None:
+        """Each law, multiplied out."""
+        laws = [law for family in self.families for law in family.laws]
+        for n, law in enumerate(laws):
+            listed.check_law(law, n, self.allowance)
+        count = len(listed.fields)
+        self.sentences.append(f"{len(laws)} polynomials are conserved by all {count} fields: exact identities")
 
-    def random_prime(self) -> int:
+    @staticmethod
+    def chance(degree: int, bits: int, size: int = LAW_BITS) -> Fraction:
+        """That a polynomial that is not zero is, at a random point modulo a random prime of this size, at most."""
+        low = 1 << (size - 1)  # more than low / (2 * size) primes lie in [low, 2 low)
+        return 2 * (Fraction(degree, low) + Fraction(bits // (size - 1) + 1, low // (2 * size)))  # 2: no pole
+
+    def random_prime(self, size: int = LAW_BITS) -> int:
         """One that divides no denominator."""
         while True:
-            p = self.random.randrange(1 << (LAW_BITS - 1), 1 << LAW_BITS)
+            p = self.random.randrange(1 << (size - 1), 1 << size)
             if is_prime(p) and self.program.denominator % p:
                 return p
 
@@ -2545,6 +2920,8 @@ class Checker:
 
     def at(self, modulus: int, theta: Part, functions: Functions | None = None) -> Point:
         """A point."""
+        if isinstance(self.program, Listed):
+            return ListedPoint(self.program, modulus, theta, self.allowance)
         place = (self.program, modulus, theta, self.allowance, functions)
         return PhasePoint(self.phase, *place) if self.phase else Point(*place)
 
@@ -2598,14 +2975,15 @@ class Checker:
         p, theta = self.place(data, "lie")
         functions = self.homomorphism(p) if self.program.functions and data["members"] else None
         modulus = functions.m if functions else p
-        layout = self.seed
+        layout, depth = self.seed, self.program.depth
         written = [sparse(s, layout.starts[-1], "a seed") for s in typed(data["seeds"], list, "lie.seeds")]
         seeds = [layout.split(reduced(seed, modulus)) for seed in written]
         self.choices = {self.program.choice(seed, modulus): None for seed in seeds}
         members = [integers(m, "a member", len(seeds)) for m in typed(data["members"], list, "lie.members")]
         form(all(m and min(m) >= 0 for m in members), "a member must be a list of numbers of seeds")
+        self.closure = Closure(self, written, members)
         ranks = integers(data["ranks"], "lie.ranks")
-        form(0 < len(ranks) <= MAX_DEPTH, f"lie.ranks must list from 1 to {MAX_DEPTH} ranks")
+        form(0 < len(ranks) <= depth, f"lie.ranks must list from 1 to {depth} ranks")
         counts = [sum(len(m) <= depth + 1 for m in members) for depth in range(len(ranks))]
         truth(ranks == counts and counts[-1] == len(members), f"the ranks of independent members are {counts}")
         truth(len(members) <= self.D, "there are more fields and brackets than the dimension")
@@ -2680,6 +3058,9 @@ class Checker:
         claim = typed(self.doc["claim"], dict, "claim", ["lower", "lower_evidence", "upper", "upper_evidence"])
         self.check_free()
         upper = self.D - members
+        if "closure" in self.doc:
+            lower, self.lower_evidence = upper, self.closure.check(self.doc["closure"])
+            self.lower = self.lower_evidence
         truth(type(claim["upper"]) is int and claim["upper"] == upper, f"the upper bound is {upper}")
         truth(type(claim["lower"]) is int and claim["lower"] == lower, f"the lower bound is {lower}")
         truth(
@@ -2710,6 +3091,9 @@ class Checker:
     def subject(self) -> str:
         """What this is a proof about."""
         model = self.doc["model"].get("description")
+        if isinstance(self.program, Listed):
+            fields = f"a proof about the {len(self.program.fields)} fields listed"
+            return f"{fields}; whether they are those of {model!a:.200} was not checked"
         listed = "program, drift and metric" if self.phase else "program"
         if cases := self.program.cases:
             more = [f"{cases.count} input{'s' * (cases.count != 1)}"] * cases.on_data

@@ -7,6 +7,7 @@ in the tests. No cache, no challenge, nothing random: each step is an identity o
 
 1. The output g is written as polynomials in the parameters, the probes xi and nothing else; the fields are
    X = d<C, g>/dtheta, times a metric, plus c times a drift, if there are some. C, xi and c are free: X is all fields.
+   Or fields X_i are listed in place of a program; then X is the sum of the c_i X_i.
 2. Each law h is one: sum_j X_j dh/dx_j = 0, as a polynomial in x, xi, C and c.
 3. The gradients of some laws have full rank modulo a prime at an integer point: so near a generic point.
 4. So have some fields X_s and brackets [X_s, [X_t, ...]], s and t being integers for xi, C and c. Laws are conserved by
@@ -23,11 +24,13 @@ import zlib
 from fractions import Fraction
 from itertools import product as indices
 from math import lcm, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_BYTES, MAX_WORK, MAX_SIZE, MAX_BITS = 2 * 10**5, 10**6, 500, 16000
-KEYS = ["format", "version", "sha256", "model", "assumptions", "dimension", "parameters", "probes", "program", "laws",
-        "independence", "lie", "claim"]  # fmt: skip
+EVERY = ["format", "version", "sha256", "model", "assumptions", "dimension", "laws", "independence", "lie", "claim"]
 NUMBER, NAME = r"[0-9]{1,4000}(?:/[1-9][0-9]{0,3999})?", r"[^\W\d]\w*'*"
 
 Poly = dict[tuple[str, ...], Any]  # {names of the factors, sorted: coefficient}; no coefficient is 0
@@ -277,25 +280,53 @@ class Referee:
         require(doc.get("format") == "clexact-program-certificate-1", "the format is not that of a program", 2)
         for key, words in (("cases", "given inputs and starts"), ("source", "programs of earlier versions")):
             require(key not in doc, f"{words} are not for a referee", 3)
-        of(doc, dict, "a certificate", [*KEYS, *(key for key in ("phase", "gates") if key in doc)])
+        optional = ["closure", *(() if "fields" in doc else ("phase", "gates"))]
+        keys = ["fields"] if "fields" in doc else ["parameters", "probes", "program"]
+        of(doc, dict, "a certificate", [*EVERY, *keys, *(key for key in optional if key in doc)])
+        require(doc.get("closure", "one field") == "one field", "closure at random points is not for a referee", 3)
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             of(doc[key], kind, key)
         self.ring, self.sentences = Ring(0, work), list[str]()
+        if "fields" in doc:
+            return
         self.parameters, self.probes = arrays(doc["parameters"], "parameters"), arrays(doc["probes"], "probes")
         require(not set(self.parameters) & set(self.probes), "a probe has the name of a parameter", 3)
         self.theta = [x for name, sizes in self.parameters.items() for x in entries(name, sizes)]
         self.xi = [f"probe {x}" for name, sizes in self.probes.items() for x in entries(name, sizes)]
 
     def run(self) -> None:
-        leaves = [list(self.doc[key].items()) for key in ("parameters", "probes")]
-        more = [self.doc["phase"]] if "phase" in self.doc else []
-        more += [["gates", self.doc["gates"]]] if "gates" in self.doc else []
-        text = json.dumps([*leaves, self.doc["program"], *more], sort_keys=True, separators=(",", ":"))
-        require(self.doc["sha256"] == hashlib.sha256(text.encode()).hexdigest(), "sha256 is not that of the program")
-        self.field = self.fields()
+        what = "fields" if "fields" in self.doc else "program"
+        text = json.dumps(self.hashed(), sort_keys=True, separators=(",", ":"))
+        require(self.doc["sha256"] == hashlib.sha256(text.encode()).hexdigest(), f"sha256 is not that of the {what}")
+        self.field = self.listed() if "fields" in self.doc else self.fields()
         D = self.doc["dimension"]
         require(type(D) is int and len(self.x) == D, f"the dimension is {len(self.x)}")
         self.claim(self.independent(self.laws()), self.brackets())
+
+    def hashed(self) -> list[Any]:
+        """What the fields are."""
+        if "fields" in self.doc:
+            return [self.doc["dimension"], self.doc["fields"]]
+        leaves = [list(self.doc[key].items()) for key in ("parameters", "probes")]
+        more = [self.doc["phase"]] if "phase" in self.doc else []
+        more += [["gates", self.doc["gates"]]] if "gates" in self.doc else []
+        return [*leaves, self.doc["program"], *more]
+
+    def listed(self) -> dict[str, Poly]:
+        """The sum of c_i X_i, each X_i times a number that makes its coefficients integers."""
+        data, out = of(self.doc["fields"], dict, "fields", ["variables", "components"]), dict[str, Poly]()
+        self.x, written = of(data["variables"], list, "variables"), of(data["components"], list, "components")
+        fine = all(type(x) is str and re.fullmatch(rf"{NAME}(?:\[[0-9]+(?:,[0-9]+)*\])?", x) for x in self.x)
+        require(fine, "a variable has no proper name", 2)
+        require(len(set(self.x)) == len(self.x), "a variable stands twice")
+        self.seed = [f"field {i}" for i in range(len(written))]
+        for c, parts in zip(self.seed, written, strict=True):
+            require(set(of(parts, dict, c)) <= set(self.x), f"{c} has an unknown component", 2)
+            read = {x: polynomial(text, set(self.x), c) for x, text in parts.items()}
+            scale = self.common(k for p in read.values() for k in p.values())
+            for x, p in read.items():
+                out[x] = self.ring.sum(out.get(x, {}), self.ring.times({(c,): scale}, p))
+        return out
 
     def fields(self) -> dict[str, Poly]:
         """{coordinate: component}, of all fields at once; sets the coordinates x and the names of seeds."""
@@ -377,7 +408,8 @@ class Referee:
         require(len(family) == 1 and key in ("gram", "diagonal", "polynomials"), f"{what} is of no known kind", 2)
         if key == "polynomials":
             return [polynomial(text, set(self.x), what) for text in of(family[key], list, what)]
-        require("phase" not in self.doc, f"{what}: laws of a phase space are polynomials", 2)
+        free = "phase" not in self.doc and "fields" not in self.doc
+        require(free, f"{what}: laws of a phase space, or of fields listed, are polynomials", 2)
         parts, seen, sizes = of(of(family[key], dict, what, ["parts"])["parts"], list, what), set(), set()
         for part in parts:
             require(type(part) is list and len(part) == 3, f"{what}: a part is [parameter, axis, sign]", 2)
@@ -435,10 +467,15 @@ class Referee:
 
     def integral(self, h: Poly) -> Poly:
         """A multiple with integer coefficients."""
-        scale = 1
-        for c in h.values():
-            scale = self.ring.number(lcm(scale, c.denominator))
+        scale = self.common(h.values())
         return {m: c * scale for m, c in h.items()}
+
+    def common(self, numbers: Iterable[Fraction]) -> Fraction:
+        """A denominator of all."""
+        scale = Fraction(1)
+        for c in numbers:
+            scale = self.ring.number(Fraction(lcm(scale.numerator, c.denominator)))
+        return scale
 
     # --- 4. the brackets -------------------------------------------------------------------------------------------
 
@@ -449,13 +486,15 @@ class Referee:
         p, point = self.place(data, "lie")
         seeds = [sparse(seed, self.seed, "a seed") for seed in of(data["seeds"], list, "lie.seeds")]
         for seed in seeds:
-            self.true_gates(seed, p)
+            if "gates" in self.doc:
+                self.true_gates(seed, p)
         members = [integers(m, "a member") for m in of(data["members"], list, "lie.members")]
         require(all(m and all(0 <= s < len(seeds) for s in m) for m in members), "a member lists numbers of seeds", 2)
         require(len(members) <= len(self.x), "there are more fields and brackets than the dimension")
         ranks = integers(data["ranks"], "lie.ranks")
         counts = [sum(len(m) <= depth for m in members) for depth in range(1, len(ranks) + 1)]
-        right = ranks == counts and (counts or [-1])[-1] == len(members) and len(ranks) <= 12
+        require(len(ranks) <= 12, "deep brackets are not for a referee", 3)
+        right = ranks == counts and (counts or [-1])[-1] == len(members)
         require(right, f"the ranks of independent members are {counts}")
         ring, rows = Ring(p, self.ring.left), list[dict[str, Poly]]()
         fields = {s: {x: ring.at(c, seeds[s]) for x, c in self.field.items()} for m in members for s in m}
@@ -470,7 +509,7 @@ class Referee:
 
     def true_gates(self, seed: dict[str, int], p: int) -> None:
         """Gates that are listed have the values of a choice: 1 or the slope; or a single 1 along the axis."""
-        for name, kind in of(self.doc.get("gates", {}), dict, "gates").items():
+        for name, kind in of(self.doc["gates"], dict, "gates").items():
             require(name in self.probes, "gates names no probe", 2)
             sizes = self.probes[name]
             values = {i: seed[f"probe {x}"] % p
@@ -488,17 +527,39 @@ class Referee:
 
     def claim(self, lower: int, members: int) -> None:
         data = of(self.doc["claim"], dict, "claim", ["lower", "lower_evidence", "upper", "upper_evidence"])
+        if "closure" in self.doc:
+            lower = self.single(members)
         for key, value in (("lower", lower), ("upper", len(self.x) - members)):
             require(type(data[key]) is int and data[key] == value, f"the {key} bound is {value}")
             require(data[f"{key}_evidence"] == "proved", f"the {key} bound is proved")
         self.sentences.append(f"at least {lower} independent laws (proved), at most {len(self.x) - members} (proved)")
-        self.sentences.append(
-            "it rests on this: a rank at a point modulo a prime is at most the generic one, and what fields conserve "
-            "their brackets conserve; nothing is assumed of the program"
+        rests = (
+            "it rests on this: a rank at a point modulo a prime is at most the generic one, what fields conserve their "
         )
-        listed, model = "program, drift and metric" if "phase" in self.doc else "program", self.doc["model"]
-        said = f"{model.get('description')!a:.200}"
-        self.sentences.append(f"a proof about the {listed} listed; whether it is that of {said} was not checked")
+        rests += "brackets conserve" + ", and Frobenius' theorem" * ("closure" in self.doc)
+        self.sentences.append(f"{rests}; nothing is assumed of the program" if "program" in self.doc else rests)
+        self.sentences.append(self.subject())
+
+    def single(self, members: int) -> int:
+        """The number of laws of a single field that is not 0 at the point, by Frobenius: D - 1; of none, D."""
+        several = "there are several fields: closure is not trivial"
+        if "fields" in self.doc:
+            used = {y for p in self.field.values() for m in p for y in m if y in self.seed}
+            require(len(used) <= 1, several)
+            require(members == len(used), "the field vanishes at the point given")
+        else:
+            require(len(self.seed) == 1, several)
+            require(members == 1, "the field vanishes at the point given")
+        self.sentences.append("a single field is closed under brackets")
+        return len(self.x) - members
+
+    def subject(self) -> str:
+        """What this is a proof about."""
+        said = f"{self.doc['model'].get('description')!a:.200}"
+        if "fields" in self.doc:
+            return f"a proof about the {len(self.seed)} fields listed; whether they are those of {said} was not checked"
+        listed = "program, drift and metric" if "phase" in self.doc else "program"
+        return f"a proof about the {listed} listed; whether it is that of {said} was not checked"
 
 
 def verify_bytes(data: bytes, work: int = MAX_WORK) -> tuple[int, list[str]]:

@@ -6,10 +6,10 @@ import io
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
-from clexact.proofs import program_verifier, referee, theorem_verifier, tiers, verifier
+from clexact.proofs import conversion, program_verifier, referee, theorem_verifier, tiers
 from clexact.support.files import write_atomically
 
-MODULES = (program_verifier, referee, theorem_verifier, tiers, verifier)
+MODULES = (conversion, program_verifier, referee, theorem_verifier, tiers)
 MAIN = "import sys\n\nfrom clexact.proofs.tiers import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 

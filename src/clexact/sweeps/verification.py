@@ -14,7 +14,7 @@ from clexact.flows.choices import FamilyModel, PythonModel
 from clexact.flows.flow import Flow
 from clexact.flows.near import near_start
 from clexact.proofs import program_verifier
-from clexact.proofs.certificate import Verdict, VerdictStatus, check_small, same_flow, verify_bytes
+from clexact.proofs.certificate import Verdict, VerdictStatus, check_small, read_document, same_flow, verify_bytes
 from clexact.support.extras import needed
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import Row, near_columns
@@ -88,7 +88,7 @@ def _verify(store: Store, rebuild: bool, fast: bool, key: str, label: str) -> Ch
     verdict = verify_bytes(data, fast=fast)
     if verdict:
         try:
-            agreement = _agreement(program_verifier.read(data), row, rebuild)
+            agreement = _agreement(read_document(data), row, rebuild)
         except _DisagreementError as error:
             verdict = Verdict(VerdictStatus.FALSE, (*verdict.sentences, f"FALSE: {error}"))
         else:

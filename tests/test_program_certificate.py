@@ -32,6 +32,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.cli import main as cli
 from clexact.lie.closure import values_at
 from clexact.programs.characters import Characters
+from clexact.proofs import fields_certificate
 from clexact.proofs import program_certificate as pc
 from clexact.proofs import program_verifier as pv
 from clexact.proofs.certificate import Certificate, VerdictStatus
@@ -451,10 +452,10 @@ UNFIT = {
 
 
 def quick(document, rank=None):
-    """The status; ten seconds are too long."""
-    start = time.perf_counter()
+    """The status; ten seconds of work are too many."""
+    start = time.process_time()
     status, said = judged(document, rank)
-    assert time.perf_counter() - start < 10 and said and all(type(sentence) is str for sentence in said)
+    assert time.process_time() - start < 10 and said and all(type(sentence) is str for sentence in said)
     return status
 
 
@@ -744,13 +745,14 @@ def test_files(tmp_path):
 
 
 def test_what_has_no_program_certificate():
-    """No gradient flow; a lower bound that rests on closure."""
+    """No gradient flow; what rests on a single field, of which the program has multiples: such fields are listed."""
     fields = clexact.VectorFields.from_strings(["x", "y"], [["x", "2*y"]])
     with pytest.raises(ValueError, match="no gradient flow"):
         pc.of_count(clexact.certify(fields))
-    product_flow = clexact.gradient_flow(clexact.Model({"x": (2,)}, {}, lambda x: x[0] * x[1] ** 2 + x[0]))
+    one = clexact.gradient_flow(clexact.Model({"u": (2,)}, {"x": ()}, lambda u, x: x * (u[0] * u[1] ** 2 + u[0])))
     with pytest.raises(ValueError, match="closure"):
-        pc.of_count(clexact.certify(product_flow))
+        pc.of_count(clexact.certify(one))
+    assert not clexact.certify(one).certificate.of_program
 
 
 def test_dependent_members_are_not_written():
@@ -769,14 +771,14 @@ def test_what_the_document_is_about():
     assert pc.same_program(json.loads(json.dumps(BASES["swiglu"])), flow_of("swiglu"))
     for other in (flow_of("relu"), clexact.gradient_flow(models.linear([3, 2, 4])), flow_of("linear", "cross_entropy")):
         assert not pc.same_program(BASES["linear"], other)
-    old = clexact.certify(flow_of("linear")).certificate
-    assert not old.of_program and Certificate(BASES["linear"]).of_program
+    listed = fields_certificate.of_count(clexact.certify(flow_of("linear")))
+    assert not Certificate(listed).of_program and Certificate(BASES["linear"]).of_program
 
 
 def test_the_command_verifies_and_rebuilds(tmp_path, capsys):
     """Both kinds, compressed or not; damaged bytes are no certificate."""
     Certificate(BASES["linear"]).save(tmp_path / "program.json.gz")
-    clexact.certify(flow_of("linear")).certificate.save(tmp_path / "fields.json.gz")
+    Certificate(fields_certificate.of_count(clexact.certify(flow_of("linear")))).save(tmp_path / "fields.json.gz")
     for name in ("program.json.gz", "fields.json.gz"):
         assert cli.run(["verify", "--rebuild", "--fast", str(tmp_path / name)]) == 0
         assert "of the gradient flow of linear" in capsys.readouterr().out

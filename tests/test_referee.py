@@ -16,7 +16,7 @@ import pytest
 import clexact
 from clexact import models
 from clexact.cli.main import run
-from clexact.proofs import program_verifier, referee, standalone, tiers
+from clexact.proofs import fields_certificate, program_verifier, referee, standalone, tiers
 from clexact.proofs.program_certificate import of_count
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -191,7 +191,11 @@ def test_one_file_verifies_by_itself(tmp_path, capsys):
     program = tmp_path / "clexact-verify.pyz"
     assert not run(["verify", "--standalone", str(program)])
     assert program.read_bytes() == standalone.verifier_archive()
-    clexact.certify(FLOWS["gram"]).certificate.save(tmp_path / "fields.json.gz")
+    listed = fields_certificate.of_count(clexact.certify(FLOWS["gram"]))
+    clexact.Certificate(listed).save(tmp_path / "fields.json.gz")
+    first = (Path(__file__).parent / "data" / "first-closed.json").read_bytes()
+    (tmp_path / "first.json").write_bytes(first)
+    (tmp_path / "first-false.json").write_bytes(first.replace(b'"upper": 1', b'"upper": 2'))
     (tmp_path / "program.json").write_text(json.dumps(by_hand()))
     (tmp_path / "false.json").write_text(json.dumps(by_hand() | {"dimension": 3}))
 
@@ -204,6 +208,7 @@ def test_one_file_verifies_by_itself(tmp_path, capsys):
     status, said = judge("fields.json.gz", "program.json")
     assert status == 0 and said.count("verified") == 2 and "exact identities of polynomials" in said
     assert judge("program.json", "false.json")[0] == 1 and judge("none.json")[0] == 2
+    assert judge("first.json")[0] == 0 and judge("first-false.json")[0] == 1
 
 
 def test_the_checks_that_the_documentation_names_exist():

@@ -80,7 +80,8 @@ def _check_readable(listed: Mapping[str, Any], texts: Sequence[str]) -> None:
     allowance = verifier.Allowance(verifier.MAX_WORK)
     try:
         read = verifier.Listed({"fields": listed}, allowance)
-        verifier.NamedPolynomials(texts, read.theta, "the laws", allowance)
+        for n, text in enumerate(texts):
+            read.reader.polynomial(text, f"law {n}")
     except (verifier.NotACertificate, verifier.Untrue) as error:
         most = f"numbers of at most {verifier.MAX_DIGITS} digits and powers below 10^9"
         raise ValueError(f"no certificate can be made: {error}; the verifier reads {most}.") from None

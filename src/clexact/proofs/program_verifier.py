@@ -185,8 +185,8 @@ def sparse(value: Any, size: int, what: str) -> Part:
 
 def rational(text: Any, what: str) -> Fraction:
     """An integer or a fraction in a string."""
-    fine = type(text) is str and len(text) <= MAX_DIGITS and re.fullmatch(f"-?{NUMBER}", text)
-    form(fine, f"{what} is no rational number")
+    form(type(text) is str and re.fullmatch(f"-?{NUMBER}", text), f"{what} is no rational number")
+    form(len(text) <= MAX_DIGITS, f"{what}: a factor is too long")
     return Fraction(text)
 
 

@@ -255,7 +255,7 @@ class Verdict:
     >>> bool(verdict), verdict.status.name
     (True, 'VERIFIED')
     >>> print(verdict.sentences[0])
-    1 polynomials are conserved by all 1 fields: exact identities
+    1 laws are conserved by all fields: exact identities of polynomials
     """
 
     status: VerdictStatus

@@ -182,6 +182,40 @@ def further_law(rng, document):
     return f"the law {text}"
 
 
+def wrong(rng, text, variables):
+    """Another polynomial: a coefficient, a sign or a variable changed, a term left out or one too many."""
+    terms = text.replace(" - ", " + -").split(" + ")
+    n = rng.randrange(len(terms))
+    match rng.randrange(4):
+        case 0:
+            head, sign = terms[n].removeprefix("-"), "-" * terms[n].startswith("-")
+            terms[n] = sign + (f"{int(head[0]) + 1}{head[1:]}" if head[0].isdigit() else f"2*{head}")
+        case 1:
+            terms[n] = terms[n].removeprefix("-") if terms[n].startswith("-") else f"-{terms[n]}"
+        case 2:
+            factors = terms[n].split("*")
+            factors[-1] = rng.choice(variables) + factors[-1].partition("^")[1] + factors[-1].partition("^")[2]
+            terms[n] = "*".join(factors)
+        case _:
+            terms.append(f"{rng.choice(variables)}*{rng.choice(variables)}")
+    return " + ".join(terms).replace("+ -", "- ")
+
+
+def wrong_law(rng, document):
+    """One of the polynomials listed, changed a little."""
+    lists = [f["polynomials"] for f in document.get("laws", []) if isinstance(f, dict) and f.get("polynomials")]
+    names = [
+        f"{name}[{','.join(str(rng.randrange(n)) for n in shape)}]" if shape else name
+        for name, shape in document.get("parameters", {"u": []}).items()
+    ]
+    if lists and all(isinstance(text, str) and text for listed in lists for text in listed):
+        listed = rng.choice(lists)
+        n = rng.randrange(len(listed))
+        listed[n] = wrong(rng, listed[n], names)
+        return f"the law {listed[n]}"
+    return "no law"
+
+
 def size_of(document):
     def size(family):
         ((kind, data),) = family.items() if isinstance(family, dict) and len(family) == 1 else [("", [])]
@@ -231,6 +265,7 @@ CHANGES = [
     another_function,
     another_homomorphism,
     further_law,
+    wrong_law,
     another_family,
     another_model,
 ]

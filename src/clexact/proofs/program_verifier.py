@@ -4,8 +4,8 @@
 
 The model is a straight-line program of arrays; nothing is expanded (docs/certificate.md). Or polynomial fields are
 listed in its place: then laws are identities, multiplied out. Checked, in order:
-1. every law is one: entries of Gram matrices by the rule of shapes (a proof), polynomials at random points modulo
-   random primes (error <= 2^-100), with functions opaque;
+1. every law is one, with functions opaque: entries of Gram matrices by the rule of shapes, polynomials by the chain
+   rule (proofs); where these do not show it, at random points modulo random primes (error <= 2^-100);
 2. the gradients of the laws listed are independent modulo a prime at an integer point, and
 3. so are the values of the fields and brackets listed: by elimination (a proof), or, where that is too much work, by
    solutions of M y = b for challenges b derived from the document (error <= 2^-100);
@@ -35,7 +35,8 @@ from array import array
 from bisect import bisect_right
 from fractions import Fraction
 from functools import cached_property, partial
-from math import gcd, isqrt, lcm, prod
+from itertools import combinations
+from math import comb, gcd, isqrt, lcm, prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,9 +64,12 @@ KNOWN = 64  # probes that are tried at other choices of gates
 WALK, MAX_STRIDE = 4, 64  # steps for each sample that is needed; slices that are changed in one
 MAX_FIELDS, MAX_MODULUS, MIN_TURN, MAX_TURN = 5, 2**62, 1007, 2**13
 TRIALS, IDLE = 16, 30  # of probes at one theta, at least; after so many that change nothing more is changed
+SHOWN = 6  # names in a sentence
 SEVERITY = (0, 3, 1, 2)  # exit statuses from good to bad: verified, undecided, false, not a certificate
 MAX_WEIGHT, LAW_BITS, ERROR_BITS, CHALLENGE_BITS = 1000, 80, 100, 128
 CLOSED = f"closed with error <= 2^-{ERROR_BITS}"
+MAX_TERMS, MAX_FACTORS, MAX_ATOMS = 5000, 8, 16  # of velocities: terms, and their factors, at first and at last
+MAX_OPENED, SHARE = 3, 4  # sums in sums; of the work that is left
 MAX_PHASE_DEGREE, DRIFT = 100, "the drift"  # of polynomials of a phase space; no name of a probe
 CLOSURE_BITS, FIELDS = 61, "the fields"  # of primes for which there are fast ranks; no name of a probe
 MAX_LISTED_DEPTH, MAX_PRODUCTS, MAX_CLEARED = 1000, 10**6, 10**9  # terms of a law and a field; bits of a field
@@ -74,6 +78,12 @@ DATA, DATA_NEAR, NEAR, SPANNED = SCOPES = (
     "this data", "this data, near this start", "near this start", "near this start, free gates spanned")  # fmt: skip
 ONE_FIELD, RANDOM_POINTS = "one field", "random points"  # how closure is shown
 CASES, LISTED = "the cases", "of the gates listed"  # no name of a probe; how a bound is known
+GROUNDS = "a rank at a point modulo a prime is at most the generic one; what fields conserve their brackets conserve"
+THEOREMS = (  # by which functions have the values that a homomorphism gives them
+    ((*EXPONENTIAL, "log", *ANGLES), "exponentials and logarithms are independent (Ax 1971, Lindemann-Weierstrass)"),
+    (("normal_cdf",), "values of normal_cdf are (Kolchin, Ostrowski, Liouville)"),
+    (("rsqrt",), "square roots of independent radicands have free signs (Kummer)"),
+)
 MERSENNE = (61, 127, 521, 1279, 2203, 4423, 9689, 11213)  # 2^n - 1 is a prime
 MAX_MONOMIALS, SETS = 3000, 300  # in gates; how much dearer sets of them are than numbers
 NAME, NUMBER = r"[^\W\d]\w*", r"[0-9]+(?:/[1-9][0-9]*)?"
@@ -86,6 +96,10 @@ Part = dict[int, int]  # {place in an array: residue, not 0}
 Jet = dict[int, Part]  # {bit mask of infinitesimals, each of square 0: part}
 Poly = dict[tuple[tuple[int, int], ...], int]  # {((variable, power), ...): coefficient}
 Rational = dict[tuple[tuple[int, int], ...], Fraction]
+Atoms = tuple[int, ...]  # a product, sorted
+Form = dict[Atoms, Any]  # {product of atoms: rational number, not 0}
+Product = tuple[Any, Atoms]  # of a rational number and atoms
+Uses = dict[int, list[tuple[int, Pair | None]]]  # {entry of an operand: [(entry of the result, what multiplies it)]}
 
 
 class NotACertificate(Exception):  # noqa: N818
@@ -2154,6 +2168,303 @@ def check_full_rank(rows: list[Part], p: int, rank: Any, hopeful: bool = True) -
         truth(len(block) <= columns and found == len(block), "they are not independent")
 
 
+# --- laws by the chain rule ------------------------------------------------------------------------------------------
+
+
+class Moves:
+    """How all nodes move when coordinates move along a polynomial field: by the chain rule, exactly.
+
+    A law is conserved if the output stays when the parameters move as its gradient says. Velocities are polynomials in
+    *atoms*: coordinates, probes, values and slopes of functions, and entries of nodes that are sums. An entry that is a
+    product is written as one. Nothing is used of an atom but what it is made of, so what cancels does so wherever the
+    network is defined, for every function.
+
+    Nothing is expanded that need not be: where z = sum u_k v_k, the velocity sum 2 u_k v_k is 2 z (``folded``); and an
+    entry is opened where the terms become fewer, as in the sum of x - mean(x) (``shortened``).
+    """
+
+    def __init__(self, program: Program, first: int, coordinates: int, allowance: Allowance) -> None:
+        self.program, self.first, self.allowance = program, first, allowance  # theta begins at coordinate ``first``
+        probes = Layout({node.data: node.shape for node in program.nodes if node.op == "probe"})
+        self.probes = {name: coordinates + start for name, start in probes.first.items()}
+        self.starts = [coordinates + probes.starts[-1]]  # the atoms of the entries of each node
+        self.known: list[list[Product]] = []  # the entries of each node: a single atom, where they are sums
+        self.used, self.written = dict[int, list[Uses]](), dict[int, tuple[dict[int, Form], dict[Atoms, int]]]()
+        for n, node in enumerate(program.nodes):
+            allowance.spend(20 * prod(node.shape) + 20)
+            self.starts.append(self.starts[-1] + prod(node.shape))
+            self.known.append(self.products(n, node))
+
+    def products(self, n: int, node: Node) -> list[Product]:
+        """The entries of a node."""
+        places, op = range(prod(node.shape)), node.op
+        if op == "constant":
+            return [(whole(node.constants.get(e, Fraction(0))), ()) for e in places]
+        leaf = op in ("parameter", "probe")
+        start = self.probes[node.data] if op == "probe" else self.starts[n]
+        start = self.first + self.program.theta.first[node.data] if op == "parameter" else start
+        own: list[Product] = [(1, (start + e,)) for e in places]
+        numbers = any(not atoms for i in node.inputs for _, atoms in self.known[i])
+        if leaf or op in FUNCTIONS or (op in ("add", "matmul", "sum") and not numbers):
+            return own
+        return [product_of(form) or own[e] for e, form in enumerate(self.made(n))]
+
+    def uses(self, n: int) -> list[Uses]:
+        """For each operand {entry: [(an entry of the result, the node and the entry that multiply it, if any)]}."""
+        if n not in self.used:
+            node = self.program.nodes[n]
+            self.allowance.spend(60 * (prod(node.shape) * node.summed + sum(map(prod, node.theirs))))
+            out: list[Uses] = [{} for _ in node.inputs]
+            if node.op in ("multiply", "matmul"):
+                (i, j), (a, b) = node.inputs, node.links
+                for e, x, y in pairs(node):
+                    x, y = a.table[x] if a else x, b.table[y] if b else y
+                    out[0].setdefault(x, []).append((e, (j, y)))
+                    out[1].setdefault(y, []).append((e, (i, x)))
+            else:
+                for uses, link, theirs in zip(out, node.links, node.theirs, strict=True):
+                    for k, m in enumerate(link.table if link else range(prod(theirs))):
+                        x, e = (k, m) if not link or link.onto_result else (m, k)
+                        uses.setdefault(x, []).append((e, None))
+            self.used[n] = out
+        return self.used[n]
+
+    def made(self, n: int) -> list[Form]:
+        """The entries of a node that is no leaf and no function, of its operands."""
+        node = self.program.nodes[n]
+        out, uses = [Form() for _ in range(prod(node.shape))], self.uses(n)
+        for i, used in zip(node.inputs, uses[: 1 if node.op in ("multiply", "matmul") else None], strict=False):
+            for x, targets in used.items():
+                c, atoms = self.known[i][x]
+                for e, other in targets:
+                    self.add(out[e], {atoms: c} if c else {}, self.factor(other))
+        return out
+
+    def sums(self, n: int) -> tuple[dict[int, Form], dict[Atoms, int]]:
+        """The entries that are sums; and for each a term to know it by, which as few others as possible have."""
+        if n not in self.written:
+            start, entries = self.starts[n], self.known[n]
+            own = [e for e, product in enumerate(entries) if product == (1, (start + e,))]
+            made = self.made(n) if own else []
+            forms, count, known_by = {e: made[e] for e in own}, dict[Atoms, int](), dict[Atoms, int]()
+            for atoms in (atoms for form in forms.values() for atoms in form):
+                count[atoms] = count.get(atoms, 0) + 1
+            for e, form in ((e, form) for e, form in forms.items() if form):
+                known_by.setdefault(min(form, key=lambda atoms: (count[atoms], atoms)), e)
+            self.written[n] = forms, known_by
+        return self.written[n]
+
+    # polynomials in atoms
+
+    def factor(self, other: Pair | None) -> Product:
+        return self.known[other[0]][other[1]] if other else (1, ())
+
+    def add(self, out: Form, form: Form, factor: Product = (1, ())) -> None:
+        """out += form * factor."""
+        number, more = factor
+        self.allowance.spend(40 * len(form) + 10)
+        if len(out) > MAX_TERMS:
+            raise TooMuch("velocities have too many terms")
+        for atoms, c in form.items() if number else ():
+            key = tuple(sorted(atoms + more)) if more else atoms
+            total = out.get(key, 0) + c * number
+            if len(key) > MAX_ATOMS or total.numerator.bit_length() + total.denominator.bit_length() > MAX_DIGITS:
+                raise TooMuch("velocities are too long")
+            out[key] = whole(total)
+            if not total:
+                del out[key]
+
+    def folded(self, n: int, form: Form) -> Form:
+        """The same, with entries of this node in place of the sums that they are."""
+        forms, known_by = self.sums(n)
+        lengths = {len(term) for term in known_by}
+        for atoms in list(form) if lengths else ():
+            self.allowance.spend(10 * sum(comb(len(atoms), r) for r in lengths))
+            for term in {term for r in lengths for term in combinations(atoms, r) if term in known_by}:
+                if atoms in form:
+                    self.fold(form, without(atoms, term), form[atoms], term, self.starts[n], forms, known_by[term])
+        return form
+
+    def fold(
+        self, form: Form, rest: Atoms, c: Any, term: Atoms, start: int, forms: dict[int, Form], entry: int
+    ) -> None:
+        """A multiple of an entry, where c * term * rest is one, if no more terms are left then."""
+        made = forms[entry]
+        ratio = whole(Fraction(c) / made[term])
+        self.allowance.spend(20 * len(made))
+        there = [(form.get(tuple(sorted(atoms + rest))), ratio * k) for atoms, k in made.items()]
+        if sum(k == wanted for k, wanted in there) > sum(k is None for k, _ in there):
+            self.add(form, made, (-ratio, rest))
+            self.add(form, {(start + entry,): ratio}, (1, rest))
+
+    def opened(self, form: Form) -> Form | None:
+        """The same, with sums in place of the entries of the last node that has some; None if none has."""
+        self.allowance.spend(10 * sum(map(len, form)))
+        last = max((self.node(a) for atoms in form for a in atoms), default=-1)
+        if last < 0:
+            return None
+        sums, start, out = self.sums(last)[0], self.starts[last], Form()
+        for atoms, c in form.items():
+            entry = next((a for a in atoms if start <= a < self.starts[last + 1]), None)
+            self.add(out, *(({atoms: c},) if entry is None else (sums[entry - start], (c, without(atoms, (entry,))))))
+        return out
+
+    def node(self, atom: int) -> int:
+        """The node of which an atom is an entry that is a sum; -1 for other atoms."""
+        n = bisect_right(self.starts, atom) - 1
+        return n if n >= 0 and self.program.nodes[n].op not in FUNCTIONS else -1
+
+    def expanded(self, form: Form) -> Form:
+        """The same, without entries that are sums."""
+        while (longer := self.opened(form)) is not None:
+            form = longer
+        return form
+
+    def shortened(self, form: Form) -> Form:
+        """The same, with entries opened as long as that leaves fewer terms, soon."""
+        trial, tries = form, 0
+        while tries < MAX_OPENED and trial and len(trial) <= SHARE * (len(form) + SHARE):
+            opened, tries = self.opened(trial), tries + 1
+            if opened is None:
+                break
+            trial = opened
+            if len(trial) < len(form):
+                form, tries = trial, 0
+        return form
+
+    # velocities
+
+    def velocity(self, field: dict[int, Form]) -> dict[int, Form]:
+        """That of the entries of the output, without those that stay, when coordinates move along a field."""
+        every: list[dict[int, Form]] = []
+        for n, node in enumerate(self.program.nodes):
+            self.allowance.spend(20 + len(field) * (node.op == "parameter"))
+            theirs = [every[i] for i in node.inputs]
+            here = dict[int, Form]()
+            if node.op == "parameter":
+                start = self.first + self.program.theta.first[node.data]
+                here = {j - start: form for j, form in field.items() if 0 <= j - start < prod(node.shape)}
+            elif any(theirs):
+                if node.op == "softmax":
+                    here = self.of_softmax(n, node, theirs[0])
+                elif node.op == "function":
+                    here = {e: self.of_function(n, node, e, moved) for e, moved in theirs[0].items()}
+                else:
+                    here = self.of_operands(n, theirs)
+            every.append({e: form for e, form in here.items() if form})
+        return every[int(self.program.output)]
+
+    def of_operands(self, n: int, theirs: list[dict[int, Form]]) -> dict[int, Form]:
+        """Of sums and products."""
+        out = dict[int, Form]()
+        for uses, moving in zip(self.uses(n), theirs, strict=True):
+            for x, form in moving.items():
+                for e, other in uses.get(x, ()):
+                    self.add(out.setdefault(e, {}), form, self.factor(other))
+        return {e: self.shortened(self.folded(n, form)) for e, form in out.items()}
+
+    def of_function(self, n: int, node: Node, e: int, moved: Form) -> Form:
+        """f'(u) times the velocity of u; u f = 1 for a reciprocal, and u f^2 = 1 for a root."""
+        entry, (c, atoms) = self.starts[n] + e, self.known[node.inputs[0]][e]
+        out = Form()
+        match node.data:
+            case "exp":
+                self.add(out, moved, (1, (entry,)))
+            case "reciprocal" | "rsqrt":
+                power, scale = (2, -1) if node.data == "reciprocal" else (3, Fraction(-1, 2))
+                one = atoms + (entry,) * (power - 1)  # c times these is 1
+                self.add(out, moved, (scale, (entry,) * power))
+                for term in [term for term in out if c and contains(term, one)]:
+                    self.add(out, {without(term, one): Fraction(out.pop(term)) / c})
+            case "log" if atoms and all(contains(term, atoms) for term in moved):
+                for term, k in moved.items():
+                    self.add(out, {without(term, atoms): Fraction(k) / c})
+            case _:
+                self.add(out, moved, (1, (-1 - entry,)))
+        return out
+
+    def of_softmax(self, n: int, node: Node, moved: dict[int, Form]) -> dict[int, Form]:
+        """f_e (u'_e - sum_k f_k u'_k): what is the same along the axis does not matter, and is left out first."""
+        out, first = dict[int, Form](), self.starts[n]
+        step, size = strides(node.shape)[node.data], node.shape[node.data]
+        for start in {e - e // step % size * step for e in moved}:
+            mean, relative = Form(), dict[int, Form]()
+            for e in range(start, start + size * step, step):
+                relative[e] = dict(moved.get(e, {}))
+                self.add(relative[e], moved.get(start, {}), (-1, ()))
+                self.add(mean, relative[e], (-1, (first + e,)))
+            for e, form in relative.items():
+                out[e] = Form()
+                self.add(out[e], form, (1, (first + e,)))
+                self.add(out[e], mean, (1, (first + e,)))
+        return out
+
+    def still(self, field: dict[int, Form], cases: list[dict[int, Any]]) -> bool:
+        """Whether the output is seen not to move, at all cases: {atom: number} of what is given there."""
+        left = [form for form in self.velocity(field).values() if not self.zero(form, cases)]
+        return all(self.zero(self.expanded(form), cases) for form in left)
+
+    def zero(self, form: Form, cases: list[dict[int, Any]]) -> bool:
+        """Whether it is zero, or so at all cases."""
+        return not form or (bool(cases) and not any(self.at(form, case) for case in cases))
+
+    def at(self, form: Form, case: dict[int, Any]) -> Form:
+        out = Form()
+        for atoms, c in form.items():
+            free = tuple(a for a in atoms if a not in case)
+            self.add(out, {free: Fraction(c) * prod(case[a] for a in atoms if a in case)})
+        return out
+
+
+def whole(c: Any) -> Any:
+    """An integer, if it is one."""
+    return c.numerator if c.denominator == 1 else c
+
+
+def pairs(node: Node) -> Iterator[tuple[int, int, int]]:
+    """(entry, entries of the operands) of all products of a product, or of matrices; operands as they are repeated."""
+    rows, inner, columns = node.matrix if node.op == "matmul" else (1, 1, 1)
+    for e in range(prod(node.shape)):
+        x, y = e // columns * inner, e // (rows * columns) * inner * columns + e % columns
+        yield from ((e, x + k, y + k * columns) for k in range(inner))
+
+
+def contains(atoms: Atoms, part: Atoms) -> bool:
+    return all(atoms.count(a) >= part.count(a) for a in part)
+
+
+def without(atoms: Atoms, part: Atoms) -> Atoms:
+    """What is left of a product."""
+    left = list(atoms)
+    for a in part:
+        left.remove(a)
+    return tuple(left)
+
+
+def product_of(form: Form) -> Product | None:
+    """A polynomial of one short term, or none."""
+    if not form:
+        return 0, ()
+    atoms, c = next(iter(form.items()))
+    return (c, atoms) if len(form) == 1 and len(atoms) <= MAX_FACTORS else None
+
+
+def form_of(poly: Poly) -> Form:
+    """The same, with each power written out; ``TooMuch`` for large ones."""
+    if max((sum(k for _, k in monomial) for monomial in poly), default=0) > MAX_FACTORS:
+        raise TooMuch("the degree of a law is too large")
+    return {tuple(v for v, k in monomial for _ in range(k)): c for monomial, c in poly.items()}
+
+
+def partials(form: Form) -> dict[int, Form]:
+    """{x: derivative by x}."""
+    out = dict[int, Form]()
+    for atoms, c in form.items():
+        for x in set(atoms):
+            out.setdefault(x, {})[without(atoms, (x,))] = c * atoms.count(x)
+    return out
+
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 
@@ -2187,6 +2498,12 @@ class Gram:
         form(len(sizes) == 1, f"{what}: the axes must have one size")
         self.size = sizes.pop()
         self.count = self.size if diagonal else self.size * (self.size + 1) // 2
+
+    @property
+    def named(self) -> str:
+        """Of which parameters, some of them."""
+        names = [*dict.fromkeys(name for name, _ in self.parts)]
+        return ", ".join(names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
 
     def check(self, allowance: Allowance) -> None:
         """``Untrue`` unless these are laws by the rule of shapes."""
@@ -2276,6 +2593,12 @@ class Polynomials:
                         x = x * pow(theta.get(w, 0), n, p) % p if w != v else x
                     row[v] = row.get(v, 0) + x
             out.append(reduced(row, p))
+        return out
+
+    def only(self, laws: list[Poly]) -> Polynomials:
+        """Some of them."""
+        out = Polynomials([], self.layout, "", self.allowance)
+        out.laws, out.count, out.degree = laws, len(laws), self.degree
         return out
 
     def norm_bits(self) -> int:
@@ -2852,22 +3175,23 @@ class Checker:
         for family in self.families:
             if isinstance(family, Gram):
                 family.check(self.allowance)
-                kind = "squared norms" if family.diagonal else "Gram matrices"
+                kind = f"{'squared norms' if family.diagonal else 'Gram matrices'} of {family.named}"
                 self.sentences.append(
                     f"{family.count} laws of {kind}{self.functions}: identities, by the rule of shapes"
                 )
         listed = [family for family in self.families if isinstance(family, Polynomials) and family.laws]
-        if not listed:
+        tested = self.check_by_chain_rule(listed)
+        if not tested:
             return
         (degree, bits), (more, longer) = self.program.bounds(), self.phase.bounds() if self.phase else (0, 0)
-        degree += more + max(family.degree for family in listed)
-        bits += longer + sum(family.norm_bits() for family in listed)
+        degree += more + max(family.degree for family in tested)
+        bits += longer + sum(family.norm_bits() for family in tested)
         error, points, total = self.chance(degree, bits), 0, Fraction(1)
         while total > Fraction(1, 2**ERROR_BITS):
             truth(error < Fraction(1, 2**16), "the degrees are too large for a test of the laws")
-            self.check_at_random_point(listed)
+            self.check_at_random_point(tested)
             points, total = points + 1, total * error
-        count, self.lower = sum(family.count for family in listed), f"error <= 2^-{ERROR_BITS}"
+        count, self.lower = sum(len(family.laws) for family in tested), f"error <= 2^-{ERROR_BITS}"
         self.sentences.append(
             f"{count} polynomials are laws{self.functions}: tested at {points} random points, error <= 2^-{ERROR_BITS}"
         )
@@ -2879,6 +3203,70 @@ class Checker:
             listed.check_law(law, n, self.allowance)
         count = len(listed.fields)
         self.sentences.append(f"{len(laws)} polynomials are conserved by all {count} fields: exact identities")
+
+    def check_by_chain_rule(self, families: list[Polynomials]) -> list[Polynomials]:
+        """What is not seen to be a law by differentiating the program along the field that belongs to it."""
+        if not families:
+            return []
+        whole_effort, count = self.allowance.left // SHARE, 0
+        effort = Allowance(whole_effort)
+        try:
+            moves = Moves(self.program, self.phase.first if self.phase else 0, self.D, effort)
+        except TooMuch:
+            self.allowance.spend(whole_effort)
+            return families
+        cases, left = self.cases_by_atoms(moves), list[Polynomials]()
+        for family in families:
+            rest = [law for law in family.laws if not self.shown(law, moves, cases, effort)]
+            count += len(family.laws) - len(rest)
+            left += [family.only(rest)] * bool(rest)
+        self.allowance.spend(whole_effort - max(0, effort.left))
+        if count:
+            self.sentences.append(f"{count} laws{self.functions}: identities, by the chain rule")
+        return left
+
+    def shown(self, law: Poly, moves: Moves, cases: list[dict[int, Any]], effort: Allowance) -> bool:
+        """Whether the drift keeps a law, and the output stays when parameters move as its gradient says."""
+        moves.allowance = share = Allowance(effort.left // SHARE)
+        before = share.left
+        try:
+            gradient = partials(form_of(law))
+            return not self.along_drift(gradient, moves) and moves.still(self.kicks(gradient, moves), cases)
+        except TooMuch:
+            return False
+        finally:
+            effort.left -= before - max(0, share.left)
+
+    def along_drift(self, gradient: dict[int, Form], moves: Moves) -> Form:
+        """<gradient, drift>."""
+        out = Form()
+        for x, poly in ((self.phase and self.phase.drift) or {}).items():
+            for atoms, c in form_of(poly).items() if x in gradient else ():
+                moves.add(out, gradient[x], (c, atoms))
+        return out
+
+    def kicks(self, gradient: dict[int, Form], moves: Moves) -> dict[int, Form]:
+        """The metric times the part of a gradient that the gradients of outputs meet, as velocities of parameters."""
+        phase = self.phase
+        if not phase:
+            return gradient
+        out = dict[int, Form]()
+        for j in range(phase.count):
+            metric = {(): 1} if phase.metric is None else form_of(phase.metric.get(j, {}))
+            for atoms, c in metric.items() if phase.offset + j in gradient else ():
+                moves.add(out.setdefault(phase.first + j, {}), gradient[phase.offset + j], (c, atoms))
+        return out
+
+    def cases_by_atoms(self, moves: Moves) -> list[dict[int, Any]]:
+        """What cases give, as numbers for atoms."""
+        cases, held = self.program.cases, self.program.held
+        if not (cases and held):
+            return []
+        return [
+            {moves.probes[name] + i: c for name in held if name in moves.probes
+             for i, c in enumerate(cases.tables[name][j])}
+            for j in range(cases.count)
+        ]  # fmt: skip
 
     @staticmethod
     def chance(degree: int, bits: int, size: int = LAW_BITS) -> Fraction:
@@ -3068,8 +3456,14 @@ class Checker:
             f"the evidence of the lower bound is {self.lower_evidence!r}",
         )
         truth(claim["upper_evidence"] == "proved", "the evidence of the upper bound must be proved")
+        self.sentences.append(self.grounds(members))
         self.sentences.append(f"at least {lower} independent laws ({self.lower}), at most {upper} ({self.upper})")
         self.sentences.append(self.subject)
+
+    def grounds(self, members: int) -> str:
+        """The theorems that it rests on."""
+        named = [words for names, words in THEOREMS if members and {*names} & {*self.program.functions}]
+        return "; ".join([f"it rests on this: {GROUNDS}", *named])
 
     def check_free(self) -> None:
         """Where other gates are not excluded: laws are laws near the start if they are with free gates."""

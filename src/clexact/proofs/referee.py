@@ -532,12 +532,12 @@ class Referee:
         for key, value in (("lower", lower), ("upper", len(self.x) - members)):
             require(type(data[key]) is int and data[key] == value, f"the {key} bound is {value}")
             require(data[f"{key}_evidence"] == "proved", f"the {key} bound is proved")
-        self.sentences.append(f"at least {lower} independent laws (proved), at most {len(self.x) - members} (proved)")
         rests = (
             "it rests on this: a rank at a point modulo a prime is at most the generic one, what fields conserve their "
         )
         rests += "brackets conserve" + ", and Frobenius' theorem" * ("closure" in self.doc)
         self.sentences.append(f"{rests}; nothing is assumed of the program" if "program" in self.doc else rests)
+        self.sentences.append(f"at least {lower} independent laws (proved), at most {len(self.x) - members} (proved)")
         self.sentences.append(self.subject())
 
     def single(self, members: int) -> int:

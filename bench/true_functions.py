@@ -1,7 +1,8 @@
 """Counts of random networks with analytic functions against floats: python bench/true_functions.py [--count N].
 
 Every law and dimension that ``certify`` gives for a network of ``tests/random_networks.py`` is checked with PyTorch
-(``tests/float_oracle.py``). Exit status 1 if one is false; each is printed with the call that makes the network again.
+(``tests/float_oracle.py``), with ``--exactly`` also modulo other primes (``tests/exact_oracle.py``). Exit status 1 if
+one is false; each is printed with the call that makes the network again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--network", help="one network, by the call that makes it")
     parser.add_argument("--loss", default="full", help="its loss")
     parser.add_argument("--certificates", action="store_true", help="make and verify certificates too")
+    parser.add_argument("--exactly", action="store_true", help="compare ranks modulo other primes too")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", message=".torch.jit.script. is deprecated")
     networks = random_networks(arguments.seed, arguments.count)
@@ -40,7 +42,7 @@ def main() -> None:
     tally = Tally(["exact", "bounds", "unproved", "refused"])
     for network in networks:
         begun = time.perf_counter()
-        found = judged(network, thorough=arguments.certificates)
+        found = judged(network, thorough=arguments.certificates, exactly=arguments.exactly)
         seconds = time.perf_counter() - begun
         notes = [f"VIOLATION {kind}: {said}" for kind, said in found.violations]
         notes += [f"weaker: {said}" for said in found.weaker] + [f"unclear: {said}" for said in found.unclear]

@@ -7,12 +7,14 @@ outcome is "unproved" where none is claimed, since the signs of roots are not sh
 import warnings
 from dataclasses import dataclass, field
 
+from exact_oracle import OracleUndefinedError, exact_rank
 from float_oracle import FloatModel, float_rank
 from program_checks import Judgement, check_laws, warned
 
 import clexact
 
 DEEPEST = 3  # brackets that floats compute
+DEEPEST_EXACTLY = 2  # and the second exact way
 
 
 @dataclass
@@ -23,8 +25,8 @@ class NetworkJudgement(Judgement):
     weaker: list[str] = field(default_factory=list)
 
 
-def judged(network, certify=clexact.certify, thorough=False):
-    """All checks of a network; its certificate too if ``thorough``."""
+def judged(network, certify=clexact.certify, thorough=False, exactly=False):
+    """All checks of a network; its certificate too if ``thorough``, ranks modulo other primes if ``exactly``."""
     found = NetworkJudgement()
     try:
         with warnings.catch_warnings(record=True) as said:
@@ -45,6 +47,8 @@ def judged(network, certify=clexact.certify, thorough=False):
     check_ranks(found, network, model, count)
     if model.program.gates and not found.violations and not warned(network.flow()):
         check_gates(found, network, model, count)
+    if exactly and found.outcome != "unproved":
+        check_exactly(found, network, model, count)
     if thorough:
         check_certificate(found, count)
     return found
@@ -78,6 +82,21 @@ def check_gates(found, network, model, count):
     true = float_rank(model, network.loss, min(len(count.filtration), DEEPEST), true_gates=True)
     if true.ranks[-1] is not None and count.dimension - count.upper > true.ranks[-1]:
         found.violations.append(("false upper bound, true gates", f"{count}, but brackets have ranks {true.ranks}"))
+
+
+def check_exactly(found, network, model, count):
+    """Dimensions claimed are at most the ranks modulo other primes, and the last is not below the rank there."""
+    try:
+        ranks = exact_rank(model, network.loss, min(len(count.filtration) - 1, DEEPEST_EXACTLY))
+    except OracleUndefinedError:
+        found.unclear.append("no inputs modulo other primes")
+        return
+    found.checks.add("exact ranks")
+    said = f"{count}, but ranks modulo other primes are {ranks}"
+    if any(claim > rank for claim, rank in zip(count.filtration, ranks, strict=False)):
+        found.violations.append(("false dimension, modulo other primes", said))
+    elif ranks[-1] > count.filtration[-1]:
+        found.weaker.append(said)
 
 
 def check_certificate(found, count):

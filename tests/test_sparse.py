@@ -317,3 +317,26 @@ def test_no_more_members_are_evaluated_than_the_rank_needs(monkeypatch):
     monkeypatch.setattr(MonomialPaths, "touching", noted)
     count = clexact.certify(clexact.gradient_flow(clexact.models.product(600)))
     assert (count.lower, count.upper, count.error) == (599, 599, 0) and 0 < sum(tried) <= 16
+
+
+@pytest.mark.parametrize("p", [3, 65537, P])
+@pytest.mark.parametrize(("n", "m", "entries"), [(0, 4, 1), (5, 1, 1), (30, 40, 3), (60, 20, 4), (25, 25, 25)])
+def test_a_vector_orthogonal_to_all_rows_tells_those_of_their_span(n, m, entries, p):
+    """It kills every row given, and each combination of them; a row outside the span only by chance."""
+    rng = np.random.default_rng(n + m)
+    form, dense = SparseForm(m, p), np.zeros((n, m), dtype=object)
+    for row in dense:
+        row[rng.integers(m, size=entries)] = rng.integers(1, p, size=entries)
+    sizes = [np.flatnonzero(row) for row in dense]
+    start = np.cumsum([0, *map(len, sizes)])
+    column = np.concatenate([*sizes, np.empty(0)]).astype(np.int64)
+    value = np.array([c for row, where in zip(dense, sizes, strict=True) for c in row[where]], dtype=np.uint64)
+    form.add(start, column, value, np.arange(n), 10**6)
+    free = rng.integers(0, 2**63, size=m, dtype=np.uint64)
+    vector = form.annihilator(free)
+    assert not form.products(start, column, value, vector).any()
+    assert not any(dense.dot(vector.astype(object)) % p)
+    left = np.setdiff1d(np.arange(m), form.pivots)
+    assert (vector[left] == free[left] % p).all()
+    others = form.products(np.arange(m + 1), np.arange(m), np.ones(m, dtype=np.uint64), vector)
+    assert ((vector.astype(object) + others.astype(object)) % p == 0).all()

@@ -80,6 +80,44 @@ cdef class SparseForm:
                 PyErr_CheckSignals()
         return fresh.astype(bool)
 
+    def annihilator(self, const uint64_t[::1] free):
+        """A vector (columns,) that is orthogonal to all rows so far; ``free`` gives its entries at columns of no pivot.
+
+        Row k is zero on the pivots before it: the entries at pivots follow from the last row to the first.
+        """
+        vector = np.array(free, dtype=np.uint64)
+        cdef uint64_t[::1] v = vector
+        cdef int64_t[::1] start = self._start, pivot = self._pivot
+        cdef int64_t k, e, work = 0
+        cdef uint64_t total, p = self.p
+        for k in range(self.columns):
+            v[k] = v[k] % p
+        for k in range(self.rank):
+            v[pivot[k]] = 0
+        for k in range(self.rank - 1, -1, -1):
+            total = 0
+            for e in range(start[k], start[k + 1]):
+                total = submod(total, mulmod(self.value_of[e], v[self.column_of[e]], p), p)
+            v[pivot[k]] = total  # its own entry was 0
+            work += start[k + 1] - start[k]
+            if work > MANY:
+                work = 0
+                PyErr_CheckSignals()
+        return vector
+
+    def products(self, const int64_t[::1] start, const int64_t[::1] column, const uint64_t[::1] value,
+                 const uint64_t[::1] vector):
+        """Of rows start[i]:start[i + 1] with a vector, times -1."""
+        cdef Py_ssize_t i, n = start.shape[0] - 1
+        out = np.zeros(n, dtype=np.uint64)
+        cdef uint64_t[::1] total = out
+        cdef uint64_t p = self.p
+        cdef int64_t e
+        for i in range(n):
+            for e in range(start[i], start[i + 1]):
+                total[i] = submod(total[i], mulmod(value[e] % p, vector[column[e]], p), p)
+        return out
+
     cdef int64_t reduce_row(self, int64_t first, int64_t last, const int64_t[::1] column,
                             const uint64_t[::1] value) except 0:
         """Work done, negative if the row is dependent."""

@@ -34,7 +34,7 @@ CANDIDATES = 2**14  # inputs drawn at a time, at most
 PER_COORDINATE = 4  # one in so many coordinates, otherwise
 FRESH = 0.2  # of the rows of a kind must raise the rank, for it to be drawn again before the others
 FIRST = 2**12  # candidates, before all kinds have been drawn
-FEWEST, PER_RANK = 2**12, 2**6  # after that: in all, or for each rank that is missing
+FEWEST, MORE = 2**10, 4  # after that, and so many times as many each time that a kind is drawn again
 BARREN = 40  # draws in a row that add nothing, until no more are made
 SETTLED = 2**7  # candidates from which it is told whether norms are defined at the shared tokens
 BASES = 2**6  # tokens tried for that
@@ -200,10 +200,11 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
             later = 1.0
             while self.form.rank < limit and later >= FRESH:
                 later = self._try(name, FIRST, limit, rate, progress)
-        barren = 0
+        barren, most = 0, dict.fromkeys(rate, FEWEST)  # rates may be old: few at first
         while self.form.rank < limit and barren < BARREN and rate:  # a few directions are met seldom
             name, before = max(rate, key=lambda each: rate[each]), self.form.rank
-            self._try(name, max(FEWEST, PER_RANK * (limit - before)), limit, rate, progress)
+            self._try(name, most[name], limit, rate, progress)
+            most[name] *= MORE
             barren = 0 if self.form.rank > before else barren + 1
 
     def _try(self, name: str, most: int, limit: int, rate: dict[str, float], progress: Progress | None) -> float:
@@ -228,13 +229,21 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         seeds, rows = [_chosen(drawn, defined[first + n], count) for n in range(k + 1)], len(first)
         if not rows:
             return 0, 0.0
-        found = compressed(self._values(seeds, rows), rows)
-        fresh = self.form.add(*found, MOST_FILL * self._flow.dimension)
+        fresh = self._added(*compressed(self._values(seeds, rows), rows))
         if fresh.any():
             chosen = tuple(_chosen(part, np.flatnonzero(fresh), rows) for part in seeds)
             self.witnesses.append(SparseWitness(kind.depth, chosen))
             self._by_depth[kind.depth] += int(fresh.sum())
         return rows, float(fresh[rows // 2 :].mean())
+
+    def _added(self, start: Ints, column: Ints, value: Words, order: Ints) -> Mask:
+        """Which rows raise the rank; not reduced are those orthogonal to a random vector that all rows so far are.
+
+        Most of a kind that is nearly spent are in the span of these. One that is not is left out with odds 1 / p.
+        """
+        vector = self.form.annihilator(self._draws.residues((self._flow.dimension,), self.prime))
+        moved = self.form.products(start, column, value, vector) != 0
+        return self.form.add(start, column, value, order[moved[order]], MOST_FILL * self._flow.dimension)
 
     # -- inputs -----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from forged_theorems import claims_hold, forged
+from forged_theorems import claims_hold, forged, rotations
 
 import clexact
 from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
@@ -23,7 +23,17 @@ SUBJECTS = {
     "linear n r m, n >= r": (MODELS.linear("n", "r", "m"), "n >= r", lambda n, r, m: r * (r + 1) // 2),
     "linear n n n n": (MODELS.linear("n", "n", "n", "n"), "", lambda n: n * (n + 1)),
     "relu n r m, with bias": (MODELS.relu("n", "r", "m", bias=True), "", lambda n, r, m: r),
-}
+    "glu n r m, n >= r, m >= r": (MODELS.glu("n", "r", "m"), "n >= r, m >= r", lambda n, r, m: 2 * r),
+    "linear n r m, n >= r, momentum": (
+        MODELS.linear("n", "r", "m"), "n >= r", rotations, {"flow": "momentum"}),
+    "linear n r m, r > n, momentum": (
+        MODELS.linear("n", "r", "m"), "r > n + 1, 2*n + m > r, m >= 2", rotations, {"flow": "momentum"}),
+    "relu n r m, momentum": (MODELS.relu("n", "r", "m"), "", lambda n, r, m: 0, {"flow": "momentum"}),
+    "relu n r m, cross-entropy": (  # of the network with one class fewer, of n_
+        MODELS.relu("n", "r", "m"), "", lambda n, r, m, n_: r, {"loss": "cross_entropy"}),
+    "linear n r m, weight decay": (
+        MODELS.linear("n", "r", "m"), "n >= r", lambda n, r, m: r * (r + 1) // 2, {"weight_decay": 1}),
+}  # fmt: skip
 
 
 def main() -> int:
@@ -31,8 +41,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutants", type=int, default=2000)
     mutants, bad = parser.parse_args().mutants, 0
-    for name, (model, where, truth) in SUBJECTS.items():
-        document, found, spent = clexact.theorem(model, where).document, Counter[str](), 0.0
+    for name, (model, where, truth, *flow) in SUBJECTS.items():
+        document = clexact.theorem(model, where, **(flow[0] if flow else {})).document
+        found, spent = Counter[str](), 0.0
         for seed in range(mutants):
             made, path = forged(document, seed)
             start = time.perf_counter()

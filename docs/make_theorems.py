@@ -41,8 +41,14 @@ COMMANDS = (
     "nmf n r m --flow mirror",
     "icnn n r m --flow mirror",
     "icnn n r m --bias --flow mirror",
-    "linear n r m --flow momentum",
+    "linear n r m --flow momentum --where 'n + m > r'",
+    "linear n r m --flow momentum --damping nesterov --where 'r >= n + m, m + 2*n > r, m >= 2'",
+    "relu n r m --flow momentum",
+    "relu n r m --bias --loss cross_entropy",
+    "linear n r m --loss cross_entropy",
+    "linear n r m --weight-decay 0.1",
     "glu n r m --where 'n >= r, m >= r'",
+    "ssm n r m --where 'n + m > r'",
     "product d",
     "diagonal d",
     "maxpool m r n",
@@ -76,8 +82,9 @@ REST = """\
 
 Networks with analytic functions (gelu, silu, swiglu, cosine, weight_norm, transformer, moe, gru, lstm, attention with
 tokens, mlp with such an activation or a norm) are no sums of products: as `tanh` above, they are refused by the name of
-the function. avgpool is read as maxpool is. For recurrent and ssm the search takes longer than half a minute, and is
-left out here.
+the function. avgpool is read as maxpool is. For recurrent, for ssm of more states than inputs and outputs together, and
+for momentum of two linear layers with r >= n + m where one width is small, the search takes longer than half a minute,
+or ends without a proof, and is left out here.
 
 """
 

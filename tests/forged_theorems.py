@@ -76,6 +76,14 @@ def _texts(data):
                 yield parent, path[-1]
 
 
+def rotations(n, r, m):
+    """The number of laws of U V^T with momentum: those of rotations, of rank 2 (n + m) at most; more of two vectors."""
+    if n == m == 1:
+        return max(0, 4 * r - 6)
+    k = min(r, 2 * (n + m))
+    return k * (2 * r - k - 1) // 2
+
+
 def claims_hold(document, truth, most=7):
     """Whether what a document claims is true at small sizes; ``truth`` is the number of laws."""
     from itertools import product

@@ -187,7 +187,8 @@ def test_a_rank_that_nothing_shows_is_refused(linear):
     """A rank without ways, of contents of more indices than the regime says there are: those may exist."""
     document = json.loads(json.dumps(linear.document))
     (proof,) = document["regimes"][0]["parts"]
-    atoms = {name: {"sorts": [name.lower()], "size": {name.lower(): 1}, "least": 0} for name in "NRM"}
+    atoms = {name: {"sorts": [name.lower()], "twins": [], "size": {name.lower(): 1}, "least": 0}
+             for name in "NRM"}  # fmt: skip
     blocks = [{"content": {name: 1, "R": 1}, "rank": 1, "ways": []} for name in "NM"]
     where = [[{name: 1}, 0] for name in "nrm"]
     document["regimes"] = [{"where": where, "law_count": [[1, 1, "m", "r"], [1, 1, "n", "r"]],

@@ -18,7 +18,7 @@ from clexact.support.files import check_place
 from clexact.support.nearest import unknown
 from clexact.theorems import counts
 from clexact.theorems.conditions import said
-from clexact.theorems.prove import Subject, at_numbers, lettered, prove
+from clexact.theorems.prove import MIRROR_DECAY, Subject, at_numbers, lettered, prove, titled
 from clexact.theorems.theorem import Theorem
 
 LARGE = 100_000  # parameters, from which a theorem is asked first
@@ -68,7 +68,7 @@ def read_subject(arguments: argparse.Namespace) -> Subject:
     sizes = [Size(word) if word.isidentifier() else _number(name, word) for word in words]
     letters, fixed = lettered(sizes)
     names, choice = tuple(dict.fromkeys(letters)), flow_choice(arguments)
-    title = f"{choice.kind} flow of {name}({', '.join(words)}{_said(arguments)})"
+    title = _titled(choice, f"{name}({', '.join(words)}{_said(arguments)})")
     if ".py" in name:
         options_of(arguments, name, {})
 
@@ -83,6 +83,7 @@ def read_subject(arguments: argparse.Namespace) -> Subject:
             title,
             _unread(choice),
             fixed,
+            *_kind(choice),
             own=True,
         )
     if name not in FAMILIES:
@@ -96,8 +97,9 @@ def read_subject(arguments: argparse.Namespace) -> Subject:
     positive = FAMILIES[name].positive if choice.positive is None else choice.positive
     positive = tuple(positive) if choice.kind == "mirror" else ()
     return Subject(
-        _model(member), lambda values: choice.on(member(values)), names, positive, title, _unread(choice), fixed
-    )
+        _model(member), lambda values: choice.on(member(values)), names, positive, title, _unread(choice), fixed,
+        *_kind(choice),
+    )  # fmt: skip
 
 
 def _model(chosen: Callable[[Mapping[str, int]], ChosenModel]) -> Callable[[Mapping[str, int]], Model]:
@@ -160,11 +162,19 @@ def by_theorem(arguments: argparse.Namespace) -> bool:
 
 def _unread(choice: FlowChoice) -> str:
     """Why theorems do not speak of such flows yet."""
-    if choice.kind == "momentum":
-        return "proofs for all sizes are of gradient and mirror flows, not of momentum"
-    if choice.weight_decay != "0":
-        return "proofs for all sizes are of flows without weight decay"
-    return "" if choice.loss == "full" else "proofs for all sizes are of losses that span all covectors"
+    if choice.kind == "momentum" and choice.positive:
+        return "proofs for all sizes are of momentum flows without positive parameters"
+    return MIRROR_DECAY if choice.kind == "mirror" and choice.weight_decay != "0" else ""
+
+
+def _titled(choice: FlowChoice, model: str) -> str:
+    damping = f"{choice.damping or ''} {choice.tau or ''}".strip()
+    return titled(choice.kind, model, choice.loss, choice.weight_decay, damping)
+
+
+def _kind(choice: FlowChoice) -> tuple[str, bool, bool]:
+    """The flow, whether weights decay, and whether the loss is cross-entropy."""
+    return choice.kind, choice.weight_decay != "0", choice.loss != "full"
 
 
 def _number(name: str, word: str) -> int:

@@ -12,7 +12,16 @@ that of ``docs/explanation/theorems.md``:
 * ranks: for each type of contents (the indices of a coordinate), combinations of brackets vanish outside one content
   and earlier types, and are independent there. So rank >= the sum of rank * product of binomials (``check_block``);
 * counts: dimension minus that rank, and the rank of the laws' gradients by the same argument, are one polynomial, and
-  all indices that the combinations need exist throughout the regime (``check_sizes``).
+  all indices that the combinations need exist throughout the regime (``check_sizes``);
+* momentum: velocities stand beside the positions, with a prime, and fields move them. The drift (theta', 0) leaves the
+  places where dead coordinates are zero if a velocity is alive only where its position is; then its brackets with local
+  fields are local. Where velocities are large, damping, weight decay and the clock only add smaller terms to them, so
+  the rank is as large with these, and one more of the clock. Laws are bilinear, <theta', A theta>: with damping they
+  are multiplied by a function of the time;
+* weight decay: laws that are homogeneous are multiplied by a power of e^(decay t), and the clock adds one to the rank;
+* classes: where the covectors sum to zero over an index that stands in them and one parameter of each product, turn
+  that axis so that all ones become one unit vector. What is left is the network with one class fewer, and parameters
+  that do not move (``check_classes``).
 """
 
 from __future__ import annotations
@@ -24,7 +33,8 @@ from itertools import product
 from math import factorial, prod
 from typing import Any
 
-FORMAT, PRIME, LIMIT = "clexact-theorem-1", 2**61 - 1, 10**6  # products looked at in one step, at most
+FORMAT, PRIME, LIMIT = "clexact-theorem-2", 2**61 - 1, 10**6  # products looked at in one step, at most
+DRIFT = "drift"
 FAULTS = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, SyntaxError, RecursionError)
 
 Poly = dict[tuple[Any, ...], Any]  # sorted letters or coordinates, repeated, to coefficients
@@ -51,7 +61,9 @@ def verify_bytes(data: bytes) -> tuple[int, list[str]]:
         return 1, [f"FALSE: {error}"]
     except (ValueError, AttributeError, RecursionError) as error:
         return 2, [f"not a certificate: {error}"]
-    about = f"of the networks and laws written in it (it calls them {title!a:.200})"
+    flow = "mirror" if any(part["positive"] for part in document["parts"]) else document["flow"]
+    with_decay = " with weight decay" * document["decay"] + ", covectors of sum zero," * bool(document["classes"])
+    about = f"of the {flow} flow{with_decay} of the networks and laws written in it (it calls them {title!a:.200})"
     return 0, [*(f"exactly {count} independent laws for all {where}" for where, count in proved), about]
 
 
@@ -62,11 +74,15 @@ def verify_theorem(document: Any) -> list[tuple[str, str]]:
         letters = document["letters"]
         need(len(set(letters)) == len(letters) and all(name.isidentifier() for name in letters), "the letters are bad")
         need(document["parts"] and document["regimes"], "nothing is claimed")
-        parts = [Part(part, letters) for part in document["parts"]]
+        flow, decay = document["flow"], document["decay"]
+        need(flow in ("gradient", "momentum") and type(decay) is bool, "this is no flow")
+        parts = [Part(part, letters, flow == "momentum") for part in document["parts"]]
+        need(not decay or not any(part.positive for part in parts), "with weight decay no parameter is positive")
         check_apart([(part, names) for part in parts for names in part.copies])
         for part in parts:
-            check_laws(part)
-        return [check_regime(parts, regime, letters) for regime in document["regimes"]]
+            check_laws(part, decay)
+        classes = document["classes"] and Classes(parts, document["classes"], letters)
+        return [check_regime(parts, regime, letters, classes) for regime in document["regimes"]]
     except FAULTS as fault:
         raise RefusedError(f"not well formed ({type(fault).__name__}: {fault})") from None
 
@@ -94,10 +110,14 @@ class Product:
 class Part:
     """Products of a network with their laws; ``copies`` name the leaves of each part that is this one but for names."""
 
-    def __init__(self, data: Any, letters: list[str]) -> None:
+    def __init__(self, data: Any, letters: list[str], momentum: bool) -> None:
         self.copies, self.sorts, self.positive = data["copies"], data["sorts"], set(data["positive"])
-        self.parameters, self.seeds = data["parameters"], data["seeds"]
+        self.parameters, self.seeds, self.momentum = data["parameters"], data["seeds"], momentum
         leaves = {**self.parameters, **self.seeds}
+        need(not any(leaf.endswith("'") for leaf in leaves), "the names of velocities alone end so")
+        need(not momentum or not self.positive, "with momentum no parameter is positive")
+        velocities = {f"{leaf}'": axes for leaf, axes in self.parameters.items() if momentum}
+        self.coordinates: Indices = {**self.parameters, **velocities}
         alike = all(c.keys() == leaves.keys() and len(set(c.values())) == len(c) for c in self.copies)
         need(self.copies and alike, "a copy does not name each leaf once")
         need(all(letter in letters for letter in self.sorts.values()), "a sort has a size that is no letter")
@@ -106,26 +126,26 @@ class Part:
         need(all(sort in self.sorts for axes in leaves.values() for sort in axes), "an axis is of no sort")
         self.network = [Product(term, leaves, {}) for term in data["network"]]
         self.laws = [
-            (law["indices"], [Product(term, self.parameters, law["indices"]) for term in law["terms"]])
+            (law["indices"], [Product(term, self.coordinates, law["indices"]) for term in law["terms"]])
             for law in data["laws"]
         ]
         for term in self.network:  # so the network of fewer indices is this one with what has others zero
             twice = all(sum(v in factor[1:] for factor in term.factors) >= 2 for v in term.sorts)
             need(twice, "an index stands in one factor alone")
 
-    def function(self, seed: Indices, universe: Indices) -> Poly:
-        """The network as a polynomial of the parameters: each seed is 1 at the indices given, others are zero."""
+    def function(self, seed: dict[str, list[list[str]]], universe: Indices) -> Poly:
+        """The network as a polynomial of the parameters: each seed is 1 at the entries given, others are zero."""
         found: Poly = {}
         for term in self.network:
             placed = [factor for factor in term.factors if factor[0] in self.seeds]
-            if any(leaf not in seed for leaf, *_ in placed):
-                continue
-            pairs = [pair for leaf, *own in placed for pair in zip(own, seed[leaf], strict=True)]
-            fixed: dict[str, str] = {}
-            if all(fixed.setdefault(variable, index) == index for variable, index in pairs):
-                need(all(index in universe[term.sorts[v]] for v, index in fixed.items()), "a seed has a foreign index")
-                for entries in term.at(universe, fixed):
-                    add(found, tuple(sorted(c for c in entries if c[0] in self.parameters)), term.coefficient)
+            for chosen in product(*(seed.get(leaf, []) for leaf, *_ in placed)):
+                pairs = [p for (_, *own), at in zip(placed, chosen, strict=True) for p in zip(own, at, strict=True)]
+                fixed: dict[str, str] = {}
+                if all(fixed.setdefault(variable, index) == index for variable, index in pairs):
+                    foreign = any(index not in universe[term.sorts[v]] for v, index in fixed.items())
+                    need(not foreign, "a seed has a foreign index")
+                    for entries in term.at(universe, fixed):
+                        add(found, tuple(sorted(c for c in entries if c[0] in self.parameters)), term.coefficient)
         return found
 
     def law(self, which: int, indices: list[str], universe: Indices) -> Poly:
@@ -137,6 +157,19 @@ class Part:
             for entries in term.at(universe, fixed):
                 add(found, tuple(sorted(entries)), term.coefficient)
         return found
+
+    def moves(self, function: Poly) -> Vector:
+        """The field: the gradient, times the parameter where that is positive; with momentum it moves velocities."""
+        slopes = gradient(function)
+        if self.momentum:
+            return {velocity(c): p for c, p in slopes.items()}
+        return {c: times(p, {(c,): 1}) if c[0] in self.positive else p for c, p in slopes.items()}
+
+    def drift(self, universe: Indices) -> Vector:
+        """With momentum, the velocities move the positions."""
+        axes = self.parameters.items() if self.momentum else ()
+        entries = [(leaf, *own) for leaf, sorts in axes for own in product(*(universe[sort] for sort in sorts))]
+        return {c: {(velocity(c),): 1} for c in entries}
 
 
 def check_apart(every: list[tuple[Part, dict[str, str]]]) -> None:
@@ -152,13 +185,16 @@ def check_apart(every: list[tuple[Part, dict[str, str]]]) -> None:
                     )
 
 
-def check_laws(part: Part) -> None:
+def check_laws(part: Part, decay: bool) -> None:
     """Each law is constant along all fields, at all sizes: it is at the sizes that all indices of two products need."""
     for which, (names, terms) in enumerate(part.laws):
-        most = dict.fromkeys(part.sorts, 1)
+        degrees = [sorted(leaf.endswith("'") for leaf, *_ in term.factors) for term in terms]
+        need(not part.momentum or all(each == [False, True] for each in degrees), "a law of momentum is not bilinear")
+        need(not decay or len({len(each) for each in degrees}) == 1, "with weight decay a law is not homogeneous")
+        most = {s: max([1, *([*term.sorts.values()].count(s) for term in terms)]) for s in part.sorts}
         for a, b in product(terms, part.network):
             for (leaf, *f), (other, *g) in product(a.factors, b.factors):
-                for sort in part.sorts if leaf == other else ():
+                for sort in part.sorts if leaf.rstrip("'") == other else ():
                     met = max(len({v for v in own if t.sorts[v] == sort}) for own, t in ((f, a), (g, b)))
                     both = [*a.sorts.values(), *b.sorts.values()].count(sort) - met
                     most[sort] = max(most[sort], both)
@@ -167,16 +203,46 @@ def check_laws(part: Part) -> None:
         for term in part.network:
             for entries in term.at(universe, {}):
                 add(network, tuple(sorted(entries)), term.coefficient)
-        fields = gradient(network)  # with the seeds as variables
+        fields = part.moves(network) | part.drift(universe)  # with the seeds as variables
         for indices in product(*(universe[sort] for sort in names.values())):
-            change: Poly = {}
-            for c, slope in gradient(part.law(which, list(indices), universe)).items():
-                metric = {(c,): 1} if c[0] in part.positive else {(): 1}
-                change = total([change, times(slope, metric, fields.get(c, {}))])
+            slopes = gradient(part.law(which, list(indices), universe))
+            change = total(times(slope, fields.get(c, {})) for c, slope in slopes.items())
             need(not change, f"law {which + 1} is not conserved")
 
 
-def check_regime(parts: list[Part], regime: Any, letters: list[str]) -> tuple[str, str]:
+class Classes:
+    """Covectors of sum zero along their last axis: there is one class fewer, and some parameters do not move."""
+
+    def __init__(self, parts: list[Part], data: Any, letters: list[str]) -> None:
+        """Those named have one axis of the size ``fewer``, ``letter`` minus 1, which is the size of nothing else."""
+        self.fewer, self.letter, names = data["fewer"], data["letter"], data["seeds"]
+        need({self.fewer, self.letter} <= set(letters) and self.fewer != self.letter, "classes have two letters")
+        self.idle = list[Poly]()
+        for part in parts:
+            sorts = [sort for sort, size in part.sorts.items() if size == self.fewer]
+            need(len(sorts) == 1, "one sort of a part must be that of the classes")
+            covectors = [[leaf for leaf in part.seeds if copy[leaf] in names] for copy in part.copies]
+            need(all(each == covectors[0] for each in covectors), "copies have the same covectors")
+            need(all(part.seeds[leaf][-1:] == sorts for leaf in covectors[0]), "covectors end with the axis of classes")
+            for term in part.network:
+                (variable,) = [v for v, sort in term.sorts.items() if sort == sorts[0]]
+                held = [leaf for leaf, *own in term.factors for v in own if v == variable]
+                own = sorted(held, key=lambda leaf: leaf in part.parameters)
+                once = len(held) == 2 and own[0] in covectors[0] and own[1] in part.parameters
+                need(once, "the classes stand elsewhere than in one covector and one parameter of each product")
+            for leaf, axes in part.parameters.items():
+                if sorts[0] in axes:
+                    need(leaf not in part.positive, "a parameter of the classes is positive")
+                    rest = [{(part.sorts[s],): 1} for s in axes if s != sorts[0]]
+                    self.idle += [times(*rest)] * len(part.copies) * (1 + part.momentum)
+
+    def said(self, poly: Poly) -> Poly:
+        """A polynomial in the letters that are said."""
+        one_fewer = {(self.letter,): 1, (): -1}
+        return total(times({(): v}, *(one_fewer if n == self.fewer else {(n,): 1} for n in m)) for m, v in poly.items())
+
+
+def check_regime(parts: list[Part], regime: Any, letters: list[str], classes: Any) -> tuple[str, str]:
     """Its conditions and its count, once all is verified."""
     where, count = regime["where"], {tuple(m): Fraction(n, d) for n, d, *m in regime["law_count"] if n}
     need(
@@ -189,15 +255,18 @@ def check_regime(parts: list[Part], regime: Any, letters: list[str]) -> tuple[st
     for part, proof in zip(parts, regime["parts"], strict=True):
         atoms = {name: Atom(name, data, letters, where) for name, data in proof["atoms"].items()}
         for sort, size in part.sorts.items():
-            held = total(atom.size for atom in atoms.values() if sort in atom.sorts)
+            held = total(atom.size for atom in atoms.values() for own in (atom.sorts, atom.twins) if sort in own)
             need(held == {(size,): 1}, f"the atoms of {sort} do not add up to {size}")
         moved, laws = (Blocks(part, atoms, proof[rows], rows == "laws").rank() for rows in ("fields", "laws"))
-        sizes = [times(*({(part.sorts[sort],): 1} for sort in axes)) for axes in part.parameters.values()]
+        sizes = [times(*({(part.sorts[sort],): 1} for sort in axes)) for axes in part.coordinates.values()]
         above += [*sizes, times(moved, {(): -1})] * len(part.copies)
         below += [laws] * len(part.copies)
     need(total(above) == count, "dimension minus rank is not the count")
     need(total(below) == count, "the rank of the laws is not the count")
     forms = [({(name,) if name else (): c for name, c in form.items()}, bound) for form, bound in where]
+    if classes:
+        forms = [(classes.said(form), bound) for form, bound in forms]
+        count = classes.said(total([count, *classes.idle]))
     return ", ".join(f"{written(form)} >= {bound}" for form, bound in forms), written(count)
 
 
@@ -208,10 +277,11 @@ def written(poly: Poly) -> str:
 
 
 class Atom:
-    """A kind of indices: of which sorts they are, how many there are, and at least how many."""
+    """A kind of indices: of which sorts they are, and of which twice, how many there are, and at least how many."""
 
     def __init__(self, name: str, data: Any, letters: list[str], where: list[Any]) -> None:
-        self.sorts, self.least = set(data["sorts"]), data["least"]
+        self.sorts, self.twins, self.least = set(data["sorts"]), set(data["twins"]), data["least"]
+        need(self.twins <= self.sorts, "a sort has twins of what it has not")
         size, self.constant = {n: c for n, c in data["size"].items() if n and c}, data["size"].get("", 0)
         need(name.isalpha() and set(size) <= set(letters), "an atom has a bad name or size")
         need(all(type(c) is int for c in (*size.values(), self.constant, self.least)), "sizes must be integers")
@@ -252,19 +322,26 @@ class Blocks:
         return self.columns is None or any(fits(pattern, c) for pattern in self.columns)
 
     def universe(self, indices: list[str]) -> Indices:
-        return {sort: [i for i in indices if sort in self.atoms[kind(i)].sorts] for sort in self.part.sorts}
+        """Of each sort; where it has an atom twice, A1* is another index, which is in a content where A1 is."""
+        found: Indices = {}
+        for sort in self.part.sorts:
+            found[sort] = [i for i in indices if sort in self.atoms[kind(i)].sorts]
+            found[sort] += [f"{i}*" for i in indices if sort in self.atoms[kind(i)].twins]
+        return found
 
     def check_local(self) -> None:
         """One index inside (1) and one outside (2) for each atom; of single atoms, inside."""
         inside = self.universe([f"{a}1" for a in self.atoms])
         every = self.universe([f"{a}{k}" for a, atom in self.atoms.items() for k in range(1, 3 - atom.single)])
+        for leaf, *own in () if self.laws else self.point:
+            need(not leaf.endswith("'") or [leaf[:-1], *own] in self.point, "a velocity moves what must stay zero")
         laws = [(term, list(names)) for names, terms in self.part.laws for term in terms]
         for term, held in laws if self.laws else [(term, list[str]()) for term in self.part.network]:
             held = [*held, *(v for leaf, *own in term.factors if leaf in self.part.seeds for v in own)]
             held = list(dict.fromkeys(held))
             for values in product(*(inside[term.sorts[v]] for v in held)):
                 for entries in term.at(every, dict(zip(held, values, strict=True))):
-                    outer = [c for c in entries if any(i.endswith("2") for i in c[1:])]
+                    outer = [c for c in entries if any(i.endswith("2") for i in indices_of(c))]
                     dead = [c for c in outer if not self.alive(c)]
                     own = any(map(self.seen, dead or entries))  # one of these may be the coordinate of this component
                     need(not outer or len(dead) >= 2 or not own, "a value at the point is not local")
@@ -303,9 +380,9 @@ class Blocks:
                 for c, value in self.value(recipe, universe, known).items():
                     row[c] = total([row.get(c, {}), times(value, factor)])
             for c in [c for c in row if self.seen(c) and row[c]]:
-                types = {a: sum(kind(i) == a for i in set(c[1:])) for a in map(kind, c[1:])}
-                need(set(c[1:]) == own or types in earlier, "a combination does not vanish where it must")
-            matrix.append({c: residue(row[c]) for c in row if self.seen(c) and set(c[1:]) == own})
+                types = {a: sum(kind(i) == a for i in indices_of(c)) for a in map(kind, c[1:])}
+                need(indices_of(c) == own or types in earlier, "a combination does not vanish where it must")
+            matrix.append({c: residue(row[c]) for c in row if self.seen(c) and indices_of(c) == own})
         need(rank(matrix) == len(matrix) == block["rank"], "the combinations are not independent, as many as the rank")
 
     def value(self, recipe: Any, universe: Indices, known: dict[str, Vector]) -> Vector:
@@ -315,16 +392,19 @@ class Blocks:
             need(type(which) is int and which >= 0, "a law has a number")
             vector = gradient(self.part.law(which, indices, universe))
         else:
+            need(recipe != DRIFT, "the drift by itself is not local")
             moves = self.bracket(recipe, universe, known)
             vector = {c: without(p, c) if c[0] in self.part.positive else p for c, p in moves.items()}
         return {c: {m: v for m, v in p.items() if all(map(self.alive, m))} for c, p in vector.items()}
 
     def bracket(self, recipe: Any, universe: Indices, known: dict[str, Vector]) -> Vector:
-        """Of fields, or a field itself: the gradient, times the parameter where that is positive."""
+        """Of fields, or a field itself, or the drift."""
         if (key := repr(recipe)) not in known:
-            if isinstance(recipe, dict):
-                slopes = gradient(self.part.function(recipe, universe))
-                known[key] = {c: times(p, {(c,): 1}) if c[0] in self.part.positive else p for c, p in slopes.items()}
+            if recipe == DRIFT:
+                need(self.part.momentum, "a drift belongs to momentum")
+                known[key] = self.part.drift(universe)
+            elif isinstance(recipe, dict):
+                known[key] = self.part.moves(self.part.function(recipe, universe))
             else:
                 x, y = (self.bracket(each, universe, known) for each in recipe)
                 a, b = along(x, y), along(y, x)
@@ -332,16 +412,28 @@ class Blocks:
         return known[key]
 
 
+def velocity(c: Coordinate) -> Coordinate:
+    return (f"{c[0]}'", *c[1:])
+
+
 def kind(index: str) -> str:
-    return index.rstrip("0123456789")
+    return index.rstrip("0123456789*")
+
+
+def indices_of(c: Coordinate) -> set[str]:
+    return {i.rstrip("*") for i in c[1:]}
 
 
 def fits(pattern: list[str], c: Coordinate) -> bool:
     """Equal names in a pattern mean equal indices; different names of one atom may be equal ones or not."""
     if len(pattern) != len(c) or pattern[0] != c[0]:
         return False
-    pairs, met = list(zip(pattern[1:], c[1:], strict=True)), dict[str, str]()
-    return all(kind(p) == kind(i) and met.setdefault(p, i) == i for p, i in pairs)
+    met: dict[str, str] = {}
+    for p, i in zip(pattern[1:], c[1:], strict=True):
+        own = i.rstrip("*")
+        if kind(p) != kind(i) or p.endswith("*") != i.endswith("*") or met.setdefault(p.rstrip("*"), own) != own:
+            return False
+    return True
 
 
 def add(poly: Poly, monomial: tuple[Any, ...], coefficient: Any) -> None:

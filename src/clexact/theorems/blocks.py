@@ -13,7 +13,7 @@ from itertools import combinations_with_replacement, product
 from typing import Any
 
 from clexact.support.digest import digest
-from clexact.theorems.network import Coordinate, Index, Part, Poly, Universe, Vector, combined
+from clexact.theorems.network import Coordinate, Index, Part, Poly, Universe, Vector, combined, indices_of
 
 PRIME = 2**61 - 1
 AUXILIARY = 2  # indices beside those of a content, at most
@@ -24,11 +24,12 @@ Combination = list[tuple[Poly, Any]]  # coefficients and recipes
 
 @dataclass(frozen=True)
 class Atom:
-    """A kind of indices: the sorts that have them, and whether there is exactly one."""
+    """A kind of indices: the sorts that have them, whether there is exactly one, and the sorts that have each twice."""
 
     name: str
     sorts: frozenset[str]
     single: bool = False
+    twins: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -75,7 +76,12 @@ class Search:
         indices = [
             (name, k) for name, atom in self.atoms.items() for k in range(1, max(counts.get(name, 0), atom.single) + 1)
         ]
-        return {sort: [i for i in indices if sort in self.atoms[i[0]].sorts] for sort in self.part.sorts}
+        twins = [(name, -k) for name, k in indices]
+        return {
+            sort: [i for i in indices if sort in self.atoms[i[0]].sorts]
+            + [i for i in twins if sort in self.atoms[i[0]].twins]
+            for sort in self.part.sorts
+        }
 
     def rows(self, counts: Mapping[str, int]) -> list[tuple[Any, Vector, dict[Coordinate, int]]]:
         """All rows of so many indices, with their residues."""
@@ -101,19 +107,19 @@ class Search:
         counts = dict(content)
         for name, k in auxiliary.items():
             counts[name] = counts.get(name, 0) + k
-        own = indices_of(content)
-        return [row for row in self.rows(counts) if any(set(c[1:]) == own for c in row[2])]
+        own = first_of(content)
+        return [row for row in self.rows(counts) if any(indices_of(c) == own for c in row[2])]
 
     def rank(self, content: Content, auxiliary: Mapping[str, int], earlier: set[Content] | None) -> int:
         """Of the rows on the content; ``earlier`` None: whatever they do elsewhere."""
-        own, touching = indices_of(content), self.touching(content, auxiliary)
+        own, touching = first_of(content), self.touching(content, auxiliary)
         if earlier is None:
-            return rank({c: v for c, v in row[2].items() if set(c[1:]) == own} for row in touching)
+            return rank({c: v for c, v in row[2].items() if indices_of(c) == own} for row in touching)
 
         def elsewhere(c: Coordinate) -> bool:
-            return set(c[1:]) != own and content_of(c[1:]) not in earlier
+            return indices_of(c) != own and content_of(indices_of(c)) not in earlier
 
-        seen = [{c: v for c, v in row[2].items() if set(c[1:]) == own or elsewhere(c)} for row in touching]
+        seen = [{c: v for c, v in row[2].items() if indices_of(c) == own or elsewhere(c)} for row in touching]
         return rank(seen) - rank({c: v for c, v in row.items() if elsewhere(c)} for row in seen)
 
     def order(self) -> list[tuple[Content, int]]:
@@ -162,18 +168,18 @@ class Search:
         self, content: Content, auxiliary: Mapping[str, int], earlier: set[Content], most: int
     ) -> list[Combination] | None:
         """As many as the rank says, or None."""
-        own = indices_of(content)
+        own = first_of(content)
         touching = sorted(self.touching(content, auxiliary), key=lambda row: (len(row[1]), repr(row[0])))
         pivots, kept = Echelon(), list[Combination]()
 
         def take(vector: Vector, combination: Combination) -> bool:
-            part = residues({c: p for c, p in vector.items() if set(c[1:]) == own})
+            part = residues({c: p for c, p in vector.items() if indices_of(c) == own})
             if pivots.adds(part):
                 kept.append(combination)
             return len(kept) == most
 
         def elsewhere(vector: Vector) -> list[Coordinate]:
-            return sorted(c for c in vector if set(c[1:]) != own and content_of(c[1:]) not in earlier)
+            return sorted(c for c in vector if indices_of(c) != own and content_of(indices_of(c)) not in earlier)
 
         if self.rank(content, auxiliary, earlier) < most:
             return None
@@ -190,7 +196,7 @@ class Search:
         others: list[tuple[Vector, Combination]] = [
             (vector, [({(): 1}, recipe)])
             for recipe, vector, _ in self.rows(counts)
-            if elsewhere(vector) and not any(set(c[1:]) == own for c in vector)
+            if elsewhere(vector) and not any(indices_of(c) == own for c in vector)
         ]
         return kept if _eliminated(mixed + others, elsewhere, take) else None
 
@@ -241,7 +247,7 @@ def content_of(indices: Iterable[Index]) -> Content:
     return tuple(sorted(counts.items()))
 
 
-def indices_of(content: Content) -> set[Index]:
+def first_of(content: Content) -> set[Index]:
     """The first so many of each atom."""
     return {(name, number) for name, k in content for number in range(1, k + 1)}
 

@@ -47,11 +47,15 @@ class Product:
 
 @dataclass(frozen=True)
 class Contraction:
-    """A network as a sum of products; ``axes`` holds the letters of the axes of each leaf that are indices."""
+    """A network as a sum of products; ``axes`` holds the letters of the axes of each leaf that are indices.
+
+    ``covectors``: the seeds that end with the last axis of the output, where that is one of symbolic size.
+    """
 
     products: tuple[Product, ...]
     parameters: Mapping[str, tuple[str, ...]]
     seeds: Mapping[str, tuple[str, ...]]
+    covectors: tuple[str, ...] = ()
 
     @property
     def axes(self) -> dict[str, tuple[str, ...]]:
@@ -318,6 +322,7 @@ def contraction(program: Program, letters: Mapping[int, str]) -> Contraction:
     reader = _Reader(pruned, letters)
     outputs = reader.read()
     found: list[Product] = []
+    covectors = list[str]()
     names = {node.data for node in pruned.nodes if node.op in LEAVES}
     covector = next(name for name in ("C", "covector", "covector_") if name not in names)
     for place, value in enumerate(outputs):
@@ -333,18 +338,23 @@ def contraction(program: Program, letters: Mapping[int, str]) -> Contraction:
                 if any(v not in by for v in seed[1]):
                     raise NotUniformError("an output does not depend on its index")
                 reader.axes[label] = tuple(by[v] for v in seed[1])
+                if len(outputs) == 1 and free and free[-1] is not None:
+                    covectors.append(label)
             found += [Product(term.coefficient, (seed, *term.factors)) for term in array[index]]
     if len(found) > MOST:
         raise NotUniformError(f"it has more than {MOST} products")
-    return _split(collected(found), reader.axes, _labels(pruned, "parameter"))
+    return _split(collected(found), reader.axes, _labels(pruned, "parameter"), covectors)
 
 
-def _split(products: tuple[Product, ...], axes: Mapping[str, tuple[str, ...]], names: set[str]) -> Contraction:
+def _split(
+    products: tuple[Product, ...], axes: Mapping[str, tuple[str, ...]], names: set[str], covectors: Sequence[str]
+) -> Contraction:
     used = {leaf for term in products for leaf, _ in term.factors}
     own = {leaf: axes[leaf] for leaf in axes if leaf.split("[")[0] in names}
     if idle := [leaf for leaf in own if leaf not in used]:
         raise NotUniformError(f"{idle[0]} does not stand in the output")
-    return Contraction(products, own, {leaf: axes[leaf] for leaf in axes if leaf in used and leaf not in own})
+    return Contraction(products, own, {leaf: axes[leaf] for leaf in axes if leaf in used and leaf not in own},
+                       tuple(covectors))  # fmt: skip
 
 
 def _labels(program: Program, op: str) -> set[str]:

@@ -6,25 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from clexact.theorems.blocks import Block, Content, Way
+from clexact.theorems.classes import Classes
 from clexact.theorems.conditions import Domain
 from clexact.theorems.contraction import Product
 from clexact.theorems.counts import Count
-from clexact.theorems.network import Coordinate, Index, Part, Poly
+from clexact.theorems.network import DRIFT, Coordinate, Index, Part, Poly
 from clexact.theorems.regimes import Pattern, Proof
 
-FORMAT = "clexact-theorem-1"
+FORMAT = "clexact-theorem-2"
 LETTERS = "ijklpqstuvw"
 
 
 def document(
-    title: str, letters: Sequence[str], regimes: Sequence[tuple[Domain, Count, Sequence[Proof]]]
-) -> dict[str, Any]:
+    title: str, letters: Sequence[str], regimes: Sequence[tuple[Domain, Count, Sequence[Proof]]],
+    decay: bool, classes: Classes | None,
+) -> dict[str, Any]:  # fmt: skip
     """Of regimes: where they hold, their counts, and a proof for each part."""
     parts = [proof.part for proof in regimes[0][2]]
     return {
         "format": FORMAT,
         "title": title,
-        "letters": list(letters),
+        "letters": [*letters, *([classes.fewer] if classes else [])],
+        "flow": "momentum" if parts[0].momentum else "gradient",
+        "decay": decay,
+        "classes": None if classes is None else _classes(classes),
         "parts": [_part(part) for part in parts],
         "regimes": [
             {
@@ -35,6 +40,10 @@ def document(
             for where, count, proofs in regimes
         ],
     }
+
+
+def _classes(classes: Classes) -> dict[str, Any]:
+    return {"seeds": list(classes.seeds), "fewer": classes.fewer, "letter": classes.letter}
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -67,6 +76,7 @@ def _proof(proof: Proof) -> dict[str, Any]:
         "atoms": {
             atom.name: {
                 "sorts": sorted(atom.sorts),
+                "twins": sorted(atom.twins),
                 "size": dict(proof.sharing.sizes[atom.name].terms),
                 "least": 1 if atom.single else proof.least.get(atom.name, 0),
             }
@@ -83,7 +93,7 @@ def _proof(proof: Proof) -> dict[str, Any]:
 
 def _point(point: Sequence[Pattern]) -> list[list[str]]:
     """Axes of one atom have equal indices."""
-    return [[name, *(f"{atom}1" for atom in atoms)] for name, *atoms in point]
+    return [[name, *(f"{atom.rstrip('*')}1{'*' * atom.endswith('*')}" for atom in atoms)] for name, *atoms in point]
 
 
 def _blocks(blocks: Sequence[Block], order: Sequence[Content], laws: bool) -> list[dict[str, Any]]:
@@ -112,7 +122,7 @@ def _coordinate(c: Coordinate) -> list[str]:
 
 
 def _index(index: Index) -> str:
-    return f"{index[0]}{index[1]}"
+    return f"{index[0]}{abs(index[1])}{'*' * (index[1] < 0)}"
 
 
 def _law(recipe: tuple[int, Sequence[Index]]) -> list[Any]:
@@ -120,6 +130,8 @@ def _law(recipe: tuple[int, Sequence[Index]]) -> list[Any]:
 
 
 def _bracket(recipe: Any) -> Any:
-    if isinstance(recipe[0][0], str):  # a seed: pairs of a leaf and its indices
-        return {leaf: [_index(index) for index in own] for leaf, own in recipe}
+    if recipe == DRIFT:
+        return "drift"
+    if recipe[0] and isinstance(recipe[0][0], str):  # a seed: pairs of a leaf and its indices
+        return {leaf: [[*map(_index, own)] for other, own in recipe if other == leaf] for leaf, _ in recipe}
     return [_bracket(each) for each in recipe]

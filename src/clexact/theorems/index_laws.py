@@ -11,6 +11,7 @@ from itertools import permutations, product
 from math import lcm, prod
 
 from clexact.algebra.polynomial import Polynomial
+from clexact.flows.dynamics import velocity
 from clexact.flows.flow import Flow
 from clexact.programs.places import Shape
 from clexact.theorems.contraction import Product, entry_label
@@ -21,22 +22,34 @@ Group = list[tuple[list[Entry], Fraction]]
 
 
 def index_laws(flow: Flow, letters: Mapping[int, str], shapes: Mapping[str, Shape]) -> list[IndexLaw]:
-    """The families of a flow; ``letters`` by their values there. What is no such sum is left out."""
+    """The families of a flow; ``letters`` by their values there. What is no such sum is left out.
+
+    A power of the clock in front is left out, too; of a momentum flow only what is bilinear in positions and velocities
+    is taken.
+    """
     names = {}
     for name, shape in shapes.items():
         free = [size if size in letters else None for size in shape]
         for index in _places(shape):
             label = f"{name}[{','.join(map(str, index))}]" if shape else name
             own = tuple(k for k, size in zip(index, free, strict=True) if size is not None)
-            names[label] = entry_label(name, index, free), own, tuple(letters[s] for s in free if s is not None)
+            entry = entry_label(name, index, free), own, tuple(letters[s] for s in free if s is not None)
+            names[label] = entry
+            names[velocity(label)] = (f"{entry[0]}'", *entry[1:])
     found: dict[object, IndexLaw] = {}
+    momentum = any(name in names and name.partition("[")[0].endswith("'") for name in flow.variables)
     sizes = {letter: value for value, letter in letters.items()}
     for family in flow.families:
         for polynomial in family.polynomials():
-            law = _general(polynomial, names, sizes)
+            law = _general(polynomial, names, sizes, flow.clocks, momentum)
             if law is not None:
                 found.setdefault(_key(law), law)
     return _without_special(list(found.values()))
+
+
+def _bilinear(leaves: Sequence[str]) -> bool:
+    """Whether these are a position and a velocity."""
+    return sorted(leaf.endswith("'") for leaf in leaves) == [False, True]
 
 
 def _places(shape: Shape) -> Iterable[tuple[int, ...]]:
@@ -44,19 +57,26 @@ def _places(shape: Shape) -> Iterable[tuple[int, ...]]:
 
 
 def _general(
-    polynomial: Polynomial, names: Mapping[str, tuple[str, tuple[int, ...], tuple[str, ...]]], sizes: Mapping[str, int]
-) -> IndexLaw | None:
+    polynomial: Polynomial, names: Mapping[str, tuple[str, tuple[int, ...], tuple[str, ...]]],
+    sizes: Mapping[str, int], clocks: Sequence[str], momentum: bool,
+) -> IndexLaw | None:  # fmt: skip
     """A polynomial with indices in place of numbers: constants become free ones, what runs over all is summed."""
     groups: dict[tuple[tuple[str, ...], Fraction], list[list[Entry]]] = {}
     axes: dict[str, tuple[str, ...]] = {}
+    times = set[object]()  # powers of the clock
     for monomial, coefficient in polynomial.items():
         factors: list[Entry] = []
+        times.add(tuple((k, power) for k, power in monomial if polynomial.variables[k] in clocks))
         for position, power in monomial:
+            if polynomial.variables[position] in clocks:
+                continue
             leaf, index, axes_of = names[polynomial.variables[position]]
             axes[leaf] = axes_of
             factors += [(leaf, index)] * power
         factors.sort()
         groups.setdefault((tuple(leaf for leaf, _ in factors), coefficient), []).append(factors)
+    if len(times) > 1 or (momentum and any(not _bilinear(leaves) for leaves, _ in groups)):
+        return None
     free: dict[tuple[str, int], int] = {}
     made = []
     for (leaves, coefficient), members in groups.items():

@@ -1,12 +1,14 @@
 """A part of a network at few indices: its fields and their brackets at a point, as polynomials in what is alive there.
 
-An index is (atom, number), a coordinate (parameter, indices...). ``Part`` is what a theorem speaks of.
+An index is (atom, number), or (atom, -number) its twin; a coordinate (parameter, indices...). ``Part`` is what a
+theorem speaks of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import combinations, product
 from typing import Any
 
@@ -19,6 +21,7 @@ Poly = dict[tuple[Coordinate, ...], int]
 Vector = dict[Coordinate, Poly]
 Alive = Callable[[Coordinate], bool]
 Seed = tuple[tuple[str, tuple[Index, ...]], ...]
+DRIFT = ()  # the recipe of the drift of a momentum flow
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,19 @@ class Part:
     sorts: Mapping[str, str]  # to letters
     positive: frozenset[str] = frozenset()
     laws: tuple[IndexLaw, ...] = ()
+    momentum: bool = False  # then the phase space has velocities, too: with a prime
     copies: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def axes(self) -> dict[str, tuple[str, ...]]:
         """The sorts of the axes of all leaves."""
-        return {**self.parameters, **self.seeds}
+        return {**self.moving, **self.seeds}
+
+    @property
+    def moving(self) -> dict[str, tuple[str, ...]]:
+        """The sorts of the axes of what is a coordinate: parameters, and velocities if there are."""
+        velocities = {velocity((leaf,))[0]: own for leaf, own in self.parameters.items() if self.momentum}
+        return {**self.parameters, **velocities}
 
     def sorts_of(self, term: Product) -> dict[int, str]:
         """The sort of each variable."""
@@ -56,6 +66,17 @@ class Part:
 
 
 Universe = Mapping[str, Sequence[Index]]  # the indices of each sort
+
+
+@cache
+def indices_of(c: Coordinate) -> frozenset[Index]:
+    """Those of a coordinate; a twin counts as the index of which it is one."""
+    return frozenset((name, abs(number)) for name, number in c[1:])
+
+
+def velocity(c: Coordinate) -> Coordinate:
+    """The time derivative of a position."""
+    return (f"{c[0]}'", *c[1:])
 
 
 def entries(part: Part, term: Product, universe: Universe, fixed: Mapping[int, Index]) -> Iterator[list[Coordinate]]:
@@ -68,13 +89,15 @@ def entries(part: Part, term: Product, universe: Universe, fixed: Mapping[int, I
 
 
 def members(part: Part, universe: Universe) -> dict[Seed, Poly]:
-    """The network at elementary seeds, as polynomials of the parameters: those that are not zero."""
+    """The network at elementary seeds, as polynomials of the parameters: those that are not zero.
+
+    A seed that stands in a product twice has two entries that are 1, too.
+    """
     single: dict[Seed, Poly] = {}
     for term in part.products:
         for found in entries(part, term, universe, {}):
             seed = tuple(sorted((c[0], c[1:]) for c in found if c[0] in part.seeds))
-            if len({leaf for leaf, _ in seed}) == len(set(seed)):
-                add(single.setdefault(tuple(dict.fromkeys(seed)), {}), own(part, found), int(term.coefficient))
+            add(single.setdefault(tuple(dict.fromkeys(seed)), {}), own(part, found), int(term.coefficient))
     whole: dict[Seed, Poly] = {}
     for seed in single:
         whole[seed] = {}
@@ -163,7 +186,7 @@ def rows(part: Part, universe: Universe, alive: Alive, depth: int) -> list[tuple
 def law_rows(part: Part, universe: Universe, alive: Alive, seen: Alive) -> list[tuple[Any, Vector]]:
     """The gradients of the laws at the point, on the coordinates that are looked at."""
     found = []
-    plain = Part(part.products, part.parameters, part.seeds, part.sorts)
+    plain = replace(part, positive=frozenset())
     for number, which in enumerate(part.laws):
         for indices in product(*(universe[sort] for sort in which.free)):
             vector = field_of(plain, law(part, which, indices, universe), alive).value

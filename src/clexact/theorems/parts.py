@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from clexact.theorems.contraction import Contraction, NotUniformError, Product, collected
-from clexact.theorems.network import IndexLaw, Part
+from clexact.theorems.network import IndexLaw, Part, velocity
 
 Axis = tuple[str, int]
 
@@ -28,7 +28,9 @@ class Union:
         self.parent[self.find(x)] = self.find(y)
 
 
-def parts_of(network: Contraction, laws: Sequence[IndexLaw], positive: Iterable[str]) -> list[Part]:
+def parts_of(
+    network: Contraction, laws: Sequence[IndexLaw], positive: Iterable[str], momentum: bool = False
+) -> list[Part]:
     """The parts, each with its laws; equal parts, but for names, are one with several copies."""
     products = [term for term in network.products if any(leaf in network.parameters for leaf, _ in term.factors)]
     if any(sum(v in own for _, own in term.factors) < 2 for term in products for v in term.variables):
@@ -48,7 +50,7 @@ def parts_of(network: Contraction, laws: Sequence[IndexLaw], positive: Iterable[
     for term in products:
         first = next(leaf for leaf, _ in term.factors if leaf in network.parameters)
         found.setdefault(groups.find(first), []).append(term)
-    return _merged([_part(network, own, sorts, laws, set(positive)) for own in found.values()])
+    return _merged([_part(network, own, sorts, laws, set(positive), momentum) for own in found.values()])
 
 
 def _seeds(term: Product, network: Contraction) -> set[str]:
@@ -84,16 +86,18 @@ def _sorts(network: Contraction, products: Sequence[Product]) -> dict[Axis, str]
 
 def _part(
     network: Contraction, products: Sequence[Product], sorts: Mapping[Axis, str], laws: Sequence[IndexLaw],
-    positive: set[str],
+    positive: set[str], momentum: bool,
 ) -> Part:  # fmt: skip
     used = dict.fromkeys(leaf for term in products for leaf, _ in term.factors)
     axes = {leaf: tuple(sorts[leaf, k] for k in range(len(network.axes[leaf]))) for leaf in used}
     mine = {leaf: own for leaf, own in axes.items() if leaf in network.parameters}
-    fitting = [law for law in laws if all(leaf in mine for term in law.products for leaf, _ in term.factors)]
+    moving = {**axes, **({velocity((leaf,))[0]: own for leaf, own in mine.items()} if momentum else {})}
+    coordinates = moving.keys() - network.seeds.keys()
+    fitting = [law for law in laws if all(leaf in coordinates for term in law.products for leaf, _ in term.factors)]
     return Part(
         tuple(products), mine, {leaf: own for leaf, own in axes.items() if leaf in network.seeds},
         {sort: sort.rstrip("'") for own in axes.values() for sort in own}, frozenset(positive & mine.keys()),
-        tuple(replace(law, free=_free(law, axes)) for law in fitting), [{leaf: leaf for leaf in axes}],
+        tuple(replace(law, free=_free(law, moving)) for law in fitting), momentum, [{leaf: leaf for leaf in axes}],
     )  # fmt: skip
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
+from clexact.algebra.polynomial import Number, exact_number
 from clexact.counting.certify import certify
-from clexact.flows.dynamics import gradient_flow, mirror_flow
+from clexact.flows.dynamics import Damping, HeavyBall, Nesterov, gradient_flow, mirror_flow, momentum_flow
 from clexact.flows.flow import Flow
 from clexact.models import FAMILIES
 from clexact.models.sizes import Size, SymbolicModel
@@ -16,6 +17,7 @@ from clexact.programs.gates import FREE
 from clexact.programs.model import Model, any_size
 from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
 from clexact.theorems import counts
+from clexact.theorems.classes import one_fewer
 from clexact.theorems.conditions import Condition, Domain, Linear, empty, left_over, parse
 from clexact.theorems.contraction import Contraction, NotUniformError, contraction
 from clexact.theorems.document import document
@@ -31,11 +33,19 @@ VALUES = ((11, 13, 17, 19, 23, 29, 31, 37), (41, 47, 43, 59, 61, 53, 67, 79)), (
     (22, 26, 34, 38, 46, 58, 62, 74), (82, 94, 86, 118, 122, 106, 134, 158))  # fmt: skip
 GRID, CASES = 3, 27  # certified one by one where nothing is proved: sizes up to this, at most so many
 
+MIRROR_DECAY = "proofs for all sizes are of mirror flows without weight decay"
 FREE_SAID = f"{FREE}: which units are on, or which entry is largest, is taken to vary freely, at all sizes"
 
 
 def theorem(
-    model: SymbolicModel, where: str = "", flow: str = "gradient", positive: Sequence[str] | None = None
+    model: SymbolicModel,
+    where: str = "",
+    flow: str = "gradient",
+    positive: Sequence[str] | None = None,
+    *,
+    loss: str = "full",
+    damping: Damping = None,
+    weight_decay: Number | str = 0,
 ) -> Theorem:
     r"""How many independent laws a family has at all sizes, proved.
 
@@ -48,10 +58,16 @@ def theorem(
         A family called with letters, such as ``clexact.models.linear("n", "r", "m")``.
     where : str
         Linear conditions on the letters, separated by commas or "and"; all sizes are at least 1.
-    flow : {"gradient", "mirror"}
+    flow : {"gradient", "mirror", "momentum"}
         Which flow.
     positive : sequence of str, optional
         Of a mirror flow: the positive parameters; default: those of the family.
+    loss : {"full", "cross_entropy"}
+        As in ``gradient_flow``.
+    damping : HeavyBall or Nesterov, optional
+        As in ``momentum_flow``.
+    weight_decay : int or Fraction or str
+        As in ``gradient_flow``.
 
     Returns
     -------
@@ -68,11 +84,19 @@ def theorem(
     >>> import clexact
     >>> clexact.theorem(clexact.models.linear("n", "r", "m"), "n >= r")
     exactly r*(r + 1)/2 independent conservation laws, for all n >= r >= 1, m >= 1
+    >>> clexact.theorem(clexact.models.linear("n", "r", "m"), "n >= r", "momentum", damping=clexact.Nesterov())
+    exactly r*(r - 1)/2 independent conservation laws, for all n >= r >= 1, m >= 1
+    >>> clexact.theorem(clexact.models.relu("n", "r", "m"), loss="cross_entropy")
+    exactly 2*r independent conservation laws with free gates, for all r >= 1, m >= 1, n >= 2
     """
     if not isinstance(model, SymbolicModel):
         raise TypeError(f"theorem takes a family called with letters, such as linear('n', 'r', 'm'), not {model!r}.")
-    if flow not in ("gradient", "mirror"):
-        raise ValueError(f"flow must be gradient or mirror, not {flow!r}.")
+    if loss not in ("full", "cross_entropy"):
+        raise ValueError(f"a theorem is of the loss full or cross_entropy, not {loss!r}.")
+    if flow not in ("gradient", "mirror", "momentum"):
+        raise ValueError(f"flow must be gradient, mirror or momentum, not {flow!r}.")
+    if damping is not None and flow != "momentum":
+        raise ValueError("damping belongs to the flow momentum.")
     names = tuple(FAMILIES[model.family].positive if positive is None else positive) if flow == "mirror" else ()
     if flow == "mirror" and not names:
         raise ValueError(f"a mirror flow needs positive parameters: {model.family} has none by itself.")
@@ -83,11 +107,30 @@ def theorem(
         return FAMILIES[model.family].model(model.family, [values[letter] for letter in letters], dict(model.options))
 
     def flow_at(values: Mapping[str, int]) -> Flow:
-        return mirror_flow(model_at(values), names) if names else gradient_flow(model_at(values))
+        given = model_at(values)
+        if flow == "momentum":
+            return momentum_flow(given, damping, loss, weight_decay=weight_decay)
+        if flow == "mirror":
+            return mirror_flow(given, names, loss=loss, weight_decay=weight_decay)
+        return gradient_flow(given, loss, weight_decay=weight_decay)
 
-    return prove(
-        Subject(model_at, flow_at, tuple(dict.fromkeys(letters)), names, f"{flow} flow of {model}", "", fixed), where
-    )
+    decay = exact_number(weight_decay, "weight_decay")
+    unread = MIRROR_DECAY if decay and flow == "mirror" else ""
+    title = titled(flow, str(model), loss, str(weight_decay), _damped(damping))
+    found = tuple(dict.fromkeys(letters))
+    own = Subject(model_at, flow_at, found, names, title, unread, fixed, flow, decay != 0, loss != "full")
+    return prove(own, where)
+
+
+def titled(flow: str, model: str, loss: str, decay: str, damping: str) -> str:
+    """Of what a theorem speaks, in words."""
+    words = [f"{flow} flow of {model}", damping, loss.replace("_", "-"), f"weight decay {decay}"]
+    plain = (True, damping not in ("", "none"), loss != "full", decay != "0")
+    return ", ".join(word for word, said in zip(words, plain, strict=True) if said)
+
+
+def _damped(damping: Damping) -> str:
+    return {HeavyBall: f"heavy-ball {getattr(damping, 'tau', 0)}", Nesterov: "nesterov"}.get(type(damping), "")
 
 
 def lettered(sizes: Sequence[int | Size]) -> tuple[list[str], dict[str, int]]:
@@ -110,6 +153,9 @@ class Subject:
     title: str
     unread: str = ""
     fixed: Mapping[str, int] = field(default_factory=dict)  # letters that stand for numbers
+    flow: str = "gradient"  # or mirror, or momentum
+    decay: bool = False  # whether weights decay
+    classes: bool = False  # whether covectors sum to zero along the last axis of the output
     own: bool = False  # whether the model is a user's: that it is the same at all sizes is then assumed
 
 
@@ -160,7 +206,8 @@ def at_numbers(subject: Subject, sizes: Mapping[str, int]) -> Instance | None:
         return None
     found = prove_in(subject, tuple(_equal(sizes)), False, read)
     laws = found.count(**sizes) if found.proved else None
-    return None if laws is None else Instance(found, sizes, laws, model.dimension)
+    dimension = 2 * model.dimension + 1 if subject.flow == "momentum" else model.dimension + subject.decay
+    return None if laws is None else Instance(found, sizes, laws, dimension)
 
 
 Read = tuple[Contraction, list[IndexLaw], tuple[str, ...]]
@@ -171,18 +218,27 @@ def prove_in(subject: Subject, asked: Domain, grid: bool = True, read: Read | No
     missing: list[str] = []
     regimes: list[tuple[Domain, counts.Count, Sequence[Proof]]] = []
     assumptions: tuple[str, ...] = ()
+    classes, momentum = None, subject.flow == "momentum"
     try:
         network, laws, assumptions = read or recorded(subject)
-        parts = parts_of(network, laws, subject.positive)
-        regimes = list(_regimes(parts, asked, missing))
+        if subject.classes:
+            network, laws, classes = one_fewer(network, laws, subject.positive, momentum)
+            several = (*asked, Condition(Linear.of({classes.letter: 1}), 2))
+            asked = asked if empty(several) else several  # with one class nothing is learnt
+        parts = parts_of(network, laws, subject.positive, momentum)
+        regimes = list(_regimes(parts, (*asked, *classes.equation) if classes else asked, missing))
     except NotUniformError as error:
         missing.append(str(error))
-    made = json.loads(json.dumps(document(subject.title, subject.letters, regimes))) if regimes else None
+    made = document(subject.title, subject.letters, regimes, subject.decay, classes) if regimes else None
+    made = json.loads(json.dumps(made))
     if made is not None:
         try:
             verify_theorem(made)
         except RefusedError as error:
             raise ArithmeticError(f"a proof for all sizes is refused: {error}; this is a fault of clexact.") from None
+    if classes:
+        missing = [words.replace(classes.fewer, f"({classes.letter} - 1)") for words in missing]
+        regimes = [(classes.domain(where), classes.count(count), proof) for where, count, proof in regimes]
     found = tuple(Regime(where, count) for where, count, _ in regimes)
     left = tuple(left_over(asked, [regime.domain for regime in found]))
     certified = tuple(_grid(subject, left)) if left and grid else ()

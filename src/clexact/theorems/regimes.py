@@ -9,16 +9,20 @@ from functools import partial
 from itertools import combinations, permutations, product
 
 from clexact.theorems import counts
-from clexact.theorems.blocks import Atom, Block, Content, Search
+from clexact.theorems.blocks import Atom, Block, Content, Rows, Search
+from clexact.theorems.brackets import Brackets
 from clexact.theorems.conditions import Condition, Domain, Linear, empty, left_over
 from clexact.theorems.counts import Count
-from clexact.theorems.network import Coordinate, Part, law_rows, rows
+from clexact.theorems.network import Alive, Coordinate, Part, indices_of, law_rows, rows, velocity
 
 Pattern = tuple[str, ...]  # a parameter and, for each axis, an atom; with a prime, the same index as others of its name
+Held = tuple[frozenset[str], frozenset[str]]  # the sorts that have an atom, and those that have it twice
 NAMES = "ABDEFGHIJKLMNPQRSTUVWXYZ"
 ALL_SHARINGS = 3  # sorts of which all sharings are tried; of more, nested ones
 FEW = 4  # parameters of which pairs are tried
 LEAST = 2  # indices that an atom may be asked to have at least
+DEPTH = {False: (0, 1), True: (1, 2, 3)}  # of brackets, in turn; of a momentum flow, as ``Brackets.of_momentum`` has it
+DEEPER = {False: (2,), True: (3,)}  # where sizes at the edge are left
 
 
 @dataclass(frozen=True)
@@ -66,21 +70,30 @@ class Proof:
 
 def proofs(part: Part, domain: Domain, missing: list[str]) -> Iterator[Proof]:
     """Proofs until the domain is covered, or nothing is left to try; ``missing`` collects what was not met."""
-    left = [domain]
+    left, edges = [domain], list[Sharing]()
+
+    def new(sharing: Sharing, depths: Sequence[int], missing: list[str]) -> Iterator[Proof]:
+        nonlocal left
+        if any(not empty((*piece, *sharing.domain({}))) for piece in left):
+            found = _prove(part, sharing, depths, missing)
+            edges.extend([sharing] if found else [])
+            for proof in found:
+                if any(not empty((*piece, *proof.domain)) for piece in left):
+                    yield proof
+                    left = [rest for piece in left for rest in left_over(piece, [proof.domain])]
+
     for sharing in sharings(part):
-        if all(empty((*piece, *sharing.domain({}))) for piece in left):
-            continue
-        for proof in _prove(part, sharing, missing):
-            if any(not empty((*piece, *proof.domain)) for piece in left):
-                yield proof
-                left = [rest for piece in left for rest in left_over(piece, [proof.domain])]
+        yield from new(sharing, DEPTH[part.momentum], missing)
         if not left:
             return
+    for sharing in list(edges):
+        yield from new(sharing, DEEPER[part.momentum], [])
 
 
 def sharings(part: Part) -> Iterator[Sharing]:
     """Ways of sharing indices, those that fit most networks first."""
     sorts = list(part.sorts)
+    twins = list[Sequence[Held]]()
     if _seeded(part):
         yield _star(part)
         return
@@ -90,17 +103,32 @@ def sharings(part: Part) -> Iterator[Sharing]:
             family for size in range(1, len(sorts) + 1) for family in combinations(subsets, size)
         ]
         families = sorted(families, key=lambda family: sum(map(len, family)) - len(family))
+        twins = _twice(sorts) if part.momentum else []
     else:
         whole, alone = frozenset(sorts), [frozenset([sort]) for sort in sorts]
         centred = [[whole, *(one for one in alone if one != least)] for least in alone]
         families = [[whole], *centred, *(_nested(order) for order in permutations(sorts))]
-    seen = set()
-    for family in families:
-        key = frozenset(family)
-        sharing = None if key in seen else _solved(part, family)
+    seen, seeded = set(), {sort for axes in part.seeds.values() for sort in axes}
+    held = [*([(atom, frozenset[str]()) for atom in family] for family in families), *twins]
+    if part.momentum:  # last those with indices that no seed has: nothing moves them
+        held.sort(key=lambda own: any(not atom & seeded for atom, _ in own))
+    for own in held:
+        key = frozenset(own)
+        sharing = None if key in seen else _solved(part, own)
         seen.add(key)
         if sharing is not None:
             yield sharing
+
+
+def _twice(sorts: Sequence[str]) -> list[Sequence[Held]]:
+    """One sort has all indices of all others, of some of them twice: as many as there are positions and velocities."""
+    found: list[Sequence[Held]] = []
+    for sort in sorts:
+        pairs = [frozenset([sort, other]) for other in sorts if other != sort]
+        held = [(pair, twins) for pair in pairs for twins in (frozenset([sort]), frozenset[str]())]
+        held.append((frozenset([sort]), frozenset()))
+        found += [own for own in combinations(held, len(sorts)) if any(twins for _, twins in own)]
+    return found
 
 
 def _nested(order: Sequence[str]) -> list[frozenset[str]]:
@@ -128,10 +156,10 @@ def _star(part: Part) -> Sharing:
     return Sharing(tuple(atoms), sizes)
 
 
-def _solved(part: Part, family: Sequence[frozenset[str]]) -> Sharing | None:
+def _solved(part: Part, family: Sequence[Held]) -> Sharing | None:
     """With sizes, if the letters determine them as integers."""
     table = [
-        [*(Fraction(int(sort in atom)) for atom in family), Linear.of({letter: 1})]
+        [*(Fraction((sort in atom) + (sort in twins)) for atom, twins in family), Linear.of({letter: 1})]
         for sort, letter in part.sorts.items()
     ]
     rows = [
@@ -154,7 +182,7 @@ def _solved(part: Part, family: Sequence[frozenset[str]]) -> Sharing | None:
     sizes = [Linear.of({name: int(c) for name, c in form.items()}) for _, form in rows[:top]]
     if any(not size.terms for size in sizes):
         return None
-    atoms = tuple(Atom(name, sorts) for name, sorts in zip(NAMES, family, strict=False))
+    atoms = tuple(Atom(name, sorts, False, twins) for name, (sorts, twins) in zip(NAMES, family, strict=False))
     return Sharing(atoms, {atom.name: size for atom, size in zip(atoms, sizes, strict=True)})
 
 
@@ -177,7 +205,16 @@ def _combined(a: Row, x: Fraction, b: Row, y: Fraction) -> Row:
 
 
 def points(part: Part, sharing: Sharing) -> list[tuple[Pattern, ...]]:
-    """Where it may be other than zero: equal indices, or what has the first index of a sort."""
+    """Where it may be other than zero; velocities, if there are, nowhere or where the positions are."""
+    found = _positions(part, sharing)
+    if part.momentum:
+        moving = [(*point, *(velocity(pattern) for pattern in point)) for point in found]
+        found = [point for both in zip(found, moving, strict=True) for point in both]
+    return found
+
+
+def _positions(part: Part, sharing: Sharing) -> list[tuple[Pattern, ...]]:
+    """Equal indices, or what has the first index of a sort."""
     if any(atom.single for atom in sharing.atoms):
         return [_star_point(part, sharing, flat, which) for which in (None, -1, 0) for flat in (False, True)]
     large = [name for name, axes in part.parameters.items() if len(axes) >= 2]
@@ -194,7 +231,9 @@ def _diagonal(part: Part, sharing: Sharing, some: Sequence[str], flat: bool) -> 
     found: list[Pattern] = []
     for name, axes in part.parameters.items():
         if len(axes) >= 2 and name in some:
-            found += [(name, *[atom.name] * len(axes)) for atom in sharing.atoms if set(axes) <= atom.sorts]
+            for atom in sharing.atoms:
+                places = [[atom.name, *[f"{atom.name}*"] * (sort in atom.twins)] for sort in axes]
+                found += [(name, *chosen) for chosen in product(*places) if set(axes) <= atom.sorts]
         elif len(axes) == 1 and flat:
             found += [(name, atom.name) for atom in sharing.atoms if axes[0] in atom.sorts]
         elif not axes:
@@ -217,28 +256,28 @@ def _star_point(part: Part, sharing: Sharing, flat: bool, which: int | None) -> 
 
 def alive(point: Sequence[Pattern], c: Coordinate) -> bool:
     """Whether the point is not zero there: axes of one atom have equal indices."""
-    names = tuple(index[0] for index in c[1:])
+    names = tuple(name + "*" * (number < 0) for name, number in c[1:])
     return (c[0], *names) in point and all(
-        i == j for k, i in enumerate(c[1:]) for j in c[1 : k + 1] if i[0] == j[0]
+        abs(i[1]) == abs(j[1]) for k, i in enumerate(c[1:]) for j in c[1 : k + 1] if i[0] == j[0]
     )  # fmt: skip
 
 
 # -- proofs -----------------------------------------------------------------------------------------------------------
 
 
-def _prove(part: Part, sharing: Sharing, missing: list[str]) -> list[Proof]:
+def _prove(part: Part, sharing: Sharing, depths: Sequence[int], missing: list[str]) -> list[Proof]:
     """With the least sizes that it needs; nothing if no point gives as much rank as is wanted."""
     dimension = counts.added(
-        counts.multiplied({(part.sorts[s],): Fraction(1)} for s in axes) for axes in part.parameters.values()
+        counts.multiplied({(part.sorts[s],): Fraction(1)} for s in axes) for axes in part.moving.values()
     )
     best: Count | None = None
     law_sides: list[LawSide] = []
-    for depth in (0, 1):
+    for depth in depths:
         for point in points(part, sharing):
             if not local(part, sharing, point, False):
                 continue
             law_sides = law_sides or _law_sides(part, sharing)
-            fields = Search(part, sharing.atoms, lambda u, p=point, d=depth: rows(part, u, partial(alive, p), d))  # type: ignore[misc]
+            fields = Search(part, sharing.atoms, _rows(part, partial(alive, point), depth))
             blocks = fields.blocks()
             count = counts.added([dimension, counts.scaled(total(blocks, sharing), -1)])
             for laws in law_sides:
@@ -247,8 +286,20 @@ def _prove(part: Part, sharing: Sharing, missing: list[str]) -> list[Proof]:
             best = count
     if best is not None:
         shared = ", ".join("=".join(sorted(atom.sorts)) for atom in sharing.atoms)
-        missing.append(f"indices shared as {shared}: brackets of depth 1 leave {counts.written(best)} laws possible")
+        missing.append(f"indices shared as {shared}: {_tried(part)} leave {counts.written(best)} laws possible")
     return []
+
+
+def _rows(part: Part, at: Alive, depth: int) -> Rows:
+    """Fields and brackets at a point, of given indices."""
+    if part.momentum or depth > 1:
+        return lambda universe: Brackets(part, universe, at).rows(depth)
+    return lambda universe: rows(part, universe, at, depth)
+
+
+def _tried(part: Part) -> str:
+    """Which brackets were looked at."""
+    return "brackets of momentum" if part.momentum else f"brackets of depth {DEPTH[False][-1]}"
 
 
 def _law_sides(part: Part, sharing: Sharing) -> list[LawSide]:
@@ -315,14 +366,15 @@ def local(
                 (name, k)
                 for name, atom in atoms.items()
                 if sort in atom.sorts
-                for k in ((1,) if v in held or atom.single else (1, 2))
+                for number in ((1,) if v in held or atom.single else (1, 2))
+                for k in ((number, -number) if sort in atom.twins else (number,))
             ]
             for v, sort in sorts.items()
         ]
         for chosen in product(*choices):
             at = dict(zip(sorts, chosen, strict=True))
             met = [(leaf, *(at[v] for v in own)) for leaf, own in term.factors]
-            outer = [c for c in met if any(i[1] == 2 for i in c[1:])]
+            outer = [c for c in met if any(number == 2 for _, number in indices_of(c))]
             dead = [c for c in outer if not alive(point, c)]
             if outer and len(dead) < 2 and (columns is None or any(alive(columns, c) for c in dead or met)):
                 return False

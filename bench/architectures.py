@@ -186,7 +186,8 @@ def timm_networks() -> Networks:
     def make(name: str, options: dict[str, Any]) -> Made:
         network = timm.create_model(name, pretrained=False, num_classes=CLASSES, **options).eval()
         fixed = any(part in name for part in ("test_maxvit", "test_coatnet", "test_vit"))
-        return network, image(network.default_cfg["input_size"][1] if fixed else options.get("img_size", 32))
+        size = network.default_cfg["input_size"][1] if fixed else options.get("img_size", 32)
+        return network, image(size, 2 if name.startswith("xcit") else 1)  # as for Levit, below
 
     return {name: partial(make, name, options) for name, options in TIMM.items()} | _timm_classes()
 
@@ -207,7 +208,12 @@ def _timm_classes() -> Networks:
         "ConvMixer": partial(convmixer.ConvMixer, 16, 2, num_classes=CLASSES),
         "PoolFormer": partial(metaformer.MetaFormer, **stages),
         "ConvFormer": partial(metaformer.MetaFormer, **stages, token_mixers=convolution),
-        "CAFormer": partial(metaformer.MetaFormer, **stages, token_mixers=[convolution] * 2 + [attention] * 2),
+        "CAFormer": partial(  # heads are of 32 entries
+            metaformer.MetaFormer,
+            **stages | {"dims": (8, 8, 32, 32)},
+            token_mixers=[convolution] * 2 + [attention] * 2,
+            norm_layers=[metaformer.LayerNorm2dNoBias] * 2 + [metaformer.LayerNormNoBias] * 2,
+        ),
     }
     return {name: partial(lambda make: (make().eval(), image()), given) for name, given in made.items()}
 

@@ -71,6 +71,7 @@ MODULES = {  # and the number of laws
     "ResNet-101": (f"ResNet101().eval(), {IMAGE}", 76672),
     "GPT-2 124M": (f"GPT(), {WORDS}", 627712),
     "Llama, 22 layers of width 16": ("Llama(22), torch.arange(8)[None]", 2304),
+    "Llama, 22 layers of width 2048": ("Llama(22, 2048), torch.arange(8)[None]", 6026264),
     "GPT, 12 layers of width 64": (f"GPT(64, 4, 12, 1000, 64), {WORDS}", None),
     "GPT, 24 layers of width 64": (f"GPT(64, 4, 24, 1000, 64), {WORDS}", None),
 }

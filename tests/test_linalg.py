@@ -468,7 +468,11 @@ def test_sparse_and_dense_cores_agree(size, count, rng):
     names = sorted(rng.sample(range(100), size))
     chosen = [sorted(rng.sample(names, rng.randint(1, min(4, size)))) for _ in range(count)]
     equations = [{x: rng.choice([1, prime - 1, 2, 3]) for x in unknowns} for unknowns in chosen]
-    found = [core(names, equations, prime) for core in (sparse_nullspace._dense_core, sparse_nullspace._sparse_core)]
+    found = [
+        sparse_nullspace._dense_core(names, equations, prime),
+        sparse_nullspace._sparse_core(names, equations, prime, 10**4),
+    ]
     dense, sparse = (sorted(sorted(vector.items()) for vector in basis) for basis in found)
     assert dense == sparse
     assert all(sum(c * v.get(x, 0) for x, c in e.items()) % prime == 0 for e in equations for v in found[1])
+    assert sparse_nullspace._sparse_core(names, equations, prime, 0) is None

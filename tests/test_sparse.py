@@ -1,5 +1,6 @@
 """Sparse elimination, sparse jets and sparse witnesses, against their dense twins."""
 
+import itertools
 import random
 import sys
 from fractions import Fraction
@@ -17,6 +18,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.fields import lie_derivatives
 from clexact.algebra.polynomial import display_key
+from clexact.algebra.sparse_vectors import SparseVectors
 from clexact.laws.families import sparse_independent
 from clexact.laws.listing import LawList
 from clexact.laws.polynomial_laws import laws_from_dicts, listed_laws, proposed_laws
@@ -25,6 +27,7 @@ from clexact.lie.closure import SparseWitness, nested_bracket, values_at
 from clexact.lie.sparse_witnesses import SparseSpanBuilder, supports, wrapped_diagonal
 from clexact.programs.paths import MonomialPaths
 from clexact.programs.sparse_jets import ROWS, Part, SparseJets
+from clexact.symmetry.solutions import PRIME, independent_rows
 
 P = 4194301
 
@@ -98,6 +101,20 @@ def test_sparse_form_finds_the_first_independent_rows(p, n, m, weight):
             row[columns[e]] = int(values[e])
         assert row[form.pivots[k]] == 1 and not any(row[c] for c in form.pivots[:k].tolist())
     assert form.entries == len(columns) and (not held or naive_rank([*given, *held], p) == form.rank)
+
+
+@pytest.mark.parametrize(("n", "m", "weight"), [(12, 40, 2), (30, 30, 3), (12, 8, 4), (5, 5, 0), (0, 3, 1)])
+def test_rows_raise_the_rank_of_those_before(n, m, weight):
+    """Also rows with a column of their own, which are not eliminated; an entry may be there twice, or 0."""
+    rng = random.Random(n + m)
+    start, column, value, _ = sparse_rows(rng, n, m, P, weight)
+    raising = independent_rows(SparseVectors(start, column, (value % P).astype(np.int64) * (value % 3 > 0)))
+    dense = [[0] * m for _ in range(n)]
+    for row, a, b in zip(dense, start[:-1].tolist(), start[1:].tolist(), strict=True):
+        for c, v in zip(column[a:b].tolist(), value[a:b].tolist(), strict=True):
+            row[c] = (row[c] + v % P * (v % 3 > 0)) % PRIME
+    ranks = [naive_rank(dense[:k], PRIME) if k else 0 for k in range(n + 1)]
+    assert raising.tolist() == [b > a for a, b in itertools.pairwise(ranks)]
 
 
 def test_sparse_form_stops_where_it_fills_in():

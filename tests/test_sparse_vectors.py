@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clexact.algebra import sparse_nullspace
+from clexact.algebra import sparse_nullspace, sparse_vectors
 from clexact.algebra.sparse_nullspace import SparseRows
-from clexact.algebra.sparse_vectors import components, joined, keys, packed, runs
+from clexact.algebra.sparse_vectors import components, joined, labels, packed, runs, together
 
 PRIME = 2**61 - 1
 VECTORS = st.lists(st.dictionaries(st.integers(0, 9), st.integers(-3, 3).filter(bool), max_size=4), max_size=8)
@@ -20,9 +20,22 @@ def test_rows_are_those_of_dicts(vectors, rng):
     some = [rng.randrange(len(vectors)) for _ in range(5)] if vectors else []
     assert rows.chosen(np.array(some, dtype=np.int64)).dicts() == [vectors[n] for n in some]
     assert joined([rows, packed([]), rows]).dicts() == vectors * 2
-    same = keys(rows.start, rows.index, rows.value)
-    items = [list(vector.items()) for vector in vectors]
-    assert all((a == b) == (x == y) for a, x in zip(same, items, strict=True) for b, y in zip(same, items, strict=True))
+
+
+@given(VECTORS, st.booleans())
+def test_labels_are_the_first_equal_rows(vectors, colliding):
+    """Also where the words by which rows are sorted are all the same."""
+    rows, items = packed(vectors), [list(vector.items()) for vector in vectors]
+    with pytest.MonkeyPatch.context() as patched:
+        if colliding:
+            patched.setattr(sparse_vectors, "SPREAD", 0 * sparse_vectors.SPREAD)
+        label = labels(rows.start, rows.index, rows.value)
+    assert label.tolist() == [items.index(item) for item in items]
+    sizes = np.array([len(item) for item in items], dtype=np.int64)
+    groups = [group.tolist() for group in together(label)]
+    assert groups == [[n for n, x in enumerate(label) if x == first] for first in sorted(set(label.tolist()))]
+    assert [group.tolist() for group in together(label, sizes)] == groups
+    assert [group.tolist() for group in together(label, least=2)] == [group for group in groups if len(group) > 1]
 
 
 @given(VECTORS)

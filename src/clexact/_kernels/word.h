@@ -76,8 +76,9 @@ static inline uint64_t submod(uint64_t a, uint64_t b, uint64_t p) {
     return a >= b ? a - b : a + p - b;
 }
 
-/* a^(p - 2), Fermat */
+/* a^(p - 2), Fermat; 1 and -1, which most are, are their own inverses */
 static inline uint64_t inverse(uint64_t a, uint64_t p) {
+    if (a == 1 || a == p - 1) return a;
     uint64_t result = 1 % p, base = a % p, e;
     for (e = p - 2; e; e >>= 1) {
         if (e & 1) result = mulmod(result, base, p);

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from clexact._kernels import system
 from clexact._kernels.sparse import SparseForm
 from clexact.algebra.linalg import Words, add, dense_nullspace, multiply
-from clexact.algebra.sparse_vectors import SparseVectors, components, joined, keys, runs, segments
+from clexact.algebra.sparse_vectors import SparseVectors, components, joined, labels, runs, segments, together
 from clexact.algebra.terms import Ints
 
-DENSE = 2000  # unknowns of systems that are solved densely
+SMALL, DENSE = 200, 2000  # unknowns of systems that are solved densely: at once, and where they fill in
+FILLED = 10  # times the entries of a system that is then solved densely
 MOST_FILLED = 10**7  # entries of the echelon form of sparse ones
 FEW = 50  # of that many equations, one at least is set aside in each round of all at once
 
@@ -64,8 +65,8 @@ class SparseRows:
         first = runs(equation)
         start = np.append(first, len(equation)).astype(np.int64)
         value = multiply(value, np.repeat(_inverses(value[first], self.prime), np.diff(start)), self.prime)
-        distinct = {key: n for n, key in reversed(list(enumerate(keys(start, y, value.view(np.int64)))))}
-        return SparseVectors(start, y, value).chosen(np.array(sorted(distinct.values()), dtype=np.int64))
+        first = labels(start, y, value.view(np.int64))
+        return SparseVectors(start, y, value).chosen(np.flatnonzero(first == np.arange(len(first))))
 
 
 def _added_up(equation: Ints, unknown: Ints, value: Words, prime: int) -> tuple[Ints, Ints, Words]:
@@ -158,21 +159,17 @@ def _solved_alike(equations: SparseVectors, count: int, prime: int) -> Iterator[
     row_label, label = components(equations.start, equations.index, count)
     by_label = np.argsort(row_label, kind="stable")
     ordered = equations.chosen(by_label)
-    labels, first_row = np.unique(row_label[by_label], return_index=True)
+    every, first_row = np.unique(row_label[by_label], return_index=True)
     first_row = np.append(first_row, len(by_label)).astype(np.int64)
-    met = np.isin(label, labels)
+    met = np.isin(label, every)
     unknowns = np.flatnonzero(met)
     unknowns = unknowns[np.argsort(label[unknowns], kind="stable")]  # by component
-    begin = np.searchsorted(label[unknowns], labels).astype(np.int64)
+    begin = np.searchsorted(label[unknowns], every).astype(np.int64)
     place = np.empty(count, dtype=np.int64)
-    place[unknowns] = np.arange(len(unknowns)) - begin[np.searchsorted(labels, label[unknowns])]
+    place[unknowns] = np.arange(len(unknowns)) - begin[np.searchsorted(every, label[unknowns])]
     local_row = ordered.owner - np.repeat(first_row[:-1], np.diff(ordered.start[first_row]))
-    alike: dict[bytes, list[int]] = {}
-    for n, key in enumerate(
-        keys(ordered.start[first_row], local_row, place[ordered.index], ordered.value.view(np.int64))
-    ):
-        alike.setdefault(key, []).append(n)
-    for same in alike.values():
+    alike = labels(ordered.start[first_row], local_row, place[ordered.index], ordered.value.view(np.int64))
+    for same in together(alike):
         rows = ordered.chosen(np.arange(first_row[same[0]], first_row[same[0] + 1]))
         local = SparseVectors(rows.start, place[rows.index], rows.value).dicts()
         size = 1 + max(max(equation) for equation in local)
@@ -187,7 +184,10 @@ def _core_nullspace(unknowns: list[int], equations: list[dict[int, int]], prime:
     equations, peeled = _peel(equations)
     solved = {x for x, _ in peeled}
     left = sorted(set(unknowns) - solved)
-    basis = (_dense_core if len(left) <= DENSE else _sparse_core)(left, equations, prime)
+    most = FILLED * sum(map(len, equations)) if len(left) <= DENSE else MOST_FILLED
+    basis = _sparse_core(left, equations, prime, most) if len(left) > SMALL else None
+    if basis is None:
+        basis = _dense_core(left, equations, prime) if len(left) <= DENSE else []
     _put_back(basis, peeled, prime)
     return basis
 
@@ -246,17 +246,19 @@ def _dense_core(unknowns: list[int], equations: list[dict[int, int]], prime: int
         chosen = chosen + broken[: len(unknowns)]
 
 
-def _sparse_core(unknowns: list[int], equations: list[dict[int, int]], prime: int) -> list[dict[int, int]]:
-    """As ``_dense_core``, by sparse elimination; nothing where that fills in."""
+def _sparse_core(
+    unknowns: list[int], equations: list[dict[int, int]], prime: int, most: int
+) -> list[dict[int, int]] | None:
+    """As ``_dense_core``, by sparse elimination; None where that fills in to more entries."""
     place = {x: i for i, x in enumerate(unknowns)}
     start = np.cumsum([0, *map(len, equations)])
     column = np.array([place[x] for e in equations for x in e], dtype=np.int64)
     value = np.array([v for e in equations for v in e.values()], dtype=np.uint64)
     form = SparseForm(len(unknowns), prime)
     try:
-        form.add(start, column, value, np.argsort(np.diff(start), kind="stable"), MOST_FILLED)
+        form.add(start, column, value, np.argsort(np.diff(start), kind="stable"), most)
     except MemoryError:
-        return []
+        return None
     starts, columns, entries = (array.tolist() for array in form.rows())
     names = [unknowns[c] for c in columns]
     rows = [dict(zip(names[a:b], entries[a:b], strict=True)) for a, b in pairwise(starts)]

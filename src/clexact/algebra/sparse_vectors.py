@@ -76,11 +76,53 @@ def joined(parts: Sequence[SparseVectors]) -> SparseVectors:
     return SparseVectors(start.astype(np.int64), index, value)
 
 
-def keys(start: Ints, *columns: Ints) -> list[bytes]:
-    """For each row the bytes of its entries in these columns: equal for equal rows."""
+def labels(start: Ints, *columns: Ints) -> Ints:
+    """For each row the number of the first that has the same entries in these columns.
+
+    Rows are sorted by one word of each, and those of one word compared.
+    """
+    lengths, rows = np.diff(start), np.arange(len(start) - 1)
+    place = np.arange(start[-1]) - np.repeat(start[:-1], lengths)
+    found = _words(start, place, columns)
+    _, first, inverse = np.unique(found, return_index=True, return_inverse=True)
+    label: Ints = first[inverse].astype(np.int64)
+    twins = np.flatnonzero((label != rows) & (lengths == lengths[label]))
+    _, mine = segments(start, twins)
+    theirs = np.repeat(start[label[twins]], lengths[twins]) + place[mine]
+    if len(twins) < np.count_nonzero(label != rows) or any((c[mine] != c[theirs]).any() for c in columns):
+        return _labels_of_bytes(start, columns)
+    return label
+
+
+def _words(start: Ints, place: Ints, columns: Sequence[Ints]) -> NDArray[np.uint64]:
+    """A word of each row, of all its entries; they may be equal by chance."""
+    word = (2 * place.astype(np.uint64) + np.uint64(1)) * SPREAD[0]
+    for column in columns:
+        word = (word ^ column.astype(np.uint64)) * SPREAD[1]
+        word ^= word >> np.uint64(29)
+    total = np.zeros(len(word) + 1, dtype=np.uint64)
+    np.cumsum(word * SPREAD[2], out=total[1:])
+    return np.asarray(total[start[1:]] - total[start[:-1]])
+
+
+SPREAD = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)  # odd
+
+
+def _labels_of_bytes(start: Ints, columns: Sequence[Ints]) -> Ints:
+    """The same, by the bytes of all entries."""
     data = np.ascontiguousarray(np.stack([column.astype(np.int64) for column in columns], axis=1)).tobytes()
-    ends = (start * (8 * len(columns))).tolist()
-    return [data[a:b] for a, b in pairwise(ends)]
+    first: dict[bytes, int] = {}
+    rows = enumerate(pairwise((start * (8 * len(columns))).tolist()))
+    return np.array([first.setdefault(data[a:b], n) for n, (a, b) in rows], dtype=np.int64)
+
+
+def together(*label: Ints, least: int = 1) -> list[Ints]:
+    """The places at which all labels are the same, so many at least; in the order of the labels, of one alone."""
+    joint = label[0] if len(label) == 1 else labels(np.arange(len(label[0]) + 1), *label)
+    order = np.argsort(joint, kind="stable")
+    ends = np.append(runs(joint[order]), len(order))
+    many = np.flatnonzero(np.diff(ends) >= least)
+    return [order[a:b] for a, b in zip(ends[many].tolist(), ends[many + 1].tolist(), strict=True)]
 
 
 def runs(*columns: NDArray[Any]) -> Ints:

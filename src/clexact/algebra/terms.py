@@ -58,7 +58,9 @@ def ranges(start: Ints, index: Ints) -> tuple[Ints, Ints]:
 
 def starts(sorted_labels: Ints, count: int) -> Ints:
     """Return the (count + 1,) starts of the segments of equal labels 0, ..., count - 1."""
-    return np.searchsorted(sorted_labels, np.arange(count + 1)).astype(np.int64)
+    found = np.zeros(count + 1, dtype=np.int64)
+    np.cumsum(np.bincount(sorted_labels, minlength=count), out=found[1:])
+    return found
 
 
 @dataclass(frozen=True, eq=False)

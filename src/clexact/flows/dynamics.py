@@ -588,7 +588,7 @@ def _no_laws(base: Flow) -> list[Family]:
 
 
 def _decayed_laws(base: Flow) -> list[Family]:
-    return [noether.decayed(family) for family in base.families]
+    return noether.decayed(base.families)
 
 
 def _mirror_laws(positive: list[str], base: Flow) -> list[Family]:
@@ -596,7 +596,7 @@ def _mirror_laws(positive: list[str], base: Flow) -> list[Family]:
 
 
 def _decayed_mirror_laws(positive: list[str], base: Flow) -> list[Family]:
-    return [noether.decayed(family) for family in noether.untouched(base.families, positive)]
+    return noether.decayed(noether.untouched(base.families, positive))
 
 
 def _momentum_laws(

@@ -14,15 +14,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import gcd
 
-from clexact.symmetry.families import Family, Kind
+from clexact.symmetry.exponentials import partly_linear
+from clexact.symmetry.families import Family
 from clexact.symmetry.views import Term
 
 
-def decayed(family: Family) -> Family:
-    """s^k times a law that is homogeneous of degree k."""
-    return replace(family, terms=tuple(replace(term, power=family.degree) for term in family.terms))
+def decayed(families: Iterable[Family]) -> list[Family]:
+    """s^k times a law, of those that are homogeneous, of degree k."""
+    return [
+        replace(family, terms=tuple(replace(term, power=family.degree) for term in family.terms))
+        for family in families
+        if not family.mixed
+    ]
 
 
 def untouched(families: Iterable[Family], positive: Collection[str]) -> list[Family]:
@@ -39,23 +43,13 @@ def mirrored(families: Iterable[Family], positive: Collection[str]) -> list[Fami
     for family in families:
         if not {*family.parameters} & {*positive}:
             found.append(family)
+        elif any(term.linear and term.parameter in positive for term in family.terms):
+            continue  # of an exponential of a positive parameter
         elif family.kind in ("gram", "diagonal", "scale"):
-            found.append(_partly_linear(family, positive))
+            found.append(partly_linear(family, dict.fromkeys(positive, Fraction(1))))
         elif family.kind == "translation" and len(family.terms) == 1 and family.rows == 1:
             found.append(family)  # entries that do not move at all
     return found
-
-
-def _partly_linear(family: Family, positive: Collection[str]) -> Family:
-    """The sums of rows of positive parameters, twice, and the squares of the others."""
-    terms = [
-        replace(term, linear=True, coefficient=2 * term.coefficient) if term.parameter in positive else term
-        for term in family.terms
-    ]
-    divisor = gcd(*(term.coefficient for term in terms))
-    kind: Kind = "scale" if all(term.coefficient > 0 for term in terms) else "diagonal"
-    terms = [replace(term, coefficient=term.coefficient // divisor) for term in terms]
-    return replace(family, kind=kind, terms=tuple(terms))
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,9 @@ class Array:
         array = np.asarray(value, dtype=object) if not isinstance(value, np.ndarray) else value
         numbers = array.ravel().tolist()
         if array.dtype.kind not in "iu":
-            numbers = [exact(v, "a constant of a model") for v in numbers]
+            different = {id(v): v for v in numbers}  # few, in constants of large modules
+            made = {key: exact(v, "a constant of a model") for key, v in different.items()}
+            numbers = [made[id(v)] for v in numbers]
         constant = np.empty(array.shape, dtype=object)
         constant.ravel()[:] = numbers
         return self.leaf("constant", array.shape, constant)

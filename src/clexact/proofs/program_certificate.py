@@ -372,7 +372,7 @@ def law_families(flow: GradientFlow) -> list[Family]:
             in_grams |= {_key(factor.gram(k, k)) for k in range(factor.size)}
         elif not factor.orthogonal:
             laws += [factor.gram(k, m) for k, m in factor.planes()]
-    laws += [factor.total() for factor in groups.uniform]
+    laws += [*(factor.total() for factor in groups.uniform), *groups.exponentials]
     squares: list[Law] = [{(j, j): a for j, a in scaling.items()} for scaling in groups.scalings]
     diagonal, rest = _diagonal(flow, [h for h in squares if _key(h) not in in_grams])
     texts = [polynomial_text(flow, h) for h in _confirmed(flow, laws + rest)]

@@ -32,6 +32,5 @@ def _entries(array: NDArray[Any]) -> bytes:
     if array.dtype != object:
         return array.tobytes()
     entries = array.ravel().tolist()
-    alike = entries[:1] if entries.count(entries[0] if entries else 0) == len(entries) else entries
-    written = ";".join(f"{c.numerator:x}/{c.denominator:x}" for c in alike).encode()
-    return written if alike is entries else b";".join([written] * len(entries))
+    written = {id(c): f"{c.numerator:x}/{c.denominator:x}" for c in {id(c): c for c in entries}.values()}
+    return ";".join([written[id(c)] for c in entries]).encode()

@@ -98,6 +98,11 @@ class Family:
         return 1 if linear else 2
 
     @property
+    def mixed(self) -> bool:
+        """Whether sums stand beside squares, so that the law is homogeneous of no degree."""
+        return self.kind != "translation" and len({term.linear for term in self.terms}) > 1
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters it touches."""
         return tuple(dict.fromkeys(term.parameter for term in self.terms))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clexact.algebra.sparse_vectors import Compressed, SparseVectors, keys, runs, segments
+from clexact.algebra.sparse_vectors import Compressed, SparseVectors, labels, runs, segments
 from clexact.algebra.terms import Ints, starts
 from clexact.programs.places import Mask, Shape, corner
 from clexact.symmetry.grading import Graded
@@ -90,9 +90,9 @@ class Solutions(Compressed):
     degree: Ints
     unit: Ints
 
-    def shapes(self) -> list[bytes]:
-        """How many units of each frame and degree: equal for equal ones."""
-        return keys(self.start, self.frame, self.degree)
+    def shapes(self) -> Ints:
+        """Labels: equal for those with as many units of each frame and degree."""
+        return labels(self.start, self.frame, self.degree)
 
     def rows(self) -> list[list[tuple[int, int, int]]]:
         """Each as (frame, degree, unit) triples."""
@@ -165,14 +165,14 @@ class Frames:
             found[n] = all(entry in entries for entry in scaling)
         return found
 
-    def measures(self, solutions: Solutions) -> list[bytes]:
+    def measures(self, solutions: Solutions) -> Ints:
         """As the shapes of solutions, with how many entries they scale in place of units."""
         first = runs(solutions.owner, solutions.frame, solutions.degree)
         if not len(first):
-            return [b""] * len(solutions)
+            return np.zeros(len(solutions), dtype=np.int64)
         count = np.add.reduceat(self._seen[self.numbers(solutions.frame, solutions.unit)], first)
         start = np.searchsorted(first, solutions.start).astype(np.int64)
-        return keys(start, solutions.frame[first], solutions.degree[first], count)
+        return labels(start, solutions.frame[first], solutions.degree[first], count)
 
     def told_apart(self, solutions: Solutions) -> SparseVectors:
         """Degrees of the entries by which solutions are told apart."""

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import numpy as np
 
-from clexact.algebra.sparse_vectors import SparseVectors
+from clexact.algebra.sparse_vectors import SparseVectors, together
 from clexact.algebra.terms import Ints
 from clexact.programs.program import Program
 from clexact.symmetry.axes import AxisDegrees, graded
@@ -26,12 +26,14 @@ Part = tuple[Ints, int]  # entries of theta, one row for each of the units that 
 class Rescalings:
     """All rescalings that leave the output of a program alone, and which of them belong to one matrix.
 
-    ``complete``: whether none was given up for its size.
+    ``complete``: whether none was given up for its size. Rows of the parameters ``apart`` are not mixed.
     """
 
-    def __init__(self, program: Program, offsets: Mapping[str, int]) -> None:
+    def __init__(self, program: Program, offsets: Mapping[str, int], apart: Collection[str] = ()) -> None:
         degrees = AxisDegrees()
         leaves = graded(program, degrees.units)
+        for name in apart:
+            degrees.units.isolate(leaves[name].factors)
         self._frames = Frames({name: leaves[name] for name in offsets if name in leaves}, offsets)
         degrees.fix(program.run(degrees, leaves)[program.output])
         vectors = solutions(degrees.units)
@@ -58,13 +60,13 @@ class Rescalings:
         return [self._parts(members, members[:2]) for members in self._fitting]
 
     @cached_property
-    def _measures(self) -> list[bytes]:
+    def _measures(self) -> Ints:
         return self._frames.measures(self._chosen)
 
     @cached_property
     def _fitting(self) -> list[Ints]:
         """Those matched that scale equally many entries of each frame and degree."""
-        return [members for members in self._matched if len({self._measures[n] for n in members.tolist()}) == 1]
+        return [members for members in self._matched if len(np.unique(self._measures[members])) == 1]
 
     def _parts(self, members: Ints, some: Ints) -> tuple[Part, ...]:
         """For each frame and degree, the entries that some of the solutions scale."""
@@ -85,23 +87,21 @@ class Rescalings:
         """
         frames, single = self._frames, np.ones(len(self._chosen), dtype=bool)
         single[np.concatenate([np.empty(0, dtype=np.int64), *self._fitting])] = False
-        stacks: dict[object, list[Ints]] = {}
+        stacks: dict[tuple[int, int], list[Ints]] = {}
         firsts = np.array([members[0] for members in self._fitting], dtype=np.int64)
         within = frames.within(self._chosen.chosen(firsts), still)
         for members, left_out in zip(self._fitting, within, strict=True):
             if not left_out:
-                stacks.setdefault((self._measures[members[0]], len(members)), []).append(members)
+                stacks.setdefault((int(self._measures[members[0]]), len(members)), []).append(members)
         found = [_family(frames, self._chosen, np.stack(stack)) for stack in stacks.values()]
         shorter = shortened(frames, self._chosen.chosen(np.flatnonzero(single)))
         left_out = frames.within(shorter, still)
         if known:
             scalings = frames.degrees(shorter).dicts()
             left_out |= np.array([frozenset(scaling.items()) in known for scaling in scalings], dtype=bool)
-        rows: dict[bytes, list[int]] = {}
-        for n, measure in enumerate(frames.measures(shorter)):
-            if not left_out[n]:
-                rows.setdefault(measure, []).append(n)
-        return found + [_family(frames, shorter, np.array(numbers)[:, None]) for numbers in rows.values()]
+        kept = np.flatnonzero(~left_out)
+        alike = together(frames.measures(shorter)[kept])
+        return found + [_family(frames, shorter, kept[same][:, None]) for same in alike]
 
 
 def _matched(units: Units, every: Solutions, vectors: SparseVectors) -> list[Ints]:
@@ -112,18 +112,12 @@ def _matched(units: Units, every: Solutions, vectors: SparseVectors) -> list[Int
         return []
     matching = Matching(units)
     by_label, alike = matching.sorted(vectors.chosen(able))
-    blocks: dict[object, list[int]] = {}
-    for n, key in enumerate(zip(every.chosen(able).shapes(), alike, strict=True)):
-        blocks.setdefault(key, []).append(n)
     out = []
-    for block in blocks.values():
-        if len(block) < 2:
-            continue
-        numbers = np.array(block, dtype=np.int64)
+    for numbers in together(every.chosen(able).shapes(), alike, least=2):
         members = every.chosen(able[numbers])
         width = int(members.lengths[0])
         pairs = set(zip(members.frame[:width].tolist(), members.degree[:width].tolist(), strict=True))
-        if len(pairs) == width or matching.holds(by_label.chosen(numbers).index.reshape(len(block), -1)):
+        if len(pairs) == width or matching.holds(by_label.chosen(numbers).index.reshape(len(numbers), -1)):
             out.append(able[numbers[np.lexsort(members.unit.reshape(-1, width).T[::-1])]])
     return out
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clexact.algebra.sparse_vectors import distinct
+from clexact.algebra.sparse_vectors import distinct, labels, runs
 from clexact.algebra.terms import Ints
 from clexact.programs.places import Shape
 
@@ -187,7 +187,7 @@ class Units:
             if not bool((units[1:] > units[:-1]).all()):
                 chosen, first, count = np.unique(units, return_index=True, return_counts=True)
                 # units at several places: alike if at the same ones
-                keys = _as_sets(units, key, chosen) if (count > 1).any() else key[first]
+                keys = _as_sets(units, key) if (count > 1).any() else key[first]
             pairs = labels[chosen] * (int(keys.max(initial=0)) + 1) + keys
             labels[chosen] = most + np.unique(pairs, return_inverse=True)[1]
             most += len(chosen)
@@ -203,13 +203,10 @@ def _digest(*arrays: Ints) -> bytes:
     return found.digest()
 
 
-def _as_sets(units: Ints, key: Ints, chosen: Ints) -> Ints:
-    """A number for the collection of keys of each of the units ``chosen``, in order."""
+def _as_sets(units: Ints, key: Ints) -> Ints:
+    """A number for the collection of keys of each of the units, in order."""
     order = np.lexsort((key, units))
-    ends = np.searchsorted(units[order], chosen, side="right")
-    numbers: dict[bytes, int] = {}
-    parts = np.split(key[order], ends[:-1])
-    return np.array([numbers.setdefault(part.tobytes(), len(numbers)) for part in parts], dtype=np.int64)
+    return labels(np.append(runs(units[order]), len(units)), key[order])
 
 
 def distinct_rows(rows: Ints) -> Ints:

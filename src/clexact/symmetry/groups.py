@@ -3,7 +3,7 @@ r"""One-parameter groups that leave every output of a program unchanged, read of
 Each flow makes laws of them (``flows/``): along the generator $\theta' = A\theta + c$ of a group,
 $\langle A\theta + c, \nabla\langle C, g\rangle\rangle = 0$. Three kinds are found:
 
-* scalings: degrees of all entries (``axes.py``);
+* scalings: degrees of all entries (``axes.py``), and of exponentials of parameters (``exponentials.py``);
 * factors: a matrix g acting on an axis of some arrays and its inverse on the axes contracted with it (U g, g^-1 V), any
   g (``gather.py``, ``axis_classes.py``), orthogonal ones where the axis is also contracted with itself (U U^T), or
   $1 + t\,11^\top$ where what is the same along the axis is not seen, since its mean is subtracted;
@@ -28,6 +28,7 @@ from clexact.algebra.terms import Ints
 from clexact.programs.places import Shape, corner
 from clexact.programs.program import Program
 from clexact.symmetry.axis_classes import axis_classes
+from clexact.symmetry.exponentials import Exponentials
 from clexact.symmetry.families import Family, Kind
 from clexact.symmetry.gather import Rescalings
 from clexact.symmetry.shifts import Translation, shifts
@@ -213,6 +214,7 @@ class Symmetries:
     factors: tuple[FactorClass, ...]
     translations: tuple[Translation, ...]
     uniform: tuple[FactorClass, ...] = ()  # on which only 1 + t 11^T acts
+    exponentials: tuple[Law, ...] = ()  # of rescalings that shift logarithms: no homogeneous ones
 
     def euclidean_laws(self) -> list[Law]:
         r"""Laws h of the gradient flow with $\nabla h = A\theta + c$, A symmetric, for every group.
@@ -224,9 +226,10 @@ class Symmetries:
         return self.diagonal_laws() + self.gram_laws()
 
     def diagonal_laws(self) -> list[Law]:
-        """Those of translations and scalings."""
+        """Those of translations and scalings, also of logarithms."""
         laws: list[Law] = [{(j,): a for j, a in c.items()} for c in self.translations]
-        return laws + [{(j, j): a for j, a in scaling.items()} for scaling in self.scalings]
+        laws += [{(j, j): a for j, a in scaling.items()} for scaling in self.scalings]
+        return [*laws, *self.exponentials]
 
     @property
     def free_factors(self) -> list[FactorClass]:
@@ -247,7 +250,7 @@ class Groups:
         program, self._rows = read_rows(Program(list(program.nodes), program.output).pruned())
         self._all_offsets, offsets = offsets, moved(offsets, self._rows)
         self._program, self._offsets = program, offsets
-        self._rescalings = Rescalings(program, offsets)
+        self._rescalings, self._exponentials = Rescalings(program, offsets), Exponentials(program, offsets)
         self._shifts = shifts(program, offsets)
 
     @cached_property
@@ -282,7 +285,8 @@ class Groups:
         more = [axes.family("gram") for axes in free]
         more += [axes.family("total") for axes, _ in self._uniform]
         diagonals = {each for axes in free for each in axes.factor().diagonals()}
-        rescaled = self._rescalings.families(self._still, diagonals)
+        rescalings = self._exponentials if self._exponentials.logarithms else self._rescalings
+        rescaled = rescalings.families(self._still, diagonals)
         unread = [family for name, rows in self._rows.items() for family in rows.families(name)]
         return (*(self._placed(family) for family in (*rescaled, *more, *gathered(self._shifts))), *unread)
 
@@ -313,7 +317,8 @@ class Groups:
         """With all entries."""
         factors = (*self._mixed, *(axes.factor() for axes in self._axes[0]))
         uniform = tuple(factor for _, factor in self._uniform)
-        return Symmetries(self._rescalings.scalings, factors, self._translations, uniform)
+        exponentials = tuple(self._exponentials.laws())
+        return Symmetries(self._rescalings.scalings, factors, self._translations, uniform, exponentials)
 
     @property
     def all_scalings(self) -> bool:

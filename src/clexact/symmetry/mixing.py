@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from clexact.algebra.sparse_vectors import SparseVectors, distinct, keys
+from clexact.algebra.sparse_vectors import SparseVectors, distinct, labels
 from clexact.algebra.terms import Ints, starts
 from clexact.symmetry.grading import Units, distinct_rows
 
@@ -38,12 +38,12 @@ class Matching:
         unit, number = pair // (len(every) + 1), pair % (len(every) + 1)
         return SparseVectors(starts(unit, self.units.count), number, number)
 
-    def sorted(self, vectors: SparseVectors) -> tuple[SparseVectors, list[bytes]]:
-        """Solutions with their units by axis, degree and label; a key that is equal for those that may be mixed."""
+    def sorted(self, vectors: SparseVectors) -> tuple[SparseVectors, Ints]:
+        """Solutions with their units by axis, degree and label; a label that is equal for those that may be mixed."""
         origin, label = self.origins[vectors.index], self.labels[vectors.index]
         order = np.lexsort((vectors.index, label, vectors.value, origin, vectors.owner))
         found = SparseVectors(vectors.start, vectors.index[order], vectors.value[order])
-        return found, keys(vectors.start, origin[order], found.value, label[order])
+        return found, labels(vectors.start, origin[order], found.value, label[order])
 
     def holds(self, matched: Ints) -> bool:
         """Whether exchanging two solutions, and rotating all, takes every set of equations to itself.

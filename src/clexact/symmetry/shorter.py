@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from clexact.algebra.sparse_vectors import SparseVectors, components, joined, keys, runs
+from clexact.algebra.sparse_vectors import SparseVectors, components, distinct, joined, labels, runs, together
 from clexact.algebra.terms import Ints, starts
 from clexact.symmetry.frames import Frames, Solutions, ordered
 
@@ -25,6 +25,18 @@ def shortened(frames: Frames, basis: Solutions) -> Solutions:
     if not len(basis):
         return basis
     label, _ = components(basis.start, basis.unit, int(basis.unit.max()) + 1)
+    several = np.flatnonzero(np.bincount(label)[label] > 1)
+    if not len(several):
+        return basis
+    alone = np.setdiff1d(np.arange(len(basis)), several)
+    left = basis.chosen(alone)
+    found, owners = _shorter(frames, basis.chosen(several), label[several])
+    every = joined([SparseVectors(left.start, left.unit, left.degree), found])
+    return ordered(frames, every.chosen(np.argsort(np.concatenate([alone, several[owners]]))))
+
+
+def _shorter(frames: Frames, basis: Solutions, label: Ints) -> tuple[SparseVectors, Ints]:
+    """The same of those that share units with others, and the numbers of those in whose places they are."""
     by_label = np.argsort(label, kind="stable")
     rows, first = basis.chosen(by_label), runs(label[by_label])
     first = np.append(first, len(rows)).astype(np.int64)  # of each group
@@ -37,12 +49,11 @@ def shortened(frames: Frames, basis: Solutions) -> Solutions:
     local = replace(rows, unit=number - begin[group])
     size = frames.sizes[frames.numbers(rows.frame, rows.unit)]
     columns = (rows.owner - first[group], local.unit, rows.frame, rows.degree, size)
-    alike: dict[object, list[int]] = {}
-    for n, key in enumerate(keys(rows.start[first], *columns)):
-        span = slice(rows.start[first[n]], rows.start[first[n + 1]])
-        alike.setdefault(key if frames.apart(rows.frame[span]) else n, []).append(n)
+    alike, span = labels(rows.start[first], *columns), rows.start[first]
+    linked = [n for n in distinct(alike).tolist() if not frames.apart(rows.frame[span[n] : span[n + 1]])]
+    alike = np.where(np.isin(alike, linked), np.arange(len(alike)), alike)
     parts, owners, turns = list[SparseVectors](), list[Ints](), MOST_TURNS
-    for same in alike.values():
+    for same in together(alike):
         numbers = np.arange(first[same[0]], first[same[0] + 1])
         own = units[begin[same[0]] : begin[same[0] + 1]].tolist()
         vectors = [{own[u]: c for _, c, u in row} for row in local.chosen(numbers).rows()]
@@ -53,7 +64,7 @@ def shortened(frames: Frames, basis: Solutions) -> Solutions:
             value = np.tile(np.array(list(vector.values()), dtype=np.int64), len(same))
             parts.append(SparseVectors(len(vector) * np.arange(len(same) + 1), index.ravel(), value))
             owners.append(by_label[first[same] + n])
-    return ordered(frames, joined(parts).chosen(np.argsort(np.concatenate(owners))))
+    return joined(parts), np.concatenate(owners)
 
 
 def _search(frames: Frames, vectors: list[Vector], turns: int) -> int:

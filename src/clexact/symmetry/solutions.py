@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from clexact._kernels.sparse import SparseForm
 from clexact.algebra.linalg import primitive, reconstruct
 from clexact.algebra.sparse_nullspace import SparseRows
-from clexact.algebra.sparse_vectors import SparseVectors, packed, runs
-from clexact.algebra.terms import Ints
+from clexact.algebra.sparse_vectors import SparseVectors, numbered, packed, runs, segments
+from clexact.algebra.terms import Ints, starts
 from clexact.symmetry.grading import FIXED, Units
 
 PRIME = 2**61 - 1
@@ -64,11 +64,18 @@ def independent(rows: Sequence[tuple[Ints, Ints]]) -> NDArray[np.bool_]:
 
 
 def independent_rows(rows: SparseVectors) -> NDArray[np.bool_]:
-    """The same of compressed rows."""
-    met, column = np.unique(rows.index, return_inverse=True)
-    residues = (rows.value % PRIME).astype(np.uint64)
-    form = SparseForm(len(met), PRIME)
-    return form.add(rows.start.astype(np.int64), column.ravel(), residues, np.arange(len(rows)), MOST_ENTRIES)
+    """The same of compressed rows. One with a column of its own raises it, and takes no part in sums of others."""
+    column, count = numbered(rows.index)
+    nonzero = rows.value % PRIME != 0
+    once = nonzero & (np.bincount(column[nonzero], minlength=count)[column] == 1)
+    raising = np.zeros(len(rows), dtype=bool)
+    raising[rows.owner[once]] = True
+    left = np.flatnonzero(~raising)
+    linked = replace(rows, index=column).chosen(left)
+    residues = (linked.value % PRIME).astype(np.uint64)
+    form = SparseForm(count, PRIME)
+    raising[left] = form.add(linked.start, linked.index, residues, np.arange(len(left)), MOST_ENTRIES)
+    return raising
 
 
 def _primitive(basis: SparseVectors) -> SparseVectors:
@@ -93,13 +100,12 @@ def _satisfy(equation: Ints, unknown: Ints, value: NDArray[Any], vectors: Sparse
     """Whether each vector satisfies all equations, over the integers."""
     owner, member, degree = vectors.owner, vectors.index, vectors.value
     order = np.argsort(unknown, kind="stable")
-    first, last = (np.searchsorted(unknown[order], member, side=side) for side in ("left", "right"))
-    times = last - first
-    place = order[np.repeat(first - np.cumsum(times) + times, times) + np.arange(times.sum())]
+    ends, entries = segments(starts(unknown, 1 + max(int(unknown.max(initial=0)), int(member.max(initial=0)))), member)
+    times, place = np.diff(ends), order[entries]
     key = np.repeat(owner, times) * (int(equation.max(initial=0)) + 1) + equation[place]
     largest = int(np.abs(degree).max(initial=0)) * int(np.abs(value).max(initial=0))
     kind: type = np.int64 if largest * max(1, len(key)) < 2**62 else object
-    products = np.repeat(degree, times).astype(kind) * value[place].astype(kind)
+    products: NDArray[Any] = np.repeat(degree, times).astype(kind) * value[place].astype(kind)
     keys, _ = _added(key, products)
     holds = np.ones(len(vectors), dtype=bool)
     holds[keys // (int(equation.max(initial=0)) + 1)] = False

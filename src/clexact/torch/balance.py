@@ -128,7 +128,7 @@ def balance(
     module = unwrapped(module)
     if not tolerance > 0 or max_sweeps < 1:
         raise ValueError(f"tolerance and max_sweeps must be positive, not {tolerance} and {max_sweeps}.")
-    found = laws_of(module, example_input, loss=None, certify=False)
+    found = [law for law in laws_of(module, example_input, loss=None, certify=False) if not law.mixed]
     parameters = parameters_of(found, module)
     arrays = {name: p.detach().double() for name, p in parameters.items()}
     if not all(bool(array.isfinite().all()) for array in arrays.values()):
@@ -305,7 +305,7 @@ def orbit_basis(module: nn.Module, example_input: Any) -> dict[str, Tensor]:
     {'0.weight': (3, 3, 2), '0.bias': (3, 3), '2.weight': (3, 1, 3)}
     """
     module = unwrapped(module)
-    found = laws_of(module, example_input, loss=None, certify=False)
+    found = [law for law in laws_of(module, example_input, loss=None, certify=False) if not law.mixed]
     arrays = {name: p.detach().double() for name, p in parameters_of(found, module).items()}
     size = sum(array.numel() for array in arrays.values())
     count = sum(law.groups * law.rows**2 if law.kind == "gram" else law.size for law in found)

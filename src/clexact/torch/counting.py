@@ -193,9 +193,15 @@ def _repeats(term: Term) -> bool:
 
 
 def _separate(a: View, b: View) -> bool:
-    """Whether two views take different slices of one axis."""
-    if a.index is not None or b.index is not None or a.axis is None or a.axis != b.axis:
+    """Whether two views take different slices of one axis, or different places along it."""
+    if a.axis is None or a.axis != b.axis:
         return False
+    if a.index is not None and b.index is not None:
+        return not np.isin(a.index, b.index).any()
+    if a.index is not None:
+        a, b = b, a
+    if b.index is not None:  # of which a takes a slice
+        return not any(a.start <= n and (a.stop is None or n < a.stop) for n in b.index)
     return (a.stop is not None and a.stop <= b.start) or (b.stop is not None and b.stop <= a.start)
 
 
@@ -272,7 +278,7 @@ def _rank(laws: Sequence[ModuleLaw], point: Mapping[str, Words]) -> int | None:
         for term in law.terms:
             values = point[term.parameter]
             index = np.asarray(term.matrices(torch.arange(values.size).reshape(values.shape)))
-            number, place, value = _gradient(law, index, values.ravel())
+            number, place, value = _gradient(law, index, values.ravel(), term.linear)
             parts.append((count + number, first[term.parameter] + place, _times(value, term.coefficient)))
             size += len(number)
             if size > MOST_NONZERO:
@@ -293,7 +299,7 @@ def _times(values: Words, coefficient: int) -> Words:
     return linalg.multiply(values, np.full(values.shape, coefficient % PRIME, dtype=np.uint64), PRIME)
 
 
-def _gradient(law: ModuleLaw, index: Ints, point: Words) -> tuple[Ints, Ints, Words]:
+def _gradient(law: ModuleLaw, index: Ints, point: Words, linear: bool) -> tuple[Ints, Ints, Words]:
     """(numbers, entries, derivatives) of a term of coefficient 1 with entries ``index`` (groups, rows, columns)."""
     groups, rows, columns = index.shape
     if law.kind == "translation":
@@ -303,6 +309,9 @@ def _gradient(law: ModuleLaw, index: Ints, point: Words) -> tuple[Ints, Ints, Wo
         number = np.broadcast_to(np.arange(groups)[:, None, None], index.shape)
         sums = reduce(lambda a, b: linalg.add(a, b, PRIME), np.moveaxis(point[index], 1, 0))[:, None]
         return number.ravel(), index.ravel(), _times(np.repeat(sums, rows, axis=1).ravel(), 2)
+    if linear:
+        number = np.broadcast_to(np.arange(groups * rows).reshape(groups, rows, 1), index.shape)
+        return number.ravel(), index.ravel(), np.ones(index.size, dtype=np.uint64)
     g, j, c = np.nonzero(point[index])
     value = point[index[g, j, c]]
     if law.kind != "gram":

@@ -114,6 +114,8 @@ class ModuleLaw(Family):
                 part, bound = 2 * term.square(p, v), 2 * term.square(p.abs(), v.abs())
             elif self.kind == "gram":
                 part, bound = 2 * term.gram(p, v), 2 * term.gram(p.abs(), v.abs())
+            elif term.linear:
+                part, bound = term.totals(v), term.totals(v.abs())
             else:
                 part, bound = 2 * term.norms(p, v), 2 * term.norms(p.abs(), v.abs())
             total = total + term.coefficient * part.reshape(self.shape)

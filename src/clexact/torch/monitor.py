@@ -51,7 +51,8 @@ class LawMonitor:
     optimizer : torch.optim.Optimizer, optional
         None: the step size is measured, and the gradients must still be there at ``step()``.
     laws : sequence of ModuleLaw, optional
-        What is watched; default: what ``clexact.torch.laws`` finds.
+        What is watched; default: what ``clexact.torch.laws`` finds. Those with sums beside squares (``law.mixed``)
+        are left out.
     example_input : torch.Tensor, tuple or dict
         For ``clexact.torch.laws``, if no laws are given.
     loss : {"mse", "cross_entropy"}, optional
@@ -662,7 +663,10 @@ def _laws(
     if not found:
         why = f" {known.why_none}" if isinstance(known, ModuleLaws) else ""
         raise ValueError(f"no law is known for this {type(module).__name__}: there is nothing to watch.{why}")
-    return found
+    homogeneous = tuple(law for law in found if not law.mixed)
+    if not homogeneous:
+        raise ValueError("all laws given have sums beside squares: what a step makes of these is not predicted.")
+    return homogeneous
 
 
 def _parameters(module: nn.Module, laws: Sequence[ModuleLaw]) -> dict[str, nn.Parameter]:

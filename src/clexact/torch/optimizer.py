@@ -86,6 +86,10 @@ def _step(law: ModuleLaw, name: str, group: dict[str, Any]) -> tuple[bool, str]:
         return False, f"{name} rescales each entry of the gradient by itself."
     if name != "SGD":
         return False, f"It is not known what {name} does to it."
+    if law.mixed:
+        if decay:
+            return False, "Weight decay shrinks its squares and its sums at different rates."
+        return True, "Each step adds eta^2 times its squares, of the gradient."
     if not decay:
         return True, "Each step adds eta^2 h(gradient)." if power == 2 else "Each step keeps it, up to rounding."
     factor = (1 - eta * decay) ** power

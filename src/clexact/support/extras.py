@@ -8,17 +8,20 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]  # of a checkout, where clexact runs from one
 EXTRAS = {  # what each brings, and what for
+    "accelerate": ("a monitor in loops of Accelerate", ("accelerate",)),
     "bench": ("what the benchmarks draw", ("matplotlib", "joblib")),
     "cluster": ("sweeps on several machines", ("distributed",)),
     "completion": ("words completed in a shell", ("shtab",)),
     "docs": ("the site", ("sphinx", "myst_nb", "pydata_sphinx_theme")),
     "frame": ("results as DataFrames and Parquet", ("pandas", "pyarrow")),
+    "lightning": ("a monitor in Lightning's Trainer", ("lightning",)),
     "notebook": ("the notebooks of examples/", ("ipykernel", "nbclient", "nbformat", "sklearn")),
     "plot": ("pictures", ("matplotlib", "scipy")),
     "report": ("the report of clexact reproduce", ("jinja2", "latex2mathml")),
     "sweep": ("clexact sweep", ("joblib",)),
     "systems": ("models written in Antimony", ("antimony",)),
     "torch": ("laws of PyTorch modules", ("torch",)),
+    "trainer": ("a monitor in Hugging Face's Trainer", ("transformers", "accelerate")),
     "training": ("flows and optimizers in numbers", ("scipy",)),
     "test": ("the tests", ("hypothesis", "pytest", "xdist", "ruff", "mypy")),
 }

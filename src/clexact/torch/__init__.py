@@ -11,8 +11,9 @@ except ImportError as error:
 
 from clexact.symmetry.views import Term, View
 from clexact.torch.balance import Balanced, balance, orbit_basis
+from clexact.torch.causes import Cause
 from clexact.torch.check import check
-from clexact.torch.diagnosis import Cause, Finding
+from clexact.torch.diagnosis import Finding
 from clexact.torch.dimension import dimension
 from clexact.torch.failures import RuleFailedWarning
 from clexact.torch.find import laws
@@ -20,6 +21,7 @@ from clexact.torch.law import ModuleLaw, Status
 from clexact.torch.laws import Block, Bounds, ModuleLaws, Uncovered
 from clexact.torch.missing import missing
 from clexact.torch.monitor import LawMonitor
+from clexact.torch.noise import NoiseLedger, noise_ledger
 from clexact.torch.translate import model
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "LawMonitor",
     "ModuleLaw",
     "ModuleLaws",
+    "NoiseLedger",
     "RuleFailedWarning",
     "Status",
     "Term",
@@ -42,6 +45,7 @@ __all__ = [
     "laws",
     "missing",
     "model",
+    "noise_ledger",
     "orbit_basis",
 ]
 

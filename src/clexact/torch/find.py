@@ -14,7 +14,9 @@ from torch.fx import Node
 
 from clexact.programs.array import record
 from clexact.programs.places import offsets
+from clexact.support.limits import limits
 from clexact.support.losses import check_loss
+from clexact.support.progress import Progress, heard
 from clexact.symmetry.families import Family, in_order
 from clexact.symmetry.groups import Groups
 from clexact.symmetry.views import Term
@@ -45,6 +47,8 @@ def laws(
     certify: bool = True,
     seed: int = 0,
     class_axis: int | None = None,
+    progress: Progress | bool | None = None,
+    time_limit: float | None = None,
 ) -> ModuleLaws:
     """The conservation laws of the training of a module, in its own parameters.
 
@@ -73,6 +77,10 @@ def laws(
         Of the certification and of the check.
     class_axis : int, optional
         The axis of the classes; default: that of an output of two axes.
+    progress : bool or callable, optional
+        True for a line that says what is done, or a function of (stage, done, total).
+    time_limit : float, optional
+        In seconds, after which the laws found are returned without further certificates; in the main thread only.
 
     Returns
     -------
@@ -83,6 +91,8 @@ def laws(
     ------
     TypeError, ValueError
         For wrong arguments.
+    TimeoutError
+        If the time limit is reached before the laws are found.
 
     Examples
     --------
@@ -97,13 +107,33 @@ def laws(
     module, optimizer = unwrapped(module), unwrapped_optimizer(optimizer)
     loss = None if loss is None else check_loss(loss, " or None")
     _check_arguments(module, optimizer, class_axis, seed)
+    finder: _Finder | None = None
     try:
-        read, note = _read(module, example_input)
+        with heard(progress) as shown, limits(time_limit) as limited:
+            tell = shown or _silent
+            tell("reading the module", 0, 4)
+            read, note = _read(module, example_input)
+            tell("finding symmetries", 1, 4)
+            finder = _Finder(module, example_input, read, loss, class_axis, certify, seed)
+            finder.notes += note
+            finder.search()
+            tell("checking in numbers", 2, 4)
+            finder.compare()
+            tell("certifying", 3, 4)
+            finder.certificates()
     except UnreadableError as error:
         return ModuleLaws(type(module).__name__, (), (), (Uncovered("the whole module", f"{error}."),))
-    finder = _Finder(module, example_input, read, loss, class_axis, certify, seed)
-    finder.notes += note
+    except KeyboardInterrupt:
+        if not limited.limit:
+            raise
+        if finder is None or not finder.searched:
+            raise TimeoutError(f"{limited.reached} before the laws were found.") from None
+        finder.notes.append(f"{limited.reached[:1].upper()}{limited.reached[1:]}: {finder.left_out}.")
     return finder.result(optimizer)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody wants to see."""
 
 
 def _read(module: nn.Module, example: Any) -> tuple[Trace, list[str]]:
@@ -160,6 +190,11 @@ class _Finder:
         self.shapes = {name: tuple(p.shape) for name, p in module.named_parameters()}
         self.families = _families(self.translation)
         self.translation.failures.tell()
+        self.found = list[ModuleLaw]()
+        self.disputed: Disputed = ()
+        self.bounds: Bounds | None = None
+        self.blocks: list[Block] | None = None
+        self.searched = self.compared = False
 
     def _classes(self, class_axis: int | None) -> int | None:
         """The axis of the classes, where it is known."""
@@ -177,15 +212,36 @@ class _Finder:
         )
         return None
 
-    def result(self, optimizer: torch.optim.Optimizer | None) -> ModuleLaws:
-        """Everything."""
+    def search(self) -> None:
+        """The laws, by name."""
         mode = "training" if self.module.training else "evaluation"
         self.notes.insert(0, f"Read by torch.export in {mode} mode: {len(self.trace.nodes)} operations.")
         self.notes += [f"{note[:1].upper()}{note[1:]}." for note in self._assumed()]
-        found, disputed = self._checked(self._named(self.families))
-        bounds, blocks = self._certified(found, bool(disputed))
+        self.found = self._named(self.families)
+        self.searched = True
+
+    def compare(self) -> None:
+        """Set apart those that the module contradicts, in numbers."""
+        self.found, self.disputed = self._checked(self.found)
+        self.compared = True
+
+    def certificates(self) -> None:
+        """Whether there are other laws."""
+        self.bounds, self.blocks = self._certified(self.found, bool(self.disputed))
+
+    @property
+    def left_out(self) -> str:
+        """What a time limit left undone."""
+        if not self.compared:
+            return "the laws are neither checked numerically nor certified to be all"
+        return "whether there are other laws is not certified"
+
+    def result(self, optimizer: torch.optim.Optimizer | None) -> ModuleLaws:
+        """Everything."""
+        blocks = [_uncertified(law) for law in self.found] if self.blocks is None else self.blocks
         found = [
-            replace(law, status=block.status, evidence=block.evidence) for law, block in zip(found, blocks, strict=True)
+            replace(law, status=block.status, evidence=block.evidence)
+            for law, block in zip(self.found, blocks, strict=True)
         ]
         kept, broken = list[ModuleLaw](), list[tuple[ModuleLaw, str]]()
         for law in found:
@@ -197,7 +253,7 @@ class _Finder:
                 broken.append((law, said))
         return ModuleLaws(
             type(self.module).__name__, tuple(kept), tuple(blocks), tuple(self._uncovered(found)), tuple(broken),
-            tuple(self.notes), independent(kept, self.shapes, self.seed), disputed, bounds,
+            tuple(self.notes), independent(kept, self.shapes, self.seed), self.disputed, self.bounds,
             lambda: self._approximate(found),
         )  # fmt: skip
 

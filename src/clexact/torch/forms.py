@@ -69,6 +69,14 @@ class Forms:
                 size[n] = _sum(size[n], norm, abs(term.coefficient) * weight)
             return self._joined(value), self._joined(map(_of_entries, self.laws, size))
 
+    def added(self, size: Tensor, other: Tensor) -> Tensor:
+        """The sizes of sums of which these are the sizes; those of the rows of a matrix are on its diagonal."""
+        parts = []
+        for law, part in zip(self.laws, (size + other).split(self.counts), strict=True):
+            rows = part.reshape(law.shape).diagonal(dim1=-2, dim2=-1) if law.kind == "gram" else None
+            parts.append(part if rows is None else (rows.unsqueeze(-1) * rows.unsqueeze(-2)).sqrt().reshape(-1))
+        return torch.cat(parts)
+
     def slopes(self, tensors: Tensors, directions: Tensors) -> Tensor:
         """<grad h(P), G>: 2 b(P, G), or h(G) for a linear law."""
         slope: list[Tensor | None] = [None] * len(self.laws)

@@ -16,6 +16,7 @@ from clexact.support.extras import needed
 from clexact.symmetry.folding import Fold, folded
 from clexact.torch.counting import NOTHING, Independent
 from clexact.torch.law import ModuleLaw, Status, parameters_of
+from clexact.torch.reading import picture, table
 
 
 @dataclass(frozen=True)
@@ -327,6 +328,73 @@ class ModuleLaws:
         return "\n".join(lines + [f"  {note}" for note in self.notes])
 
     __repr__ = __str__
+
+    def table(self, width: int = 80) -> str:
+        """The laws as a table that fits a terminal: repeated blocks in one row, parts of fused projections by name.
+
+        Parameters
+        ----------
+        width : int
+            No line is longer; at least 40.
+
+        Returns
+        -------
+        str
+            Plain text.
+
+        Raises
+        ------
+        ValueError
+            For another width.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from clexact.torch import laws
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> print(laws(net, torch.ones(4, 2), certify=False).table(60).split(chr(10), 3)[-1])
+        numbers  law
+              3  0 -> 2  (diagonal, SYMMETRY)
+                   squared lengths, 3 numbers: 0.weight + 0.bias -
+                   2.weight
+        """
+        return table(self.folded(), self.headline, width)
+
+    def to_svg(self) -> str:
+        """A picture of the module's parameters and of which of them each law ties: blue with plus, orange with minus.
+
+        Returns
+        -------
+        str
+            An SVG document.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from clexact.torch import laws
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> laws(net, torch.ones(4, 2), certify=False).to_svg().count("<circle")
+        3
+        """
+        return picture(self.folded(), f"What training conserves in {self.module}")
+
+    def to_html(self) -> str:
+        """The laws as HTML, as a notebook shows them.
+
+        Returns
+        -------
+        str
+            A paragraph, a table and a list.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from clexact.torch import laws
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> laws(net, torch.ones(4, 2), certify=False).to_html().count("<tr>")
+        2
+        """
+        return self._repr_html_()
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{title}</th>" for title in ("law", "formula", "kind", "numbers", "status"))

@@ -5,7 +5,7 @@ All tensors stay on the device of the parameters; nothing here waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,6 +30,15 @@ class Gradients:
     top: Tensor  # () largest |entry| watched in all gradients of the module
     slopes: Tensor | None = None  # (C,) <grad h, g>, at some steps
     bound: Tensor | None = None  # (C,) |grad h| |g|, by Cauchy and Schwarz
+
+    def joined(self, other: Gradients, forms: Forms) -> Gradients:
+        """With those of other parameters, over which all is summed up."""
+        settings = {name: theirs if theirs.moves else self.settings[name] for name, theirs in other.settings.items()}
+        return Gradients(
+            settings, self.second + other.second, forms.added(self.size, other.size), self.watched + other.watched,
+            torch.maximum(self.top, other.top), _both(self.slopes, other.slopes, torch.add),
+            _both(self.bound, other.bound, forms.added),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -174,6 +183,10 @@ class Ledger:
             for each in state["records"]
         ]
         self.probes = [Probe(*(tensor.to(device) for tensor in each)) for each in state["probes"]]
+
+
+def _both(mine: Tensor | None, other: Tensor | None, plus: Callable[[Tensor, Tensor], Tensor]) -> Tensor | None:
+    return None if mine is None or other is None else plus(mine, other)
 
 
 def _fitted_rate(sample: Sample) -> Tensor:

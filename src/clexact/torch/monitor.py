@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from html import escape
 from os import PathLike
 from types import TracebackType
@@ -14,20 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from clexact.torch import find
-from clexact.torch.calls import ONLY_READS
-from clexact.torch.diagnosis import Evidence, Finding, diagnose, notes
-from clexact.torch.forms import Forms
+from clexact.torch.diagnosis import Finding, diagnose, notes
+from clexact.torch.evidence import Evidence
 from clexact.torch.history import Floats, History, open_writer
-from clexact.torch.law import ModuleLaw, parameters_of
+from clexact.torch.law import ModuleLaw
 from clexact.torch.laws import ModuleLaws
-from clexact.torch.ledger import Gradients, Ledger
-from clexact.torch.optimizer import unwrapped_optimizer
-from clexact.torch.sample import Entries, Sample
-from clexact.torch.settings import read_settings, without_gradient
+from clexact.torch.ledger import Ledger
+from clexact.torch.observer import Observer, as_optimizers
+from clexact.torch.sample import Sample
 from clexact.torch.trace import unwrapped
 
-PROBES = 4  # first observed steps at which the slopes <grad h, g> are taken, and then every PROBE_EVERY-th
-PROBE_EVERY = 16
 WRITE_EVERY = 64  # observed steps between two visits to the TensorBoard writer
 SHOWN = 10  # rows of the table of laws in a notebook
 
@@ -48,8 +44,8 @@ class LawMonitor:
     ----------
     module : torch.nn.Module
         The module that is trained.
-    optimizer : torch.optim.Optimizer, optional
-        None: the step size is measured, and the gradients must still be there at ``step()``.
+    optimizer : torch.optim.Optimizer or sequence of them, optional
+        All that train the module. None: the step size is measured, and the gradients must still be there at ``step()``.
     laws : sequence of ModuleLaw, optional
         What is watched; default: what ``clexact.torch.laws`` finds. Those with sums beside squares (``law.mixed``)
         are left out.
@@ -57,6 +53,10 @@ class LawMonitor:
         For ``clexact.torch.laws``, if no laws are given.
     loss : {"mse", "cross_entropy"}, optional
         Likewise.
+    class_axis : int, optional
+        Likewise.
+    approximate : bool
+        Whether laws are watched that hold but for the eps of a normalisation, too.
     every : int
         One step in so many is observed, and stands for them in the prediction, which is then an estimate.
     writer : SummaryWriter or path-like, optional
@@ -90,51 +90,45 @@ class LawMonitor:
     def __init__(
         self,
         module: nn.Module,
-        optimizer: torch.optim.Optimizer | None = None,
+        optimizer: torch.optim.Optimizer | Sequence[torch.optim.Optimizer] | None = None,
         *,
-        laws: Sequence[ModuleLaw] | None = None,
+        laws: Sequence[ModuleLaw] | ModuleLaws | None = None,
         example_input: Any = None,
         loss: object = None,
+        class_axis: int | None = None,
+        approximate: bool = False,
         every: int = 1,
         writer: Any | str | PathLike[str] | None = None,
         seed: int = 0,
     ) -> None:
-        optimizer = unwrapped_optimizer(optimizer)
-        _check(module, optimizer, every)
-        self.module, self.optimizer, self.every = unwrapped(module), optimizer, every
-        if optimizer is not None and not find.holds_any(optimizer, self.module):
+        self.optimizers = as_optimizers(optimizer)
+        _check(module, approximate, every)
+        self.module, self.every = unwrapped(module), every
+        if self.optimizers and not any(find.holds_any(each, self.module) for each in self.optimizers):
             raise ValueError("the optimizer holds no parameter of the module.")
-        self.laws = _laws(self.module, laws, example_input, loss)
-        self._parameters = _parameters(self.module, self.laws)
-        self._size = _count(self.module)
+        if laws is None and example_input is not None:
+            laws = find.laws(self.module, example_input, loss=loss, class_axis=class_axis)
+        self.laws, self._nearly = _laws(self.module, laws, approximate)
+        averaged = isinstance(module, nn.parallel.DistributedDataParallel)  # gradients, after backward() is seen
+        self._observer = Observer(self.module, self.optimizers, self.laws, every, seed, averaged)
         self._writer = None if writer is None else open_writer(writer)
         self._written = 0  # last step written
-        self._forms = Forms(self.laws, self._parameters)
-        mine = {id(parameter) for parameter in self._parameters.values()}
-        self._others = [parameter for parameter in self.module.parameters() if id(parameter) not in mine]
-        self._entries = Entries([*self._parameters.values(), *self._others], seed)
-        self.count = 0  # steps of the optimizer so far
-        self.skipped = 0  # calls of step() before which the optimizer made no step
-        self._calls = 0  # steps of the optimizer since the last call of step()
-        self._gradients: Gradients | None = None
-        self._first: dict[int, Tensor] = {}  # watched entries of gradients, by the first backward() after the last step
-        self._backward: dict[int, Tensor] = {}  # and by the last one
-        self._look()
-        self._ledger = Ledger(self._forms, self._now[0])
         self._attached = False
-        self._handles: list[Any] = []
-        self._add_hooks(backward=not isinstance(module, nn.parallel.DistributedDataParallel))  # it averages later
 
     @classmethod
-    def attach(cls, module: nn.Module, optimizer: torch.optim.Optimizer, **options: Any) -> LawMonitor:
+    def attach(
+        cls, module: nn.Module, optimizer: torch.optim.Optimizer | Sequence[torch.optim.Optimizer], **options: Any
+    ) -> LawMonitor:
         """A monitor whose ``step()`` the optimizer itself calls after each step, until ``close()``.
+
+        Of several optimizers a round is observed before the next one begins, or when results are read.
 
         Parameters
         ----------
         module : torch.nn.Module
             The module that is trained.
-        optimizer : torch.optim.Optimizer
-            Its optimizer.
+        optimizer : torch.optim.Optimizer or sequence of them
+            All that train it.
         **options : object
             As of ``LawMonitor``.
 
@@ -160,12 +154,15 @@ class LawMonitor:
         >>> monitor.count
         1
         """
-        if optimizer is None:
+        if not as_optimizers(optimizer):
             raise TypeError("attach needs the optimizer, not None.")
         monitor = cls(module, optimizer, **options)
         monitor._attached = True
-        post = unwrapped_optimizer(optimizer).register_step_post_hook(lambda *_: monitor._step())
-        monitor._handles.append(post)
+        if len(monitor.optimizers) > 1:
+            monitor._observer.round_over = monitor._step
+        else:
+            post = monitor.optimizers[0].register_step_post_hook(lambda *_: monitor._step())
+            monitor._observer.handles.append(post)
         return monitor
 
     def close(self) -> None:
@@ -184,8 +181,7 @@ class LawMonitor:
         0
         """
         self.write()
-        while self._handles:
-            self._handles.pop().remove()
+        self._observer.close()
 
     def __enter__(self) -> LawMonitor:
         return self
@@ -221,86 +217,30 @@ class LawMonitor:
             raise ValueError("this monitor is attached to its optimizer, which calls it: leave out step().")
         self._step()
 
-    def _add_hooks(self, backward: bool) -> None:
-        """To see gradients as backward() leaves them and as the optimizer finds them."""
-        for index, parameter in enumerate(self._parameters.values()):
-            if backward and parameter.requires_grad:
-                self._handles.append(parameter.register_post_accumulate_grad_hook(self._after_backward(index)))
-        if self.optimizer is not None:
-            self._handles.append(self.optimizer.register_step_pre_hook(self._before_step))
-
-    def _after_backward(self, index: int) -> Callable[[Tensor], None]:
-        def keep(parameter: Tensor) -> None:
-            if self._due(self.count + 1) and parameter.grad is not None:
-                self._backward[index] = self._entries.take(index, parameter.grad.detach())
-                self._first.setdefault(index, self._backward[index])
-
-        setattr(keep, ONLY_READS, True)
-        return keep
-
-    def _before_step(self, _: torch.optim.Optimizer, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        self._calls += 1
-        closure = any(callable(argument) for argument in (*arguments, *named.values()))  # makes the gradients later
-        if self._due(self.count + 1) and not closure:
-            self._gradients = self._read_gradients(slopes=True)
-
     def _step(self) -> None:
-        if self.optimizer is not None and self._calls != 1:
-            if self._calls == 0:
-                self.skipped += 1
-                return
-            raise ValueError(
-                f"step() must follow each optimizer.step(), but {self._calls} of them came since its last call; "
-                "every=k observes one step in k."
-            )
-        self._calls = 0
-        self.count += 1
-        if self._due(self.count):
-            self._observe(self._gradients or self._read_gradients(slopes=False))
-        elif self._due(self.count + 1):
-            self._look()
+        if self._observer.step():
+            if self._writer is not None and (self._ledger.full or self._ledger.observed % WRITE_EVERY == 0):
+                self.write()
+            self._ledger.thin()
 
-    def _due(self, step: int) -> bool:
-        return step % self.every == 0
+    def _catch_up(self) -> None:
+        """Observe the round that is over but for the next one, where there are several optimizers."""
+        if self._attached and len(self.optimizers) > 1 and all(self._observer.calls.values()):
+            self._step()
 
-    def _look(self) -> None:
-        """The laws and the watched entries, now."""
-        self._now = self._forms.values(self._parameters)
-        self._watched = self._entries.take_all(list(self._parameters.values()))
+    @property
+    def count(self) -> int:
+        """Steps of the optimizer so far."""
+        return self._observer.count
 
-    def _read_gradients(self, slopes: bool) -> Gradients:
-        """What is kept of the gradients, with their slopes only before the parameters move, and at some steps."""
-        gradients = {name: parameter.grad for name, parameter in self._parameters.items()}
-        if self.optimizer is None and all(gradient is None for gradient in gradients.values()):
-            raise ValueError("no gradient was there at step(): call it before zero_grad(), or give the optimizer.")
-        settings = {
-            name: setting if gradients[name] is not None else without_gradient(setting)
-            for name, setting in read_settings(self.optimizer, self._parameters).items()
-        }
-        rates = None if self.optimizer is None else {name: setting.rate for name, setting in settings.items()}
-        seen = self._ledger.observed
-        second, size = self._forms.values(gradients, rates)
-        watched = self._entries.take_all([*gradients.values(), *(other.grad for other in self._others)])
-        mine, top = watched[: len(gradients)], watched.abs().max()
-        read = Gradients(settings, second.masked_fill(self._forms.linear, 0), size, mine, top)
-        if not slopes or (seen >= PROBES and seen % PROBE_EVERY):
-            return read
-        _, plain = self._forms.values(gradients)
-        return replace(read, slopes=self._forms.slopes(self._parameters, gradients), bound=plain)
+    @property
+    def skipped(self) -> int:
+        """Calls of ``step()`` before which the optimizer made no step."""
+        return self._observer.skipped
 
-    def _observe(self, gradients: Gradients) -> None:
-        """Compare the laws after the step with their prediction."""
-        _same(self.module, self._parameters, self._size)
-        before, entries = self._now, self._watched
-        self._look()
-        numbers = range(len(self._parameters))
-        first, last = (self._entries.stacked([each.get(i) for i in numbers]) for each in (self._first, self._backward))
-        sample = self._entries.sample(entries, self._watched, gradients.watched, first, last)
-        self._ledger.enter(self.count, self.every, before, self._now, gradients, sample)
-        self._gradients, self._first, self._backward = None, {}, {}
-        if self._writer is not None and (self._ledger.full or self._ledger.observed % WRITE_EVERY == 0):
-            self.write()
-        self._ledger.thin()
+    @property
+    def _ledger(self) -> Ledger:
+        return self._observer.ledger
 
     # What is read
 
@@ -320,7 +260,8 @@ class LawMonitor:
         >>> {name: value.shape for name, value in monitor.values().items()}
         {'0 -> 2': torch.Size([3])}
         """
-        parts = self._ledger.values.cpu().split(self._forms.counts)
+        self._catch_up()
+        parts = self._ledger.values.cpu().split(self._observer.forms.counts)
         return {law.name: part.reshape(law.shape) for law, part in zip(self.laws, parts, strict=True)}
 
     def predicted(self) -> dict[str, Tensor]:
@@ -343,7 +284,8 @@ class LawMonitor:
         >>> all(torch.allclose(monitor.predicted()[name], value) for name, value in monitor.values().items())
         True
         """
-        parts = self._ledger.predicted.cpu().split(self._forms.counts)
+        self._catch_up()
+        parts = self._ledger.predicted.cpu().split(self._observer.forms.counts)
         return {law.name: part.reshape(law.shape) for law, part in zip(self.laws, parts, strict=True)}
 
     def history(self) -> History:
@@ -361,7 +303,7 @@ class LawMonitor:
         >>> LawMonitor(net, example_input=torch.ones(4, 2)).history().steps  # the start alone
         array([0])
         """
-        ledger, evidence = self._ledger, self.evidence()
+        evidence, ledger = self.evidence(), self._ledger
         values = _stacked([ledger.start, *(record.values for record in ledger.records)])
         predicted = _stacked([ledger.start, *(record.predicted for record in ledger.records)])
         rows = (values, values - values[0], predicted - values[0], values - predicted)
@@ -441,7 +383,8 @@ class LawMonitor:
         >>> LawMonitor(net, example_input=torch.ones(4, 2)).evidence().parameters
         ('0.weight', '0.bias', '2.weight')
         """
-        ledger, forms = self._ledger, self._forms
+        self._catch_up()
+        ledger, forms = self._ledger, self._observer.forms
         names = [field.name for field in fields(Sample)]
         samples = {name: _stacked([getattr(record.sample, name) for record in ledger.records]) for name in names}
         steps = max(ledger.observed, 1)
@@ -449,9 +392,10 @@ class LawMonitor:
         return Evidence(
             laws=self.laws,
             owner=forms.owner,
-            parameters=tuple(self._parameters),
-            units=np.array([torch.finfo(parameter.dtype).eps for parameter in self._parameters.values()]),
-            optimizer="" if self.optimizer is None else type(self.optimizer).__name__,
+            parameters=tuple(self._observer.parameters),
+            units=np.array([torch.finfo(parameter.dtype).eps for parameter in self._observer.parameters.values()]),
+            optimizer=" and ".join(dict.fromkeys(type(each).__name__ for each in self.optimizers)),
+            nearly=self._nearly,
             count=self.count,
             settings=[record.settings for record in ledger.records],
             **samples,
@@ -491,7 +435,8 @@ class LawMonitor:
         >>> [found.cause.name for found in monitor.diagnose()]
         ['WEIGHT_DECAY']
         """
-        return diagnose(self.evidence()) if self._ledger.records else ()
+        evidence = self.evidence()
+        return diagnose(evidence) if self._ledger.records else ()
 
     def report(self) -> str:
         """What happened to the laws, in sentences. Floating point.
@@ -508,9 +453,10 @@ class LawMonitor:
         >>> print(LawMonitor(net, example_input=torch.ones(4, 2)).report())
         1 law watched; no step observed so far.
         """
-        if not self._ledger.records:
-            return f"{_laws_of(len(self.laws))} watched; no step observed so far."
         evidence, history, ledger = self.evidence(), self.history(), self._ledger
+        missed = [] if self._attached or self._observer.pending < 2 else [self._forgotten]
+        if not ledger.records:
+            return " ".join([f"{_laws_of(len(self.laws))} watched; no step observed so far.", *missed])
         kept, broken = len(self.laws) - len(evidence.broken), len(evidence.broken)
         worst = int(np.argmax(history.moved[:, -1]))
         said = [
@@ -526,7 +472,15 @@ class LawMonitor:
             said.append(f"{self.skipped} calls of step() came without a step of the optimizer ({why}).")
         if infinite := int(ledger.infinite):
             said.append(f"At {infinite} steps observed a gradient was not finite: nothing is predicted for them.")
-        return "\n".join([*said, *notes(evidence), *(finding.sentence for finding in diagnose(evidence))])
+        return "\n".join([*said, *missed, *notes(evidence), *map(str, diagnose(evidence))])
+
+    @property
+    def _forgotten(self) -> str:
+        """Of steps without ``step()``."""
+        return (
+            f"The optimizer made {self._observer.pending} steps since the last call of step(): call it after each "
+            "optimizer.step(), or make the monitor by LawMonitor.attach, which needs no call."
+        )
 
     def __str__(self) -> str:
         return self.report()
@@ -547,6 +501,28 @@ class LawMonitor:
         said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.report().split("\n"))
         more = f"<p>{len(self.laws) - SHOWN} more laws, with smaller drifts.</p>" if len(self.laws) > SHOWN else ""
         return f"<div>{said}<table><tr>{head}</tr>{rows}</table>{more}</div>"
+
+    def scalars(self) -> dict[str, float]:
+        """Drift and predicted drift of each law at the last step kept, by the tag that they have in a log.
+
+        Returns
+        -------
+        dict of str to float
+            ``laws/<name>/drift`` and ``laws/<name>/predicted``; empty before the first step.
+
+        Examples
+        --------
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> optimizer, x = torch.optim.SGD(net.parameters(), lr=0.0), torch.ones(4, 2)
+        >>> monitor = LawMonitor.attach(net, optimizer, example_input=x)
+        >>> net(x).sum().backward()
+        >>> optimizer.step()
+        >>> monitor.scalars()
+        {'laws/0 -> 2/drift': 0.0, 'laws/0 -> 2/predicted': 0.0}
+        """
+        history = self.history()
+        return dict(_tagged(history, -1)) if self._ledger.records else {}
 
     def write(self) -> None:
         """Drift, predicted drift and their difference of each law to TensorBoard, for the steps not yet written.
@@ -573,9 +549,8 @@ class LawMonitor:
             return
         history = self.history()
         for time in np.flatnonzero(history.steps > self._written):
-            for law, name in enumerate(history.laws):
-                for kind, numbers in (("drift", history.moved), ("predicted", history.predicted)):
-                    self._writer.add_scalar(f"laws/{name}/{kind}", float(numbers[law, time]), int(history.steps[time]))
+            for tag, number in _tagged(history, int(time)):
+                self._writer.add_scalar(tag, number, int(history.steps[time]))
         self._written = int(history.steps[-1])
         self._writer.flush()
 
@@ -598,10 +573,8 @@ class LawMonitor:
         """
         return {
             "laws": {law.name: list(law.shape) for law in self.laws},
-            "count": self.count,
-            "skipped": self.skipped,
             "written": self._written,
-            **self._ledger.state_dict(),
+            **self._observer.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -636,60 +609,47 @@ class LawMonitor:
             raise ValueError(
                 f"the state is of a monitor of other laws: {len(state.get('laws', ()))} of them, here {len(mine)}."
             )
-        self.count, self.skipped, self._written = state["count"], state["skipped"], state["written"]
-        self._ledger.load_state_dict(state)
-        self._gradients, self._first, self._backward, self._calls = None, {}, {}, 0
-        self._look()
+        self._written = state["written"]
+        self._observer.load_state_dict(state)
 
 
-def _check(module: object, optimizer: object, every: object) -> None:
+def _check(module: object, approximate: object, every: object) -> None:
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, not {type(module).__name__}.")
-    if not isinstance(optimizer, torch.optim.Optimizer | None):
-        raise TypeError(f"optimizer must be a torch.optim.Optimizer or None, not {type(optimizer).__name__}.")
+    if not isinstance(approximate, bool):
+        raise TypeError(f"approximate must be True or False, not {approximate!r}.")
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         raise ValueError(f"every must be an integer of at least 1, not {every!r}.")
 
 
 def _laws(
-    module: nn.Module, given: Sequence[ModuleLaw] | None, example_input: Any, loss: object
-) -> tuple[ModuleLaw, ...]:
-    if given is None and example_input is None:
+    module: nn.Module, known: Sequence[ModuleLaw] | ModuleLaws | None, approximate: bool
+) -> tuple[tuple[ModuleLaw, ...], frozenset[str]]:
+    """What is watched, and the names of those that hold but for an eps."""
+    if known is None:
         raise ValueError("give the laws to watch, or an example_input to find them with.")
-    known = find.laws(module, example_input, loss=loss) if given is None else given
-    found = tuple(known)
-    if not all(isinstance(law, ModuleLaw) for law in found):
+    if not all(isinstance(law, ModuleLaw) for law in known):
         raise TypeError("laws must be a sequence of ModuleLaw, such as the answer of clexact.torch.laws.")
+    if approximate and not isinstance(known, ModuleLaws):
+        raise TypeError("approximate=True takes the laws as clexact.torch.laws gives them, or finds them.")
+    nearly: tuple[ModuleLaw, ...] = ()
+    if approximate and isinstance(known, ModuleLaws):
+        nearly = tuple(law for law, _ in known.approximate)
+    found: tuple[ModuleLaw, ...] = (*known, *nearly)
     if not found:
         why = f" {known.why_none}" if isinstance(known, ModuleLaws) else ""
         raise ValueError(f"no law is known for this {type(module).__name__}: there is nothing to watch.{why}")
     homogeneous = tuple(law for law in found if not law.mixed)
     if not homogeneous:
         raise ValueError("all laws given have sums beside squares: what a step makes of these is not predicted.")
-    return homogeneous
+    return homogeneous, frozenset(law.name for law in nearly)
 
 
-def _parameters(module: nn.Module, laws: Sequence[ModuleLaw]) -> dict[str, nn.Parameter]:
-    """The parameters of the laws, by name."""
-    parameters = parameters_of(laws, module)
-    meta = {name: torch.empty(p.shape, device="meta") for name, p in parameters.items()}
-    for law in laws:
-        try:
-            law.value(meta)
-        except (RuntimeError, IndexError) as error:
-            raise ValueError(f"the law '{law.name}' is of a module whose parameters have other shapes.") from error
-    return parameters
-
-
-def _same(module: nn.Module, parameters: Mapping[str, nn.Parameter], size: int) -> None:
-    """Refuse a module whose parameters were exchanged."""
-    named = dict(module.named_parameters(remove_duplicate=False))
-    if len(named) != size or any(named.get(name) is not parameter for name, parameter in parameters.items()):
-        raise ValueError("parameters of the module were added, removed or replaced: make a new LawMonitor.")
-
-
-def _count(module: nn.Module) -> int:
-    return sum(1 for _ in module.named_parameters(remove_duplicate=False))
+def _tagged(history: History, time: int) -> Iterator[tuple[str, float]]:
+    """Drift and predicted drift of each law at one of the steps kept, with their tags."""
+    for law, name in enumerate(history.laws):
+        yield f"laws/{name}/drift", float(history.moved[law, time])
+        yield f"laws/{name}/predicted", float(history.predicted[law, time])
 
 
 def _array(tensor: Tensor) -> Floats:

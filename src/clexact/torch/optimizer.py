@@ -76,6 +76,12 @@ def _step(law: ModuleLaw, name: str, group: dict[str, Any]) -> tuple[bool, str]:
     untouched = law.kind == "translation" and all(term.view.unit is None for term in law.terms)
     eta, decay = float(group["lr"]), float(group.get("weight_decay", 0) or 0)
     power = law.degree
+    if name == "ASGD":
+        return True, _asgd(power, float(group["lambd"]) + decay)
+    if name == "SAM" and power == 2:
+        return False, "SAM takes the gradient at other weights theta + e: a step adds 2 eta b(e, g) + eta^2 h(g)."
+    if name == "Muon":
+        return False, _muon(law)
     if name == "SGD" and group.get("momentum"):
         if power == 2:
             return False, _momentum(law, float(group["momentum"]))
@@ -96,6 +102,25 @@ def _step(law: ModuleLaw, name: str, group: dict[str, Any]) -> tuple[bool, str]:
     after = f"(1 - eta lambda)^{power} h + eta^2 h(gradient)" if power == 2 else "(1 - eta lambda) h"
     rate = "e^{-2 lambda t}" if power == 2 else "e^{-lambda t}"
     return True, f"With weight decay, each step takes h to {after}, a factor {factor:.10g}: {rate} h in time t = eta k."
+
+
+def _asgd(power: int, decay: float) -> str:
+    second = " + eta^2 h(gradient)" if power == 2 else ""
+    return (
+        f"A step of ASGD with step size eta takes h to (1 - eta lambda)^{power} h{second}, where "
+        f"lambda = {decay:g} (its lambd "
+        "and the weight decay); the averaged parameters keep no quadratic law."
+    )
+
+
+def _muon(law: ModuleLaw) -> str:
+    said = "Muon steps along sums of past gradients whose singular values are all made about 1."
+    if law.kind != "gram" or len(law.terms) != 2:
+        return said
+    return (
+        f"{said} Where the singular vectors of both factors and of their gradients are aligned, it keeps "
+        "sqrt(P P^T) - sqrt(Q Q^T) instead, as far as its steps are orthogonal and of one size (arXiv 2606.30509)."
+    )
 
 
 def _momentum(law: ModuleLaw, momentum: float) -> str:

@@ -27,6 +27,7 @@ class Sample:
     nonzero: Tensor  # (P,) entries of the gradient that are not 0, of the first backward() after the last step
     short: Tensor  # (P, 2) those with at most 8 (bfloat16) and 11 (float16) significant bits
     stuck: Tensor  # (P,) entries that did not move though their gradient is not 0
+    elsewhere: Tensor  # (P,) squared distance of the parameter at backward() from where the optimizer finds it
 
     def tensors(self) -> dict[str, Tensor]:
         """The fields by name."""
@@ -65,10 +66,13 @@ class Entries:
         zero = torch.zeros(ENTRIES, dtype=self.real, device=self.device)
         return torch.stack([zero if row is None else row.to(self.real) for row in rows]) * self.mask[: len(rows)]
 
-    def sample(self, before: Tensor, after: Tensor, gradient: Tensor, first: Tensor, backward: Tensor) -> Sample:
+    def sample(
+        self, before: Tensor, after: Tensor, gradient: Tensor, first: Tensor, backward: Tensor, away: Tensor
+    ) -> Sample:
         """The watched vectors of each parameter, summed up; ``first`` and ``backward``: 0 where none was seen.
 
-        ``first`` is the gradient by the first backward() after the last step, ``backward`` that by the last one.
+        ``first`` is the gradient by the first backward() after the last step, ``backward`` that by the last one;
+        ``away`` the parameter at the last one less that before the step.
         """
         step = after - before
         vectors = torch.stack([step, gradient, before, backward], dim=1)
@@ -86,6 +90,7 @@ class Entries:
             nonzero=(source != 0).sum(1),
             short=torch.stack([(_fits(source, bits) & (source != 0)).sum(1) for bits in (8, 11)], dim=1),
             stuck=((gradient != 0) & (step == 0)).sum(1),
+            elsewhere=away.square().sum(1),
         )
 
 

@@ -1,4 +1,7 @@
-"""How long systems take from the file to the laws: equations, SBML, parameters.
+"""How long systems take from the file to the laws: equations, SBML, chains of brackets.
+
+Seconds of the processor, and ratios that depend little on the machine: to the time that bare parsers of Python take to cut
+the same text into words, or XML into elements.
 
 python bench/systems.py
 """
@@ -6,13 +9,15 @@ python bench/systems.py
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 import time
 from itertools import combinations_with_replacement
 from pathlib import Path
+from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
-from clexact import load_system, polynomial_laws
+from clexact import VectorFields, accessibility, load_system, polynomial_laws
 
 SEED = 1
 
@@ -77,17 +82,43 @@ def sbml(species: int, reactions: list[Reaction]) -> str:
     return "".join([*parts, "</listOfReactions></model></sbml>"])
 
 
+def bare(name: str, text: str) -> float:
+    """Seconds that Python's own parser takes for the text, without any meaning."""
+    start = time.process_time()
+    if name.endswith(".xml"):
+        ElementTree.fromstring(text)
+    else:
+        re.findall(r"\w+|[^\w\s]", text)
+    return time.process_time() - start
+
+
 def timed(what: str, name: str, text: str, degree: int, structural: bool = False) -> None:
-    """One line: seconds to read, and to find all laws."""
+    """One line: seconds to read, and to find all laws, and both over those of a bare parser."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, name)
         file.write_text(text, encoding="utf-8")
-        start = time.perf_counter()
+        unit = min(bare(name, text) for _ in range(3))
+        start = time.process_time()
         fields = load_system(file, structural=structural)
-        read = time.perf_counter()
+        read = time.process_time()
         laws = polynomial_laws(fields, degree) if degree else []
-        end = time.perf_counter()
-    print(f"{what}: read {read - start:.2f} s, {len(laws)} laws {end - read:.2f} s", flush=True)
+        end = time.process_time()
+    found = f", {len(laws)} laws {end - read:.2f} s ({(end - read) / unit:.1f})" if degree else ""
+    print(f"{what}: read {read - start:.2f} s ({(read - start) / unit:.1f} of a bare parser){found}", flush=True)
+
+
+def chain(length: int) -> None:
+    """Accessibility of x_k' = x_{k-1} + x_{k-1}^2 at 0, and over that of a chain of half the length."""
+    seconds = []
+    for n in (length // 2, length):
+        names = [f"x{k}" for k in range(n + 1)]
+        drift = VectorFields.from_strings(names, [["0", *(f"{x} + {x}^2" for x in names[:-1])]])
+        control = VectorFields.from_strings(names, [["1", *["0"] * n]])
+        start = time.process_time()
+        found = accessibility(drift, control, [0] * (n + 1))
+        seconds.append(time.process_time() - start)
+    ratio = seconds[1] / seconds[0]
+    print(f"a chain of {length} brackets: {found!r} {seconds[1]:.2f} s ({ratio:.1f} of half the length)", flush=True)
 
 
 def main() -> None:
@@ -107,6 +138,7 @@ def main() -> None:
     timed("827 fields on 500 variables", "c.ode", fields, 0)
     square = "\n".join(f"x{s}' = {' + '.join(f'{1 + (s * n) % 7}*x{n}' for n in range(200))}" for s in range(200))
     timed("200 x 200 components", "d.ode", square, 0)
+    chain(20)
 
 
 if __name__ == "__main__":

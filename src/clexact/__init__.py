@@ -26,6 +26,7 @@ from clexact.flows.flow import Flow
 from clexact.formulas.boundary import Condition, boundary
 from clexact.formulas.fit import fit
 from clexact.formulas.formula import Formula
+from clexact.laws.angles import Angle
 from clexact.laws.check import LawCheck, LawStatus, check_law
 from clexact.laws.darboux import DarbouxPolynomials, darboux_polynomials
 from clexact.laws.elimination import Elimination, eliminate
@@ -35,7 +36,8 @@ from clexact.laws.parametric import LawCase, LawCases, law_cases
 from clexact.laws.polynomial_laws import polynomial_laws
 from clexact.laws.relations import GeneralLaws, general_laws
 from clexact.laws.result import Completeness, ConservationLaws
-from clexact.lie.accessibility import Accessibility, accessibility
+from clexact.laws.surface import SurfaceLaws, laws_on
+from clexact.lie.accessibility import Accessibility, ChainRank, accessibility
 from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
 from clexact.models.sizes import Size
 from clexact.programs.array import concatenate
@@ -59,9 +61,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accessibility",
+    "Angle",
     "Budget",
     "Case",
     "Certificate",
+    "ChainRank",
     "ClosureStatus",
     "Completeness",
     "Condition",
@@ -98,6 +102,7 @@ __all__ = [
     "Size",
     "StartCounts",
     "Store",
+    "SurfaceLaws",
     "Theorem",
     "TieError",
     "VectorFields",
@@ -122,6 +127,7 @@ __all__ = [
     "gradient_flow",
     "grading",
     "law_cases",
+    "laws_on",
     "lie_closure",
     "lie_derivative",
     "load_system",

@@ -113,11 +113,21 @@ def _candidates(matrix: Words, columns: list[int], draws: Draws) -> list[Vector]
     return list(found.values())
 
 
+def _primitive(columns: Ints, values: Ints) -> Vector:
+    """As ``primitive``, of integers."""
+    by_column = np.argsort(columns)
+    columns, values = columns[by_column], values[by_column]
+    values = values // (int(np.gcd.reduce(values)) * (1 if values[0] > 0 else -1))
+    return dict(zip(columns.tolist(), values.tolist(), strict=True))
+
+
 def _lifted(row: Words, order: Ints, columns: list[int]) -> Vector:
     """The primitive integer vector with these residues, if its entries are small; else nothing."""
     places = np.flatnonzero(row)
     values = row[places].astype(np.int64)
     values -= np.where(values > PRIME // 2, PRIME, 0)
+    if (np.abs(values) <= MAX_HEIGHT).all():
+        return _primitive(np.array(columns)[order[places]], values)
     exact: list[int | Fraction] = list(values.tolist())
     for n in np.flatnonzero(np.abs(values) > MAX_HEIGHT).tolist():
         value = reconstruct(int(row[places[n]]), PRIME)

@@ -60,6 +60,8 @@ def joined(m: Monomial, n: Monomial) -> Monomial:
     """The product of two monomials; negative powers are allowed."""
     if not m or not n:
         return m or n
+    if m[-1][0] < n[0][0]:
+        return m + n
     powers = dict(m)
     for v, k in n:
         powers[v] = powers.get(v, 0) + k

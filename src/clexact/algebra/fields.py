@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property, partial
 from itertools import islice
 from math import gcd, lcm
@@ -12,14 +13,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from clexact.algebra import parse, symbolic, systems
-from clexact.algebra.bounded import Number, Sparse
+from clexact.algebra.bounded import Number, Sparse, add
 from clexact.algebra.linalg import rational_rank
-from clexact.algebra.polynomial import Polynomial, as_symbols, check_point, check_variables, content, latex_name
+from clexact.algebra.polynomial import (
+    Polynomial,
+    as_symbols,
+    check_point,
+    check_variables,
+    content,
+    exact_number,
+    latex_name,
+)
 from clexact.algebra.quotients import Quotient
 from clexact.algebra.symbolic import Walker
 from clexact.algebra.terms import Ints, Monomial, Terms, concatenate, ranges, starts, sum_of_products
 from clexact.support.display import BREAK
 from clexact.support.listed import listed, shown
+from clexact.support.nearest import meant
 
 if TYPE_CHECKING:
     import sympy
@@ -389,7 +399,7 @@ class VectorFields:
         Raises
         ------
         TypeError
-            If the numbers are no list.
+            If they are no list of integers.
         IndexError
             If there is no such field.
 
@@ -400,12 +410,68 @@ class VectorFields:
         VectorFields(2 fields on Q^2: [y, 0]; [1, 0])
         """
         numbers = listed(chosen, "the fields chosen must be a list of their numbers")
-        index = np.asarray(numbers, dtype=np.int64).reshape(len(numbers))
+        for n in numbers:
+            if isinstance(n, (bool, np.bool_)) or not isinstance(n, (int, np.integer)):
+                raise TypeError(f"the fields chosen must be a list of their numbers, in which {shown(n)} is none.")
+            if not -len(self) <= n < len(self):
+                raise IndexError(f"there is no field {n}: they are numbered from 0 to {len(self) - 1}.")
+        index = np.asarray(numbers, dtype=np.int64).reshape(len(numbers)) % max(1, len(self))
         position, term = ranges(self.field_starts, index)
         terms = self.terms.take(term)
         component = terms.owner % max(1, self.dimension)
         denominators = [self.denominators[i] for i in index.tolist()]
         return self._with(terms.owned_by(position * self.dimension + component), denominators)
+
+    def at(self, values: Mapping[str, Number | str]) -> VectorFields:
+        """The fields at values of some of their parameters.
+
+        Parameters
+        ----------
+        values : mapping of str to int, Fraction or str
+            Of each parameter that gets one; texts such as "1/2" or "0.1" are exact.
+
+        Returns
+        -------
+        VectorFields
+            With the other parameters.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a name that is no parameter, a value that is no rational, and where a denominator vanishes.
+
+        Examples
+        --------
+        >>> VectorFields.from_ode("par a, b; x' = a*x; y' = b*y").at({"a": 1, "b": "-1/2"})
+        VectorFields(1 field on Q^2: [x, -1/2*y])
+        """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"values must map parameters to rationals, not be {shown(values)}.")
+        for name in values:
+            if name not in self.parameters:
+                raise ValueError(f"{shown(name)} is no parameter of the fields{meant(str(name), self.parameters)}.")
+        given = {self.variables.index(name): exact_number(value, name) for name, value in values.items()}
+        left = [n for n in range(self.dimension) if n not in given]
+        place, names = {n: k for k, n in enumerate(left)}, tuple(self.variables[n] for n in left)
+        fields = [
+            {place[j]: _substituted(p, given, place) for j, p in enumerate(self.components(i)) if not p.is_zero}
+            for i in range(len(self))
+        ]
+        said = f"at {', '.join(f'{self.variables[n]} = {value}' for n, value in given.items())}"
+        notes = (*self.notes, *([said] if given else []))
+        found = VectorFields.from_sparse(names, fields, len(self.parameters) - len(given), notes)
+        found.multipliers = tuple(self._multiplier_at(text, given, place, names) for text in self.multipliers)
+        found.added = self.added
+        return found
+
+    def _multiplier_at(self, text: str, given: Mapping[int, Number], place: Mapping[int, int], names: Any) -> str:
+        """The denominator of a field at values of parameters."""
+        if not text:
+            return text
+        value = _substituted(Polynomial.from_string(text, self.variables), given, place)
+        if not value:
+            raise ValueError(f"at these values the denominator {text} is 0.")
+        return str(Polynomial.from_sparse(names, value))
 
     def __iter__(self) -> Iterator[VectorFields]:
         return (self[i] for i in range(len(self)))
@@ -612,6 +678,16 @@ def _place(i: int, name: str, places: Mapping[str, int]) -> int:
     if name not in places:
         raise ValueError(f"field {i} has a component for {name!r}, which is none of the variables {_few(places)}.")
     return places[name]
+
+
+def _substituted(p: Polynomial, given: Mapping[int, Number], place: Mapping[int, int]) -> Sparse:
+    """A polynomial with numbers for some variables, the others renumbered."""
+    out: Sparse = {}
+    for monomial, c in p.items():
+        for v, k in monomial:
+            c = c * Fraction(given[v]) ** k if v in given else c
+        add(out, {tuple((place[v], k) for v, k in monomial if v not in given): c} if c else {})
+    return out
 
 
 def _few(names: Collection[str]) -> str:

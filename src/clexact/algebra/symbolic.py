@@ -69,7 +69,7 @@ class Walker:
             return ring.times(Quotient(self.read(top)), ring.inverse(Quotient(self.read(bottom))))
 
     def with_functions(self, expression: Any, builder: Functions) -> Quotient:
-        """As ``quotient``, with exp, log, sqrt, sin, cos, sinh and cosh of the variables as further ones."""
+        """As ``quotient``, with exp, log, sqrt, sin, cos, sinh, cosh and atan of the variables as further ones."""
         import sympy
 
         given = sympy.sympify(expression)
@@ -84,7 +84,7 @@ class Walker:
         """A function of the variables, or a root, that has none within; None if there is none."""
         import sympy
 
-        kinds = (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.sinh, sympy.cosh)
+        kinds = (sympy.exp, sympy.log, sympy.sin, sympy.cos, sympy.sinh, sympy.cosh, sympy.atan)
         roots = [p for p in given.atoms(sympy.Pow) if p.exp.is_Rational and p.exp.q == 2 and p.base.has(*self._symbols)]
         found = [*(f for f in given.atoms(*kinds) if f.has(*self._symbols)), *roots]
         return min(found, key=lambda f: (sympy.count_ops(f), str(f)), default=None)

@@ -12,6 +12,7 @@ from clexact.algebra.parse import INDEX, WORD, Place, plain_name
 COMMENT = re.compile(r"#|%|//")
 SEPARATOR = re.compile(r"\s*-{3,}\s*")
 CONTINUED = re.compile(r"(?:\\|\.\.\.|&)\s*$")
+SIGNS = {sign: re.compile(rf"[()\[\]{{}}{sign}]") for sign in ";,"}
 OPERATORS = "+-*/^(,=−–·×⋅~"
 NAME = rf"\\?{WORD}['’′]*(?:{INDEX})?"
 OF_TIME = r"\s*(?:\(\s*t\s*\))?\s*"
@@ -88,13 +89,15 @@ def _goes_on(before: str, line: str) -> bool:
 def _pieces(line: str, offset: int, sign: str) -> Iterator[tuple[str, int]]:
     """What stands between signs outside of parentheses, and where."""
     depth, first = 0, 0
-    for at in range(len(line) + 1):
-        letter = line[at : at + 1]
-        depth += (letter in "([{") - (letter in ")]}") if letter else 0
-        if not letter or (letter == sign and depth <= 0):
+    for match in SIGNS[sign].finditer(line):
+        letter, at = match[0], match.start()
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == sign and depth <= 0:
             if line[first:at].strip():
                 yield line[first:at], offset + first
             first = at + 1
+    if line[first:].strip():
+        yield line[first:], offset + first
 
 
 def _apart(rest: str) -> str:

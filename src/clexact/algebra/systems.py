@@ -1,7 +1,7 @@
 """Equations with definitions, parameters, inputs and functions of the state, to polynomial fields.
 
 Right sides are rational functions. Each field is multiplied by its common denominator, which changes no law; exp, log,
-sqrt, sin and cos of the state become further variables with the derivatives that they have.
+sqrt, sin, cos and arctan of the state become further variables with the derivatives that they have.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from clexact.support.listed import shown
 from clexact.support.nearest import meant
 
 PAIRS = {"sin": ("sin", "cos"), "cos": ("sin", "cos"), "sinh": ("sinh", "cosh"), "cosh": ("sinh", "cosh")}
-FUNCTIONS = ("exp", "log", "ln", "sqrt", *PAIRS, "tan", "pow")
+FUNCTIONS = ("exp", "log", "ln", "sqrt", *PAIRS, "tan", "arctan", "pow")
+OTHER_NAMES = {"ln": "log", "power": "pow", "atan": "arctan"}
 NO_RATIONAL = "abs, min, max and piecewise have no polynomial derivative: give a system for each piece"
 MOST_DEEP = 100  # definitions within definitions
 
@@ -130,7 +131,8 @@ class Builder:
 
     def apply(self, name: str, arguments: list[Quotient]) -> Quotient:
         """A function of the state as a further variable. LookupError for what is none that can be one."""
-        name = {"ln": "log", "power": "pow"}.get(name.removeprefix("\\"), name)
+        name = name.removeprefix("\\")
+        name = OTHER_NAMES.get(name, name)
         if name not in FUNCTIONS:
             raise LookupError(f"unknown function {name!r}: {', '.join(FUNCTIONS)} are read; {NO_RATIONAL}.")
         ring = Quotients()
@@ -166,6 +168,8 @@ class Builder:
                 slopes = [found[0]]
             case "log":
                 slopes = [ring.inverse(u)]
+            case "arctan":
+                slopes = [ring.inverse(ring.total([number(1), ring.times(u, u)]))]
             case "sqrt":
                 slopes = [ring.inverse(Quotient({((places[0], 1),): 2}))]
             case _:
@@ -265,11 +269,12 @@ def finish(builder: Builder, fields: list[dict[int, Quotient]], said: Sequence[s
     names = builder.names
     for components in fields:
         for place in builder.added:
-            _add_derivative(builder, components, place)
+            add_derivative(builder, components, place)
     apart = {builder.numbers[name] for name in builder.inputs}
     last = {builder.numbers[name] for name in builder.parameters}
     states = [n for n in range(len(names)) if n not in last and n not in apart]
     order = {n: k for k, n in enumerate([*states, *(builder.numbers[name] for name in builder.parameters)])}
+    in_order = not apart and all(n == k for n, k in order.items())
     notes, out, multipliers = list(said), list[dict[int, Sparse]](), list[str]()
     if builder.added:
         notes.append("functions of the state are variables of any values here: at their values there may be more laws")
@@ -279,7 +284,7 @@ def finish(builder: Builder, fields: list[dict[int, Quotient]], said: Sequence[s
         if bottom:
             which = f"field {i + 1} is" if len(fields) > 1 else "the field is"
             notes.append(f"{which} multiplied by {written_bottom(bottom, names)}, which changes no law")
-        found = _by_inputs({order[j]: p for j, p in cleared.items()}, apart, order)
+        found = [cleared] if in_order else _by_inputs({order[j]: p for j, p in cleared.items()}, apart, order)
         multipliers += [written_bottom(bottom, names)] * len(found)
         out += found
     if apart:
@@ -294,7 +299,7 @@ def finish(builder: Builder, fields: list[dict[int, Quotient]], said: Sequence[s
     )
 
 
-def _add_derivative(builder: Builder, field: dict[int, Quotient], place: int) -> None:
+def add_derivative(builder: Builder, field: dict[int, Quotient], place: int) -> None:
     """That of an added variable, by the chain rule; those that its argument has were added before it."""
     added, ring = builder.added[place], Quotients()
     terms = [ring.times(derivative(added.argument, v, ring), f) for v, f in field.items()]

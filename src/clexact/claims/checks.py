@@ -105,7 +105,7 @@ def lawful(flow: Flow | VectorFields, laws: Iterable[Polynomial | str], seed: in
     holds = False if any(outcome.status is LawStatus.FALSE for outcome in wrong) else None if wrong else True
     return Check(
         holds, stated, found, "; ".join(said) or "nothing to check", flow.dimension,
-        laws=tuple(outcome.law.to_latex() for outcome in (wrong or outcomes)[:SHOWN]),
+        laws=tuple(h.law.to_latex() for h in (wrong or outcomes)[:SHOWN] if isinstance(h.law, Polynomial)),
     )  # fmt: skip
 
 

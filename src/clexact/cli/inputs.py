@@ -76,6 +76,7 @@ def add_system(parser: argparse.ArgumentParser) -> None:
     system = parser.add_argument_group("systems")
     system.add_argument("--system", metavar="FILE", help=f"equations, lines x' = y*z - 2/3*x^2: {', '.join(SYSTEMS)}")
     system.add_argument("--parameters", metavar="NAMES", help="names that are parameters, such as a,b")
+    system.add_argument("--values", metavar="NAME=Q,...", help="values of parameters, such as a=1,b=-1/2")
     system.add_argument("--structural", action="store_true", help="of reactions: laws for all rates, a field for each")
 
 
@@ -171,7 +172,11 @@ def _model(arguments: argparse.Namespace) -> ChosenModel:
 
 def _system(arguments: argparse.Namespace, file: str) -> SystemModel:
     names = (arguments.parameters or "").replace(",", " ").split()
-    return SystemModel.load(file, tuple(names), arguments.structural)
+    pairs = [part.partition("=") for part in (arguments.values or "").replace(" ", "").split(",") if part]
+    if any(not sign or not value for _, sign, value in pairs):
+        raise ValueError(f"--values takes values such as a=1,b=-1/2, not {arguments.values!r}.")
+    values = tuple((name, value) for name, _, value in pairs)
+    return SystemModel.load(file, tuple(names), arguments.structural, values)
 
 
 def read_system(arguments: argparse.Namespace) -> VectorFields:
@@ -185,7 +190,7 @@ def read_system(arguments: argparse.Namespace) -> VectorFields:
 
 def _check_system(arguments: argparse.Namespace, model: ChosenModel) -> None:
     """ValueError for options of systems beside a model."""
-    for option in ("parameters", "structural"):
+    for option in ("parameters", "structural", "values"):
         if getattr(arguments, option) and not isinstance(model, SystemModel):
             raise ValueError(f"--{option} belongs to a file with a system, not to {model.name}.")
 

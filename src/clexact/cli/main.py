@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from clexact.cli import bench_laws as bench_laws_command
 from clexact.cli import doctor as doctor_command
 from clexact.cli import eliminate as eliminate_command
 from clexact.cli import export as export_command
@@ -193,6 +194,12 @@ def build_parser() -> argparse.ArgumentParser:
     exporter = commands.add_parser("export", help="write a certificate as a proof that Coq checks")
     export_command.add_arguments(exporter)
     exporter.set_defaults(command=export_command.run)
+    truth = commands.add_parser(
+        "bench-laws", help="systems of the literature with certified laws and absences, as JSON",
+        epilog=bench_laws_command.EPILOG,
+    )  # fmt: skip
+    bench_laws_command.add_arguments(truth)
+    truth.set_defaults(command=bench_laws_command.run)
     again = commands.add_parser("reproduce", help="check every statement of the sources, and write a report")
     reproduce_command.add_arguments(again)
     _add_output(again)
@@ -468,7 +475,7 @@ def _laws(arguments: argparse.Namespace) -> None:
     system_commands.check_choices(arguments)
     if arguments.forms and arguments.homogeneous:
         raise ValueError("give either --forms or --homogeneous: rational and logarithmic laws are not homogeneous.")
-    further = list[Law]()
+    further, darboux = list[Law](), None
     with _limited(arguments) as limited, shown_progress(quiet=arguments.quiet):
         flow = read_flow(arguments)
         if arguments.forms:
@@ -477,11 +484,17 @@ def _laws(arguments: argparse.Namespace) -> None:
         if arguments.cases:
             system_commands.print_cases(flow, arguments)
             return
+        if arguments.on is not None:
+            system_commands.print_on(flow, arguments)
+            return
         laws = polynomial_laws(flow, arguments.degree, arguments.homogeneous, seed=arguments.seed)
         shown = system_commands.chosen(laws, arguments)
         independent = len(laws.independent)
         if arguments.forms:
-            further += further_than(flow, laws, arguments.degree, arguments.seed).further
+            general = further_than(flow, laws, arguments.degree, arguments.seed)
+            further, darboux = list(general.further), general.darboux
+        if arguments.kyx is not None:
+            system_commands.write_kyx(flow, shown, darboux, arguments.kyx)
     if arguments.json:
         forms = [{"form": law.form.value, "law": law.written()} for law in further]
         print(json.dumps(json.loads(shown.to_json()) | ({"further": forms} if arguments.forms else {})))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from clexact.algebra.polynomial import written
 from clexact.counting.explanation import explained
 from clexact.counting.minimality import minimal_at
 from clexact.flows.flow import Flow, check_no_parameters
@@ -280,10 +281,17 @@ class LawCount:
     def headline(self) -> str:
         """The answer in one phrase."""
         count = self.lower if self.exact else self.upper
-        noun = "independent conservation law" + "s" * (count != 1) + self.flow.qualification
+        noun = "independent conservation law" + "s" * (count != 1) + self.flow.qualification + self._locally
         if self.error:
             return f"exactly {self.lower} {noun}, closed with error <= 2^-{error_bits(self.error)}"
         return f"{in_words(self.lower, self.upper)} {noun}"
+
+    @property
+    def _locally(self) -> str:
+        """That not all laws counted are shown: one field has them near each generic point, by Frobenius' theorem."""
+        fields = self.flow.given_fields
+        one = fields is not None and len(fields) == 1 and len(fields.terms) > 0
+        return " locally (one field)" if one and self.exhibited < self.lower else ""
 
     def __int__(self) -> int:
         """The number; ValueError where the bounds do not meet."""
@@ -390,7 +398,10 @@ class LawCount:
             "seconds": round(self.seconds, 6),
         }
         if self.flow.start is not None:
-            data["near"] = {"point": [str(c) for c in self.flow.start.point], "explanation": list(self.explanation)}
+            data["near"] = {
+                "point": [written({(): Fraction(c)}, ()) for c in self.flow.start.point],
+                "explanation": list(self.explanation),
+            }
         data["blocks"] = [{"parameters": list(names), "laws": n} for names, n in self.blocks.items()]
         data |= {"laws": self.laws.written()} if laws else {}
         return data | ({"polynomials": self.laws.polynomials().written()} if polynomials else {})

@@ -17,7 +17,7 @@ import numpy as np
 
 from clexact.algebra.field_span import finite_algebra
 from clexact.algebra.fields import VectorFields
-from clexact.algebra.polynomial import Number
+from clexact.algebra.polynomial import Number, written
 from clexact.algebra.terms import Terms
 from clexact.counting.certify import certify
 from clexact.counting.count import LawCount
@@ -154,7 +154,7 @@ class Orbit:
             "model": self.generic.description, "scope": self.scope, "dimension": self.dimension,
             "orbit_dimension": self.orbit_dimension, "closed": self.closed,
             "extra_laws": self.extra_laws, "generic_orbit_dimension": generic,
-            "evidence": self.evidence, "point": [str(c) for c in self.point], "seed": self.seed,
+            "evidence": self.evidence, "point": [written({(): Fraction(c)}, ()) for c in self.point], "seed": self.seed,
         }  # fmt: skip
         return json.dumps(data)
 

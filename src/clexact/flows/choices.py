@@ -94,13 +94,20 @@ class SystemModel:
     file: str
     parameters: tuple[str, ...] = ()
     structural: bool = False
+    values: tuple[tuple[str, str], ...] = ()  # of parameters
     name = "a system"
     positive = ()
 
     @classmethod
-    def load(cls, path: str | Path, parameters: tuple[str, ...] = (), structural: bool = False) -> SystemModel:
+    def load(
+        cls,
+        path: str | Path,
+        parameters: tuple[str, ...] = (),
+        structural: bool = False,
+        values: tuple[tuple[str, str], ...] = (),
+    ) -> SystemModel:
         """ValueError for a file that is no text, OSError for one that cannot be read."""
-        return cls(read_text(path), str(path), parameters, structural)
+        return cls(read_text(path), str(path), parameters, structural, values)
 
     @property
     def dimension(self) -> int:
@@ -110,7 +117,8 @@ class SystemModel:
 
     def find(self) -> VectorFields:
         """The fields; ValueError naming the line and column of what cannot be read."""
-        return parse_text(self.text, self.file, self.parameters, self.structural)
+        found = parse_text(self.text, self.file, self.parameters, self.structural)
+        return found.at(dict(self.values)) if self.values else found
 
 
 @dataclass(frozen=True)

@@ -687,7 +687,8 @@ def check_no_parameters(flow: Flow, what: str) -> None:
     if flow.parameters:
         names = ", ".join(flow.parameters)
         raise ValueError(
-            f"{what} of fields with parameters is not made: give values to {names}, as  {flow.parameters[0]} = 2."
+            f"{what} of fields with parameters is not made: give values to {names}, as  {flow.parameters[0]} = 2 "
+            f"(--values {flow.parameters[0]}=2)."
         )
 
 

@@ -1,4 +1,4 @@
-r"""Whether a given polynomial is a law: exactly where the fields can be listed, else at random points with an error."""
+r"""Whether a given function is a law: exactly where the fields can be listed, else at random points with an error."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clexact.algebra.draws import Draws
-from clexact.algebra.fields import lie_derivatives
+from clexact.algebra.fields import VectorFields, lie_derivatives
 from clexact.algebra.polynomial import Polynomial
 from clexact.flows.dynamics import Given, as_flow
 from clexact.flows.flow import Flow
 from clexact.laws.confirmation import changes
+from clexact.laws.expressions import Expression
+from clexact.laws.logarithmic import Form, Law
 from clexact.laws.polynomial_laws import MAX_FIELD_TERMS, polynomial_laws
 from clexact.laws.result import spans
 from clexact.programs.jets import Jets
@@ -40,19 +42,17 @@ class LawStatus(Enum):
     PROVED = "a law: an exact identity"
     PROBABLE = "a law, with a stated probability of error"
     FALSE = "no law: some field moves it"
-    OPEN = (
-        "not known: no random field moves it, which is no proof where fields are no polynomials, or not all are known"
-    )
+    OPEN = "not known: nothing seen moves it, which is no proof with functions in it or in fields, or not all known"
 
 
 @dataclass(frozen=True)
 class LawCheck:
-    """The outcome for one polynomial; true if it is a law.
+    """The outcome for one function; true if it is a law.
 
     Attributes
     ----------
-    law : Polynomial
-        What was asked about.
+    law : Polynomial, Law, str or sympy.Expr
+        What was asked about: a Polynomial, where it is one.
     status : LawStatus
         What is known.
     error : Fraction
@@ -68,7 +68,7 @@ class LawCheck:
     (True, 'PROVED', Fraction(0, 1))
     """
 
-    law: Polynomial
+    law: Polynomial | Law | str | sympy.Expr
     status: LawStatus
     error: Fraction  # with PROBABLE, the probability that it is no law, at most 2^-100; else 0
     seed: int
@@ -81,7 +81,7 @@ class LawCheck:
         return f"{self.status.value}{bits}"
 
 
-def check_law(flow: Given, law: Polynomial | str | sympy.Expr, *, seed: int = 0) -> LawCheck:
+def check_law(flow: Given, law: Polynomial | Law | str | sympy.Expr, *, seed: int = 0) -> LawCheck:
     r"""Whether $\langle\nabla h, X\rangle = 0$ for every field X of the flow.
 
     Exact where the expanded fields have at most ``MAX_FIELD_TERMS`` terms. Else h is tested along random members at
@@ -90,11 +90,15 @@ def check_law(flow: Given, law: Polynomial | str | sympy.Expr, *, seed: int = 0)
     stand in the program h is a law if it is a combination of those that the program's shape proves and their products,
     no law if residues of the functions show it, else open.
 
+    A quotient, or a sum with log, exp, sqrt, sin, cos or arctan, is one along fields that can be listed: an exact
+    identity, in which functions are variables with their derivatives, proves it; that it is none is proved by the
+    identity, where it has no function left, else by a ball of real numbers, without zero, around its value at a point.
+
     Parameters
     ----------
     flow : Flow, Model or VectorFields
         A flow; a model, for its gradient flow; or explicit fields.
-    law : Polynomial, str or sympy.Expr
+    law : Polynomial, Law, str or sympy.Expr
         h, in the flow's variables; in SymPy symbols are known by their names.
     seed : int
         Of the random points.
@@ -107,7 +111,8 @@ def check_law(flow: Given, law: Polynomial | str | sympy.Expr, *, seed: int = 0)
     Raises
     ------
     TypeError, ValueError
-        For what is no polynomial in the flow's variables.
+        For what is no function of the flow's variables, and for one that is no polynomial along fields that cannot be
+        listed.
 
     Examples
     --------
@@ -115,9 +120,13 @@ def check_law(flow: Given, law: Polynomial | str | sympy.Expr, *, seed: int = 0)
     >>> flow = clexact.gradient_flow(clexact.models.product(2))
     >>> print(check_law(flow, "x[0]^2 - x[1]^2"), check_law(flow, "x[0]"), sep="; ")
     a law: an exact identity; no law: some field moves it
+    >>> print(check_law(clexact.VectorFields.from_ode("x' = x; y' = x + y"), "y/x - log(x)"))
+    a law: an exact identity
     """
     flow = as_flow(flow)
-    h = Polynomial.given(law, flow.variables)
+    h = _polynomial(law, flow.variables)
+    if h is None:
+        return LawCheck(law, _status_of_expression(flow, law, seed), Fraction(0), seed)
     if h.variables != flow.variables:
         raise ValueError(f"a polynomial in {len(h.variables)} variables is no law on the {flow.dimension} of the flow.")
     if flow.analytic or not flow.whole:
@@ -135,6 +144,34 @@ def check_law(flow: Given, law: Polynomial | str | sympy.Expr, *, seed: int = 0)
         if total <= MAX_ERROR:
             return LawCheck(h, LawStatus.PROBABLE, total, seed)
     raise ArithmeticError(f"the sizes of {flow.description} are beyond the bound of the error.")
+
+
+def _polynomial(law: object, variables: tuple[str, ...]) -> Polynomial | None:
+    """The law as a polynomial; None if it may be another function."""
+    if isinstance(law, Law):
+        return law.rest if law.form is Form.POLYNOMIAL else None
+    try:
+        return Polynomial.given(law, variables)
+    except ValueError as error:
+        try:
+            Expression(law, VectorFields(variables, []))
+        except (ValueError, LookupError):
+            raise error from None
+    return None
+
+
+def _status_of_expression(flow: Flow, law: Law | str | sympy.Expr, seed: int) -> LawStatus:
+    """By an exact identity, or a value that is not zero."""
+    if flow.analytic or not flow.whole or flow.expanded_size > MAX_FIELD_TERMS:
+        raise ValueError(
+            f"a law that is no polynomial is checked along fields that can be listed, which those of "
+            f"{flow.description} are not."
+        )
+    expression, draws = Expression(law, flow.fields), flow.draws(seed)
+    left = [h for h in expression.derivatives() if h.top]
+    if not left:
+        return LawStatus.PROVED
+    return LawStatus.FALSE if any(expression.is_nonzero(h, draws) for h in left) else LawStatus.OPEN
 
 
 def _status_by_shape(flow: Flow, h: Polynomial, seed: int) -> LawStatus:

@@ -9,11 +9,12 @@ from clexact.algebra.basis import Vector, short_basis
 from clexact.algebra.draws import Draws
 from clexact.algebra.echelon import Echelon
 from clexact.algebra.fields import VectorFields
-from clexact.algebra.linalg import residues
+from clexact.algebra.linalg import primitive, reconstruct, residues
 from clexact.algebra.terms import Ints, Terms, largest, ranges
 from clexact.laws.monomial_system import MonomialSystem
 
 AT_ONCE = 512  # fields
+MOST_DENSE = 4000  # variables
 
 
 def is_constant(fields: VectorFields) -> bool:
@@ -25,10 +26,15 @@ def linear_laws(fields: VectorFields, monomials: Terms, draws: Draws) -> list[Ve
     """A basis of the vectors over the variables that are orthogonal to every field, sorted for display.
 
     Some fields, independent modulo a prime, are solved for; what others violate is solved for with these, until there
-    are none: then the nullspace of some is that of all.
+    are none: then the nullspace of some is that of all. Of many fields the nullspace modulo a small prime is tried
+    first: where its vectors are short and orthogonal to every field, they are all, since there are no more over Q.
     """
     variable = monomials.var.astype(np.int64)  # of each monomial
-    chosen = _independent(fields, draws)
+    form, chosen = _independent(fields, draws)
+    if form is not None and (found := _lifted(form, variable)) is not None:
+        shorter = short_basis(found, [], draws)
+        if not len(_violated(fields, shorter, variable)):
+            return sorted(shorter, key=min)
     while True:
         some = fields.select(np.sort(chosen).tolist())
         vectors = MonomialSystem(some, monomials, draws).laws(np.arange(len(monomials)))
@@ -40,11 +46,28 @@ def linear_laws(fields: VectorFields, monomials: Terms, draws: Draws) -> list[Ve
     return sorted(vectors if len(_violated(fields, shorter, variable)) else shorter, key=min)
 
 
-def _independent(fields: VectorFields, draws: Draws) -> Ints:
-    """Numbers of independent fields modulo a prime, of many fields; some in random order, until few raise the rank."""
+def _lifted(form: Echelon, variable: Ints) -> list[Vector] | None:
+    """The vectors mod p that are orthogonal to a form's rows, as integers if they are short; over the monomials."""
+    D, place = len(variable), np.argsort(variable)
+    free = np.setdiff1d(np.arange(D), form.pivots)
+    if D > MOST_DENSE:
+        return None
+    rows = form.reduced(np.eye(D, dtype=np.uint64))[:, free].T  # what each variable is modulo the rows
+    vectors = list[Vector]()
+    for row in rows.tolist():
+        exact = {int(place[v]): reconstruct(c, form.prime) for v, c in enumerate(row) if c}
+        short = {v: c for v, c in exact.items() if c is not None}
+        if len(short) < len(exact):
+            return None
+        vectors.append(primitive(short))
+    return vectors
+
+
+def _independent(fields: VectorFields, draws: Draws) -> tuple[Echelon | None, Ints]:
+    """An echelon form mod a prime of independent fields of many, and their numbers: in random order, until few add."""
     terms, D, prime = fields.terms, max(1, fields.dimension), draws.prime(22)
     if len(fields) <= 2 * D:
-        return np.arange(len(fields))
+        return None, np.arange(len(fields))
     order = np.argsort(draws.residues((len(fields),), 2**62), kind="stable")
     form, found, value = Echelon(D, prime), list[Ints](), residues(terms.coef, prime)
     first = fields.field_starts
@@ -57,7 +80,7 @@ def _independent(fields: VectorFields, draws: Draws) -> Ints:
         found.append(some[fresh])
         if form.rank == D or not fresh.any():
             break
-    return np.concatenate(found) if found else order
+    return form, np.concatenate(found)
 
 
 def _violated(fields: VectorFields, vectors: list[Vector], variable: Ints) -> Ints:

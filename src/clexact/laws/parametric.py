@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice, product
 from math import comb
 from typing import Any
 
@@ -19,6 +21,8 @@ from clexact.flows.flow import FieldsFlow
 from clexact.laws.result import Completeness, ConservationLaws, positive
 
 MOST_MONOMIALS = 20_000
+MOST_POINTS = 200_000  # tried for values in a case
+SMALL = tuple(map(Fraction, ("1", "-1", "2", "0", "-2", "3", "1/2", "-1/2", "-3", "1/3", "4", "-1/3", "-4", "3/2")))
 
 
 def parametric_laws(flow: FieldsFlow, degree: int, homogeneous: bool, seed: int) -> ConservationLaws:
@@ -78,6 +82,33 @@ class LawCase:
         """
         parts = [f"{p} = 0" for p in self.zero] + [f"{p} != 0" for p in self.nonzero]
         return ", ".join(parts) or "any values"
+
+    def values(self) -> dict[str, Fraction]:
+        """Small rational values of the parameters in this case, for ``VectorFields.at``.
+
+        Returns
+        -------
+        dict of str to Fraction
+            The first found that meet the conditions.
+
+        Raises
+        ------
+        ValueError
+            If there are none among those tried; a case such as a^2 + 1 = 0 has none.
+
+        Examples
+        --------
+        >>> X = VectorFields.from_ode("par a, b; x' = a*x; y' = b*y")
+        >>> case = law_cases(X, 2, nonzero=True).cases[0]
+        >>> case, case.values() == {"a": 1, "b": -1}, X.at(case.values())
+        (LawCase(a + b = 0: 2 laws), True, VectorFields(1 field on Q^2: [x, -y]))
+        """
+        names = self.laws.parameters
+        zero, apart = ([Polynomial.from_string(p, names) for p in part] for part in (self.zero, self.nonzero))
+        for point in islice(_small_points(len(names)), MOST_POINTS):
+            if all(p(*point) == 0 for p in zero) and all(p(*point) != 0 for p in apart):
+                return dict(zip(names, point, strict=True))
+        raise ValueError(f"no small rational values of {', '.join(names)} with {self.condition} were found.")
 
     def __repr__(self) -> str:
         return f"LawCase({self.condition}: {len(self.laws)} laws)"
@@ -167,6 +198,15 @@ def law_cases(fields: VectorFields, degree: int, *, nonzero: bool = False, seed:
 
 def _texts(polynomials: Sequence[Any]) -> tuple[str, ...]:
     return tuple(str(p.clear_denoms()[1].as_expr()).replace("**", "^") for p in polynomials)
+
+
+def _small_points(count: int) -> Iterator[tuple[Fraction, ...]]:
+    """Points of few different coordinates, those with small ones and without 0 first."""
+    for size in range(2, len(SMALL) + 1):
+        last = SMALL[: size - 1] if size > 2 else ()
+        for point in product(SMALL[:size], repeat=count):
+            if not last or not set(point) <= set(last):
+                yield point
 
 
 class _System:

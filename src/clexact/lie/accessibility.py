@@ -4,10 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 
-from clexact.algebra.bounded import Number
+import numpy as np
+
+from clexact.algebra.draws import Draws
+from clexact.algebra.echelon import Echelon
 from clexact.algebra.fields import VectorFields
+from clexact.algebra.linalg import residues
+from clexact.algebra.polynomial import Number, check_point
+from clexact.lie.brackets import values_mod
+from clexact.lie.chains import draw_prime, drift_chains
 from clexact.lie.closure import ClosureStatus, LieClosure, lie_closure
+from clexact.support.digest import digest
+
+LARGEST = 2**20  # coordinates of a point that is drawn are below
+MOST_WORK = 3 * 10**8  # multiplications for chains of brackets: depth^2 D^3 / 2
+
+
+@dataclass(frozen=True)
+class ChainRank:
+    r"""The rank modulo a prime, at a point, of brackets of a drift with the controls: proved from below.
+
+    Attributes
+    ----------
+    rank : int
+        Of the $\mathrm{ad}_f^k g_i$, k up to ``depth``.
+    with_drift : int
+        Of these and f.
+    depth : int
+        The largest k.
+    prime : int
+        The modulus.
+    point : tuple of int or Fraction
+        Where.
+    """
+
+    rank: int
+    with_drift: int
+    depth: int
+    prime: int
+    point: tuple[Number, ...]
 
 
 @dataclass(frozen=True)
@@ -23,7 +60,10 @@ class Accessibility:
     strong_rank : int
         Of the brackets in which a g_i stands: D where it is strongly accessible. Proved from below.
     closures : tuple of LieClosure
-        The evidence of both: their ``status`` says whether a rank is exact.
+        The evidence of both: their ``status`` says whether a rank is exact. Where the chain has rank D, which is exact,
+        other brackets are not looked for.
+    chain : ChainRank
+        The rank of the g_i and the brackets [f, [f, ..., [f, g_i]]], to depth D - 1 or less: a lower bound.
 
     Examples
     --------
@@ -36,11 +76,17 @@ class Accessibility:
     rank: int
     strong_rank: int
     closures: tuple[LieClosure, LieClosure]
+    chain: ChainRank
 
     @property
     def exact(self) -> bool:
         """Whether both ranks are proved from both sides."""
-        return all(found.status is ClosureStatus.PROVED for found in self.closures)
+        if self.strong_rank == self.dimension:
+            return True
+        ranks = self.closures[0].rank, self.closures[1].rank - 1
+        return ranks == (self.rank, self.strong_rank) and all(
+            found.status is ClosureStatus.PROVED for found in self.closures
+        )
 
     def __repr__(self) -> str:
         known = "exact" if self.exact else ", ".join(dict.fromkeys(c.status.name.lower() for c in self.closures))
@@ -97,6 +143,24 @@ def accessibility(
     timed = VectorFields.from_strings(
         [clock, *both.variables], [[str(int(i == 0)), *map(str, field)] for i, field in enumerate(with_clock)]
     )
-    place = None if point is None else [0, *point]
-    weak, strong = lie_closure(both, point, seed=seed), lie_closure(timed, place, seed=seed)
-    return Accessibility(both.dimension, weak.rank, strong.rank - 1, (weak, strong))
+    start = None if point is None else check_point(point, both.dimension)
+    chain = _chain(drift, controls, start, seed)
+    enough = 0 if chain.rank == both.dimension else None
+    place = None if start is None else [0, *start]
+    weak, strong = (lie_closure(X, where, seed=seed, max_depth=enough) for X, where in ((both, start), (timed, place)))
+    ranks = max(weak.rank, chain.with_drift), max(strong.rank - 1, chain.rank)
+    return Accessibility(both.dimension, *ranks, (weak, strong), chain)
+
+
+def _chain(drift: VectorFields, controls: VectorFields, point: Sequence[Number] | None, seed: int) -> ChainRank:
+    """The rank of the brackets of the drift with each control, at a point or a drawn one."""
+    D, draws = drift.dimension, Draws(seed, digest(*drift.terms.arrays, *controls.terms.arrays))
+    place = tuple(draws.residues((D,), LARGEST).tolist()) if point is None else tuple(point)
+    depth = min(max(0, D - 1), isqrt(2 * MOST_WORK // max(1, D) ** 3))
+    prime = draw_prime(drift + controls, place, draws)
+    values = drift_chains(drift, controls, place, depth, prime, draws).reshape(-1, D)
+    form = Echelon(D, prime)
+    form.add(values)
+    rank = form.rank
+    form.add(values_mod(drift, residues(np.array(place, dtype=object), prime), prime))
+    return ChainRank(rank, form.rank, depth, prime, place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from clexact.algebra import systems
@@ -18,7 +19,12 @@ AVOGADRO = Fraction(602214179) * 10**15  # as SBML defines the symbol
 
 def tag(node: Node) -> str:
     """Its name without a namespace."""
-    return str(node.tag).rpartition("}")[2]
+    return _local(node.tag)
+
+
+@lru_cache(maxsize=1024)
+def _local(name: object) -> str:
+    return str(name).rpartition("}")[2]
 
 
 class Reader:

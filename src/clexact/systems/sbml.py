@@ -6,6 +6,7 @@ A document type, which entities need, is refused before the document is read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache, partial
 from typing import Any
@@ -19,16 +20,27 @@ from clexact.algebra.quotients import Quotient, Quotients, number, variable
 from clexact.systems.mathml import Node, Reader, tag
 from clexact.systems.network import Change, Network
 
+SIGNS = {"listOfReactants": -1, "listOfProducts": 1}
+
 
 def safe_tree(text: str) -> Node:
     """The root of an XML document; ValueError for what is none, and for one with a document type."""
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = _refuse
+    parser, given = expat.ParserCreate(), text.encode()
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = _refuse, _begun
     try:
-        parser.Parse(text.encode(), True)
-        return ElementTree.fromstring(text.encode())
+        with suppress(_BegunError):
+            parser.Parse(given, True)
+        return ElementTree.fromstring(given)
     except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError) as error:
         raise ValueError(f"no XML that is read: {error}.") from None
+
+
+class _BegunError(Exception):
+    """The root element has come, after which there is no document type."""
+
+
+def _begun(*_: object) -> None:
+    raise _BegunError
 
 
 def _refuse(*_: object) -> None:
@@ -187,11 +199,12 @@ class _Model:
 
     def _change(self, reaction: Node, places: dict[str, int]) -> Change:
         change: Change = {}
-        for sign, element in ((-1, "listOfReactants"), (1, "listOfProducts")):
-            for part in _listed(reaction, element):
-                name = str(part.get("species"))
-                if name in places and name not in self.sloped:
-                    change[places[name]] = change.get(places[name], 0) + sign * self._stoichiometry(part)
+        for side in reaction:
+            sign = SIGNS.get(tag(side), 0)
+            for part in side if sign else ():
+                name = part.get("species")
+                if (place := places.get(name)) is not None and name not in self.sloped:
+                    change[place] = change.get(place, 0) + sign * self._stoichiometry(part)
         return {s: n for s, n in change.items() if n}
 
     def _stoichiometry(self, part: Node) -> Number:

@@ -1,13 +1,14 @@
-"""Fields written back: as an ``.ode`` text, and as SBML with a rate rule for each variable."""
+"""Fields written back: as an ``.ode`` text, as SBML with a rate rule for each variable, as problems of KeYmaera X."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import count
 from xml.sax.saxutils import quoteattr
 
-from clexact.algebra.fields import VectorFields
+from clexact.algebra.fields import VectorFields, lie_derivative
 from clexact.algebra.polynomial import Polynomial
 from clexact.algebra.quotients import Quotient, Quotients
 from clexact.algebra.systems import written
@@ -168,3 +169,112 @@ def _term(monomial: Sequence[tuple[int, int]], c: Fraction, names: Sequence[str]
             number = f'<cn type="rational">{c.numerator}<sep/>{c.denominator}</cn>'
         factors.insert(0, number)
     return factors[0] if len(factors) == 1 else f"<apply><times/>{''.join(factors)}</apply>"
+
+
+def to_kyx(
+    fields: VectorFields,
+    laws: Sequence[Polynomial],
+    darboux: Sequence[tuple[Polynomial, Sequence[Polynomial]]] = (),
+) -> str:
+    r"""Problems of KeYmaera X with their proofs: h = c stays true for each law, p = 0 for each Darboux polynomial.
+
+    A law is a differential invariant, $X h = 0$: ``dI``. Where $X p = \lambda p$, p = 0 is kept by ``dbx`` with the
+    cofactor $\lambda$. An entry for each field. Both identities are checked before they are written.
+
+    Parameters
+    ----------
+    fields : VectorFields
+        The fields; parameters are constants of the problem.
+    laws : sequence of Polynomial
+        The h.
+    darboux : sequence of (Polynomial, sequence of Polynomial)
+        Each p with its cofactor along every field.
+
+    Returns
+    -------
+    str
+        An archive, a ``.kyx`` file.
+
+    Raises
+    ------
+    ValueError
+        For what is no law or no Darboux polynomial of the fields.
+
+    Examples
+    --------
+    >>> X = VectorFields.from_ode("x' = y; y' = -x")
+    >>> print(to_kyx(X, [Polynomial.from_string("x^2 + y^2", ["x", "y"])]))
+    ArchiveEntry "law 1"
+    Definitions
+      Real c;
+    End.
+    ProgramVariables
+      Real x;
+      Real y;
+    End.
+    Problem
+      x^2 + y^2 = c -> [{x' = y, y' = -x}]x^2 + y^2 = c
+    End.
+    Tactic "proof"
+      implyR(1); dI(1)
+    End.
+    End.
+    <BLANKLINE>
+    """
+    names = _letters_and_digits(fields.variables)
+    value = next(name for name in map("c{}".format, ["", *range(len(names) + 1)]) if name not in names.values())
+    names[value] = value
+    states = fields.variables[: len(fields.variables) - len(fields.parameters)]
+    variables = [names[name] for name in fields.variables]
+    entries = list[str]()
+    for i in range(len(fields)):
+        field = fields[i]
+        slopes = right_sides(fields, i, names)
+        domain = f" & {_renamed_text(fields.multipliers[i], fields, variables)} != 0" if any(fields.multipliers) else ""
+        program = ", ".join(f"{names[name]}' = {slopes[name]}" for name in states) + domain
+        along = f" along field {i + 1}" if len(fields) > 1 else ""
+        for n, h in enumerate(laws, start=1):
+            if any(not moved.is_zero for moved in lie_derivative(h, field)):
+                raise ValueError(f"{h} is no law of the fields.")
+            text = f"{_renamed(h, variables)} = {names[value]}"
+            constants = [*(names[name] for name in fields.parameters), names[value]]
+            entries.append(_entry(f"law {n}{along}", constants, states, names, text, program, "dI(1)"))
+        for n, (p, cofactors) in enumerate(darboux, start=1):
+            if lie_derivative(p, field) != [p * cofactors[i]]:
+                raise ValueError(f"{p} is no Darboux polynomial of the fields with the cofactor {cofactors[i]}.")
+            text, constants = f"{_renamed(p, variables)} = 0", [names[name] for name in fields.parameters]
+            by = str(_renamed(cofactors[i], variables))
+            if fields.multipliers and fields.multipliers[i]:  # the field as it was is this one over its denominator
+                by = f"({by})/({_renamed_text(fields.multipliers[i], fields, variables)})"
+            step = f'dbx("{by}", 1)'
+            entries.append(_entry(f"Darboux polynomial {n}{along}", constants, states, names, text, program, step))
+    others = [f"/* {new} stands for {name} */\n" for name, new in names.items() if new != name]
+    return "".join(others) + "\n".join(entries)
+
+
+def _letters_and_digits(names: Sequence[str]) -> dict[str, str]:
+    """Each name as it is, or v1, v2, ... if it has other signs."""
+    plain = {name for name in names if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", name)}
+    free = (name for name in map("v{}".format, count(1)) if name not in plain)
+    return {name: name if name in plain else next(free) for name in names}
+
+
+def _renamed_text(text: str, fields: VectorFields, variables: Sequence[str]) -> str:
+    """A polynomial as text with other names; 1 for an empty one."""
+    return str(_renamed(Polynomial.from_string(text or "1", fields.variables), variables))
+
+
+def _entry(
+    title: str,
+    constants: Sequence[str],
+    states: Sequence[str],
+    names: Mapping[str, str],
+    invariant: str,
+    program: str,
+    step: str,
+) -> str:
+    given = ["Definitions", *(f"  Real {name};" for name in constants), "End."] if constants else []
+    lines = [f'ArchiveEntry "{title}"', *given, "ProgramVariables", *(f"  Real {names[s]};" for s in states), "End."]
+    lines += ["Problem", f"  {invariant} -> [{{{program}}}]{invariant}", "End."]
+    lines += ['Tactic "proof"', f"  implyR(1); {step}", "End.", "End."]
+    return "\n".join(lines) + "\n"

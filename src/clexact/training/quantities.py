@@ -14,6 +14,7 @@ from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import certify
 from clexact.counting.count import LawCount
 from clexact.flows.flow import Flow
+from clexact.laws.angles import Angle
 from clexact.laws.listing import LawList
 from clexact.laws.logarithmic import Form, Law, constant
 from clexact.laws.result import ConservationLaws
@@ -46,14 +47,26 @@ class Watched:
 
 
 def _value(law: Law, states: Values) -> Values:
-    """A product of powers, or a sum of logarithms, along states (T, D)."""
-    factors = PolynomialMap.of(law.factors, states.shape[1])(states)
+    """A product of powers, or a sum of logarithms, angles and a rational function, along states (T, D)."""
+    D = states.shape[1]
+    factors = PolynomialMap.of(law.factors, D)(states)
     if law.form is Form.RATIONAL:
         powers = [factors[:, j] ** constant(weight) for j, weight in enumerate(law.weights)]
         return np.asarray(np.prod(powers, axis=0))
-    weights = PolynomialMap.of(law.weights, states.shape[1])(states)
-    rest = PolynomialMap.of([law.rest], states.shape[1])(states)[:, 0]
-    return np.asarray((weights * np.log(np.abs(factors))).sum(axis=1) + rest)
+    functions = [np.log(np.abs(factors)), *(_angle(angle, states)[:, None] for angle in law.angles)]
+    tops = PolynomialMap.of([*law.weights, law.rest], D)(states)
+    if law.divisors:
+        tops = tops / PolynomialMap.of(law.divisors, D)(states)
+    return np.asarray((tops[:, :-1] * np.concatenate(functions, axis=1)).sum(axis=1) + tops[:, -1])
+
+
+def _angle(angle: Angle, states: Values) -> Values:
+    """Along a trajectory, without jumps: the angle of (u, v sqrt|d|) unwrapped, or a logarithm."""
+    u, v = PolynomialMap.of([angle.u, angle.v], states.shape[1])(states).T
+    root = np.sqrt(np.asarray(abs(angle.d), dtype=states.dtype))
+    if angle.d < 0:
+        return np.asarray(np.unwrap(np.arctan2(root * v, u)) / root)
+    return np.asarray(np.log(np.abs((u + root * v) / (u - root * v))) / (2 * root))
 
 
 def watched(given: Any, flow: Flow) -> Watched:

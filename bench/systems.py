@@ -1,7 +1,7 @@
 """How long systems take from the file to the laws: equations, SBML, chains of brackets.
 
-Seconds of the processor, and ratios that depend little on the machine: to the time that bare parsers of Python take to cut
-the same text into words, or XML into elements.
+Seconds of the processor, and ratios that depend little on the machine: to the time that bare parsers of Python take to
+cut the same text into words, or XML into elements.
 
 python bench/systems.py
 """

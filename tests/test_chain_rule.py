@@ -195,7 +195,7 @@ def test_the_damping_and_the_metric_matter():
     """A law of one drift, or of one metric, is not one of another."""
     document = certified("rotations")
     (law, *_), drift = laws_of(document), document["phase"]["drift"]
-    there = pv.partials(pv.form_of(pv.Checker(document).families[0].laws[0]))
+    there = pv.derivatives(pv.form_of(pv.Checker(document).families[0].laws[0]))
     assert shown(document, law)
     for n, place in enumerate(drift[::2]):
         other = [*drift[: 2 * n + 1], drift[2 * n + 1] + " + s^2", *drift[2 * n + 2 :]]

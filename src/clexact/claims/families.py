@@ -109,7 +109,8 @@ def equivariant(m: int, r: int, n: int, apart: bool) -> Model:
 
     def layer(A: Array, B: Array, X: Array) -> Array:
         mean = X.mean(axis=0).reshape(1, -1)
-        return (X - mean if apart else X) @ A + mean @ B
+        result: Array = (X - mean if apart else X) @ A + mean @ B
+        return result
 
     return Model(
         {"A1": (m, r), "B1": (m, r), "A2": (r, n), "B2": (r, n)}, {"X": (NODES, m)},
@@ -124,7 +125,8 @@ def _pair(flow: Flow, name: str, size: Size) -> list[Polynomial]:
 
 
 def _apart(size: Size, seed: int) -> Check:
-    flow = gradient_flow(equivariant(*size, apart=True))
+    m, r, n = size
+    flow = gradient_flow(equivariant(m, r, n, apart=True))
     return complete(flow, _pair(flow, "A", size) + _pair(flow, "B", size), seed)
 
 
@@ -208,7 +210,7 @@ def _dora(size: Size, seed: int) -> Check:
     fixed = np.arange(1, n * m + 1).reshape(n, m)
 
     def output(A: Array, B: Array, g: Array, x: Array) -> Array:
-        W = fixed + B @ A
+        W: Array = B @ A + fixed
         return W @ (g * rsqrt((W * W).sum(0)) * x)
 
     flow = gradient_flow(Model({"A": (r, m), "B": (n, r), "g": (m,)}, {"x": m}, output, f"DoRA {n} x {m}, rank {r}"))
@@ -230,10 +232,10 @@ def _retention(size: Size, seed: int) -> Check:
 
     flow = gradient_flow(Model(dict.fromkeys("QKVO", (d, h)), {"X": (2, d)}, output, f"linear attention {d} {h}"))
     Q, K, V, O = (matrix(name, (d, h)) for name in "QKVO")  # noqa: E741
-    whole = [entries.reshape(-1, 1) for entries in (V, K)]
+    values, keys = V.reshape(-1, 1), K.reshape(-1, 1)
     if normed == 2:
-        return complete(flow, gram_laws(flow, whole[0], whole[0][:0]), seed)
-    return complete(flow, gram_laws(flow, Q, K) + gram_laws(flow, V, O) + gram_laws(flow, *whole), seed)
+        return complete(flow, gram_laws(flow, values, values[:0]), seed)
+    return complete(flow, gram_laws(flow, Q, K) + gram_laws(flow, V, O) + gram_laws(flow, values, keys), seed)
 
 
 def _matrix(size: Size) -> int:

@@ -43,7 +43,9 @@ def stream(d: int, f: int, blocks: int, norm: int, final: bool) -> Model:
 
 def embedded(v: int, d: int, f: int, blocks: int, tied: bool) -> Model:
     """U h of the stream h that starts as E^T x, with tanh blocks without biases; U is E if ``tied``."""
-    parameters: dict[str, tuple[int, ...]] = {"E": (v, d)} | ({} if tied else {"U": (v, d)})
+    parameters: dict[str, tuple[int, ...]] = {"E": (v, d)}
+    if not tied:
+        parameters["U"] = (v, d)
     for k in range(1, blocks + 1):
         parameters |= {f"A{k}": (f, d), f"B{k}": (d, f)}
 

@@ -2207,7 +2207,7 @@ class Moves:
         numbers = any(not atoms for i in node.inputs for _, atoms in self.known[i])
         if leaf or op in FUNCTIONS or (op in ("add", "matmul", "sum") and not numbers):
             return own
-        return [product_of(form) or own[e] for e, form in enumerate(self.made(n))]
+        return [short_product(form) or own[e] for e, form in enumerate(self.made(n))]
 
     def uses(self, n: int) -> list[Uses]:
         """For each operand {entry: [(an entry of the result, the node and the entry that multiply it, if any)]}."""
@@ -2441,7 +2441,7 @@ def without(atoms: Atoms, part: Atoms) -> Atoms:
     return tuple(left)
 
 
-def product_of(form: Form) -> Product | None:
+def short_product(form: Form) -> Product | None:
     """A polynomial of one short term, or none."""
     if not form:
         return 0, ()
@@ -2456,7 +2456,7 @@ def form_of(poly: Poly) -> Form:
     return {tuple(v for v, k in monomial for _ in range(k)): c for monomial, c in poly.items()}
 
 
-def partials(form: Form) -> dict[int, Form]:
+def derivatives(form: Form) -> dict[int, Form]:
     """{x: derivative by x}."""
     out = dict[int, Form]()
     for atoms, c in form.items():
@@ -3230,7 +3230,7 @@ class Checker:
         moves.allowance = share = Allowance(effort.left // SHARE)
         before = share.left
         try:
-            gradient = partials(form_of(law))
+            gradient = derivatives(form_of(law))
             return not self.along_drift(gradient, moves) and moves.still(self.kicks(gradient, moves), cases)
         except TooMuch:
             return False

@@ -10,8 +10,7 @@ import sympy
 from oracles import generic_rank, gradient_rank, is_law, ring_of
 
 import clexact
-from clexact.proofs import fields_certificate
-from clexact.proofs import program_verifier as verifier
+from clexact.proofs import fields_certificate, verifier
 
 SECTIONS = ["fields", "laws", "independence", "lie", "closure", "claim", "dimension"]
 KEYS = [*verifier.LISTED_KEYS, "closure"]

@@ -19,7 +19,7 @@ from clexact.flows.dynamics import as_flow
 from clexact.lie import brackets
 from clexact.lie import closure as lie
 from clexact.lie.brackets import ExplicitBases, ExplicitWitness, bracket_products, values_mod
-from clexact.proofs import program_verifier as verifier
+from clexact.proofs import verifier
 from clexact.proofs.certificate import Certificate, VerdictStatus, verify
 from clexact.proofs.fields_certificate import written_fields
 

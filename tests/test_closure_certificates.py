@@ -15,7 +15,7 @@ from oracles import lie_bracket, ring_of
 
 import clexact
 from clexact.proofs import conversion, tiers
-from clexact.proofs import program_verifier as pv
+from clexact.proofs import verifier as pv
 
 DATA = Path(__file__).parent / "data"
 FIRST = {path.stem: path.read_bytes() for path in sorted(DATA.glob("first-*.json"))}

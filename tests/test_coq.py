@@ -13,7 +13,7 @@ import pytest
 import clexact
 from clexact import models
 from clexact.cli import main as cli
-from clexact.proofs import coq_proof, fields_certificate, program_verifier, referee
+from clexact.proofs import coq_proof, fields_certificate, referee, verifier
 from clexact.proofs.coq_reader import added, multiplied, parsed, read_claim
 
 needs_coq = [pytest.mark.slow, pytest.mark.skipif(shutil.which("coqc") is None, reason="coqc is not installed")]
@@ -66,7 +66,7 @@ def test_members_of_a_program_are_those_of_the_verifier(name):
     """Multiplied out and then evaluated, or by dual numbers through the program: the same up to a factor."""
     document = saved(FLOWS[name]())
     assert "program" in document
-    claim, (rows, p) = read_claim(document), program_verifier.Checker(document).members()
+    claim, (rows, p) = read_claim(document), verifier.Checker(document).members()
     assert len(rows) == len(claim.members) > 0
     for theirs, member in zip(rows, claim.members, strict=True):
         mine, first = coq_proof._member_row(claim, member, p), next(iter(theirs))
@@ -77,7 +77,7 @@ def test_members_of_a_program_are_those_of_the_verifier(name):
 @pytest.mark.parametrize("name", ["linear", "mirror", "momentum", "attention"])
 def test_members_of_listed_fields_are_those_of_the_verifier(name):
     document = listing(FLOWS[name]())
-    claim, (rows, p) = read_claim(document), program_verifier.Checker(document).members()
+    claim, (rows, p) = read_claim(document), verifier.Checker(document).members()
     mine = [coq_proof._member_row(claim, member, p) for member in claim.members]
     assert rows == [{j: x for j, x in enumerate(row) if x} for row in mine] and rows
 

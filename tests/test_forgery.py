@@ -22,9 +22,8 @@ from oracles import ring_of
 import clexact
 from clexact.algebra.linalg import flint_rank
 from clexact.cli import main as cli
-from clexact.proofs import program_verifier as verifier
+from clexact.proofs import tiers, verifier
 
-VERIFIER = Path(verifier.__file__)
 SECONDS, BYTES = 10, 2**30  # that judging one mutant may take
 CHECKED = ["format", "sha256", "dimension", "fields", "laws", "independence", "lie", "closure", "claim"]
 UNCHECKED = ["version", "model", "assumptions"]  # words: their type is checked, what they say is not (docs/trust.md)
@@ -150,9 +149,9 @@ def limited():
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
 
 
-def judged_alone(path):
+def judged_alone(path, alone):
     """Exit status in a fresh process with limited time and memory."""
-    command = [sys.executable, "-I", "-S", str(VERIFIER), str(path)]
+    command = [sys.executable, "-I", "-S", alone, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited)
     assert done.returncode != -signal.SIGXCPU, f"more than {SECONDS} seconds of work"
     assert "Traceback" not in done.stderr, done.stderr[-500:]
@@ -174,11 +173,11 @@ def leaves_so_few(text):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", forgery.bombs())
-def test_no_short_document_takes_long(name, tmp_path):
+def test_no_short_document_takes_long(name, tmp_path, alone):
     """All of the work is bounded, not only that of one bracket; so is the size of every number."""
     path = tmp_path / "bomb.json"
     path.write_text(forgery.bombs()[name])
-    status = judged_alone(path)
+    status = judged_alone(path, alone)
     assert status in (1, 2, 3) or (name in TRUE_BOMBS and leaves_so_few(path.read_text()))
 
 
@@ -196,7 +195,7 @@ def test_what_takes_too_much_is_undecided_and_not_false(tmp_path, capsys):
     for paths, status in (([deep], 3), ([deep, wrong], 1), ([wrong, deep], 1)):
         with pytest.raises(SystemExit) as ended:
             cli.run(["verify", *map(str, paths)])
-        assert ended.value.code == verifier.main(list(map(str, paths))) == status
+        assert ended.value.code == tiers.main(list(map(str, paths))) == status
     assert "UNDECIDED" in capsys.readouterr().out
 
 
@@ -246,14 +245,14 @@ def unfit(d):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("forge", "status"), [(lambda d: None, 0), (lie, 1), (unfit, 2)])
-def test_certify_save_and_verify_in_a_fresh_process(forge, status, tmp_path):
+def test_certify_save_and_verify_in_a_fresh_process(forge, status, tmp_path, alone):
     """The verifier alone, without site packages; and the command of the package."""
     path = tmp_path / "c.json"
     clexact.certify(clexact.gradient_flow(clexact.models.linear([2, 2, 1]))).certificate.save(path)
     d = json.loads(path.read_text())
     forge(d)
     path.write_text(json.dumps(d))
-    assert judged_alone(path) == status
+    assert judged_alone(path, alone) == status
     done = subprocess.run([sys.executable, "-m", "clexact", "verify", str(path)], capture_output=True, text=True)
     assert done.returncode == status and "Traceback" not in done.stderr
 
@@ -273,17 +272,17 @@ BYTES_OF = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BYTES_OF)
-def test_bytes_that_are_no_certificate(name, tmp_path):
+def test_bytes_that_are_no_certificate(name, tmp_path, alone):
     """Status 2 by the verifier alone and by the package, which must not differ; load refuses them too."""
     path = tmp_path / "c.json"
     path.write_bytes(BYTES_OF[name])
-    assert judged_alone(path) == 2
+    assert judged_alone(path, alone) == 2
     with pytest.raises(ValueError, match="not a certificate"):
         clexact.Certificate.load(path)
     assert clexact.verify(path).status is clexact.VerdictStatus.NOT_A_CERTIFICATE
 
 
-def test_several_files_and_no_file(tmp_path):
+def test_several_files_and_no_file(tmp_path, alone):
     """The worst status counts; what cannot be read is no certificate."""
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(forged_changes.base_texts()[0])
@@ -291,18 +290,18 @@ def test_several_files_and_no_file(tmp_path):
     lie(d)
     bad.write_text(json.dumps(d))
     for paths, status in [([good, good], 0), ([good, bad], 1), ([bad, tmp_path / "none", good], 2), ([tmp_path], 2)]:
-        done = subprocess.run([sys.executable, str(VERIFIER), *paths], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-I", alone, *paths], capture_output=True, text=True)
         assert done.returncode == status and "Traceback" not in done.stderr
 
 
-def test_any_name_can_be_printed(tmp_path):
+def test_any_name_can_be_printed(tmp_path, alone):
     """A message names what is wrong, in a terminal that knows ASCII only, too."""
     d = forged_changes.bases()[7]
     d["fields"]["components"][0] = {"λ": "x"}
     path = tmp_path / "c.json"
     path.write_text(json.dumps(d))
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([sys.executable, VERIFIER, path], capture_output=True, text=True, env=environment)
+    done = subprocess.run([sys.executable, alone, path], capture_output=True, text=True, env=environment)
     assert done.returncode == 2 and "Traceback" not in done.stderr
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import clexact
 from clexact.cli import main as cli
-from clexact.proofs import program_verifier as verifier
+from clexact.proofs import verifier
 
 FUZZ = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SMALL = st.sampled_from(["0", "1", "2", "3", "-1", "x", "2.5", "1e3", "", "٢", str(10**30)])

@@ -4,6 +4,7 @@ Where mixed gates were compared, a root of a square under one choice of gates ha
 """
 
 import json
+import random
 from fractions import Fraction
 
 import numpy as np
@@ -18,7 +19,7 @@ from clexact.programs import array, patterns
 from clexact.programs.characters import characters, draw_prime
 from clexact.programs.independence import free_at, gated_roots, square_constants
 from clexact.programs.program import Gate, Program
-from clexact.proofs import program_verifier as pv
+from clexact.proofs import verifier as pv
 from clexact.proofs.program_certificate import same_program
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
@@ -289,7 +290,7 @@ def test_logarithms_are_shown_at_each_choice():
         assert "not shown" in count.stopped
     data = json.loads(count.certificate.to_json())
     program = pv.Program(data)
-    hom = pv.drawn(pv.random.SystemRandom())
+    hom = pv.drawn(random.SystemRandom())
     opened = frozenset([program.seed.first["gate1"]])
     with pytest.raises(pv.Untrue, match="logarithms are not shown to be independent"):
         pv.Roots(program, hom, pv.Allowance(10**7)).check_logarithms([opened])

@@ -23,7 +23,7 @@ from clexact.functions import maximum, relu
 from clexact.programs.network import Network
 from clexact.proofs import cases as written
 from clexact.proofs import program_certificate as pc
-from clexact.proofs import program_verifier as pv
+from clexact.proofs import verifier as pv
 from clexact.proofs.certificate import Certificate, VerdictStatus, same_flow, verify_bytes
 
 nets = clexact.models
@@ -142,7 +142,7 @@ def test_another_slope_is_another_network():
     assert verdict_on(data, rebuild=True).status is VerdictStatus.FALSE
 
 
-def test_without_clexact_and_on_the_command_line(tmp_path, capsys):
+def test_without_clexact_and_on_the_command_line(tmp_path, capsys, alone):
     path = tmp_path / "near.json"
     Path(tmp_path / "start.txt").write_text(" ".join(map(str, START)))
     near_it = ["--near", str(tmp_path / "start.txt"), "--save", str(path), "--quiet"]
@@ -151,7 +151,7 @@ def test_without_clexact_and_on_the_command_line(tmp_path, capsys):
             cli.main(arguments)
     out = capsys.readouterr().out
     assert "no other gates are met near the start" in out and "at least 4 independent laws" in out
-    done = subprocess.run([sys.executable, "-I", pv.__file__, str(path)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-I", alone, str(path)], capture_output=True, text=True)
     assert done.returncode == 0 and "recomputed exactly" in done.stdout
 
 

@@ -16,7 +16,7 @@ import pytest
 import clexact
 from clexact import models
 from clexact.cli.main import run
-from clexact.proofs import fields_certificate, program_verifier, referee, standalone, tiers
+from clexact.proofs import fields_certificate, referee, standalone, tiers, verifier
 from clexact.proofs.program_certificate import of_count
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -32,7 +32,7 @@ def by_hand():
 def judged(document):
     """Verdicts of the referee and of the large verifier."""
     data = json.dumps(document).encode()
-    return referee.verify_bytes(data, 10**5)[0], program_verifier.verify_bytes(data)[0]
+    return referee.verify_bytes(data, 10**5)[0], verifier.verify_bytes(data)[0]
 
 
 def test_the_walk_by_hand():
@@ -108,7 +108,7 @@ def test_gates_by_hand(gate, seed, status):
     """Where x is a gate, seeds have its values."""
     document = by_hand() | {"gates": {"x": gate}}
     document["lie"]["seeds"] = [seed]
-    document["sha256"] = program_verifier.program_hash(document)
+    document["sha256"] = verifier.program_hash(document)
     assert judged(document) == (status, status)
 
 
@@ -149,7 +149,7 @@ def test_small_documents_are_proved(name):
 def test_a_refusal_of_the_referee_counts(monkeypatch):
     """Whatever the large verifier accepts."""
     document = by_hand() | {"laws": [{"polynomials": ["u[0,0]^2"]}]}
-    monkeypatch.setattr(program_verifier, "verify_bytes", lambda data, rank: (0, ["accepted"]))
+    monkeypatch.setattr(verifier, "verify_bytes", lambda data, rank: (0, ["accepted"]))
     status, sentences = tiers.verify_bytes(json.dumps(document).encode())
     assert status == 1 and sentences == ["FALSE: law 0 is no law: a field moves it"]
 
@@ -170,7 +170,7 @@ BOMBS = {
 def test_short_documents_that_would_take_long(name):
     document = by_hand()
     document["program"] = {"nodes": BOMBS[name], "output": len(BOMBS[name]) - 1}
-    document["sha256"] = program_verifier.program_hash(document)
+    document["sha256"] = verifier.program_hash(document)
     before = time.process_time()
     assert referee.verify_bytes(json.dumps(document).encode(), 10**5)[0] == 3
     assert time.process_time() - before < 5
@@ -179,7 +179,7 @@ def test_short_documents_that_would_take_long(name):
 def test_ranks_and_primes():
     for p in (2, 3, 101, 2**61 - 1):
         assert referee.is_prime(p) and not referee.is_prime(p * p)
-    assert [n for n in range(200) if referee.is_prime(n)] == [n for n in range(200) if program_verifier.is_prime(n)]
+    assert [n for n in range(200) if referee.is_prime(n)] == [n for n in range(200) if verifier.is_prime(n)]
     assert not any(map(referee.is_prime, (561, 3215031751, 3825123056546413051)))  # strong to bases 2, 3, 5, 7, ...
     assert referee.rank([[1, 2], [2, 4], [0, 3]], 5) == 2 and referee.rank([[5, 10]], 5) == 0 == referee.rank([], 7)
     assert referee.Ring(7).number(Fraction(1, 3)) == 5
@@ -215,7 +215,7 @@ def test_the_checks_that_the_documentation_names_exist():
     """Every step of docs/trust.md names a function of a verifier."""
     page = (DOCS / "trust.md").read_text(encoding="utf-8").split("## What the engine")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
-    modules = {"referee": referee, "program_verifier": program_verifier}
+    modules = {"referee": referee, "verifier": verifier}
     for row in rows:
         named = re.findall(r"`(\w+(?:\.\w+)+)`", row.split(" | ")[2])
         assert named, row

@@ -20,7 +20,7 @@ from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.programs.held import Table
 from clexact.programs.model import Model
-from clexact.proofs import program_verifier as verifier
+from clexact.proofs import verifier
 from clexact.support.errors import RANK_BITS
 
 MOST = 3000  # branches that are shown to be empty

@@ -1,7 +1,7 @@
 """Certificates: the proof of a count as one JSON document, which a verifier checks without the engine.
 
 The document holds the program of a model (``program_certificate.py``); of fields that were given as such, and of few
-others, the fields themselves (``fields_certificate.py``). One verifier checks both (``program_verifier.py``).
+others, the fields themselves (``fields_certificate.py``). One verifier checks both (``verifier/``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from clexact.counting.count import LawCount
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.flows.flow import Flow
 from clexact.programs.gates import FREE, GENERIC, assumption
-from clexact.proofs import conversion, fields_certificate, program_certificate, program_verifier, tiers
+from clexact.proofs import conversion, fields_certificate, program_certificate, tiers, verifier
 from clexact.support.display import facts, lines
 from clexact.support.files import read_bytes, write_atomically
 
@@ -63,8 +63,8 @@ class Certificate:
         cases = self.data.get("cases")
         if cases is None:
             return f" {FREE}" if any(FREE in words for words in self.data["assumptions"]) else ""
-        said = " for this data" if cases["scope"] in (program_verifier.DATA, program_verifier.DATA_NEAR) else ""
-        free = f" {FREE}" if cases["scope"] == program_verifier.DATA and cases["gates"] else ""
+        said = " for this data" if cases["scope"] in (verifier.DATA, verifier.DATA_NEAR) else ""
+        free = f" {FREE}" if cases["scope"] == verifier.DATA and cases["gates"] else ""
         return f"{said}{free}" + " near this start" * (cases["start"] is not None)
 
     def _repr_html_(self) -> str:
@@ -191,10 +191,10 @@ class Certificate:
         """
         try:
             document = read_document(_opened(path))
-            program_verifier.Checker(document)
-        except program_verifier.NotACertificate as error:
+            verifier.Checker(document)
+        except verifier.NotACertificate as error:
             raise ValueError(f"{path}: not a certificate: {error}.") from None
-        except program_verifier.Untrue as error:
+        except verifier.Untrue as error:
             raise ValueError(f"{path}: not a sound certificate: {error}.") from None
         return cls(document)
 
@@ -203,14 +203,14 @@ def _opened(path: str | Path) -> bytes:
     """The bytes of a file, decompressed if a verifier would; OSError if it cannot be read."""
     data = read_bytes(path)
     try:
-        return program_verifier.unpacked(data)
-    except program_verifier.NotACertificate:
+        return verifier.unpacked(data)
+    except verifier.NotACertificate:
         return data  # which the verifiers refuse too, and say why
 
 
 def read_document(data: bytes) -> dict[str, Any]:
     """The document in the present format; NotACertificate for what is none."""
-    document: dict[str, Any] = program_verifier.read(conversion.current(data))
+    document: dict[str, Any] = verifier.read(conversion.current(data))
     return document
 
 
@@ -233,7 +233,7 @@ class VerdictStatus(Enum):
     @property
     def severity(self) -> int:
         """Its place from good to bad: of several verdicts the worst gives the exit status."""
-        return program_verifier.SEVERITY.index(self.value)
+        return verifier.SEVERITY.index(self.value)
 
 
 @dataclass(frozen=True)

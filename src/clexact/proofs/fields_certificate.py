@@ -23,7 +23,7 @@ from clexact.counting.count import LawCount
 from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import LieClosure, values_at
-from clexact.proofs import program_verifier as verifier
+from clexact.proofs import verifier
 from clexact.proofs.cases import scope_of
 from clexact.proofs.program_certificate import Members, assembled, assumptions_of, closed_by_of, place_of, ranges
 

@@ -1,6 +1,6 @@
 """Certificates that hold the program of a model: the proof of a count, with no field expanded.
 
-``document`` builds one from plain data, sparse or dense; ``program_verifier.py`` checks it without the engine.
+``document`` builds one from plain data, sparse or dense; ``verifier/`` checks it without the engine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from clexact.programs.characters import characters
 from clexact.programs.operations import OPERATIONS
 from clexact.programs.program import Program
 from clexact.programs.theorems import has_angles
-from clexact.proofs import program_verifier as verifier
+from clexact.proofs import verifier
 from clexact.proofs.cases import (
     gates_read,
     named_by_cases,
@@ -110,7 +110,7 @@ def document(
 
     With ``solve``, the members are evaluated and solutions of challenges are included if what peeling leaves of their
     matrix is large; ValueError if they turn out to be dependent. Whether the whole is true, ``verify_bytes`` of
-    ``program_verifier`` says.
+    ``verifier`` says.
     """
     data = assembled(flow, written_flow(flow), families, ranges(numbers), shown, members, closed_by)
     if "cases" in data:

@@ -2,7 +2,7 @@
 
     python referee.py FILE...      exit status 0: proved; 1: something is false; 2: no certificate; 3: not for a referee
 
-Standard library only; imports nothing of the package and shares no line with ``program_verifier.py``, which it judges
+Standard library only; imports nothing of the package and shares no line with ``verifier/``, which it judges
 in the tests. No cache, no challenge, nothing random: each step is an identity of polynomials, or a rank.
 
 1. The output g is written as polynomials in the parameters, the probes xi and nothing else; the fields are

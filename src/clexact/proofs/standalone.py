@@ -6,17 +6,20 @@ import io
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
-from clexact.proofs import conversion, program_verifier, referee, theorem_verifier, tiers
+from clexact.proofs import conversion, referee, theorem_verifier, tiers, verifier
 from clexact.support.files import write_atomically
 
-MODULES = (conversion, program_verifier, referee, theorem_verifier, tiers)
+MODULES = (conversion, referee, theorem_verifier, tiers)  # and the package of the verifier
 MAIN = "import sys\n\nfrom clexact.proofs.tiers import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
 def verifier_archive() -> bytes:
     """A zip archive that Python runs, in the format of ``zipapp``; the same bytes each time."""
     files = {"__main__.py": MAIN, "clexact/__init__.py": "", "clexact/proofs/__init__.py": ""}
-    files |= {f"clexact/proofs/{Path(str(m.__file__)).name}": Path(str(m.__file__)).read_text("utf-8") for m in MODULES}
+    root = Path(str(tiers.__file__)).parent
+    sources = [Path(str(module.__file__)) for module in MODULES]
+    sources += sorted(Path(str(verifier.__file__)).parent.glob("*.py"))
+    files |= {f"clexact/proofs/{path.relative_to(root).as_posix()}": path.read_text("utf-8") for path in sources}
     out = io.BytesIO(b"#!/usr/bin/env python3\n")
     out.seek(0, io.SEEK_END)
     with ZipFile(out, "a") as archive:

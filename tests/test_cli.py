@@ -240,14 +240,10 @@ def test_wrong_input_is_one_sentence_and_status_2(words, message, tmp_path, monk
 
 
 def test_a_certificate_that_cannot_be_saved_is_refused_before_the_work(tmp_path, capsys):
-    """Too many terms, or no such folder: nothing is computed, nothing is printed."""
-    for words, message in (
-        (["relu", *["12"] * 6, "--flow", "momentum", "--save", str(tmp_path / "a.json")], "terms, over 1000000"),
-        (["linear", "2", "2", "--save", str(tmp_path / "nowhere" / "a.json")], "cannot open"),
-    ):
-        assert cli.run(["certify", *words]) == 2
-        captured = capsys.readouterr()
-        assert captured.out == "" and message in captured.err
+    """No such folder: nothing is computed, nothing is printed."""
+    assert cli.run(["certify", "linear", "2", "2", "--save", str(tmp_path / "nowhere" / "a.json")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and "cannot open" in captured.err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -92,7 +92,7 @@ def test_a_certificate_holds_dense_brackets(monkeypatch):
     assert count.exact and not count.closure.generic
     certificate = clexact.verify(count.certificate)
     assert certificate and "at least 3 independent laws (proved), at most 3 (proved)" in str(certificate)
-    monkeypatch.setattr("clexact.proofs.certificate.over_limit", lambda *_: "a certificate may take 9 MiB")
+    monkeypatch.setattr("clexact.proofs.program_certificate.over_limit", lambda *_: "a certificate may take 9 MiB")
     again = clexact.certify(momentum_flow(models.linear([2, 3, 2])))
     with pytest.raises(ValueError, match="9 MiB: it needs dense brackets of momentum flow"):
         _ = again.certificate

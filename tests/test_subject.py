@@ -18,9 +18,9 @@ LARGE_OWN = clexact.gradient_flow(
 @pytest.mark.parametrize(
     ("given", "listed", "description"),
     [
-        (LINEAR, "the 20 fields listed", "gradient flow of linear [4, 3, 5]"),
+        (LINEAR, "the program listed", "gradient flow of linear [4, 3, 5]"),
         (LARGE, "the program listed", "gradient flow of linear [14, 14, 14, 14]"),
-        (OWN, "the 3 fields listed", "gradient flow of mine"),
+        (OWN, "the program listed", "gradient flow of mine"),
     ],
 )
 def test_a_proof_is_about_what_is_listed(given, listed, description):

@@ -546,7 +546,7 @@ def test_a_step_of_sgd_is_of_second_order_exactly(decay, middle):
         (torch.optim.Adam, {}, "rescales each entry"),
         (torch.optim.AdamW, {}, "rescales each entry"),
         (torch.optim.RMSprop, {}, "rescales each entry"),
-        (torch.optim.ASGD, {}, "not known"),
+        (torch.optim.LBFGS, {}, "not known"),
     ],
 )
 def test_optimizers_that_break_the_law(optimizer, settings, said):

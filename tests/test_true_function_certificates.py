@@ -732,7 +732,8 @@ def test_certificates_are_verified(documents, name):
     status, said = judged(document)
     assert status == 0, said
     assert document["claim"]["upper"] - document["claim"]["lower"] == gap
-    assert ("by a homomorphism to F_p" in said[-3]) and f" mod {P} at a point" in said[-3]
+    (ranks,) = [one for one in said if "by a homomorphism to F_p" in one]
+    assert f" mod {P} at a point" in ranks
     assert "assuming" not in said[-2]
     assert not laws or "functions opaque" in said[0]
 
@@ -1141,7 +1142,7 @@ def test_certificates_of_turns_are_verified(turning, name):
     document = turning(name)
     status, said = judged(document)
     assert status == 0, said
-    assert document["claim"]["upper"] == 0 and "by a homomorphism to F_p" in said[-3]
+    assert document["claim"]["upper"] == 0 and any("by a homomorphism to F_p" in one for one in said)
 
 
 @pytest.mark.parametrize("name", FORGED_ANGLES)

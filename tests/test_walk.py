@@ -30,7 +30,9 @@ def folder(tmp_path_factory):
     for name, text in FILES.items():
         (place / name).write_text(text)
     assert run(["certify", "linear", "2", "2", "2", "--quiet", "--save", str(place / "proof.json")]) == 0
-    forged = (place / "proof.json").read_text().replace('"upper": 3', '"upper": 2')
+    document = json.loads((place / "proof.json").read_text())
+    document["claim"]["upper"] -= 1
+    forged = json.dumps(document)
     (place / "forged.json").write_text(forged)
     return place
 
@@ -95,7 +97,7 @@ COMMANDS = {
     "certify --system toda.ode --degree 3": "there are 5 - 1 = 4 independent laws (Frobenius), 3 of them polynomials",
     "certify linear 2 2 2 --quiet --save saved.json": "exactly 3 ",
     "verify proof.json": "proof.json: verified\n",
-    "verify proof.json --rebuild": "the fields are those of the gradient flow of linear [2, 2, 2]",
+    "verify proof.json --rebuild": "the program is that of the gradient flow of linear [2, 2, 2]",
     "laws linear 1 2 1": "U1[0,0]*U2[1,0] - U1[0,1]*U2[0,0]",
     "laws product 3 --degree 4 --latex --quiet": "x_{0}^{2} - x_{1}^{2}\n",
     "laws product 3 --json": '"laws": ["x[0]^2 - x[1]^2", "x[1]^2 - x[2]^2"]',

@@ -101,7 +101,7 @@ class LawCase:
         >>> X = VectorFields.from_ode("par a, b; x' = a*x; y' = b*y")
         >>> case = law_cases(X, 2, nonzero=True).cases[0]
         >>> case, case.values() == {"a": 1, "b": -1}, X.at(case.values())
-        (LawCase(a + b = 0: 2 laws), True, VectorFields(1 field on Q^2: [x, -y]))
+        (LawCase(a + b = 0: 1 laws), True, VectorFields(1 field on Q^2: [x, -y]))
         """
         names = self.laws.parameters
         zero, apart = ([Polynomial.from_string(p, names) for p in part] for part in (self.zero, self.nonzero))

@@ -142,7 +142,7 @@ def laws_on(flow: Given, surface: Polynomial | str, degree: int, *, seed: int = 
     ...     [["p", "q", "-x*rho^3", "-y*rho^3", "-rho^3*(x*p + y*q)"]])
     >>> found = laws_on(X, "rho^2*(x^2 + y^2) - 1", 3)
     >>> print(*found.further, sep="; ")
-    x*q^2 - y*p*q - x*rho; x*p*q - y*p^2 + y*rho
+    x*p*q - y*p^2 + y*rho; x*q^2 - y*p*q - x*rho
     >>> found.independent
     3
     """

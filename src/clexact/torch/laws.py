@@ -352,7 +352,7 @@ class ModuleLaws:
         >>> import torch
         >>> from clexact.torch import laws
         >>> net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
-        >>> print(laws(net, torch.ones(4, 2), certify=False).table(60).split(chr(10), 3)[-1])
+        >>> print(laws(net, torch.ones(4, 2), certify=False).table(60).rpartition("-" * 60 + chr(10))[-1])
         numbers  law
               3  0 -> 2  (diagonal, SYMMETRY)
                    squared lengths, 3 numbers: 0.weight + 0.bias -

@@ -76,7 +76,7 @@ def _step(law: ModuleLaw, name: str, group: dict[str, Any]) -> tuple[bool, str]:
     untouched = law.kind == "translation" and all(term.view.unit is None for term in law.terms)
     eta, decay = float(group["lr"]), float(group.get("weight_decay", 0) or 0)
     power = law.degree
-    if name == "ASGD":
+    if name == "ASGD" and not law.mixed:
         return True, _asgd(power, float(group["lambd"]) + decay)
     if name == "SAM" and power == 2:
         return False, "SAM takes the gradient at other weights theta + e: a step adds 2 eta b(e, g) + eta^2 h(g)."

@@ -68,7 +68,8 @@ def judged(mutant: Mutant | OfProgram) -> tuple[str, float]:
     start = time.perf_counter()
     signal.alarm(LIMIT)
     try:
-        status = mutant.verified() if isinstance(mutant, OfProgram) else verifier.verify_text(mutant.text)[0]
+        text = mutant.text.encode("utf-8", "surrogatepass")
+        status = mutant.verified() if isinstance(mutant, OfProgram) else verifier.verify_bytes(text)[0]
     except Hung:
         return "hung", time.perf_counter() - start
     except Exception:

@@ -28,8 +28,10 @@ class Angle:
 
     Attributes
     ----------
-    u, v : Polynomial
-        Such that u^2 - d v^2 is a Darboux polynomial, up to a constant.
+    u : Polynomial
+        The first of two,
+    v : Polynomial
+        and the second, such that u^2 - d v^2 is a Darboux polynomial, up to a constant.
     d : int
         Not 0, without squares.
 
@@ -50,7 +52,24 @@ class Angle:
         return self.u * self.u - self.v * self.v * self.d
 
     def moved(self, along: Callable[[Polynomial], Derived]) -> Derived:
-        """u Xv - v Xu for every derivation X: the derivatives times the norm."""
+        """u Xv - v Xu for every derivation X: the derivatives times the norm.
+
+        Parameters
+        ----------
+        along : callable
+            The derivatives of a polynomial, one for each derivation.
+
+        Returns
+        -------
+        list of Polynomial
+            One for each derivation.
+
+        Examples
+        --------
+        >>> x, y = (Polynomial.from_string(name, ["x", "y"]) for name in "xy")
+        >>> Angle(x, y, -1).moved(lambda p: [p.diff("x")])
+        [Polynomial('-y')]
+        """
         return [self.u * dv - self.v * du for du, dv in zip(along(self.u), along(self.v), strict=True)]
 
     def to_sympy(self) -> sympy.Expr:
@@ -75,7 +94,24 @@ class Angle:
         return sympy.log((u + root * v) / (u - root * v)) / (2 * root)
 
     def parts(self, latex: bool) -> tuple[Fraction, str]:
-        r"""(c, text) with T = c times what the text says; $\sqrt{|d|}$ stands in the text."""
+        r"""(c, text) with T = c times what the text says; $\sqrt{|d|}$ stands in the text.
+
+        Parameters
+        ----------
+        latex : bool
+            Whether the text is LaTeX.
+
+        Returns
+        -------
+        tuple of Fraction and str
+            The number and the text.
+
+        Examples
+        --------
+        >>> x, y = (Polynomial.from_string(name, ["x", "y"]) for name in "xy")
+        >>> Angle(x, y, -1).parts(latex=False)
+        (Fraction(1, 1), 'arctan(y/x)')
+        """
         root = rf"\sqrt{{{abs(self.d)}}}" if latex else f"sqrt({abs(self.d)})"
         times = " " if latex else "*"
         u, v = (_text(p, latex, alone=latex) for p in (self.u, self.v))

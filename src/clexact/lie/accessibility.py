@@ -38,6 +38,11 @@ class ChainRank:
         The modulus.
     point : tuple of int or Fraction
         Where.
+
+    Examples
+    --------
+    >>> ChainRank(2, 3, 1, 65537, (1, 2, 3)).rank
+    2
     """
 
     rank: int

@@ -2,6 +2,7 @@
 
 import json
 from itertools import combinations, product
+from pathlib import Path
 
 import forged_theorems
 import pytest
@@ -329,3 +330,17 @@ def test_gated_units():
     for sizes in ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 2, 2)):
         count = clexact.certify(clexact.gradient_flow(MODELS.glu(*sizes)))
         assert count.lower == count.upper == theorem.count(**dict(zip("nrm", sizes, strict=True)))
+
+
+UNSOUND = (  # documents by hand in tests/data whose counts are too small, and what is said of them
+    "the axis of classes twice",  # of K x K entries 2 K - 1 are idle, not 1
+    "a product has no seed",  # one field with decay, which a drift cannot be told from
+)
+
+
+@pytest.mark.parametrize(("number", "word"), list(enumerate(UNSOUND)))
+def test_documents_by_hand_that_count_too_few_are_refused(number, word):
+    """True are K^2 + n laws, not K^2 - 2 K + 2 + n; (U + V) e^((l - 1) t) and (U - V) e^((l + 1) t), not one law."""
+    documents = json.loads((Path(__file__).parent / "data" / "unsound-theorems.json").read_text(encoding="utf-8"))
+    with pytest.raises(RefusedError, match=word):
+        verify_theorem(documents[number])

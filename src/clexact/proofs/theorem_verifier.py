@@ -132,6 +132,8 @@ class Part:
         for term in self.network:  # so the network of fewer indices is this one with what has others zero
             twice = all(sum(v in factor[1:] for factor in term.factors) >= 2 for v in term.sorts)
             need(twice, "an index stands in one factor alone")
+            seeded = any(leaf in self.seeds for leaf, *_ in term.factors)  # so that fields can be told from a drift
+            need(seeded, "a product has no seed")
 
     def function(self, seed: dict[str, list[list[str]]], universe: Indices) -> Poly:
         """The network as a polynomial of the parameters: each seed is 1 at the entries given, others are zero."""
@@ -233,6 +235,7 @@ class Classes:
             for leaf, axes in part.parameters.items():
                 if sorts[0] in axes:
                     need(leaf not in part.positive, "a parameter of the classes is positive")
+                    need(axes.count(sorts[0]) == 1, "a parameter has the axis of classes twice")
                     rest = [{(part.sorts[s],): 1} for s in axes if s != sorts[0]]
                     self.idle += [times(*rest)] * len(part.copies) * (1 + part.momentum)
 

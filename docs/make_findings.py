@@ -28,8 +28,9 @@ output, middles wider than both ends together, five layers. Written by `python d
 
     clexact reproduce --budget {budget} --seed {seed}
 
-{claims} statements: {totals}. A verdict speaks of the sizes checked. A formula marked *fitted* was found on some of
-them and is right on all others, which is no proof beyond them. The command under each statement repeats it.
+{claims} statements: {totals}; of those that fail, {corrected} corrected formulas are proved for all sizes. Any other
+verdict speaks of the sizes checked. A formula marked *fitted* was found on some of them and is right on all others,
+which is no proof beyond them. The command under each statement repeats it.
 """
 SECTIONS: list[tuple[str, str, tuple[ClaimVerdict, ...]]] = [
     (
@@ -39,8 +40,14 @@ SECTIONS: list[tuple[str, str, tuple[ClaimVerdict, ...]]] = [
     ),
     ("Misprints", "False as written; what was meant is true on all of the grid.", (ClaimVerdict.MISPRINT,)),
     ("Open", "Nothing fails, but somewhere the certified bounds do not meet.", (ClaimVerdict.OPEN,)),
+    (
+        "Proved for all sizes",
+        "True at every size of the grid, and a theorem with a certificate covers all sizes ([theorems](theorems.md)).",
+        (ClaimVerdict.PROVED,),
+    ),
     ("Confirmed", "True at every size of the grid.", (ClaimVerdict.CONFIRMED,)),
 ]
+TRUE = (ClaimVerdict.PROVED, ClaimVerdict.CONFIRMED)
 
 
 def records_in(folder: Path) -> list[Record]:
@@ -64,15 +71,16 @@ def records_in(folder: Path) -> list[Record]:
 def page(records: Sequence[Record]) -> str:
     """The page."""
     totals = counted(Results(list(records)).totals)
-    head = HEAD.format(budget=records[0].budget, seed=records[0].seed, claims=len(records), totals=totals)
+    corrected = sum(record.corrected for record in records)
+    head = HEAD.format(
+        budget=records[0].budget, seed=records[0].seed, claims=len(records), totals=totals, corrected=corrected
+    )
     lines = [head]
     for title, meaning, verdicts in SECTIONS:
         mine = [record for record in records if record.verdict in verdicts]
-        lines += _section(title, meaning, mine, _short if verdicts == (ClaimVerdict.CONFIRMED,) else _long)
+        lines += _section(title, meaning, mine, _short if verdicts[0] in TRUE else _long)
         if ClaimVerdict.MISPRINT in verdicts:
-            lines += _section(
-                "New", NEW, [r for r in records if r.verdict is not ClaimVerdict.CONFIRMED and _new(r)], _true
-            )
+            lines += _section("New", NEW, [r for r in records if r.verdict not in TRUE and _new(r)], _true)
     lines += _section("Beyond the polynomial laws", MORE, [r for r in records if _more(r)], _beyond)
     return "\n".join([*lines, NEXT])
 
@@ -123,7 +131,8 @@ def _true(record: Record) -> Iterator[str]:
     yield f"- **{plain(record.title)}**"
     if record.nearby and _confirmed(record):
         sizes = len(record.nearby.cells)
-        yield f"  {plain(_sentence(record.nearby.words))} At all {sizes} sizes: {to_markdown(record.nearby.latex)}."
+        where = "Proved for all sizes" if record.nearby.proved else f"At all {sizes} sizes"
+        yield f"  {plain(_sentence(record.nearby.words))} {where}: {to_markdown(record.nearby.latex)}."
     if record.formula:
         fitted, tested = len(record.formula["fitted"]), len(record.formula["tested"])
         yield f"  Fitted on {fitted} sizes, right on {tested} others: {to_markdown(record.formula['latex'])}."

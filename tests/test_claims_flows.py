@@ -43,7 +43,8 @@ def no_formulas(monkeypatch):
     monkeypatch.setattr("clexact.claims.judge.fit", lambda *_, **__: None)
 
 
-PARTLY, MISPRINT, CONFIRMED, REFUTED = (
+PROVED, PARTLY, MISPRINT, CONFIRMED, REFUTED = (
+    ClaimVerdict.PROVED,
     ClaimVerdict.PARTLY,
     ClaimVerdict.MISPRINT,
     ClaimVerdict.CONFIRMED,
@@ -67,11 +68,11 @@ VERDICTS = [
     ("momentum.nesterov-law", SHAPES, MISPRINT, [(1, 2, 1), (1, 2, 2), (2, 2, 1)]),
     ("momentum.nesterov-factor", SHAPES, CONFIRMED, []),
     ("momentum.lagrangian", [(1, k) for k in range(1, 6)], MISPRINT, [(1, k) for k in range(1, 6)]),
-    ("mirror.nmf", SHAPES, CONFIRMED, []),
+    ("mirror.nmf", SHAPES, PROVED, []),
     ("mirror.nmf-count", [*SHAPES, (1, 3, 1)], PARTLY, [(1, 2, 1), (1, 3, 1)]),
     ("mirror.nmf-momentum", [(1, 1, 1), (1, 2, 1), (1, 2, 2)], CONFIRMED, []),
-    ("mirror.icnn", SHAPES, CONFIRMED, []),
-    ("mirror.icnn-count", SHAPES, CONFIRMED, []),
+    ("mirror.icnn", SHAPES, PROVED, []),
+    ("mirror.icnn-count", SHAPES, PROVED, []),
     ("mirror.icnn-scalar", [(1, 1, 1), (1, 2, 1), (2, 2, 1)], PARTLY, [(1, 2, 1)]),
     ("mirror.icnn-momentum", [(1, 1, 1), (1, 2, 1)], CONFIRMED, []),
     ("mirror.icnn-slip", [(1, 1, 1), (1, 2, 1)], CONFIRMED, []),

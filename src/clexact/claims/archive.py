@@ -53,7 +53,8 @@ class Archive:
         stored = self.stored(claim, topic)
         if stored is not None:
             return stored, True
-        record = record_of(judge(claim, self.reach, self.seed, progress=progress, keep=self._keep), topic)
+        found = judge(claim, self.reach, self.seed, progress=progress, keep=self._keep, keep_theorem=self._keep_theorem)
+        record = record_of(found, topic)
         self._remove_other_certificates(record)
         self._save(record, self.key(claim, topic))
         return record, False
@@ -63,8 +64,7 @@ class Archive:
         record, key = read(self._path(claim)) or (None, None)
         if record is None or key != self.key(claim, topic):
             return None
-        files = [cell.certificate for cell in record.written.cells if cell.certificate]
-        return record if all((self.folder / name).is_file() for name in files) else None
+        return record if all((self.folder / name).is_file() for name in record.certificates) else None
 
     def key(self, claim: Claim, topic: str) -> dict[str, Any]:
         """What a stored finding must have been found for."""
@@ -92,10 +92,22 @@ class Archive:
             return None
         raise ArithmeticError(f"the certificate of {claim.id} at {claim.grid.written(size)} is not verified: {verdict}")
 
+    def _keep_theorem(self, claim: Claim, name: str, data: bytes) -> str:
+        """Save a certificate of a theorem, which must be verified."""
+        folder = self.certificates / claim.id
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{name}.json"
+        write_atomically(path, data)
+        verdict = verify(path)
+        if not verdict:
+            raise ArithmeticError(f"the theorem of {claim.id} is not verified: {verdict}")
+        return path.relative_to(self.folder).as_posix()
+
     def _remove_other_certificates(self, record: Record) -> None:
         """Those of an earlier run with other sizes."""
-        mine = {cell.certificate for cell in record.written.cells}
-        for path in (self.certificates / record.id).glob("*.json.gz"):
+        mine = set(record.certificates)
+        folder = self.certificates / record.id
+        for path in [*folder.glob("*.json.gz"), *folder.glob("*theorem-*.json")]:
             if path.relative_to(self.folder).as_posix() not in mine:
                 path.unlink()
 
@@ -124,9 +136,9 @@ def _digest(body: dict[str, Any]) -> str:
 
 
 def _texts(claim: Claim) -> list[list[str] | None]:
-    """Words and LaTeX of what is stated, meant and true instead."""
+    """Words and LaTeX of what is stated, meant and true instead, and what is stated of all sizes."""
 
     def texts(statement: Statement | None) -> list[str] | None:
-        return None if statement is None else [statement.words, statement.latex]
+        return None if statement is None else [statement.words, statement.latex, repr(statement.all_sizes)]
 
     return [texts(claim.statement), texts(claim.meant), texts(claim.instead)]

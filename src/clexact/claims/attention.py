@@ -9,6 +9,7 @@ import numpy as np
 
 from clexact import functions, models
 from clexact.algebra.polynomial import Polynomial
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import EXACT, complete, counted, drawn_point, gram_laws, matrix, same_span, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size
@@ -189,6 +190,7 @@ def _weights(size: Size) -> int:
     return 4 * d * h * heads
 
 
+HEAD = "Q1[i,k]*Q1[i,l] - K1[j,k]*K1[j,l]", "V1[i,k]*V1[i,l] - O1[j,k]*O1[j,l]"
 HEADS = r"Q_i Q_i^\top - K_i K_i^\top, \quad V_i V_i^\top - O_i O_i^\top"
 TRUE = f"d: width of a token, h: of a head, H heads, T tokens. {EXACT} The laws hold by the shape of the head."
 TRUE_EDGES = ((1, 1, 1, 1), (1, 1, 1, 2), (1, 3, 1, 2), (1, 1, 2, 2), (1, 2, 2, 2), (2, 1, 2, 1), (2, 1, 1, 3))
@@ -202,6 +204,7 @@ CLAIMS = [
             "all laws are functions of Q Q^T - K K^T and V V^T - O O^T",
             r"Q Q^\top - K K^\top, \quad V V^\top - O O^\top",
             _head,
+            AllSizes((network("attention", "d h", *HEAD),), complete=True),
         ),
         Grid(
             ("d", "h"),

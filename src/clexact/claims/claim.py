@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from clexact.claims.all_sizes import AllSizes
 from clexact.claims.grid import Grid, Size
 from clexact.counting.count import LawCount
 
@@ -35,11 +36,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement for all sizes of a grid: in words, in LaTeX, and how it is checked at one size with a seed."""
+    """A statement in words, in LaTeX, and how it is checked at one size with a seed; for all sizes, where it can be."""
 
     words: str
     latex: str
     check: Callable[[Size, int], Check]
+    all_sizes: AllSizes | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from clexact import models
 from clexact.algebra.polynomial import Polynomial
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import EXACT, complete, counted, gram_laws, matrix
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers, weights
@@ -104,6 +105,7 @@ CLAIMS = [
             "2r laws; but 3r - 1 where m = n = 1: one field on 3r parameters",
             r"2r, \quad \text{or } 3r - 1 \text{ if } m = n = 1",
             lambda size, seed: counted(gradient_flow(models.glu(*size)), _bilinear_count(*size), seed),
+            AllSizes((network("glu", "n r m"),), "2*r if n + m >= 3 else 3*r - 1"),
         ),
     ),
 ]

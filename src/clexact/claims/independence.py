@@ -10,6 +10,7 @@ from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import rational_rank
 from clexact.algebra.polynomial import Polynomial
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import (
     at,
     counted,
@@ -35,6 +36,7 @@ GRID = Grid(
     ("n", "r", "m"), factored, quick=3, full=7,
     edges=((1, 3, 1), (1, 1, 4), (4, 1, 1), (2, 2, 2)),
 )  # fmt: skip
+NEURON = (network("neuron", "m 1", "v[j]*v[j] - u[i]*u[i]"),)
 NEURONS = Grid(("m",), lambda size: size[0] + 1, quick=8, full=20)
 
 
@@ -279,6 +281,7 @@ CLAIMS = [
             "v_1^2 + v_2^2 - u^2 is conserved",
             r"h(\theta) = v_1^2 + v_2^2 - u^2",
             lambda size, seed: lawful(neuron(size), [neuron_law(size)], seed),
+            AllSizes(NEURON),
         ),
         NEURONS,
         note="The slide has m = 2 inputs; here |v|^2 - u^2, v of any length m.",
@@ -292,6 +295,7 @@ CLAIMS = [
             "the conserved functions are those of v_1^2 + v_2^2 - u^2: one independent law",
             r"h(\theta) = v_1^2 + v_2^2 - u^2 \text{ alone}",
             lambda size, seed: counted(neuron(size), 1, seed),
+            AllSizes(NEURON, "1", complete=True),
         ),
         NEURONS,
         pictures=("level-sets",),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
+from clexact.claims.all_sizes import AllSizes, Everywhere, everywhere, number_at
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Reach, Size
 from clexact.counting.count import LawCount
@@ -19,11 +20,13 @@ from clexact.support.progress import Progress
 
 LISTED = 8  # sizes named in a sentence where no condition describes them
 Keep = Callable[[Claim, Size, Certificate], str | None]  # saves a certificate, returns where
+KeepTheorem = Callable[[Claim, str, bytes], str | None]  # the same for one of a theorem, by a name
 
 
 class ClaimVerdict(Enum):
     """What the certified numbers say of a statement; the value is the word a reader sees."""
 
+    PROVED = "proved for all sizes"
     CONFIRMED = "confirmed"
     PARTLY = "holds on a part"
     MISPRINT = "misprint"
@@ -51,6 +54,17 @@ class Trial:
 
     statement: Statement
     outcomes: tuple[Outcome, ...]
+    everywhere: Everywhere | None = None  # what theorems say of all sizes
+
+    @property
+    def proved(self) -> bool:
+        """Whether it is proved for all sizes."""
+        return self.confirmed and self.everywhere is not None and self.everywhere.holds is True
+
+    @property
+    def refuted(self) -> bool:
+        """Whether it fails at some size of the grid, or a theorem refutes it."""
+        return bool(self.sizes(False)) or (self.everywhere is not None and self.everywhere.holds is False)
 
     @property
     def confirmed(self) -> bool:
@@ -88,19 +102,26 @@ class Judgement:
 
 
 def judge(
-    claim: Claim, reach: Reach, seed: int = 0, *, progress: Progress | None = None, keep: Keep | None = None
+    claim: Claim,
+    reach: Reach,
+    seed: int = 0,
+    *,
+    progress: Progress | None = None,
+    keep: Keep | None = None,
+    keep_theorem: KeepTheorem | None = None,
 ) -> Judgement:
     """Check the statement at every size of its grid, and what was meant or holds instead where it fails.
 
-    CONFIRMED: it holds on all of the grid. MISPRINT: refuted as written, and what was meant holds on all of the grid.
-    PARTLY: it fails at some sizes, or REFUTED at all; the sentence has the exact condition where one is found. OPEN:
-    nothing fails, but somewhere the bounds do not meet.
+    PROVED: it holds on all of the grid, and a theorem covers all sizes. CONFIRMED: it holds on all of the grid.
+    MISPRINT: refuted as written, and what was meant holds on all of the grid. PARTLY: it fails at some sizes, of the
+    grid or by a theorem, or REFUTED at all; the sentence has the exact condition where one is found. OPEN: nothing
+    fails, but somewhere the bounds do not meet.
     """
     sizes = claim.grid.sizes(reach)
-    written = _tried(claim, claim.statement, sizes, seed, progress, keep)
-    failing = bool(written.sizes(False))
+    written = _with_theorems(claim, _tried(claim, claim.statement, sizes, seed, progress, keep), "", keep_theorem)
     other = claim.meant or claim.instead
-    nearby = _tried(claim, other, sizes, seed, progress, None) if failing and other else None
+    nearby = _tried(claim, other, sizes, seed, progress, None) if written.refuted and other else None
+    nearby = nearby and _with_theorems(claim, nearby, "nearby-", keep_theorem)
     verdict = _verdict(claim, written, nearby)
     return Judgement(claim, verdict, _sentence(claim, verdict, written, nearby), written, nearby,
                    _formula(claim, written, seed), reach, seed)  # fmt: skip
@@ -122,6 +143,31 @@ def _tried(
     return Trial(statement, tuple(outcomes))
 
 
+def _with_theorems(claim: Claim, trial: Trial, prefix: str, keep: KeepTheorem | None) -> Trial:
+    """With what theorems say of the statement at all sizes, none of which the grid may contradict."""
+    stated = trial.statement.all_sizes
+    if stated is None:
+        return trial
+    _compare_formula(claim, stated, trial)
+    known = {outcome.size: outcome.check.count for outcome in trial.outcomes if outcome.check.count is not None}
+
+    def kept(number: int, data: bytes) -> str | None:
+        return keep(claim, f"{prefix}theorem-{number}", data) if keep else None
+
+    found = everywhere(stated, known, kept)
+    if found.holds and trial.sizes(False):
+        raise ArithmeticError(f"{claim.id} is proved for all sizes, and fails at {listed(claim, trial.sizes(False))}.")
+    return replace(trial, everywhere=found)
+
+
+def _compare_formula(claim: Claim, stated: AllSizes, trial: Trial) -> None:
+    """ArithmeticError where the formula in letters is not what is checked at a size of the grid."""
+    for outcome in trial.outcomes:
+        number, count = number_at(stated, outcome.size), outcome.check.count
+        if None not in (number, count, outcome.holds) and (number == count) is not outcome.holds:
+            raise ArithmeticError(f"{claim.id}: {number} is not what is stated at {claim.grid.written(outcome.size)}.")
+
+
 def _certificate(count: LawCount) -> Certificate | None:
     """None where the fields are too many to be listed."""
     try:
@@ -131,9 +177,9 @@ def _certificate(count: LawCount) -> Certificate | None:
 
 
 def _verdict(claim: Claim, written: Trial, nearby: Trial | None) -> ClaimVerdict:
-    if written.confirmed:
-        return ClaimVerdict.CONFIRMED
-    if not written.sizes(False):
+    if written.confirmed and not written.refuted:
+        return ClaimVerdict.PROVED if written.proved else ClaimVerdict.CONFIRMED
+    if not written.refuted:
         return ClaimVerdict.OPEN
     if claim.meant and nearby and nearby.confirmed:
         return ClaimVerdict.MISPRINT
@@ -144,8 +190,10 @@ def _sentence(claim: Claim, verdict: ClaimVerdict, written: Trial, nearby: Trial
     """Where it holds, fails and is open, in words."""
     count = len(written.outcomes)
     on = f"all {count} sizes" if count > 1 else "the case"
-    fails = f"on this grid it fails {where(claim, written)}"
+    failing = f"it fails {where(claim, written)}" if written.sizes(False) else "it does not fail"
+    fails = f"on this grid {failing}"
     parts = {
+        ClaimVerdict.PROVED: f"holds on {on} of the grid",
         ClaimVerdict.CONFIRMED: f"holds on {on}",
         ClaimVerdict.OPEN: f"open at {listed(claim, written.sizes(None))}: the bounds do not meet there",
         ClaimVerdict.MISPRINT: f"as written, {fails}; what was meant holds on {on}",
@@ -156,7 +204,12 @@ def _sentence(claim: Claim, verdict: ClaimVerdict, written: Trial, nearby: Trial
     if verdict in (ClaimVerdict.PARTLY, ClaimVerdict.MISPRINT, ClaimVerdict.REFUTED) and written.sizes(None):
         clauses.append(f"open at {listed(claim, written.sizes(None))}")
     clauses += _with_free_gates(claim, written)
-    if nearby and verdict is not ClaimVerdict.MISPRINT:
+    if written.everywhere:
+        clauses.append(written.everywhere.sentence)
+    if nearby and nearby.proved and nearby.everywhere:
+        instead = "what was meant is" if verdict is ClaimVerdict.MISPRINT else f"instead: {nearby.statement.words},"
+        clauses.append(f"{instead} {nearby.everywhere.sentence}")
+    elif nearby and verdict is not ClaimVerdict.MISPRINT:
         clauses.append("instead, on all of the grid: " + nearby.statement.words if nearby.confirmed
                     else f"what was tried instead fails at {listed(claim, nearby.sizes(False))}")  # fmt: skip
     return "; ".join(clauses)

@@ -12,6 +12,7 @@ from clexact.algebra.field_span import finite_algebra
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.linalg import rational_rank
 from clexact.algebra.polynomial import Polynomial
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import compared, count_at, filtered, gram_laws, lawful, matrix, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
@@ -23,6 +24,10 @@ GRID = Grid(
     edges=((1, 5, 1), (1, 6, 2), (2, 5, 2), (1, 1, 5), (5, 1, 1), (4, 3, 5),
            (1, 3, 2), (2, 3, 1), (2, 5, 1), (2, 2, 2)),
 )  # fmt: skip
+
+GRAM = "U[i,k]*U[i,l] - V[j,k]*V[j,l]"
+FACTORS = (network("nmf", "n r m", GRAM),)
+RANK = "min(r, n + m)"  # of (U; V)
 
 STARTS = Grid(
     ("n", "r", "m"), factored, quick=4, full=12,
@@ -156,6 +161,7 @@ CLAIMS = [
             "every h_kk' = <u_k, u_k'> - <v_k, v_k'> is conserved",
             r"h_{k,k'}(U, V) = \langle u_k, u_{k'}\rangle - \langle v_k, v_{k'}\rangle",
             lambda size, seed: lawful(flow(size), gram(size), seed),
+            AllSizes(FACTORS),
         ),
         GRID,
     ),
@@ -167,12 +173,14 @@ CLAIMS = [
             "the h_kk' define r(r + 1)/2 independent conservation laws, r the number of columns",
             r"h_{k,k'} \text{ define } r(r+1)/2 \text{ independent conservation laws}",
             lambda size, seed: compared(count_at(flow, (size,), seed), size[1] * (size[1] + 1) // 2),
+            AllSizes(FACTORS, "r*(r + 1)/2"),
         ),
         GRID,
         instead=Statement(
             "there are k(2r + 1 - k)/2, k = min(r, n + m) being the rank of (U; V)",
             r"k(2r+1-k)/2, \quad k = \operatorname{rank}(U; V) = \min(r, n+m)",
             lambda size, seed: compared(count_at(flow, (size,), seed), independent(size)),
+            AllSizes(FACTORS, f"{RANK}*(2*r + 1 - {RANK})/2"),
         ),
         note="The slide's r is rank(U; V), at most n + m; with that r, r(r + 1)/2 fails too where r > n + m.",
     ),
@@ -213,12 +221,14 @@ CLAIMS = [
             "dim W_infinity = (n + m) r - r(r + 1)/2 with r = rank(U; V), except for r = 1",
             r"\dim W_\infty = (n+m)r - r(r+1)/2, \quad r := \operatorname{rank}(U; V)",
             lambda size, seed: _dimension_of(_slide_27(*size), size, seed),
+            AllSizes(FACTORS, f"(n + m)*r - ((n + m)*{RANK} - {RANK}*({RANK} + 1)/2)"),  # D - dim W_infinity laws
         ),
         GRID,
         instead=Statement(
             "dim W_infinity = (n + m) r - k(2r + 1 - k)/2 with k = min(r, n + m), r being the number of columns",
             r"\dim W_\infty = (n+m)r - k(2r+1-k)/2, \quad k = \min(r, n+m)",
             lambda size, seed: _dimension_of(factored(size) - independent(size), size, seed),
+            AllSizes(FACTORS, f"{RANK}*(2*r + 1 - {RANK})/2"),
         ),
         note="The slide's r is rank(U; V) in both places. At r = 1 the formula holds; what fails is that W_0 < W_1.",
     ),

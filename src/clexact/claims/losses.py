@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clexact import models
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import counted, lawful, matrix, sum_laws
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
@@ -50,7 +51,9 @@ def _as_if(family: Family, size: Size, seed: int) -> Check:
     return counted(flow, rest + r, seed)
 
 
-def _claims(name: str, words: str, family: Family, last: str, grid: Grid) -> list[Claim]:
+def _claims(
+    name: str, words: str, family: Family, last: str, grid: Grid, all_sizes: AllSizes | None = None
+) -> list[Claim]:
     return [
         Claim(
             f"losses.{name}-sums",
@@ -79,6 +82,7 @@ def _claims(name: str, words: str, family: Family, last: str, grid: Grid) -> lis
                 "r, and as many as with squared loss and n - 1 outputs; all D parameters if n = 1",
                 r"N_{\text{cross-entropy}}(n) = r + N_{\text{squared}}(n - 1)",
                 lambda size, seed: _as_if(family, size, seed),
+                all_sizes,
             ),
         ),
     ]
@@ -97,10 +101,17 @@ LISTED = Grid(
     edges=((2, 1, 1), (2, 1, 2), (2, 2, 1), (2, 3, 1), (2, 4, 1), (2, 4, 2), (3, 1, 1), (3, 2, 1), (3, 1, 2)),
 )  # fmt: skip
 
+FEWER = "min(r, n - 1 + m)"  # the rank with n - 1 outputs
+FACTORS = AllSizes(
+    (network("nmf", "n r m", loss="cross_entropy"),),
+    f"r + {FEWER}*(2*r + 1 - {FEWER})/2 if n >= 2 else (n + m)*r",
+)
+UNITS = AllSizes((network("relu", "n r m", loss="cross_entropy"),), "2*r if n >= 2 else (n + m)*r")
+
 CLAIMS = [
     *_claims("regression", "softmax regression", REGRESSION, "U1",
              Grid(("n", "r"), lambda size: size[0] * size[1], 5, 20, edges=((1, 4), (2, 1)))),
-    *_claims("linear", "two-layer linear networks", LINEAR, "U", _grid(6, 18)),
+    *_claims("linear", "two-layer linear networks", LINEAR, "U", _grid(6, 18), FACTORS),
     *_claims("attention", "attention heads", ATTENTION, "O", LISTED),
-    *_claims("relu", "two-layer ReLU networks", RELU, "U1", _grid(5, 14)),
+    *_claims("relu", "two-layer ReLU networks", RELU, "U1", _grid(5, 14), UNITS),
 ]  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 
 from clexact import models
 from clexact.algebra.polynomial import Number
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import compared, count_at, counted, dimension_of, drawn_point, identity, lawful, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored
@@ -24,6 +25,14 @@ FACTORS = ["U", "V"]
 EDGES = ((1, 5, 1), (1, 2, 2), (1, 4, 2), (2, 1, 2), (2, 2, 1), (2, 4, 1), (1, 1, 5), (5, 1, 1), (2, 2, 2), (2, 4, 2))
 GRID = Grid(("n", "r", "m"), factored, quick=4, full=14, edges=EDGES)
 HEAVY = Grid(("n", "r", "m"), factored, quick=2, full=8, edges=((1, 1, 2), (2, 1, 1), (1, 2, 1)))
+
+
+SUMS = (network("nmf", "n r m", "U[i,k] - V[j,k]", flow="mirror"),)
+HALVES = "2*U[i,k] - V[j,k]*V[j,k]"
+CONVEX = (
+    network("icnn", "n r m", HALVES, flow="mirror"),
+    network("icnn", "n r m", f"{HALVES} - b[k]*b[k]", flow="mirror", bias=True),
+)
 
 
 def nmf(size: Size) -> Flow:
@@ -162,6 +171,7 @@ CLAIMS = [
             "sum_i U_ik - sum_j V_jk is conserved by the mirror flow, for each k",
             r"h_k(U, V) = \sum_i U_{ik} - \sum_j V_{jk}",
             lambda size, seed: lawful(nmf(size), nmf_laws(size), seed),
+            AllSizes(SUMS),
         ),
         GRID,
     ),
@@ -173,6 +183,7 @@ CLAIMS = [
             "they are r, and no others",
             r"r",
             lambda size, seed: compared(count_at(nmf, (size,), seed), size[1]),
+            AllSizes(SUMS, "r"),
         ),
         GRID,
         instead=Statement(
@@ -203,6 +214,7 @@ CLAIMS = [
             "sum_i U_ik - (|v_k|^2 + b_k^2)/2 is conserved, U positive, with and without biases",
             r"h_k = \sum_i U_{ik} - (\|v_k\|^2 + b_k^2)/2",
             _icnn,
+            AllSizes(CONVEX),
         ),
         GRID,
     ),
@@ -214,6 +226,7 @@ CLAIMS = [
             "they are r, and no others, with and without biases",
             r"r",
             lambda size, seed: together([counted(mirror_flow(net, ["U"]), size[1], seed) for net in icnns(size)]),
+            AllSizes(CONVEX, "r"),
         ),
         GRID,
         note="Of free gates: see mirror.icnn-scalar for one input without biases.",

@@ -6,6 +6,7 @@ from clexact import functions, models
 from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields
 from clexact.algebra.polynomial import Polynomial
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import EXACT, counted, identity, lawful, orthogonal, same_span, spanned, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, cases
@@ -199,6 +200,7 @@ CLAIMS = [
             "the only solutions are the functions of |u|^2 - |v|^2",
             r"\text{Only solutions: } h(u, v) = \Phi(\|u\|^2 - \|v\|^2)",
             _only_solutions,
+            AllSizes((network("nmf", "n 1 m", "U[i,k]*U[i,l] - V[j,k]*V[j,l]"),), complete=True),
         ),
         VECTORS,
     ),

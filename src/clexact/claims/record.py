@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from clexact.claims.all_sizes import Everywhere
 from clexact.claims.claim import Claim
 from clexact.claims.grid import Size
 from clexact.claims.judge import ClaimVerdict, Judgement, Trial
@@ -44,11 +45,18 @@ class Table:
     words: str
     latex: str
     cells: tuple[Cell, ...]
+    everywhere: Everywhere | None = None  # what theorems say of it at all sizes
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Table:
         """The reverse of ``asdict``."""
-        return cls(data["words"], data["latex"], tuple(map(Cell.from_dict, data["cells"])))
+        everywhere = data["everywhere"] and Everywhere.from_dict(data["everywhere"])
+        return cls(data["words"], data["latex"], tuple(map(Cell.from_dict, data["cells"])), everywhere)
+
+    @property
+    def proved(self) -> bool:
+        """Whether it holds on the grid and is proved for all sizes."""
+        return self.everywhere is not None and self.everywhere.holds is True and all(c.holds for c in self.cells)
 
     def where(self, holds: bool | None) -> list[Cell]:
         """The cells where the statement holds (True), fails (False) or is open (None)."""
@@ -82,6 +90,18 @@ class Record:
         """Total time of the checks."""
         tables = [self.written, *([self.nearby] if self.nearby else [])]
         return sum(cell.seconds for table in tables for cell in table.cells)
+
+    @property
+    def corrected(self) -> bool:
+        """Whether not what is written, but what was meant or holds instead is proved for all sizes."""
+        return self.nearby is not None and self.nearby.proved
+
+    @property
+    def certificates(self) -> list[str]:
+        """Paths of all its certificates, in the folder of the results."""
+        tables = [self.written, *([self.nearby] if self.nearby else [])]
+        theorems = [e.certificate for table in tables if table.everywhere for e in table.everywhere.theorems]
+        return [name for name in [*(cell.certificate for cell in self.written.cells), *theorems] if name]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -118,4 +138,4 @@ def _table(claim: Claim, trial: Trial) -> Table:
         for outcome in trial.outcomes
         for check in [outcome.check]
     ]  # fmt: skip
-    return Table(trial.statement.words, trial.statement.latex, tuple(cells))
+    return Table(trial.statement.words, trial.statement.latex, tuple(cells), trial.everywhere)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clexact import models
 from clexact.algebra.polynomial import Polynomial
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import counted, drawn_point, filtered, gradient_rank, identity, lawful, spanned
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers, weights
@@ -47,6 +48,14 @@ def norms(widths: Size, bias: bool = False) -> list[Polynomial]:
     return [Polynomial.from_string(text, names) for text in texts]
 
 
+NORMS = "U1[i,k]*U1[i,k] - U2[k,j]*U2[k,j]"
+TWO = (network("relu", "n r m", NORMS),)
+TWO_BIASED = (network("relu", "n r m", f"{NORMS} - b2[k]*b2[k]", bias=True),)
+NEXT = "U2[i,k]*U2[i,k] - U3[k,j]*U3[k,j]"
+THREE = (network("relu", "n r s m", NORMS, NEXT),)
+THREE_BIASED = (network("relu", "n r s m", f"{NORMS} - b2[k]*b2[k]", f"{NEXT} - b3[k]*b3[k]", bias=True),)
+
+
 def hidden(widths: Size) -> int:
     """Number of hidden units."""
     return sum(widths[1:-1])
@@ -88,6 +97,7 @@ CLAIMS = [
             "h_k = |u_k|^2 - |v_k|^2 is conserved for every hidden unit",
             r"h_k(U, V) = \|u_k\|^2 - \|v_k\|^2",
             lambda size, seed: lawful(flow(size), norms(size), seed),
+            AllSizes(TWO),
         ),
         GRID,
     ),
@@ -99,6 +109,7 @@ CLAIMS = [
             "there are r independent laws, one for each hidden unit, and no others",
             r"\text{for ReLu networks, no other conservation laws}",
             lambda size, seed: counted(flow(size), size[1], seed),
+            AllSizes(TWO, "r"),
         ),
         GRID,
         note="Of the flow of phi = (u_i v_i^T)_i, which is that of the network but with one input and no biases: see "
@@ -146,6 +157,7 @@ CLAIMS = [
             "h_k = |u_k|^2 - |v_k|^2 - b_k^2 is conserved for every hidden unit",
             r"h_k = \|u_k\|^2 - \|v_k\|^2 - b_k^2",
             lambda size, seed: lawful(flow(size, True), norms(size, True), seed),
+            AllSizes(TWO_BIASED),
         ),
         BIASED,
     ),
@@ -157,6 +169,7 @@ CLAIMS = [
             "there are r independent laws, one for each hidden unit, and no others",
             r"r \text{ conservation laws}",
             lambda size, seed: counted(flow(size, True), size[1], seed),
+            AllSizes(TWO_BIASED, "r"),
         ),
         BIASED,
     ),
@@ -179,6 +192,7 @@ CLAIMS = [
             "for every hidden unit, the squared norm of what leaves minus that of what enters is conserved",
             r"\|U_l e_k\|^2 - \|e_k^\top U_{l+1}\|^2",
             lambda size, seed: lawful(flow(size), norms(size), seed),
+            AllSizes(THREE, part="of three layers"),
         ),
         DEEP,
     ),
@@ -190,6 +204,7 @@ CLAIMS = [
             "there are as many independent laws as hidden units",
             r"\sum_l r_l",
             lambda size, seed: counted(flow(size), hidden(size), seed),
+            AllSizes(THREE, "r + s", part="of three layers"),
         ),
         DEEP,
         note="Of the flow of all path products. That W_g = W_phi is not proved in general for deep networks "
@@ -204,6 +219,7 @@ CLAIMS = [
             "there are as many independent laws as hidden units",
             r"\sum_l r_l",
             lambda size, seed: counted(flow(size, True), hidden(size), seed),
+            AllSizes(THREE_BIASED, "r + s", part="of three layers"),
         ),
         BIASED_DEEP,
         note="Of the flow of all path products: near.deep has the laws of the network itself, with its true gates.",

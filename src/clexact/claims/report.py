@@ -29,6 +29,7 @@ ROWS = 150  # of a table of counts; the others are in the stored finding
 OPEN_ROWS = 4  # a table of so many rows is not folded
 SHORT = 420  # characters of LaTeX of the laws shown as an example
 SYMBOLS = {
+    ClaimVerdict.PROVED: "∀",
     ClaimVerdict.CONFIRMED: "✓",
     ClaimVerdict.PARTLY: "◐",
     ClaimVerdict.MISPRINT: "✎",
@@ -98,6 +99,7 @@ def _filled(template: str, records: Sequence[Record], drawn: Mapping[str, bytes]
         symbols=SYMBOLS, marks=MARKS, classes=CLASSES, panels=maps.panels, strips=maps.strips, examples=examples,
         date=today(), cited=cited, bibtex=bibtex,
         rows=ROWS, open_rows=OPEN_ROWS, seconds=sum(record.seconds for record in records),
+        corrected=sum(record.corrected for record in records),
     )  # fmt: skip
     return str(environment.get_template(template).render())
 

@@ -38,6 +38,7 @@ LOOK = 0.2  # seconds between two looks at what workers tell
 Told = tuple[str, int, int]  # a claim, how many of its sizes are done, and how many there are
 LISTED = 3  # ids that an error suggests
 COLORS = {
+    "proved for all sizes": "bold green",
     "confirmed": "green", "holds on a part": "yellow", "misprint": "magenta", "refuted": "red", "open": "blue",
 }  # fmt: skip
 PLURALS = {"holds on a part": "hold on a part", "misprint": "misprints"}
@@ -95,11 +96,16 @@ class Results:
         found = Counter(record.verdict.value for record in self.records)
         return {verdict: found[verdict] for verdict in COLORS}
 
+    @property
+    def corrected(self) -> int:
+        """Of how many claims that fail what is true instead is proved for all sizes."""
+        return sum(record.corrected for record in self.records)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
         rows = [record.to_dict() | {"seconds": round(record.seconds, 6)} for record in self.records]
         ends = {"reused": self.reused, "interrupted": self.interrupted, "seconds": round(self.seconds, 3)}
-        return {"totals": self.totals, "findings": rows} | ends
+        return {"totals": self.totals, "corrected_for_all_sizes": self.corrected, "findings": rows} | ends
 
 
 def run(arguments: argparse.Namespace) -> bool:
@@ -215,7 +221,7 @@ class Lines(Silent):
 
     def verdict(self, record: Record) -> None:
         """Printed at once."""
-        print(f"{record.id:<28} {record.verdict.value:<16} {record.sentence}", flush=True)
+        print(f"{record.id:<28} {record.verdict.value:<20} {record.sentence}", flush=True)
 
 
 class Growing:
@@ -237,7 +243,7 @@ class Growing:
             self.topic = record.topic
             self.console.print(f"\n[bold]{escape(record.topic)}[/bold]")
         row = Table.grid(padding=(0, 2), expand=True)
-        for width in (26, 15):
+        for width in (26, 20):
             row.add_column(width=width)
         row.add_column(ratio=1)
         color = COLORS[record.verdict.value]
@@ -274,6 +280,9 @@ def _summary(results: Results, written: Sequence[str]) -> Iterator[str]:
     again = f", {results.reused} of them from stored findings" if results.reused else ""
     said = counted(results.totals) or "none checked"
     yield f"{done} claim{'s' * (done != 1)}: {said} ({results.seconds:.1f} s{again})"
+    if results.corrected:
+        were = "formulas were" if results.corrected > 1 else "formula was"
+        yield f"{results.corrected} corrected {were} proved for all sizes"
     yield from written
 
 

@@ -122,10 +122,25 @@ class Search:
         seen = [{c: v for c, v in row[2].items() if indices_of(c) == own or elsewhere(c)} for row in touching]
         return rank(seen) - rank({c: v for c, v in row.items() if elsewhere(c)} for row in seen)
 
+    def most(self, content: Content, earlier: set[Content] | None, enough: int) -> int:
+        """The largest rank with any indices beside those of the content; it stops once there is enough."""
+        found = 0
+        for auxiliary in self.auxiliaries(content):
+            found = max(found, self.rank(content, auxiliary, earlier))
+            if found >= enough:
+                break
+        return found
+
+    def coordinates(self, content: Content) -> int:
+        """How many have exactly the first indices of this content, which is the most that its rank can be."""
+        universe, own = self.universe(dict(content)), first_of(content)
+        every = (c for leaf, axes in self.part.moving.items() for c in product((leaf,), *(universe[s] for s in axes)))
+        return sum(indices_of(c) == own for c in every)
+
     def order(self) -> list[tuple[Content, int]]:
         """All types with their ranks, greedily: first those that can gain nothing by waiting, else what loses least."""
         left, earlier, found = self.types(), set[Content](), list[tuple[Content, int]]()
-        best = {t: max(self.rank(t, aux, None) for aux in self.auxiliaries(t)) for t in left}
+        best = {t: self.most(t, None, self.coordinates(t)) for t in left}
         for t in [t for t in left if not best[t]]:
             left.remove(t)
             earlier.add(t)
@@ -133,7 +148,7 @@ class Search:
         while left:
             now, full = dict[Content, int](), None
             for t in left:
-                now[t] = max(self.rank(t, aux, earlier) for aux in self.auxiliaries(t))
+                now[t] = self.most(t, earlier, best[t])
                 if now[t] == best[t]:
                     full = t
                     break

@@ -30,7 +30,7 @@ def document(
         "flow": "momentum" if parts[0].momentum else "gradient",
         "decay": decay,
         "classes": None if classes is None else _classes(classes),
-        "parts": [_part(part) for part in parts],
+        "parts": [described(part) for part in parts],
         "regimes": [
             {
                 "where": [[dict(condition.form.terms), condition.bound] for condition in where],
@@ -46,7 +46,8 @@ def _classes(classes: Classes) -> dict[str, Any]:
     return {"seeds": list(classes.seeds), "fewer": classes.fewer, "letter": classes.letter}
 
 
-def _part(part: Part) -> dict[str, Any]:
+def described(part: Part) -> dict[str, Any]:
+    """A part with its laws."""
     return {
         "copies": part.copies,
         "sorts": dict(part.sorts),

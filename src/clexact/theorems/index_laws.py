@@ -5,6 +5,7 @@ They are proposals: whoever uses them checks that they are laws.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import permutations, product
@@ -19,6 +20,7 @@ from clexact.theorems.network import IndexLaw
 
 Entry = tuple[str, tuple[int, ...]]  # a leaf, and its indices along axes of symbolic size
 Group = list[tuple[list[Entry], Fraction]]
+TERM = re.compile(r"([+-]?)\s*(?:(\d+)\s*\*\s*)?([A-Za-z]\w*\[[\w,\s]+\](?:\s*\*\s*[A-Za-z]\w*\[[\w,\s]+\])*)\s*")
 
 
 def index_laws(flow: Flow, letters: Mapping[int, str], shapes: Mapping[str, Shape]) -> list[IndexLaw]:
@@ -43,13 +45,47 @@ def index_laws(flow: Flow, letters: Mapping[int, str], shapes: Mapping[str, Shap
         for polynomial in family.polynomials():
             law = _general(polynomial, names, sizes, flow.clocks, momentum)
             if law is not None:
-                found.setdefault(_key(law), law)
+                found.setdefault(key(law), law)
     return _without_special(list(found.values()))
 
 
 def _bilinear(leaves: Sequence[str]) -> bool:
     """Whether these are a position and a velocity."""
     return sorted(leaf.endswith("'") for leaf in leaves) == [False, True]
+
+
+def stated(text: str, axes: Mapping[str, Sequence[str]]) -> IndexLaw:
+    """A law as it is written, U[i,k]*U[i,l] - V[j,k]*V[j,l]: indices of all terms are its own, others are summed.
+
+    ``axes`` has the letters of the axes of each parameter; ValueError for what is no such sum.
+    """
+    terms, at = list[tuple[int, list[tuple[str, list[str]]]]](), 0
+    while at < len(text):
+        found = TERM.match(text, at)
+        if found is None or (at and not found[1]):
+            raise ValueError(f"a law is a sum of products such as U[i,k]*U[i,l], not {text!r}.")
+        sign, factor, product_ = found.groups()
+        entries = [part.strip().rstrip("]").split("[") for part in product_.split("*")]
+        factors = [(leaf, [index.strip() for index in own.split(",")]) for leaf, own in entries]
+        if wrong := [leaf for leaf, own in factors if leaf not in axes or len(own) != len(axes[leaf])]:
+            raise ValueError(f"{wrong[0]} is no parameter with so many axes, in {text!r}.")
+        terms.append((int(factor or 1) * (-1 if sign == "-" else 1), factors))
+        at = found.end()
+    letters = {
+        index: letter
+        for _, factors in terms
+        for leaf, own in factors
+        for index, letter in zip(own, axes[leaf], strict=True)
+    }
+    mine = [index for index in letters if all(any(index in own for _, own in factors) for _, factors in terms)]
+    products = []
+    for coefficient, factors in terms:
+        summed = dict.fromkeys(index for _, own in factors for index in own if index not in mine)
+        number = {index: k for k, index in enumerate([*mine, *summed])}
+        products.append(
+            Product(Fraction(coefficient), tuple((leaf, tuple(number[i] for i in own)) for leaf, own in factors))
+        )
+    return IndexLaw(tuple(letters[index] for index in mine), tuple(products))
 
 
 def _places(shape: Shape) -> Iterable[tuple[int, ...]]:
@@ -114,7 +150,7 @@ def _written(
     return IndexLaw(tuple(letter for letter, _ in free), tuple(products))
 
 
-def _key(law: IndexLaw) -> object:
+def key(law: IndexLaw) -> object:
     """Equal for laws that are equal up to the order of their free indices and a factor."""
     found = []
     for order in permutations(range(len(law.free))):
@@ -149,5 +185,5 @@ def _without_special(laws: list[IndexLaw]) -> list[IndexLaw]:
                 if law.free[a] == law.free[b]:
                     names = {v: v - (v > b) if v != b else a for v in range(len(law.free) + 20)}
                     free = law.free[:b] + law.free[b + 1 :]
-                    special.add(_key(IndexLaw(free, tuple(term.renamed(names) for term in law.products))))
-    return [law for law in laws if _key(law) not in special]
+                    special.add(key(IndexLaw(free, tuple(term.renamed(names) for term in law.products))))
+    return [law for law in laws if key(law) not in special]

@@ -7,9 +7,9 @@ theorem speaks of.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 from typing import Any
 
 from clexact.theorems.contraction import Product
@@ -47,6 +47,7 @@ class Part:
     laws: tuple[IndexLaw, ...] = ()
     momentum: bool = False  # then the phase space has velocities, too: with a prime
     copies: list[dict[str, str]] = field(default_factory=list)
+    made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)  # its members and laws at few indices
 
     @property
     def axes(self) -> dict[str, tuple[str, ...]]:
@@ -147,20 +148,28 @@ class Field:
 
 
 def field_of(part: Part, function: Poly, alive: Alive) -> Field:
-    """The gradient at the point."""
-    value: Vector = {}
-    slope: dict[Coordinate, Vector] = {}
+    """The gradient at the point, with its derivatives: what is left of a monomial without one or two of its factors."""
+    value, slope = gradient_of(function, alive), dict[Coordinate, Vector]()
     for monomial, coefficient in function.items():
-        for k, c in enumerate(monomial):
-            rest = monomial[:k] + monomial[k + 1 :]
-            dead = [v for v in rest if not alive(v)]
-            if not dead:
-                add(value.setdefault(c, {}), rest, coefficient)
-            if len(dead) <= 1:
-                for j, variable in enumerate(rest):
-                    if not dead or variable == dead[0]:
-                        add(slope.setdefault(variable, {}).setdefault(c, {}), rest[:j] + rest[j + 1 :], coefficient)
+        dead = [k for k, c in enumerate(monomial) if not alive(c)]
+        if len(dead) > 2:
+            continue
+        for k, j in permutations(range(len(monomial)), 2):
+            if all(d in (k, j) for d in dead):
+                rest = tuple(c for n, c in enumerate(monomial) if n not in (k, j))
+                add(slope.setdefault(monomial[j], {}).setdefault(monomial[k], {}), rest, coefficient)
     return Field(value, slope, part.positive, alive)
+
+
+def gradient_of(function: Poly, alive: Alive) -> Vector:
+    """The gradient at the point: all factors of a monomial but one must be alive."""
+    value: Vector = {}
+    for monomial, coefficient in function.items():
+        dead = [k for k, c in enumerate(monomial) if not alive(c)]
+        if len(dead) <= 1:
+            for k in dead or range(len(monomial)):
+                add(value.setdefault(monomial[k], {}), monomial[:k] + monomial[k + 1 :], coefficient)
+    return value
 
 
 def bracket(x: Field, y: Field) -> Vector:
@@ -172,13 +181,34 @@ def bracket(x: Field, y: Field) -> Vector:
     return {c: poly for c, poly in found.items() if poly}
 
 
+def _made(part: Part, what: str, universe: Universe, make: Callable[[], Any]) -> Any:
+    """What does not depend on the point, once for all points."""
+    key = (what, *((sort, *indices) for sort, indices in universe.items()))
+    if key not in part.made:
+        part.made[key] = make()
+    return part.made[key]
+
+
+def _laws(part: Part, universe: Universe) -> list[tuple[Any, Poly]]:
+    """The laws at all these indices, each with its number and its own ones."""
+    return [
+        ((number, indices), law(part, which, indices, universe))
+        for number, which in enumerate(part.laws)
+        for indices in product(*(universe[sort] for sort in which.free))
+    ]
+
+
 def rows(part: Part, universe: Universe, alive: Alive, depth: int) -> list[tuple[Any, Vector]]:
     """Fields and, at depth 1, their brackets at the point, with what they are: those that are not zero."""
-    fields = {seed: field_of(part, poly, alive) for seed, poly in members(part, universe).items()}
+    single = _made(part, "members", universe, lambda: members(part, universe))
+    if not depth:
+        plain = ((seed, gradient_of(poly, alive)) for seed, poly in single.items())
+        return [(seed, vector) for seed, vector in ((s, {c: p for c, p in v.items() if p}) for s, v in plain) if vector]
+    fields = {seed: field_of(part, poly, alive) for seed, poly in single.items()}
     found: list[tuple[Any, Vector]] = [
         (seed, {c: p for c, p in one.value.items() if p}) for seed, one in fields.items()
     ]
-    if depth and len(fields) <= MEMBERS:
+    if len(fields) <= MEMBERS:
         found += [((a, b), bracket(fields[a], fields[b])) for a, b in combinations(fields, 2)]
     return [(recipe, vector) for recipe, vector in found if vector]
 
@@ -186,11 +216,8 @@ def rows(part: Part, universe: Universe, alive: Alive, depth: int) -> list[tuple
 def law_rows(part: Part, universe: Universe, alive: Alive, seen: Alive) -> list[tuple[Any, Vector]]:
     """The gradients of the laws at the point, on the coordinates that are looked at."""
     found = []
-    plain = replace(part, positive=frozenset())
-    for number, which in enumerate(part.laws):
-        for indices in product(*(universe[sort] for sort in which.free)):
-            vector = field_of(plain, law(part, which, indices, universe), alive).value
-            found.append(((number, indices), {c: p for c, p in vector.items() if p and seen(c)}))
+    for recipe, poly in _made(part, "laws", universe, lambda: _laws(part, universe)):
+        found.append((recipe, {c: p for c, p in gradient_of(poly, alive).items() if p and seen(c)}))
     return [(recipe, vector) for recipe, vector in found if vector]
 
 

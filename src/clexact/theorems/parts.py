@@ -28,11 +28,22 @@ class Union:
         self.parent[self.find(x)] = self.find(y)
 
 
+def whole(network: Contraction, laws: Sequence[IndexLaw], positive: Iterable[str], momentum: bool = False) -> Part:
+    """The network as one part."""
+    products = _moving(network)
+    return _part(network, products, _sorts(network, products), laws, set(positive), momentum)
+
+
+def _moving(network: Contraction) -> list[Product]:
+    """The products that have parameters."""
+    return [term for term in network.products if any(leaf in network.parameters for leaf, _ in term.factors)]
+
+
 def parts_of(
     network: Contraction, laws: Sequence[IndexLaw], positive: Iterable[str], momentum: bool = False
 ) -> list[Part]:
     """The parts, each with its laws; equal parts, but for names, are one with several copies."""
-    products = [term for term in network.products if any(leaf in network.parameters for leaf, _ in term.factors)]
+    products = _moving(network)
     if any(sum(v in own for _, own in term.factors) < 2 for term in products for v in term.variables):
         raise NotUniformError("a sum runs over an index of a single factor, as of a vector of ones")
     sorts = _sorts(network, products)

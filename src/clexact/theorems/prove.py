@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 from clexact.algebra.polynomial import Number, exact_number
@@ -17,14 +18,14 @@ from clexact.programs.gates import FREE
 from clexact.programs.model import Model, any_size
 from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
 from clexact.theorems import counts
-from clexact.theorems.classes import one_fewer
+from clexact.theorems.classes import Classes, one_fewer
 from clexact.theorems.conditions import Condition, Domain, Linear, empty, left_over, parse
 from clexact.theorems.contraction import Contraction, NotUniformError, contraction
 from clexact.theorems.document import document
-from clexact.theorems.index_laws import index_laws
+from clexact.theorems.index_laws import index_laws, stated
 from clexact.theorems.network import IndexLaw, Part
 from clexact.theorems.parts import parts_of
-from clexact.theorems.regimes import Proof, proofs
+from clexact.theorems.regimes import Proof, Short, proofs
 from clexact.theorems.theorem import Regime, Theorem, at_fixed
 
 # Sizes at which networks are recorded: no length that is not symbolic is likely to be one of them, and both must agree.
@@ -89,6 +90,20 @@ def theorem(
     >>> clexact.theorem(clexact.models.relu("n", "r", "m"), loss="cross_entropy")
     exactly 2*r independent conservation laws with free gates, for all r >= 1, m >= 1, n >= 2
     """
+    return prove(subject_of(model, flow, positive, loss=loss, damping=damping, weight_decay=weight_decay), where)
+
+
+def subject_of(
+    model: SymbolicModel,
+    flow: str = "gradient",
+    positive: Sequence[str] | None = None,
+    laws: Sequence[str] = (),
+    *,
+    loss: str = "full",
+    damping: Damping = None,
+    weight_decay: Number | str = 0,
+) -> Subject:
+    """What a family called with letters is for a theorem; ``laws`` as ``Subject`` has them."""
     if not isinstance(model, SymbolicModel):
         raise TypeError(f"theorem takes a family called with letters, such as linear('n', 'r', 'm'), not {model!r}.")
     if loss not in ("full", "cross_entropy"):
@@ -118,8 +133,9 @@ def theorem(
     unread = MIRROR_DECAY if decay and flow == "mirror" else ""
     title = titled(flow, str(model), loss, str(weight_decay), _damped(damping))
     found = tuple(dict.fromkeys(letters))
-    own = Subject(model_at, flow_at, found, names, title, unread, fixed, flow, decay != 0, loss != "full")
-    return prove(own, where)
+    return Subject(
+        model_at, flow_at, found, names, title, unread, fixed, flow, decay != 0, loss != "full", laws=tuple(laws)
+    )
 
 
 def titled(flow: str, model: str, loss: str, decay: str, damping: str) -> str:
@@ -157,6 +173,7 @@ class Subject:
     decay: bool = False  # whether weights decay
     classes: bool = False  # whether covectors sum to zero along the last axis of the output
     own: bool = False  # whether the model is a user's: that it is the same at all sizes is then assumed
+    laws: tuple[str, ...] = ()  # those that the theorem is to be about, as ``index_laws.stated`` reads them, if any
 
 
 def prove(subject: Subject, where: str = "", grid: bool = True) -> Theorem:
@@ -215,7 +232,7 @@ Read = tuple[Contraction, list[IndexLaw], tuple[str, ...]]
 
 def prove_in(subject: Subject, asked: Domain, grid: bool = True, read: Read | None = None) -> Theorem:
     """The same on a domain; ``grid``: whether small sizes that are left are certified one by one."""
-    missing: list[str] = []
+    missing: list[Short | str] = []
     regimes: list[tuple[Domain, counts.Count, Sequence[Proof]]] = []
     assumptions: tuple[str, ...] = ()
     classes, momentum = None, subject.flow == "momentum"
@@ -236,15 +253,21 @@ def prove_in(subject: Subject, asked: Domain, grid: bool = True, read: Read | No
             verify_theorem(made)
         except RefusedError as error:
             raise ArithmeticError(f"a proof for all sizes is refused: {error}; this is a fault of clexact.") from None
+    why = tuple(each if isinstance(each, str) else each.said(partial(_written, subject, classes)) for each in missing)
     if classes:
-        missing = [words.replace(classes.fewer, f"({classes.letter} - 1)") for words in missing]
         regimes = [(classes.domain(where), classes.count(count), proof) for where, count, proof in regimes]
     found = tuple(Regime(where, count) for where, count, _ in regimes)
     left = tuple(left_over(asked, [regime.domain for regime in found]))
     certified = tuple(_grid(subject, left)) if left and grid else ()
     return Theorem(
-        subject.title, subject.letters, asked, found, left, tuple(missing), assumptions, made, certified
+        subject.title, subject.letters, asked, found, left, why, assumptions, made, certified
     )  # fmt: skip
+
+
+def _written(subject: Subject, classes: Classes | None, count: counts.Count) -> str:
+    """A count in the letters that are asked for."""
+    said = classes.count(count) if classes else count
+    return counts.written(counts.substituted(said, subject.fixed))
 
 
 def recorded(subject: Subject) -> Read:
@@ -263,7 +286,10 @@ def recorded(subject: Subject) -> Read:
     if read[0] != read[1]:
         raise NotUniformError("the network is not the same sum of products at all sizes")
     flow = subject.flow_at(values[0])
-    laws = index_laws(flow, {k: name for name, k in values[0].items()}, models[0].parameters)
+    if subject.laws:
+        laws = [stated(text, read[0].parameters) for text in subject.laws]
+    else:
+        laws = index_laws(flow, {k: name for name, k in values[0].items()}, models[0].parameters)
     assumed = [*_assumptions(flow, models[0]), *([_uniform(values)] if subject.own else [])]
     return read[0], laws, tuple(assumed)
 
@@ -297,7 +323,7 @@ def _assumptions(flow: Flow, model: Model) -> Iterator[str]:
 
 
 def _regimes(
-    parts: Sequence[Part], asked: Domain, missing: list[str]
+    parts: Sequence[Part], asked: Domain, missing: list[Short | str]
 ) -> Iterator[tuple[Domain, counts.Count, Sequence[Proof]]]:
     """Regimes of all parts together: a proof of each, where all of them hold."""
     if not parts:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import cache
 from itertools import combinations, permutations, product
+from typing import Generic, TypeVar
 
 from clexact.theorems import counts
 from clexact.theorems.blocks import Atom, Block, Content, Rows, Search
@@ -16,6 +17,7 @@ from clexact.theorems.counts import Count
 from clexact.theorems.network import Alive, Coordinate, Part, indices_of, law_rows, rows, velocity
 
 Pattern = tuple[str, ...]  # a parameter and, for each axis, an atom; with a prime, the same index as others of its name
+T = TypeVar("T")
 Held = tuple[frozenset[str], frozenset[str]]  # the sorts that have an atom, and those that have it twice
 NAMES = "ABDEFGHIJKLMNPQRSTUVWXYZ"
 ALL_SHARINGS = 3  # sorts of which all sharings are tried; of more, nested ones
@@ -36,6 +38,18 @@ class Sharing:
         """At least so many indices of each atom."""
         found = (Condition.of(self.sizes[a.name], least.get(a.name, 0)) for a in self.atoms if not a.single)
         return tuple(condition for condition in found if not condition.idle)
+
+
+@dataclass(frozen=True)
+class Short:
+    """What was not met: at the points tried these brackets leave so many laws of a part possible."""
+
+    brackets: str
+    count: Count
+
+    def said(self, written: Callable[[Count], str]) -> str:
+        """In words, with the count as the letters that are asked for have it."""
+        return f"at the points tried, {self.brackets} leave {written(self.count)} laws possible"
 
 
 @dataclass(frozen=True)
@@ -68,11 +82,11 @@ class Proof:
         return self.sharing.domain(self.least)
 
 
-def proofs(part: Part, domain: Domain, missing: list[str]) -> Iterator[Proof]:
+def proofs(part: Part, domain: Domain, missing: list[Short | str]) -> Iterator[Proof]:
     """Proofs until the domain is covered, or nothing is left to try; ``missing`` collects what was not met."""
     left, edges = [domain], list[Sharing]()
 
-    def new(sharing: Sharing, depths: Sequence[int], missing: list[str]) -> Iterator[Proof]:
+    def new(sharing: Sharing, depths: Sequence[int], missing: list[Short | str]) -> Iterator[Proof]:
         nonlocal left
         if any(not empty((*piece, *sharing.domain({}))) for piece in left):
             found = _prove(part, sharing, depths, missing)
@@ -262,22 +276,27 @@ def alive(point: Sequence[Pattern], c: Coordinate) -> bool:
     )  # fmt: skip
 
 
+def alive_at(point: Sequence[Pattern]) -> Alive:
+    """The same as a function, which remembers."""
+    return cache(lambda c: alive(point, c))
+
+
 # -- proofs -----------------------------------------------------------------------------------------------------------
 
 
-def _prove(part: Part, sharing: Sharing, depths: Sequence[int], missing: list[str]) -> list[Proof]:
+def _prove(part: Part, sharing: Sharing, depths: Sequence[int], missing: list[Short | str]) -> list[Proof]:
     """With the least sizes that it needs; nothing if no point gives as much rank as is wanted."""
     dimension = counts.added(
         counts.multiplied({(part.sorts[s],): Fraction(1)} for s in axes) for axes in part.moving.values()
     )
     best: Count | None = None
-    law_sides: list[LawSide] = []
+    part.made.clear()
+    law_sides = _Lazy(_law_sides(part, sharing))
     for depth in depths:
         for point in points(part, sharing):
             if not local(part, sharing, point, False):
                 continue
-            law_sides = law_sides or _law_sides(part, sharing)
-            fields = Search(part, sharing.atoms, _rows(part, partial(alive, point), depth))
+            fields = Search(part, sharing.atoms, _rows(part, alive_at(point), depth))
             blocks = fields.blocks()
             count = counts.added([dimension, counts.scaled(total(blocks, sharing), -1)])
             for laws in law_sides:
@@ -285,8 +304,7 @@ def _prove(part: Part, sharing: Sharing, depths: Sequence[int], missing: list[st
                     return _with_least(Proof(part, sharing, point, blocks, fields.placed, laws, count, {}))
             best = count
     if best is not None:
-        shared = ", ".join("=".join(sorted(atom.sorts)) for atom in sharing.atoms)
-        missing.append(f"indices shared as {shared}: {_tried(part)} leave {counts.written(best)} laws possible")
+        missing.append(Short(_tried(part), best))
     return []
 
 
@@ -302,18 +320,31 @@ def _tried(part: Part) -> str:
     return "brackets of momentum" if part.momentum else f"brackets of depth {DEPTH[False][-1]}"
 
 
-def _law_sides(part: Part, sharing: Sharing) -> list[LawSide]:
+class _Lazy(Generic[T]):
+    """What an iterator gives, made when it is asked for, and kept."""
+
+    def __init__(self, source: Iterator[T]) -> None:
+        self.source, self.made = source, list[T]()
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self.made
+        for one in self.source:
+            self.made.append(one)
+            yield one
+
+
+def _law_sides(part: Part, sharing: Sharing) -> Iterator[LawSide]:
     """Points for the gradients of the laws, and what is proved there: of all coordinates, or of those alive alone."""
-    found, tried = list[LawSide](), set[object]()
+    tried = set[object]()
     for point in [*points(part, sharing), _assembled(part, sharing)]:
+        at = alive_at(point)
         for columns in (None, point):
             if (point, columns) not in tried and local(part, sharing, point, True, columns):
-                seen = _everywhere if columns is None else partial(alive, point)
-                search = Search(part, sharing.atoms, lambda u, p=point, s=seen: law_rows(part, u, partial(alive, p), s))  # type: ignore[misc]
+                seen = _everywhere if columns is None else at
+                search = Search(part, sharing.atoms, lambda u, a=at, s=seen: law_rows(part, u, a, s))  # type: ignore[misc]
                 blocks = search.blocks()
-                found.append(LawSide(point, columns, search, blocks, total(blocks, sharing)))
+                yield LawSide(point, columns, search, blocks, total(blocks, sharing))
             tried.add((point, columns))
-    return found
 
 
 def _everywhere(c: Coordinate) -> bool:

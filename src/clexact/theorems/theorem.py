@@ -156,7 +156,7 @@ class Theorem:
 
     @property
     def law_count(self) -> str | None:
-        """One formula for all of the domain, in Python's syntax, with ``min`` where there are two; None if none is."""
+        """One formula for all of the domain, in Python's syntax, with ``min`` or ``if``; None if it is not covered."""
         found = list(dict.fromkeys(counts.written(count) for _, count in self.merged))
         if not self.proved:
             return None
@@ -174,7 +174,13 @@ class Theorem:
                 beyond = all(implies((*d, *self.domain), (_at_most(low, high),)) for d in second)
                 if inside and beyond and (text := counts.joined(a, b, high, low)):
                     return text
-        return None
+        return self._conditional()
+
+    def _conditional(self) -> str:
+        """The counts with their conditions; where two hold their counts are the same."""
+        *first, (_, last) = self.merged
+        chain = [f"{counts.written(count)} if {python(where)} else " for where, count in first]
+        return "".join(chain) + counts.written(last)
 
     def _by_count(self) -> list[tuple[list[Domain], Count]]:
         found: list[tuple[list[Domain], Count]] = []
@@ -254,9 +260,30 @@ class Theorem:
         >>> print(clexact.verify(file).status.name)
         VERIFIED
         """
+        write_atomically(Path(path), self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The certificate, as ``save`` writes it.
+
+        Returns
+        -------
+        bytes
+            JSON.
+
+        Raises
+        ------
+        ValueError
+            If nothing is proved.
+
+        Examples
+        --------
+        >>> import clexact
+        >>> clexact.theorem(clexact.models.relu("n", "r", "m")).to_bytes()[:30]
+        b'{"format":"clexact-theorem-2",'
+        """
         if self.document is None:
             raise ValueError("nothing is proved for all sizes, so there is no certificate.")
-        write_atomically(Path(path), (json.dumps(self.document, separators=(",", ":")) + "\n").encode())
+        return (json.dumps(self.document, separators=(",", ":")) + "\n").encode()
 
     def __str__(self) -> str:
         lines = []

@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import combinations_with_replacement
 
 import numpy as np
+import sympy
 import torch
 from program_oracle import Oracle, monomial_gradients, movement, parsed, ranks
 
@@ -89,10 +90,13 @@ def warned(flow):
 
 def moves(oracle, law):
     """Whether a polynomial is certainly no law: it moves at points of two samples; None if that is not clear."""
+    return clear(movement(law, *sample) for sample in oracle.samples)
+
+
+def clear(movements):
+    """Whether movements at points of two samples are certainly some; None if that is not clear."""
     verdicts = []
-    for points, fields in oracle.samples:
-        with np.errstate(all="ignore"):
-            moved = movement(law, points, fields)
+    for moved in movements:
         moved = moved[np.isfinite(moved)]
         if not moved.size or not (moved > TOLERANCE).any():
             return False
@@ -208,13 +212,23 @@ def check_polynomial_laws(found, oracle, flow, count):
 
 
 def check_further_laws(found, oracle, count):
-    """Rational and logarithmic laws are laws: a product of powers is the exponential of a sum of logarithms."""
+    """Laws of other forms are laws: their derivatives, by SymPy, are orthogonal to the fields."""
     for law in count.further_laws():
-        rest, *others = (parsed(str(p), oracle.variables) for p in (law.rest, *law.weights, *law.factors))
-        logarithms = list(zip(others[: len(law.weights)], others[len(law.weights) :], strict=True))
-        if moves(oracle, (rest, logarithms)) is not False:
+        if clear(movement_of(law.to_sympy(), oracle.variables, *sample) for sample in oracle.samples) is not False:
             found.violations.append(("false further law", f"{law}: {count}"))
         found.checks.add("further laws")
+
+
+def movement_of(expression, variables, points, fields):
+    """The derivative of an expression of SymPy along a field at each point, relative to the size of its terms."""
+    symbols = [sympy.Symbol(name) for name in variables]
+    names = {symbol.name: symbol for symbol in expression.free_symbols}
+    gradient = [expression.diff(names.get(symbol.name, symbol)) for symbol in symbols]
+    values = sympy.lambdify([names.get(symbol.name, symbol) for symbol in symbols], gradient, "numpy", dummify=True)
+    terms = np.array(
+        [np.array(values(*point)) * moved for point, moved in zip(np.asarray(points), fields, strict=True)]
+    )
+    return np.abs(terms.sum(axis=1)) / np.maximum(np.abs(terms).sum(axis=1), 1e-300)
 
 
 def true_laws(oracle):

@@ -293,8 +293,9 @@ def test_fit_as_json(capsys):
 
 
 @pytest.mark.slow
-def test_fit_lists_what_is_open_excluded_and_skipped(capsys):
-    """No size disappears silently."""
+def test_fit_lists_what_is_open_excluded_and_skipped(capsys, monkeypatch):
+    """No size disappears silently; without the theorem about momentum, which takes long."""
+    monkeypatch.setattr("clexact.cli.fit._theorem", lambda *_: None)
     grid = ["--grid", "n=1..2,m=1..2,r=1..6"]
     text = output(capsys, "fit", "linear", *grid, "--max-depth", "0")
     assert re.search(r"open, left out since their bounds do not meet: \(\d, \d, \d\): \d+\.\.\d+", text)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sympy
 import torch
 from program_checks import Judgement, check_further_laws, flow_of, judged
 from program_oracle import Oracle, monomial_gradients, movement, parsed, ranks
@@ -36,7 +37,7 @@ def test_random_programs(part):
     """No law and no bound that the oracle denies; few programs are refused."""
     size = COUNT // 8
     programs = [case(FIRST + part * size + n) for n in range(size)]
-    found = [judged(program, thorough=n % 8 == 0) for n, program in enumerate(programs)]
+    found = [judged(program, thorough=n % 8 == 5) for n, program in enumerate(programs)]
     for program, judgement in zip(programs, found, strict=True):
         assert not judgement.violations, f"{judgement.violations}\n{program.script}"
     assert sum(judgement.outcome == "refused" for judgement in found) <= size / 5
@@ -73,7 +74,7 @@ def test_a_seed_gives_the_same_program_everywhere():
         text=True, check=True,
     )  # fmt: skip
     assert {run.stdout.strip()} == set(here)
-    assert judged(case(FIRST), True) == judged(case(FIRST), True)
+    assert judged(case(FIRST + 1), True) == judged(case(FIRST + 1), True)
 
 
 # --- a check that cannot fail is a defect ----------------------------------------------------------------------------
@@ -121,11 +122,9 @@ def test_planted_laws_of_other_forms_are_denied():
     )
     count = clexact.certify(flow_of(program))
     oracle, found = Oracle(program), Judgement()
-    one, two = (clexact.Polynomial.from_string(text, ["a", "b"]) for text in ("1", "2"))
-    zero, a, b = (clexact.Polynomial.from_string(text, ["a", "b"]) for text in ("0", "a", "a^2 - 4*b"))
-    for weights, said in [((one, two), 1), ((zero, two), 0)]:
+    for text, said in [("log(a) + 2*log(a**2 - 4*b)", 1), ("2*log(a**2 - 4*b)", 0), ("atan((a**2 - 4*b)/a)", 1)]:
         found = Judgement()
-        law = SimpleNamespace(rest=zero, weights=weights, factors=(a, b))
+        law = SimpleNamespace(to_sympy=lambda text=text: sympy.sympify(text))
         check_further_laws(found, oracle, SimpleNamespace(further_laws=lambda law=law: (law,)))
         assert len(found.violations) == said, (count, found)
 

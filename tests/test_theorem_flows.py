@@ -98,6 +98,18 @@ def test_more_units_than_inputs_and_outputs():
         verify_theorem(document)
 
 
+@pytest.mark.slow
+def test_more_units_than_momentum_reaches():
+    """With r >= 2(n + m) some directions of R^r are met neither by positions nor by velocities (arXiv 2405.12888)."""
+    theorem = clexact.theorem(MODELS.linear("n", "r", "m"), "n + m >= 3, r >= 2*n + 2*m", "momentum")
+    assert theorem.proved
+    for n, r, m in ((1, 6, 2), (2, 7, 1), (1, 8, 2)):
+        spare = r - 2 * (n + m)
+        assert theorem.count(n=n, r=r, m=m) == r * (r - 1) // 2 - spare * (spare - 1) // 2
+    count = clexact.certify(clexact.momentum_flow(MODELS.linear(1, 8, 2)))
+    assert count.lower == count.upper == theorem.count(n=1, r=8, m=2)
+
+
 def test_momentum_with_damping_and_decay_by_all_brackets():
     """Twin: brackets of the damped flow, in full at a point, have the rank that the theorem takes from the undamped."""
     n, r, m, tau, decay = 2, 2, 1, 3, 2

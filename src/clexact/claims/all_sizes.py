@@ -37,14 +37,17 @@ class AllSizes:
     """What is stated of networks of all sizes.
 
     ``number``: of independent laws, a formula in the letters; ``complete``: that all laws are functions of those given;
-    neither: that those given are laws. ``part`` says what of the statement this is, where it is not all of it: then
-    the statement itself is not proved by it.
+    neither: that those given are laws. ``where`` has conditions on the letters. ``part`` says what of the statement
+    this is, where it is not all of it: then the statement itself is not proved by it. What is ``long`` is left to the
+    full budget.
     """
 
     networks: tuple[Lettered, ...]
     number: str | None = None
     complete: bool = False
     part: str = ""
+    where: str = ""
+    long: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ KeepTheorem = Callable[[int, bytes], str | None]  # saves a certificate of so ma
 def everywhere(stated: AllSizes, known: Mapping[tuple[int, ...], int], keep: KeepTheorem | None = None) -> Everywhere:
     """What theorems say of it; ``known`` has certified numbers of laws, which they must not contradict."""
     found = [
-        settled(subject_of(net.model, net.flow, laws=net.laws, loss=net.loss), stated.number, stated.complete)
+        settled(
+            subject_of(net.model, net.flow, laws=net.laws, loss=net.loss), stated.number, stated.complete, stated.where
+        )
         for net in stated.networks
     ]
     evidence = list[Evidence]()

@@ -118,10 +118,11 @@ def judge(
     fails, but somewhere the bounds do not meet.
     """
     sizes = claim.grid.sizes(reach)
-    written = _with_theorems(claim, _tried(claim, claim.statement, sizes, seed, progress, keep), "", keep_theorem)
+    written = _tried(claim, claim.statement, sizes, seed, progress, keep)
+    written = _with_theorems(claim, written, reach, "", keep_theorem)
     other = claim.meant or claim.instead
     nearby = _tried(claim, other, sizes, seed, progress, None) if written.refuted and other else None
-    nearby = nearby and _with_theorems(claim, nearby, "nearby-", keep_theorem)
+    nearby = nearby and _with_theorems(claim, nearby, reach, "nearby-", keep_theorem)
     verdict = _verdict(claim, written, nearby)
     return Judgement(claim, verdict, _sentence(claim, verdict, written, nearby), written, nearby,
                    _formula(claim, written, seed), reach, seed)  # fmt: skip
@@ -143,10 +144,10 @@ def _tried(
     return Trial(statement, tuple(outcomes))
 
 
-def _with_theorems(claim: Claim, trial: Trial, prefix: str, keep: KeepTheorem | None) -> Trial:
+def _with_theorems(claim: Claim, trial: Trial, reach: Reach, prefix: str, keep: KeepTheorem | None) -> Trial:
     """With what theorems say of the statement at all sizes, none of which the grid may contradict."""
     stated = trial.statement.all_sizes
-    if stated is None:
+    if stated is None or (stated.long and reach is not Reach.FULL):
         return trial
     _compare_formula(claim, stated, trial)
     known = {outcome.size: outcome.check.count for outcome in trial.outcomes if outcome.check.count is not None}
@@ -212,6 +213,7 @@ def _sentence(claim: Claim, verdict: ClaimVerdict, written: Trial, nearby: Trial
     elif nearby and verdict is not ClaimVerdict.MISPRINT:
         clauses.append("instead, on all of the grid: " + nearby.statement.words if nearby.confirmed
                     else f"what was tried instead fails at {listed(claim, nearby.sizes(False))}")  # fmt: skip
+        clauses += [nearby.everywhere.sentence] if nearby.everywhere and nearby.everywhere.theorems else []
     return "; ".join(clauses)
 
 

@@ -10,6 +10,7 @@ from clexact import models
 from clexact.algebra.draws import Draws
 from clexact.algebra.fields import VectorFields, lie_derivative
 from clexact.algebra.polynomial import Polynomial
+from clexact.claims.all_sizes import AllSizes, network
 from clexact.claims.checks import compared, count_at, counted, dimension_of, identity, lawful, spanned, together
 from clexact.claims.claim import Check, Claim, Statement
 from clexact.claims.grid import Grid, Size, factored, layers, single, weights
@@ -35,6 +36,9 @@ def flow(size: Size, damping: Damping = None) -> Flow:
     """Of U V^T."""
     return momentum_flow(models.nmf(*size), damping)
 
+
+SPARE = "max(0, r - 2*(n + m))"  # more units than positions and velocities have room for
+ONE_FORM = "max(0, r - 2)"  # the same for one quadratic form
 
 # --- Noether's laws --------------------------------------------------------------------------------------------------
 
@@ -414,6 +418,13 @@ CLAIMS = [
             "so it is but at n = m = 1, where there are r(r - 1) - s(s - 1), s = max(0, r - 2)",
             r"n = m = 1: \; r(r-1) - s(s-1), \quad s = \max(0, r-2)",
             lambda size, seed: compared(count_at(flow, (size,), seed), number(*size)),
+            AllSizes(
+                (network("nmf", "n r m", flow="momentum"),),
+                f"r*(r - 1)/2 - {SPARE}*({SPARE} - 1)/2 if n + m >= 3 else r*(r - 1) - {ONE_FORM}*({ONE_FORM} - 1)",
+                part="of all other sizes",
+                where="n + m >= 3",
+                long=True,
+            ),
         ),
         note="s counts the directions of R^r that neither the positions nor the velocities reach.",
         fitted=False,

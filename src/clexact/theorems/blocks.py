@@ -104,22 +104,20 @@ class Search:
         self, content: Content, auxiliary: Mapping[str, int]
     ) -> list[tuple[Any, Vector, dict[Coordinate, int]]]:
         """Rows that are not zero on the content."""
-        counts = dict(content)
-        for name, k in auxiliary.items():
-            counts[name] = counts.get(name, 0) + k
         own = first_of(content)
-        return [row for row in self.rows(counts) if any(indices_of(c) == own for c in row[2])]
+        return [row for row in self.rows(_joined(content, auxiliary)) if any(indices_of(c) == own for c in row[2])]
 
     def rank(self, content: Content, auxiliary: Mapping[str, int], earlier: set[Content] | None) -> int:
         """Of the rows on the content; ``earlier`` None: whatever they do elsewhere."""
         own, touching = first_of(content), self.touching(content, auxiliary)
-        if earlier is None:
+        if earlier is None or not touching:
             return rank({c: v for c, v in row[2].items() if indices_of(c) == own} for row in touching)
 
         def elsewhere(c: Coordinate) -> bool:
             return indices_of(c) != own and content_of(indices_of(c)) not in earlier
 
-        seen = [{c: v for c, v in row[2].items() if indices_of(c) == own or elsewhere(c)} for row in touching]
+        every = [row[2] for row in self.rows(_joined(content, auxiliary))]
+        seen = [{c: v for c, v in row.items() if indices_of(c) == own or elsewhere(c)} for row in every]
         return rank(seen) - rank({c: v for c, v in row.items() if elsewhere(c)} for row in seen)
 
     def most(self, content: Content, earlier: set[Content] | None, enough: int) -> int:
@@ -205,12 +203,9 @@ class Search:
                 mixed.append((vector, combination))
             elif take(vector, combination):
                 return kept
-        counts = dict(content)
-        for name, k in auxiliary.items():
-            counts[name] = counts.get(name, 0) + k
         others: list[tuple[Vector, Combination]] = [
             (vector, [({(): 1}, recipe)])
-            for recipe, vector, _ in self.rows(counts)
+            for recipe, vector, _ in self.rows(_joined(content, auxiliary))
             if elsewhere(vector) and not any(indices_of(c) == own for c in vector)
         ]
         return kept if _eliminated(mixed + others, elsewhere, take) else None
@@ -221,7 +216,7 @@ def _eliminated(
     elsewhere: Callable[[Vector], list[Coordinate]],
     take: Callable[[Vector, Combination], bool],
 ) -> bool:
-    """Elimination without fractions, of pivots that are single monomials, until enough combinations are taken."""
+    """Elimination without fractions, of pivots with few monomials, until enough combinations are taken."""
     left = [(vector, dict(_keyed(combination))) for vector, combination in rows[:ROWS]]
     while left:
         left.sort(key=lambda row: len(row[0]))
@@ -231,9 +226,7 @@ def _eliminated(
             if take(vector, [(poly, recipe) for recipe, poly in _unkeyed(own)]):
                 return True
             continue
-        lead = next((c for c in where if len(vector[c]) == 1), None)
-        if lead is None:
-            continue
+        lead = min(where, key=lambda c: len(vector[c]))
         for n, (other, theirs) in enumerate(left):
             if lead in other:
                 factor, pivot = other[lead], vector[lead]
@@ -252,6 +245,12 @@ def _keyed(combination: Combination) -> Iterable[tuple[Any, Poly]]:
 
 def _unkeyed(own: Mapping[Any, Poly]) -> Iterable[tuple[Any, Poly]]:
     return own.items()
+
+
+def _joined(content: Content, auxiliary: Mapping[str, int]) -> dict[str, int]:
+    """How many indices of each atom."""
+    own = dict(content)
+    return {name: own.get(name, 0) + auxiliary.get(name, 0) for name in {**own, **auxiliary}}
 
 
 def content_of(indices: Iterable[Index]) -> Content:

@@ -30,7 +30,8 @@ class Brackets:
     """Fields of a part at few indices, their brackets, and the values of these at a point."""
 
     def __init__(self, part: Part, universe: Universe, alive: Alive) -> None:
-        self.part, self.universe, self.alive = part, universe, cache(alive)
+        self.part, self.universe = part, universe
+        self.dead = cache(lambda c: not alive(c))
 
     def rows(self, depth: int) -> list[tuple[Any, Vector]]:
         """All that are looked at, with what they are: those that are not zero at the point."""
@@ -49,14 +50,18 @@ class Brackets:
         return found
 
     def of_momentum(self, depth: int) -> list[Moving]:
-        r"""V of members and of their products, and [V, X] of these; at depth 2 brackets of the latter, at 3 all."""
-        drift = self.drift()
-        single = self.members(5)
+        r"""V of members and of their products, and [V, X] of these; at depth 2 brackets of the latter, at 3 all.
+
+        At depth 4 of products of products, too: $|U_i|^2 + |U_k|^2$ beside $|U_i|^2 + |V_j|^2$.
+        """
+        drift, single = self.drift(), self.members(5)
         lifts = [self.bracket(one, drift, 4) for one in single]
-        products = self.different(
-            (self.bracket(a, lifts[k], 4) for k, _ in enumerate(single) for a in single[k:]), single
-        )
+        products = self.multiplied(single, lifts, single, 4)
         raised = [self.bracket(one, drift, 3) for one in products]
+        if depth > 3:
+            second = self.multiplied(products, raised, [*single, *products], 3)
+            products += second
+            raised += [self.bracket(one, drift, 2) for one in second]
         found = [*single, *products, *lifts, *raised]
         if depth > 1:
             found += self.different((self.bracket(x, y, 2) for x, y in combinations(lifts, 2)), found)
@@ -64,6 +69,11 @@ class Brackets:
             mixed = [*product(lifts, raised), *combinations(raised, 2), *((x, drift) for x in (*lifts, *raised))]
             found += self.different((self.bracket(x, y, 2) for x, y in mixed), found)
         return found
+
+    def multiplied(self, fields: list[Moving], lifts: list[Moving], known: list[Moving], order: int) -> list[Moving]:
+        r"""V of $\langle\nabla\psi, \nabla\varphi\rangle$ for all pairs of functions, of which ``lifts`` are [V, X]."""
+        pairs = ((one, lifts[k]) for k, _ in enumerate(fields) for one in fields[k:])
+        return self.different((self.bracket(one, lift, order) for one, lift in pairs), known)
 
     def members(self, order: int) -> list[Moving]:
         """Of the family, as gradients; of a momentum flow they move velocities."""
@@ -87,7 +97,7 @@ class Brackets:
         """Without monomials of more than so many factors that are zero at the point."""
         found = {}
         for c, poly in vector.items():
-            own = {m: v for m, v in poly.items() if v and sum(not self.alive(x) for x in m) <= order}
+            own = {m: v for m, v in poly.items() if v and sum(map(self.dead, m)) <= order}
             if own:
                 found[c] = own
         return found
@@ -101,16 +111,16 @@ class Brackets:
 
     def _along(self, found: Vector, x: Moving, y: Moving, sign: int, order: int) -> None:
         """Add the derivative of the one field along the other."""
-        moves, positive = y.vector, self.part.positive
+        moves, positive, dead = y.vector, self.part.positive, self.dead
         for c, poly in x.vector.items():
             for monomial, coefficient in poly.items():
                 for k, v in enumerate(monomial):
                     if v in moves:
                         rest = monomial if v[0] in positive else monomial[:k] + monomial[k + 1 :]
-                        for other, theirs in moves[v].items():
-                            term = rest + other
-                            if sum(not self.alive(u) for u in term) <= order:
-                                add(found.setdefault(c, {}), tuple(sorted(term)), sign * coefficient * theirs)
+                        left = order - sum(map(dead, rest))
+                        for other, theirs in moves[v].items() if left >= 0 else ():
+                            if sum(map(dead, other)) <= left:
+                                add(found.setdefault(c, {}), tuple(sorted(rest + other)), sign * coefficient * theirs)
 
     def different(self, made: Iterable[Moving], known: Iterable[Moving]) -> list[Moving]:
         """Those that are neither zero nor, up to sign, another one; no more than are looked at."""

@@ -23,8 +23,7 @@ NAMES = "ABDEFGHIJKLMNPQRSTUVWXYZ"
 ALL_SHARINGS = 3  # sorts of which all sharings are tried; of more, nested ones
 FEW = 4  # parameters of which pairs are tried
 LEAST = 2  # indices that an atom may be asked to have at least
-DEPTH = {False: (0, 1), True: (1, 2, 3)}  # of brackets, in turn; of a momentum flow, as ``Brackets.of_momentum`` has it
-DEEPER = {False: (2,), True: (3,)}  # where sizes at the edge are left
+DEPTH, DEEPER = (0, 1), (2,)  # of brackets, in turn; and where sizes at the edge are left
 
 
 @dataclass(frozen=True)
@@ -97,11 +96,18 @@ def proofs(part: Part, domain: Domain, missing: list[Short | str]) -> Iterator[P
                     left = [rest for piece in left for rest in left_over(piece, [proof.domain])]
 
     for sharing in sharings(part):
-        yield from new(sharing, DEPTH[part.momentum], missing)
+        yield from new(sharing, _depths(part, sharing, DEPTH), missing)
         if not left:
             return
     for sharing in list(edges):
-        yield from new(sharing, DEEPER[part.momentum], [])
+        yield from new(sharing, _depths(part, sharing, DEEPER), [])
+
+
+def _depths(part: Part, sharing: Sharing, depths: Sequence[int]) -> Sequence[int]:
+    """Of a momentum flow, as ``Brackets.of_momentum`` has it: products of products where indices have twins."""
+    if not part.momentum:
+        return depths
+    return (3, 4) if any(atom.twins for atom in sharing.atoms) else (3,)
 
 
 def sharings(part: Part) -> Iterator[Sharing]:
@@ -124,8 +130,12 @@ def sharings(part: Part) -> Iterator[Sharing]:
         families = [[whole], *centred, *(_nested(order) for order in permutations(sorts))]
     seen, seeded = set(), {sort for axes in part.seeds.values() for sort in axes}
     held = [*([(atom, frozenset[str]()) for atom in family] for family in families), *twins]
-    if part.momentum:  # last those with indices that no seed has: nothing moves them
-        held.sort(key=lambda own: any(not atom & seeded for atom, _ in own))
+    if part.momentum:  # last those with indices that no seed has, which nothing moves: of these twins first
+        idle = [any(not atom & seeded for atom, _ in own) for own in held]
+        plain = [not any(double for _, double in own) for own in held]
+        held = [
+            own for *_, own in sorted(zip(idle, plain, held, strict=True), key=lambda row: (row[0], row[0] and row[1]))
+        ]
     for own in held:
         key = frozenset(own)
         sharing = None if key in seen else _solved(part, own)
@@ -317,7 +327,7 @@ def _rows(part: Part, at: Alive, depth: int) -> Rows:
 
 def _tried(part: Part) -> str:
     """Which brackets were looked at."""
-    return "brackets of momentum" if part.momentum else f"brackets of depth {DEPTH[False][-1]}"
+    return "brackets of momentum" if part.momentum else f"brackets of depth {DEPTH[-1]}"
 
 
 class _Lazy(Generic[T]):

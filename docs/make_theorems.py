@@ -83,8 +83,8 @@ REST = """\
 Networks with analytic functions (gelu, silu, swiglu, cosine, weight_norm, transformer, moe, gru, lstm, attention with
 tokens, mlp with such an activation or a norm) are no sums of products: as `tanh` above, they are refused by the name of
 the function. avgpool is read as maxpool is. For recurrent, and for ssm of more states than inputs and outputs together,
-the search takes longer than half a minute, or ends without a proof, and is left out here. Two linear layers of one input
-and one output keep more under momentum than the theorem has: n = m = 1 is the exception in the finding on
+the search takes longer than half a minute, or ends without a proof, and is left out here. Two linear layers of one
+input and one output keep more under momentum than the theorem has: n = m = 1 is the exception in the finding on
 [momentum](findings.md).
 
 """

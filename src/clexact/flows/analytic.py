@@ -14,6 +14,7 @@ from clexact.algebra.linalg import Words
 from clexact.flows.gradient import GradientFlow, Loss
 from clexact.flows.residues import FEW, INPUTS, ResidueGradientFlow
 from clexact.programs.characters import draw_prime
+from clexact.programs.domain import nowhere
 from clexact.programs.exponents import check_exponents, logarithms_in_exponents
 from clexact.programs.independence import (
     check_roots,
@@ -46,7 +47,8 @@ class AnalyticGradientFlow(ResidueGradientFlow):
 
     def __init__(self, model: Model, loss: Loss = "full") -> None:
         super().__init__(model, loss)
-        self.assumptions = (*self.assumptions, *foundations(self.program))
+        undefined = nowhere(self.program, model.parameters | model.probes, model.name, model.inputs)
+        self.assumptions = (*self.assumptions, *foundations(self.program), *([undefined] if undefined else []))
 
     # -- what is drawn ----------------------------------------------------------------------------------------------
 

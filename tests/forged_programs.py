@@ -9,6 +9,7 @@ import json
 import random
 import re
 from functools import cache
+from itertools import islice
 from math import prod
 
 import torch
@@ -273,6 +274,7 @@ CHANGES = [
 
 # --- the truth -------------------------------------------------------------------------------------------------------
 
+STARTS, TRIES = 8, 30  # of points, and of fields for each that is wanted
 FUNCTIONS = {
     "exp": torch.exp, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "reciprocal": torch.reciprocal,
     "rsqrt": torch.rsqrt, "normal_cdf": torch.special.ndtr, "softplus": torch.nn.functional.softplus,
@@ -358,14 +360,22 @@ def reached(text):
     """Rank of many brackets, of depth 2 at most, of a program, at a random point; ``text``: of the document."""
     document = json.loads(text)
     generator = torch.Generator().manual_seed(7)
-    theta = torch.randn(document["dimension"], dtype=torch.float64, generator=generator)
     draw = lambda: field(document, generator)  # noqa: E731
+    starts = torch.randn((STARTS, document["dimension"]), dtype=torch.float64, generator=generator)
+    theta = max(starts, key=lambda start: sum(bool(draw()(start).isfinite().all()) for _ in range(4)))
     count = document["dimension"] + 2
-    rows = [draw()(theta) for _ in range(count)]
+    rows = defined(draw, theta, count)
     for nest in (lambda: bracket(draw(), draw()), lambda: bracket(draw(), bracket(draw(), draw()))):
-        if rank(torch.stack(rows)) < document["dimension"]:
-            rows += [nest()(theta) for _ in range(count)]
-    return rank(torch.stack(rows))
+        if rank(rows) < document["dimension"]:
+            rows = torch.cat([rows, defined(nest, theta, count)])
+    return rank(rows)
+
+
+def defined(draw, theta, count):
+    """The values of so many drawn fields that are defined at the point: roots and logarithms are so in places only."""
+    values = (draw()(theta) for _ in range(TRIES * count))
+    found = list(islice((value for value in values if value.isfinite().all()), count))
+    return torch.stack(found) if found else torch.zeros((0, len(theta)), dtype=torch.float64)
 
 
 def brackets_reach(document):
@@ -416,8 +426,7 @@ def is_true(document):
     for sample in range(SAMPLES):
         theta = torch.randn(document["dimension"], dtype=torch.float64, generator=generator)
         jacobian = torch.func.jacrev(lambda theta: law_values(document, theta))(theta)
-        if len(jacobian):
-            X = field(document, generator)(theta)
+        for X in defined(lambda: field(document, generator), theta, 1) if len(jacobian) else ():
             sizes = (jacobian.abs() @ X.abs()).clamp(min=1e-30)
             if (abs(jacobian @ X) > TOLERANCE * sizes).any():
                 return False

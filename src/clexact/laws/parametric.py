@@ -19,6 +19,7 @@ from clexact.algebra.sparse_nullspace import SparseRows
 from clexact.algebra.terms import Monomial, Terms, concatenate, monomials_of_degree
 from clexact.flows.flow import FieldsFlow
 from clexact.laws.result import Completeness, ConservationLaws, positive
+from clexact.support.listed import number_of
 
 MOST_MONOMIALS = 20_000
 MOST_POINTS = 200_000  # tried for values in a case
@@ -64,7 +65,7 @@ class LawCase:
     --------
     >>> X = VectorFields.from_ode("par a; x' = a*y; y' = x")
     >>> law_cases(X, 1).cases[0]
-    LawCase(a = 0: 1 laws)
+    LawCase(a = 0: 1 law)
     """
 
     zero: tuple[str, ...]
@@ -101,7 +102,7 @@ class LawCase:
         >>> X = VectorFields.from_ode("par a, b; x' = a*x; y' = b*y")
         >>> case = law_cases(X, 2, nonzero=True).cases[0]
         >>> case, case.values() == {"a": 1, "b": -1}, X.at(case.values())
-        (LawCase(a + b = 0: 1 laws), True, VectorFields(1 field on Q^2: [x, -y]))
+        (LawCase(a + b = 0: 1 law), True, VectorFields(1 field on Q^2: [x, -y]))
         """
         names = self.laws.parameters
         zero, apart = ([Polynomial.from_string(p, names) for p in part] for part in (self.zero, self.nonzero))
@@ -111,7 +112,7 @@ class LawCase:
         raise ValueError(f"no small rational values of {', '.join(names)} with {self.condition} were found.")
 
     def __repr__(self) -> str:
-        return f"LawCase({self.condition}: {len(self.laws)} laws)"
+        return f"LawCase({self.condition}: {number_of(len(self.laws), 'law')})"
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class LawCases:
     --------
     >>> X = VectorFields.from_ode("par a; x' = a*y; y' = x")
     >>> law_cases(X, 2), law_cases(X, 2).cases[0].laws
-    (LawCases(1 laws; a = 0: 2), ConservationLaws([x, x^2]))
+    (LawCases(1 law; a = 0: 2), ConservationLaws([x, x^2]))
     """
 
     generic: ConservationLaws
@@ -137,7 +138,7 @@ class LawCases:
 
     def __repr__(self) -> str:
         more = "; ".join(f"{case.condition}: {len(case.laws)}" for case in self.cases)
-        return f"LawCases({len(self.generic)} laws; {more or 'for all values of the parameters'})"
+        return f"LawCases({number_of(len(self.generic), 'law')}; {more or 'for all values of the parameters'})"
 
 
 def law_cases(fields: VectorFields, degree: int, *, nonzero: bool = False, seed: int = 0) -> LawCases:

@@ -22,6 +22,11 @@ def listed(value: Any, expected: str) -> list[Any]:
         raise TypeError(f"{expected}, not {shown(value)}.") from None
 
 
+def number_of(count: int, thing: str) -> str:
+    """Such as "1 law" and "2 laws"."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def shown(value: object) -> str:
     """A value in a message, cut short; Python writes no integer of more than 4300 digits."""
     try:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clexact.support.listed import number_of
 from clexact.torch import find
 from clexact.torch.diagnosis import Finding, diagnose, notes
 from clexact.torch.evidence import Evidence
@@ -456,11 +457,12 @@ class LawMonitor:
         evidence, history, ledger = self.evidence(), self.history(), self._ledger
         missed = [] if self._attached or self._observer.pending < 2 else [self._forgotten]
         if not ledger.records:
-            return " ".join([f"{_laws_of(len(self.laws))} watched; no step observed so far.", *missed])
+            return " ".join([f"{number_of(len(self.laws), 'law')} watched; no step observed so far.", *missed])
         kept, broken = len(self.laws) - len(evidence.broken), len(evidence.broken)
         worst = int(np.argmax(history.moved[:, -1]))
         said = [
-            f"{_laws_of(len(self.laws))} over {self.count} steps, {ledger.observed} of them observed (floating point).",
+            f"{number_of(len(self.laws), 'law')} over {self.count} steps, {ledger.observed} of them observed "
+            "(floating point).",
             f"{kept} drift as second order predicts, up to rounding and the error of gradients; {broken} drift more.",
             f"Largest drift: '{self.laws[worst].name}' by {history.moved[worst, -1]:.3g}, predicted "
             f"{history.predicted[worst, -1]:.3g}, difference {history.excess[worst, -1]:.2g}.",
@@ -658,7 +660,3 @@ def _array(tensor: Tensor) -> Floats:
 
 def _stacked(tensors: Sequence[Tensor]) -> Floats:
     return _array(torch.stack(list(tensors))) if tensors else np.zeros((0, 0))
-
-
-def _laws_of(count: int) -> str:
-    return f"{count} law" if count == 1 else f"{count} laws"

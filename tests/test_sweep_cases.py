@@ -41,6 +41,7 @@ MINE = "import clexact\ndef net(n, r): return clexact.models.linear([n, r, n])\n
 def folder(tmp_path, monkeypatch):
     """A folder with a system, a Python file and a start, in which the test runs."""
     (tmp_path / "rotation.ode").write_text(ROTATION)
+    (tmp_path / "scaled.ode").write_text("x' = a*y\ny' = b*x\n")
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "start.txt").write_text("1, 2\n0 1/2\n")
     (tmp_path / "inputs.csv").write_text(INPUTS)
@@ -63,6 +64,7 @@ LINES = [
     "certify nmf 2 2 1 --flow momentum --positive U,V --loss cross-entropy",
     "certify linear 2 2 2 --degree 3 --max-depth 4 --seed 7",
     "certify --system rotation.ode --degree 3",
+    "certify --system scaled.ode --parameters a,b --values a=2,b=-1/2",
     "certify mine.py:net 2 1",
     "certify mine.py:fixed --flow momentum",
     "orbit relu 2 2 2 --at dead-unit --max-depth 3 --seed 2",
@@ -85,6 +87,10 @@ def case_of(line):
         if key in ("degree", "max_depth", "seed", "kernel", "k", "heads"):
             value = int(value)
         options[key] = [int(k) for k in value.split(",")] if key == "powers" else value
+        if key == "parameters":
+            options[key] = value.split(",")
+        if key == "values":
+            options[key] = dict(part.split("=") for part in value.split(","))
     if "system" in options:
         target = [options.pop("system")]
     return Case.of(target[0], *map(int, target[1:]), **options)

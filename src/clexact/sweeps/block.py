@@ -10,7 +10,7 @@ from typing import Any
 
 from clexact.counting.starts import RANDOM
 from clexact.models import FAMILIES, families_with
-from clexact.sweeps.case import FLOW, KEYS, MODELS, OPTIONS, QUESTION, Case, inputs_of
+from clexact.sweeps.case import FLOW, KEYS, MODELS, OF_SYSTEMS, OPTIONS, QUESTION, Case, inputs_of
 from clexact.sweeps.networks import SizedNetwork, Streams, integer_values, networks
 
 KEYS_OF_A_BLOCK = ("name", "grid", "draw", "where", "max_dimension", "budget", *(key for key in KEYS if key != "text"))
@@ -74,14 +74,18 @@ class SpecBlock:
         for name in names:
             if not isinstance(name, str):
                 raise TypeError(f"{kind} must be a text or a list of texts, not {name!r}.")
+        for key in OF_SYSTEMS if kind != "system" else ():
+            if key in self.table:
+                raise ValueError(f"{key} belongs to a block of a system, not of a {kind}.")
         if kind == "family":
             return [{"family": name} for name in names]
         return [self._with_text(kind, name) for name in names]
 
     def _with_text(self, kind: str, name: Any) -> dict[str, Any]:
         """The file is read once, not for every case."""
-        case = Case.from_dict({kind: name}, self.folder)
-        return {key: value for key, value in case.to_dict().items() if key in (kind, "text")}
+        given = {key: self.table[key] for key in OF_SYSTEMS if key in self.table}
+        case = Case.from_dict({kind: name, **given}, self.folder)
+        return {key: value for key, value in case.to_dict().items() if key in (kind, "text", *OF_SYSTEMS)}
 
     def _combinations(self, model: Mapping[str, Any], network: SizedNetwork) -> list[dict[str, Any]]:
         """Each option with each of its values, left out where it does not belong; no combination twice."""

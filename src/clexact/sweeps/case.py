@@ -27,7 +27,8 @@ FLOW = ("flow", "damping", "tau", "positive", "weight_decay", "loss")
 DRAWN = {"init": "uniform", "bias_init": "uniform"}  # how a random start is drawn, unless it is said
 QUESTION = ("degree", "max_depth", "seed", "at", "data", "near", *DRAWN)
 OPTIONS = tuple(dict.fromkeys(option for family in FAMILIES.values() for option in family.options))
-KEYS = (*MODELS, "sizes", "text", *OPTIONS, *FLOW, *QUESTION)
+OF_SYSTEMS = ("parameters", "structural", "values")
+KEYS = (*MODELS, "sizes", "text", *OPTIONS, *OF_SYSTEMS, *FLOW, *QUESTION)
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 GRADIENT = FlowChoice()
 LONGEST_START = 40  # characters of a start in a label
@@ -161,7 +162,7 @@ class Case:
         >>> Case.of("linear", 2, 2, 2, at="zero").label
         'orbit linear 2 2 2 --at zero'
         """
-        kind = "system" if target.endswith(".ode") else "python" if ".py" in target else "family"
+        kind = "python" if ".py" in target else "system" if Path(target).suffix else "family"
         return cls.from_dict({kind: target, **({"sizes": list(sizes)} if sizes else {}), **options})
 
     @classmethod
@@ -413,6 +414,9 @@ def _model(data: Mapping[str, Any], folder: str | Path) -> ChosenModel:
         raise ValueError(f"a case takes one of family, system and python, not {' and '.join(given) or 'none'}.")
     (kind,) = given
     name, options = _text(data, kind), {key: data[key] for key in OPTIONS if key in data}
+    for key in OF_SYSTEMS if kind != "system" else ():
+        if key in data:
+            raise ValueError(f"{key} belongs to a file with a system, not to {name}.")
     if kind == "family":
         if "text" in data:
             raise ValueError("text belongs to system and python, not to a family.")
@@ -425,13 +429,28 @@ def _model(data: Mapping[str, Any], folder: str | Path) -> ChosenModel:
         if "sizes" in data:
             raise ValueError(f"sizes belong to families and Python files, not to {name}.")
         text = _text(data, "text") if "text" in data else SystemModel.load(Path(folder, name)).text
-        return SystemModel(text, Path(name).name)
+        return SystemModel(text, Path(name).name, *_of_system(data))
     sizes = tuple(_sizes(data)) if "sizes" in data else ()
     path, _, symbol = name.rpartition(":")
     if not path or not symbol:
         raise ValueError(f"expected FILE.py:NAME, not {name!r}.")
     text = _text(data, "text") if "text" in data else PythonModel.load(str(Path(folder, path)) + f":{symbol}").text
     return PythonModel(text, Path(path).name, symbol, sizes)
+
+
+def _of_system(data: Mapping[str, Any]) -> tuple[tuple[str, ...], bool, tuple[tuple[str, str], ...]]:
+    """Its parameters, whether it is read as a structure, and values of parameters."""
+    names, structural, values = (
+        data.get(key, default) for key, default in zip(OF_SYSTEMS, ((), False, {}), strict=True)
+    )
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"parameters must be a list of names, not {names!r}.")
+    if not isinstance(structural, bool):
+        raise TypeError(f"structural must be true or false, not {structural!r}.")
+    numbers = isinstance(values, Mapping) and all(isinstance(v, (str, int)) and v is not True for v in values.values())
+    if not numbers:
+        raise TypeError(f'values must give numbers as texts or integers, such as a = "1/2", not {values!r}.')
+    return tuple(names), structural, tuple((name, str(value)) for name, value in values.items())
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:
@@ -501,8 +520,9 @@ def _model_data(model: ChosenModel) -> dict[str, Any]:
         case FamilyModel(family, sizes, options):
             plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options}
             return {"family": family, "sizes": list(sizes), **plain}
-        case SystemModel(text, file):
-            return {"system": file, "text": text}
+        case SystemModel(text, file, parameters, structural, values):
+            more = {"parameters": list(parameters), "structural": structural, "values": dict(values)}
+            return {"system": file, "text": text, **{key: value for key, value in more.items() if value}}
         case PythonModel(text, file, symbol, arguments):
             return {"python": f"{file}:{symbol}", "text": text, **({"sizes": list(arguments)} if arguments else {})}
 
@@ -524,8 +544,10 @@ def _model_words(model: ChosenModel) -> list[str]:
     match model:
         case FamilyModel(family, sizes, options):
             return [family, *map(str, sizes), *_words(dict(options))]
-        case SystemModel(_, file):
-            return ["--system", file]
+        case SystemModel(_, file, parameters, structural, values):
+            given = {"parameters": parameters, "values": [f"{name}={value}" for name, value in values]}
+            words = _words({key: value for key, value in given.items() if value})
+            return ["--system", file, *words, *["--structural"] * structural]
         case PythonModel(_, _, _, arguments):
             return [model.name, *map(str, arguments)]
 

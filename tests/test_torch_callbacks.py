@@ -165,7 +165,7 @@ def test_transformers(tmp_path: Any) -> None:
         assert callback.monitor.count == STEPS
         found = {finding.cause for finding in callback.monitor.diagnose()}
         assert found == (set() if optimizer else {Cause.OPTIMIZER})
-        assert "all gradients were multiplied by one factor" in callback.monitor.report()
+        assert "all gradients were multiplied by one factor" in callback.monitor.report(None)
         logs = [entry for entry in trainer.state.log_history if "laws/net: 0 -> 2/drift" in entry]
         assert len(logs) >= STEPS // 2
         assert logs[-1]["laws/net: 0 -> 2/drift"] == callback.monitor.history().moved[0, -1]

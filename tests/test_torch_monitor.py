@@ -270,7 +270,7 @@ def test_nothing_is_reported_of_a_clean_loop(name: str) -> None:
     monitor = CLEAN[name]().run()
     assert monitor.diagnose() == ()
     history = monitor.history()
-    assert "3 drift as second order predicts" in monitor.report()
+    assert "3 drift as second order predicts" in monitor.report(None)
     if name != "one step in three":
         assert (history.excess <= (1e-13 if name == "float64" else 3e-6)).all()
     if name not in ("nothing moves", "global clip", "maximize", "one step in three"):
@@ -280,7 +280,7 @@ def test_nothing_is_reported_of_a_clean_loop(name: str) -> None:
 
 
 def test_a_global_clip_is_a_note() -> None:
-    told = CLEAN["global clip"]().run().report()
+    told = CLEAN["global clip"]().run().report(None)
     assert "all gradients were multiplied by one factor" in told
     assert "breaks no law" in told
 
@@ -504,7 +504,7 @@ def test_the_cause_of_a_drift_is_named(name: str) -> None:
     findings = monitor.diagnose()
     assert causes(findings) == expected
     for finding in findings:
-        assert str(finding) in monitor.report()
+        assert str(finding) in monitor.report(None)
         assert all(np.isfinite(number) for number in finding.numbers.values())
 
 
@@ -612,7 +612,7 @@ def test_a_training_that_diverges_is_told() -> None:
     monitor = Loop(sgd(1e6)).run(8)
     (finding,) = monitor.diagnose()
     assert finding.cause is Cause.OTHER and "the training diverged" in finding.sentence
-    assert "gradient was not finite" in monitor.report()
+    assert "gradient was not finite" in monitor.report(None)
     assert len(monitor.to_frame()) == 27 and "<table>" in monitor._repr_html_()
 
 
@@ -670,7 +670,7 @@ def test_steps_that_a_scaler_skips_are_counted() -> None:
     assert (monitor.count, monitor.skipped) == (10, 2)
     assert monitor.diagnose() == ()
     assert monitor.history().excess.max() < 1e-5
-    assert "2 calls of step() came without a step of the optimizer" in monitor.report()
+    assert "2 calls of step() came without a step of the optimizer" in monitor.report(None)
 
 
 def test_why_there_is_nothing_to_watch() -> None:
@@ -694,7 +694,7 @@ def test_a_gradient_that_is_not_finite_but_not_used_predicts_nothing() -> None:
     loop.monitor.step()  # no step was made
     loop.run(3)
     assert loop.monitor.diagnose() == ()
-    assert "At 1 steps observed a gradient was not finite" in loop.monitor.report()
+    assert "At 1 steps observed a gradient was not finite" in loop.monitor.report(None)
 
 
 @pytest.mark.slow

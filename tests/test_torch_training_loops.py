@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -283,7 +284,7 @@ def test_two_optimizers_that_differ_are_told_apart(known: ModuleLaws) -> None:
     muon, adam = torch.optim.Muon(matrices, lr=1e-2, weight_decay=0.0), torch.optim.AdamW(vectors, weight_decay=0.0)
     monitor = trained(net, [muon, adam], known)
     assert causes(monitor) == {Cause.OPTIMIZER, Cause.GROUPS}
-    assert "Muon with momentum 0.95" in monitor.report() and "0.bias: AdamW lr" in monitor.report()
+    assert "Muon with momentum 0.95" in monitor.report(None) and "0.bias: AdamW lr" in monitor.report(None)
 
 
 def test_an_optimizer_that_the_monitor_was_not_given_is_seen(known: ModuleLaws) -> None:
@@ -353,20 +354,110 @@ def test_decay_of_weights_alone_contradicts_nothing(known: ModuleLaws) -> None:
     monitor = trained(net, [optimizer], known)
     (finding,) = monitor.diagnose()
     assert finding.cause is Cause.GROUPS and "shrinks by no factor" in finding.sentence
-    assert "differ from this" not in monitor.report()
+    assert "differ from this" not in monitor.report(None)
 
 
 def test_a_forgotten_step_is_told(known: ModuleLaws) -> None:
     net = rectified()
     optimizer = torch.optim.SGD(net.parameters(), RATE)
     monitor = LawMonitor(net, optimizer, laws=known)
-    assert "made" not in monitor.report()
+    assert "made" not in monitor.report(None)
     for x, y in batches(3):
         net.zero_grad()
         (net(x) - y).square().mean().backward()
         optimizer.step()
-    assert "The optimizer made 3 steps since the last call of step()" in monitor.report()
-    assert "LawMonitor.attach" in monitor.report()
+    assert "The optimizer made 3 steps since the last call of step()" in monitor.report(None)
+    assert "LawMonitor.attach" in monitor.report(None)
+
+
+@pytest.mark.parametrize("attached", [True, False])
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_a_forgotten_zero_grad_is_told(known: ModuleLaws, forgotten: bool, attached: bool) -> None:
+    """Gradients that add up over the steps; not those of four passes for one step, nor those set to zero in place."""
+    net = rectified()
+    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    monitor = LawMonitor.attach(net, optimizer, laws=known) if attached else LawMonitor(net, laws=known)
+    for x, y in batches(6):
+        if not forgotten:
+            optimizer.zero_grad(set_to_none=False)
+        for part in range(4):
+            ((net(x[part::4]) - y[part::4]).square().mean() / 4).backward()
+        optimizer.step()
+        if not attached:
+            monitor.step()
+    assert monitor.evidence().carried == (5 if forgotten else 0)
+    if not forgotten:
+        assert monitor.diagnose() == ()
+        return
+    (finding,) = monitor.diagnose()
+    assert "gradients left from the step before, in 5 of 6 steps" in finding.sentence
+    assert "optimizer.zero_grad()" in finding.advice
+    state = monitor.state_dict()
+    resumed = LawMonitor(net, optimizer, laws=known)
+    resumed.load_state_dict(state)
+    assert resumed.report() == monitor.report()
+
+
+def test_a_forgotten_backward_or_step_of_the_optimizer_is_told(known: ModuleLaws) -> None:
+    net = rectified()
+    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    monitor = LawMonitor.attach(net, optimizer, laws=known)
+    for x, y in batches(3):
+        optimizer.zero_grad()
+        (net(x) - y).square().mean().backward()
+    assert "backward() ran 3 times, and the optimizer given made no step: call optimizer.step()" in monitor.report(None)
+    monitor = LawMonitor.attach(net, optimizer, laws=known)
+    for _ in range(3):
+        optimizer.zero_grad()
+        optimizer.step()
+    assert "In 3 of 3 steps seen no gradient" in monitor.report(None) and monitor.diagnose() == ()
+
+
+def test_one_number_alone_shows_no_penalty() -> None:
+    """|theta|_1 in the loss moves a sum of biases at a rate that hardly changes: in proportion to it, by no lambda."""
+    for power, told in ((1, False), (2, True)):
+        net = rectified()
+        found = find.laws(net, torch.ones(2, 3, dtype=torch.float64), certify=False, loss="cross_entropy")
+        optimizer = torch.optim.SGD(net.parameters(), RATE)
+        monitor = LawMonitor.attach(net, optimizer, laws=found)
+        for x, y in batches(8):
+            optimizer.zero_grad()
+            penalty = sum(p.abs().pow(power).sum() for p in net.parameters())
+            (nn.functional.cross_entropy(net(x), y.argmax(1)) + 0.01 * penalty).backward()
+            optimizer.step()
+        assert {name for finding in monitor.diagnose() for name in finding.laws} >= {law.name for law in found[:4]}
+        assert all(("lambda = 0.02" in finding.sentence) is told for finding in monitor.diagnose())
+        assert ("lambda" in monitor.report(None)) is told
+
+
+def test_a_scaler_skips_a_step_and_changes_nothing_else(known: ModuleLaws) -> None:
+    """GradScaler: the factor is told as harmless, an overflow is one step less; autocast is told by its few bits."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    for few_bits in (False, True):
+        net = rectified(torch.float32)
+        optimizer = torch.optim.SGD(net.parameters(), RATE)
+        monitor = LawMonitor.attach(net, optimizer, laws=known)
+        for time, (x, y) in enumerate(batches(8, torch.float32)):
+            optimizer.zero_grad()
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=few_bits):
+                loss = (net(x) - y).square().mean() * (float("inf") if time == 4 else 1.0)
+            scaler.scale(loss).backward()
+            scaler.unscale_(optimizer)
+            scaler.step(optimizer)
+            scaler.update()
+        assert monitor.count == 7 and "all gradients were multiplied by one factor" in monitor.report(None)
+        assert causes(monitor) == ({Cause.PRECISION} if few_bits else set())
+
+
+def test_a_report_fits_the_screen(known: ModuleLaws) -> None:
+    net = rectified()
+    monitor = trained(net, [torch.optim.AdamW(net.parameters(), 0.01)], known)
+    for width in (60, 80):
+        assert 60 - 20 < max(map(len, monitor.report(width).splitlines())) <= width
+    assert monitor.report().split() == monitor.report(None).split() and str(monitor) == monitor.report(80)
+    assert all(finding.advice for finding in monitor.diagnose())
+    with pytest.raises(ValueError, match="width must be an integer of at least 20, or None, not 3"):
+        monitor.report(3)
 
 
 def test_an_average_beside_changes_nothing_and_swapped_in_is_seen(known: ModuleLaws) -> None:
@@ -420,13 +511,13 @@ def test_laws_of_an_axis_of_classes() -> None:
     assert added == {"2.weight: sums over axis 0", "2.bias: sums over axis 0"}
 
 
-def test_laws_but_for_an_eps() -> None:
+def test_laws_but_for_an_eps(known: ModuleLaws) -> None:
     """|W_i|^2 before a batch norm grows as the second order says, but for eps; a large eps is named as the cause."""
     for eps, expected in ((1e-16, set()), (0.5, {Cause.NEARLY})):
         net = network(nn.Linear(3, 4, bias=False), nn.BatchNorm1d(4, eps=eps), nn.ReLU(), nn.Linear(4, 2))
         optimizer = torch.optim.SGD(net.parameters(), RATE)
-        options: dict[str, Any] = {"example_input": torch.randn(5, 3, dtype=torch.float64), "approximate": True}
-        monitor = LawMonitor.attach(net, optimizer, **options)
+        found = find.laws(net, batches(1)[0][0], certify=False)
+        monitor = LawMonitor.attach(net, optimizer, laws=found, approximate=True)
         (name,) = monitor.evidence().nearly
         start = monitor.values()[name]
         for x, y in batches(10):
@@ -439,9 +530,9 @@ def test_laws_but_for_an_eps() -> None:
             assert (grown > -1e-12).all() and grown.max() > 1e-4
             torch.testing.assert_close(monitor.values()[name], monitor.predicted()[name], rtol=1e-9, atol=1e-9)
         else:
-            assert "eps" in monitor.report()
+            assert "eps" in monitor.report(None)
     with pytest.raises(TypeError, match="approximate must be True or False"):
-        LawMonitor(net, optimizer, laws=find.laws(net, torch.ones(5, 3).double()), approximate=1)  # type: ignore[arg-type]
+        LawMonitor(net, optimizer, laws=known, approximate=1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"as clexact\.torch\.laws gives them"):
         LawMonitor(net, optimizer, laws=[], approximate=True)
 
@@ -461,12 +552,12 @@ def _process(rank: int, folder: str, known: ModuleLaws) -> None:
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.slow
 def test_two_processes(tmp_path: Any, known: ModuleLaws) -> None:
     """DistributedDataParallel over gloo: both see the averaged gradient, and the same laws as one process."""
     if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():
         pytest.skip("no gloo")
-    torch.multiprocessing.spawn(_process, (str(tmp_path), known), nprocs=2)
+    method = "fork" if sys.platform == "linux" else "spawn"  # a new process imports everything anew
+    torch.multiprocessing.start_processes(_process, (str(tmp_path), known), nprocs=2, start_method=method)
     (first, values, findings), (second, others, more) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     assert first == second and findings == more == 0
     net = rectified()

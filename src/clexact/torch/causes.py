@@ -20,6 +20,7 @@ COARSE_UNIT = 1e-4  # rounding units above are those of types of 16 bits
 ALIKE = 0.2  # relative difference up to which measured decays of parameters count as one
 STUCK = 0.05  # of the entries with a gradient do not move where rounding matters
 MOVED = 8  # units of rounding by which a parameter may come back to where it was
+ENOUGH = 3  # numbers of a law that no accident puts in proportion to their slopes
 COARSE = 0.95  # of the entries of a gradient have few significant bits where it was computed in 16 bits
 
 
@@ -253,6 +254,14 @@ def _loss(evidence: Evidence, law: int) -> Seen:
         return Seen(Cause.NEARLY, "", said, {"slope": slope}, advice)
     if not slope > noise:
         return Seen(Cause.OTHER, "", "no cause was seen in the settings, the steps or the gradients")
+    if evidence.carried:
+        said = (
+            f"backward() added to gradients left from the step before, in {evidence.carried} of {evidence.count} "
+            "steps: a sum of gradients at other weights is not the gradient here"
+        )
+        advice = "Call optimizer.zero_grad() once for each step, before its first backward()."
+        numbers = {"slope": slope, "carried": float(evidence.carried)}
+        return Seen(Cause.OTHER, "carried", said, numbers, advice)
     if penalty := _penalty(evidence, law):
         said = f"the loss holds a penalty (lambda / 2) |theta|^2 with lambda = {penalty:.4g}, by its gradients"
         advice = "Give this lambda to the optimizer as weight_decay: then the factor of the law is known."
@@ -292,6 +301,18 @@ def _shrink(evidence: Evidence, law: int) -> float | None:
 
 
 def _penalty(evidence: Evidence, law: int) -> float | None:
+    """The lambda of a penalty that explains the slopes: by this law, or by another one where it has too few numbers.
+
+    One number that hardly moves is in proportion to anything that hardly changes: it alone shows no penalty.
+    """
+    penalty = _proportion(evidence, law)
+    if penalty is None or int((evidence.owner == law).sum()) >= ENOUGH:
+        return penalty
+    others = [_proportion(evidence, other) for other in evidence.broken if (evidence.owner == other).sum() >= ENOUGH]
+    return penalty if any(other is not None and abs(other - penalty) < 0.05 * penalty for other in others) else None
+
+
+def _proportion(evidence: Evidence, law: int) -> float | None:
     """The lambda with <grad h, g> = lambda * degree * h at all steps where it was taken, to one part in twenty."""
     inside = evidence.owner == law
     slopes = evidence.slopes[:, inside].ravel()

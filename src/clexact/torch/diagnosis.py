@@ -14,6 +14,7 @@ import numpy as np
 
 from clexact.torch.causes import SAME, Cause, Seen, one_factor, seen_causes, span
 from clexact.torch.evidence import Evidence
+from clexact.torch.sample import GRADIENT
 
 SHOWN = 3  # names in a sentence
 DECAY = "This is what decay does; with decay 0 the laws stay."
@@ -73,6 +74,21 @@ def diagnose(evidence: Evidence) -> tuple[Finding, ...]:
 
 def notes(evidence: Evidence) -> list[str]:
     """What was seen and breaks no law."""
+    return [*_without_gradient(evidence), *_one_factor(evidence)]
+
+
+def _without_gradient(evidence: Evidence) -> list[str]:
+    gradients = np.nan_to_num(evidence.dot(GRADIENT, GRADIENT), nan=1.0)
+    idle = int((gradients.sum(1) == 0).sum())
+    if not idle:
+        return []
+    return [
+        f"In {idle} of {len(gradients)} steps seen no gradient of the entries watched was other than 0: is backward() "
+        "called before each step, on a loss that depends on the module?"
+    ]
+
+
+def _one_factor(evidence: Evidence) -> list[str]:
     same = [one_factor(row) for row in evidence.rescaled]
     factors = [factor for factor in same if factor is not None and abs(factor - 1) > SAME]
     if not factors or None in same:

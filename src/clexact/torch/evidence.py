@@ -52,6 +52,7 @@ class Evidence:
     bounds: Floats  # (K, C) |grad h| |g|, up to the factors of Cauchy and Schwarz
     heights: Floats  # (K, C) the laws at these steps
     nearly: frozenset[str] = frozenset()  # laws that hold but for an eps
+    carried: int = 0  # steps whose backward() added to gradients left from the step before
 
     def norm(self, vector: Floats) -> Floats:
         """The norm of each law's part of a vector (..., C): (..., laws)."""

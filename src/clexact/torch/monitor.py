@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from html import escape
 from os import PathLike
+from textwrap import TextWrapper
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +27,7 @@ from clexact.torch.sample import Sample
 from clexact.torch.trace import unwrapped
 
 WRITE_EVERY = 64  # observed steps between two visits to the TensorBoard writer
+NARROWEST = 20  # lines of a report
 SHOWN = 10  # rows of the table of laws in a notebook
 
 
@@ -397,6 +399,7 @@ class LawMonitor:
             units=np.array([torch.finfo(parameter.dtype).eps for parameter in self._observer.parameters.values()]),
             optimizer=" and ".join(dict.fromkeys(type(each).__name__ for each in self.optimizers)),
             nearly=self._nearly,
+            carried=int(self._observer.carried),
             count=self.count,
             settings=[record.settings for record in ledger.records],
             **samples,
@@ -439,13 +442,23 @@ class LawMonitor:
         evidence = self.evidence()
         return diagnose(evidence) if self._ledger.records else ()
 
-    def report(self) -> str:
+    def report(self, width: int | None = 80) -> str:
         """What happened to the laws, in sentences. Floating point.
+
+        Parameters
+        ----------
+        width : int, optional
+            Most columns of a line, which only a name may exceed. None: one paragraph a line.
 
         Returns
         -------
         str
-            One sentence a line.
+            Paragraphs, each from a new line; what goes on in the next line is indented.
+
+        Raises
+        ------
+        ValueError
+            For a width that is no integer of at least 20.
 
         Examples
         --------
@@ -454,10 +467,18 @@ class LawMonitor:
         >>> print(LawMonitor(net, example_input=torch.ones(4, 2)).report())
         1 law watched; no step observed so far.
         """
+        if width is None:
+            return "\n".join(self._sentences())
+        if not isinstance(width, int) or width < NARROWEST:
+            raise ValueError(f"width must be an integer of at least {NARROWEST}, or None, not {width!r}.")
+        fill = TextWrapper(width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False).fill
+        return "\n".join(map(fill, self._sentences()))
+
+    def _sentences(self) -> list[str]:
         evidence, history, ledger = self.evidence(), self.history(), self._ledger
         missed = [] if self._attached or self._observer.pending < 2 else [self._forgotten]
         if not ledger.records:
-            return " ".join([f"{number_of(len(self.laws), 'law')} watched; no step observed so far.", *missed])
+            return [f"{number_of(len(self.laws), 'law')} watched; no step observed so far.", *missed, *self._waiting]
         kept, broken = len(self.laws) - len(evidence.broken), len(evidence.broken)
         worst = int(np.argmax(history.moved[:, -1]))
         said = [
@@ -474,7 +495,7 @@ class LawMonitor:
             said.append(f"{self.skipped} calls of step() came without a step of the optimizer ({why}).")
         if infinite := int(ledger.infinite):
             said.append(f"At {infinite} steps observed a gradient was not finite: nothing is predicted for them.")
-        return "\n".join([*said, *missed, *notes(evidence), *map(str, diagnose(evidence))])
+        return [*said, *missed, *notes(evidence), *map(str, diagnose(evidence))]
 
     @property
     def _forgotten(self) -> str:
@@ -483,6 +504,19 @@ class LawMonitor:
             f"The optimizer made {self._observer.pending} steps since the last call of step(): call it after each "
             "optimizer.step(), or make the monitor by LawMonitor.attach, which needs no call."
         )
+
+    @property
+    def _waiting(self) -> list[str]:
+        """Of gradients that no step used."""
+        passes = self._observer.backwards
+        if passes < 2 or self.count:
+            return []
+        return [
+            f"backward() ran {passes} times, and the optimizer given made no step: call optimizer.step(), unless "
+            "gradients are being accumulated."
+            if self.optimizers
+            else f"backward() ran {passes} times: call step() of this monitor after each optimizer.step()."
+        ]
 
     def __str__(self) -> str:
         return self.report()
@@ -500,7 +534,7 @@ class LawMonitor:
             for law in order
         )
         head = "".join(f"<th>{name}</th>" for name in ("law", "|h|", "drift", "predicted", "difference"))
-        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.report().split("\n"))
+        said = "".join(f"<p>{escape(sentence)}</p>" for sentence in self._sentences())
         more = f"<p>{len(self.laws) - SHOWN} more laws, with smaller drifts.</p>" if len(self.laws) > SHOWN else ""
         return f"<div>{said}<table><tr>{head}</tr>{rows}</table>{more}</div>"
 

@@ -42,6 +42,8 @@ class Observer:
         self._entries = Entries([*self.parameters.values(), *self._others], seed)
         self.count = 0  # steps so far
         self.skipped = 0  # calls of step() before which no optimizer made a step
+        self.backwards = 0  # passes of backward() since the last step of an optimizer
+        self.carried: int | Tensor = 0  # steps whose backward() added to gradients left from the step before
         self.calls = dict.fromkeys(map(id, optimizers), 0)  # steps of each since the last call of step()
         self._owned = self._parts()
         self._gradients: Gradients | None = None
@@ -53,12 +55,16 @@ class Observer:
         self.ledger = Ledger(self.forms, self._now[0])
         self.handles: list[Any] = []
         self.round_over: Callable[[], object] | None = None  # what is told that a round of several optimizers is over
+        self._stepped = False  # once an optimizer made a step
         self._add_hooks(averaged)
 
     # Hooks
 
     def _add_hooks(self, averaged: bool) -> None:
         """To see gradients as backward() leaves them, unless they are averaged later, and as the optimizer has them."""
+        trained = [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+        if trained:
+            self.handles.append(trained[0].register_hook(self._before_backward(trained[0])))
         for index, parameter in enumerate(self.parameters.values()):
             if parameter.requires_grad:
                 handle = parameter.register_post_accumulate_grad_hook(self._after_backward(index, averaged))
@@ -66,6 +72,17 @@ class Observer:
                 self.handles.append(handle)
         for optimizer in self.optimizers:
             self.handles.append(optimizer.register_step_pre_hook(self._before_step))
+
+    def _before_backward(self, parameter: Tensor) -> Callable[[Tensor], None]:
+        """Count the passes, and see at the first after a step whether its gradient was set to zero."""
+
+        def look(_: Tensor) -> None:
+            if not self.backwards and self._stepped and parameter.grad is not None:
+                self.carried = self.carried + (parameter.grad.detach() != 0).any()
+            self.backwards += 1
+
+        setattr(look, ONLY_READS, True)
+        return look
 
     def _after_backward(self, index: int, averaged: bool) -> Callable[[Tensor], None]:
         name = list(self.parameters)[index]
@@ -85,6 +102,7 @@ class Observer:
     def _before_step(self, optimizer: torch.optim.Optimizer, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         self._end_round([optimizer])
         self.calls[id(optimizer)] += 1
+        self._stepped, self.backwards = True, 0
         if not self._due(self.count + 1):
             return
         owned = self._owned[id(optimizer)]
@@ -129,6 +147,8 @@ class Observer:
             )
         ran, self.calls = self.calls, dict.fromkeys(self.calls, 0)
         self.count += 1
+        if not self.optimizers:
+            self._stepped, self.backwards = True, 0
         if self._due(self.count):
             self._observe(self._gradients or self._read_gradients(set(self.parameters), slopes=False), ran)
             return True
@@ -200,11 +220,13 @@ class Observer:
 
     def state_dict(self) -> dict[str, Any]:
         """What was recorded, as plain data and tensors."""
-        return {"count": self.count, "skipped": self.skipped, **self.ledger.state_dict()}
+        mine = {"count": self.count, "skipped": self.skipped, "carried": int(self.carried)}
+        return {**mine, **self.ledger.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from it."""
         self.count, self.skipped = state["count"], state["skipped"]
+        self.carried = state.get("carried", 0)
         self.ledger.load_state_dict(state)
         self.calls = dict.fromkeys(self.calls, 0)
         self._forget()

@@ -78,7 +78,8 @@ class Entries:
         vectors = torch.stack([step, gradient, before, backward], dim=1)
         size = gradient.abs()
         top = size.max()
-        source = torch.where((first != 0).any(1, keepdim=True), first, gradient)
+        usable = (first != 0).any(1, keepdim=True) & first.isfinite().all(1, keepdim=True)  # not of a step skipped
+        source = torch.where(usable, first, gradient)
         changed = (gradient != backward) & (backward != 0).any(1, keepdim=True)
         at_top = changed & (size == top)
         raised = (at_top & (backward.abs() < top)).any()  # by no clip

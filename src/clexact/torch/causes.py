@@ -252,16 +252,19 @@ def _loss(evidence: Evidence, law: int) -> Seen:
         said = "it is a law only up to the small constant eps of a normalisation"
         advice = "Nothing is wrong with the training: the drift falls with eps over the variance that it is added to."
         return Seen(Cause.NEARLY, "", said, {"slope": slope}, advice)
-    if not slope > noise:
-        return Seen(Cause.OTHER, "", "no cause was seen in the settings, the steps or the gradients")
     if evidence.carried:
         said = (
             f"backward() added to gradients left from the step before, in {evidence.carried} of {evidence.count} "
             "steps: a sum of gradients at other weights is not the gradient here"
         )
         advice = "Call optimizer.zero_grad() once for each step, before its first backward()."
-        numbers = {"slope": slope, "carried": float(evidence.carried)}
+        numbers = {"carried": float(evidence.carried)} | ({"slope": slope} if np.isfinite(slope) else {})
         return Seen(Cause.OTHER, "carried", said, numbers, advice)
+    if not slope > noise:
+        advice = "Compare with SGD without momentum in float64, each step watched (every=1)."
+        if not evidence.optimizer:
+            advice = "Give the monitor the optimizer: then it sees the settings, and gradients before the step."
+        return Seen(Cause.OTHER, "", "no cause was seen in the settings, the steps or the gradients", {}, advice)
     if penalty := _penalty(evidence, law):
         said = f"the loss holds a penalty (lambda / 2) |theta|^2 with lambda = {penalty:.4g}, by its gradients"
         advice = "Give this lambda to the optimizer as weight_decay: then the factor of the law is known."

@@ -32,10 +32,10 @@ class Rescalings:
     def approach(self, arrays: Arrays) -> None:
         """Rescale the arrays, in place of those in the mapping."""
         rows = {name: self._rows(name, arrays[name]) for law in self.laws for name in law.parameters}
-        problem = _Least([(r.members, r.weights, r.squares(arrays[name])) for name, r in rows.items()], self)
+        problem = _Least([(r, r.squares(arrays[name])) for name, r in rows.items()], self)
         x = problem.solution()
         for name, r in rows.items():
-            scale = torch.exp((r.weights * x[r.members]).sum(1))
+            scale = torch.exp(r.exponents(x))
             arrays[name] = (arrays[name].reshape(-1) * scale[r.which]).reshape(arrays[name].shape)
 
     def _rows(self, name: str, array: Tensor) -> _Rows:
@@ -50,37 +50,44 @@ class Rescalings:
                     column[torch.as_tensor(term.entries).reshape(-1)] = first + numbers.reshape(-1)
                     columns.append(column)
                     weights.append(term.coefficient)
-        return _Rows(torch.stack(columns, 1), torch.tensor(weights, dtype=torch.float64), none)
+        return _Rows(torch.stack(columns, 1), weights, none)
 
 
 class _Rows:
-    """The entries of a parameter by the numbers (entries, terms) that they belong to."""
+    """The entries of a parameter by the numbers (entries, terms) that they belong to; ``none``: to no law."""
 
-    def __init__(self, columns: Tensor, coefficients: Tensor, none: int) -> None:
+    def __init__(self, columns: Tensor, coefficients: Sequence[int], none: int) -> None:
         key = columns[:, 0]
         for column in columns.T[1:]:
             key = key * (none + 1) + column
             key = torch.unique(key, return_inverse=True)[1]
         distinct, self.which = torch.unique(key, return_inverse=True)
         example = torch.empty(len(distinct), dtype=torch.int64).scatter_(0, self.which, torch.arange(len(columns)))
-        self.members = columns[example]
-        self.weights = torch.where(self.members == none, 0.0, coefficients)
+        members = columns[example]
+        self.terms = [(column.contiguous(), c) for column, c in zip(members.T, coefficients, strict=True)]
+
+    def exponents(self, x: Tensor) -> Tensor:
+        """The exponent of each, for those of all numbers; that of no law, the last, is 0."""
+        out = torch.zeros(len(self.terms[0][0]), dtype=x.dtype)
+        for members, coefficient in self.terms:
+            out.add_(x[members], alpha=coefficient)
+        return out
 
     def squares(self, array: Tensor) -> Tensor:
         """The sum of squares of the entries of each."""
-        return torch.bincount(self.which, array.reshape(-1).square(), len(self.members))
+        return torch.bincount(self.which, array.reshape(-1).square(), len(self.terms[0][0]))
 
 
 class _Least:
     """F - H x, of sums of squares with their exponents."""
 
-    def __init__(self, parts: Sequence[tuple[Tensor, Tensor, Tensor]], goal: Rescalings) -> None:
+    def __init__(self, parts: Sequence[tuple[_Rows, Tensor]], goal: Rescalings) -> None:
         self.parts, self.values = parts, goal.values
         self.free = torch.cat([goal.movable.double(), torch.zeros(1, dtype=torch.float64)])  # the last: of no law
 
     def at(self, x: Tensor) -> list[Tensor]:
         """The sums of squares there."""
-        return [squares * torch.exp(2 * (weights * x[members]).sum(1)) for members, weights, squares in self.parts]
+        return [squares * torch.exp(2 * rows.exponents(x)) for rows, squares in self.parts]
 
     def value(self, x: Tensor, sizes: Sequence[Tensor]) -> float:
         """F - H x."""
@@ -89,16 +96,18 @@ class _Least:
     def gathered(self, sizes: Sequence[Tensor], v: Tensor | None = None) -> Tensor:
         """The sum of the sizes times m, and times (m v) if v is given: the laws; half the second derivative along v."""
         out = torch.zeros_like(self.free)
-        for (members, weights, _), part in zip(self.parts, sizes, strict=True):
-            each = part if v is None else part * (weights * v[members]).sum(1)
-            out.index_add_(0, members.reshape(-1), (weights * each[:, None]).reshape(-1))
+        for (rows, _), part in zip(self.parts, sizes, strict=True):
+            each = part if v is None else part * rows.exponents(v)
+            for members, coefficient in rows.terms:
+                out.index_add_(0, members, each, alpha=coefficient)
         return self.free * out
 
     def slopes(self, sizes: Sequence[Tensor]) -> Tensor:
         """The diagonal of the second derivative."""
         out = torch.zeros_like(self.free)
-        for (members, weights, _), part in zip(self.parts, sizes, strict=True):
-            out.index_add_(0, members.reshape(-1), (2 * weights.square() * part[:, None]).reshape(-1))
+        for (rows, _), part in zip(self.parts, sizes, strict=True):
+            for members, coefficient in rows.terms:
+                out.index_add_(0, members, part, alpha=2 * coefficient**2)
         return torch.where((self.free > 0) & (out > 0), out, 1.0)
 
     def solution(self) -> Tensor:

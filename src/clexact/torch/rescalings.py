@@ -18,6 +18,7 @@ Arrays = dict[str, Tensor]
 NEWTON, CONJUGATE = 100, 400  # steps, at most
 LONGEST = 4.0  # change of an exponent in a step
 HALVED, ROUNDING = 20, 1e-14  # of a step that does not help
+SMALL = 1e-15  # of the gradient at the start: less is left to another call
 
 
 class Rescalings:
@@ -119,6 +120,8 @@ class _Least:
         first = float(gradient.norm())
         for _ in range(NEWTON):
             left = float(gradient.norm())
+            if left <= SMALL * first:
+                break
             step = self._newton(sizes, gradient, min(0.1, left / first) if first else 0.0)
             step = step * min(1.0, LONGEST / max(float(step.abs().max()), LONGEST))
             for _ in range(HALVED):

@@ -80,7 +80,10 @@ def condition(model: nn.Module, x: Tensor) -> float:
     return float((sizes[0] / sizes[rank - 1]) ** 2)
 
 
-@pytest.mark.parametrize("make", [lambda: Adapted(frozen()), pytest.param(by_peft, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Adapted(frozen()), pytest.param(by_peft, marks=[pytest.mark.slow, pytest.mark.filterwarnings("ignore")])],
+)
 def test_balanced_factors_condition_best(make: Any) -> None:
     model, (x, y) = make(), digits()
     a, b = factors(model)

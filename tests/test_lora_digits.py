@@ -1,7 +1,8 @@
 """Balanced factors of LoRA condition best (arXiv 2605.31484): on scikit-learn's digits, measured by the Jacobian.
 
-For whitened inputs x and outputs B A x, J J^T maps X to X A^T A + B B^T X on the tangent space of the rank, so its
-condition is (s_1(A)^2 + s_1(B)^2) / min(s_r(A)^2, s_r(B)^2) >= 2 s_1(BA) / s_r(BA): equal for balanced factors.
+For whitened inputs x and outputs B A x, both longer than the rank r, J J^T maps X to X A^T A + B B^T X on the tangent
+space of the matrices of rank r, so its condition is (s_1(A)^2 + s_1(B)^2) / min(s_r(A)^2, s_r(B)^2), at least
+2 s_1(BA) / s_r(BA); equal for balanced factors.
 """
 
 from __future__ import annotations

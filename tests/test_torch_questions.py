@@ -179,6 +179,20 @@ def test_a_module_that_returns_a_cache_is_told_what_to_do() -> None:
     assert entries(without) == {"attention.weight", "attention.bias"}
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the package
+def test_why_is_nothing_read_of_a_gpt2_that_returns_a_dynamic_cache() -> None:
+    """The DynamicCache itself: no tensor is left out in silence, and the argument that helps is said."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {"vocab_size": 20, "n_positions": 8, "n_embd": 8, "n_layer": 1, "n_head": 2}
+    config = transformers.GPT2Config(**sizes, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, bos_token_id=0, eos_token_id=0)
+    net, tokens = seeded(transformers.GPT2LMHeadModel(config)), torch.arange(10).reshape(2, 5)
+    options: dict[str, Any] = {"certify": False, "loss": "cross_entropy", "class_axis": -1}
+    known = laws(net, {"input_ids": tokens}, **options)
+    assert len(known) == 0 and "put use_cache=False among the arguments" in known.uncovered[0].reason
+    assert len(laws(net, {"input_ids": tokens, "use_cache": False}, **options)) > 5
+
+
 def test_what_do_logged_norms_of_weights_say() -> None:
     """That |W_1|^2 and |W_2|^2 move alike is a law: their difference is logged as one number, and predicted."""
     net = seeded(nn.Sequential(nn.Linear(3, 5, bias=False), nn.ReLU(), nn.Linear(5, 2, bias=False)))

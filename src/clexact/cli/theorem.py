@@ -21,7 +21,7 @@ from clexact.theorems.conditions import said
 from clexact.theorems.prove import MIRROR_DECAY, Subject, at_numbers, lettered, prove, titled
 from clexact.theorems.theorem import Theorem
 
-LARGE = 100_000  # parameters, from which a theorem is asked first
+LARGE = 100_000  # parameters, and velocities, from which a theorem is asked first
 ALONE = ("near", "init", "bias_init", "starts", "data", "laws", "polynomials", "max_depth")
 
 
@@ -132,7 +132,8 @@ def by_theorem(arguments: argparse.Namespace) -> bool:
     )
     sizes = [int(word) for word in words]
     FAMILIES[name].check(name, sizes, options)
-    if parameter_count(name, sizes, options) < LARGE or min(sizes) < 2:
+    coordinates = parameter_count(name, sizes, options) * (2 if arguments.flow == "momentum" else 1)
+    if coordinates < LARGE or min(sizes) < 2:
         return False
     subject = read_subject(arguments)
     found = None if subject.unread else at_numbers(subject, subject.fixed)

@@ -403,7 +403,14 @@ def test_known_sums_are_what_they_are(seed):
 @pytest.mark.parametrize("seed", range(60))
 def test_no_law_of_a_random_block_is_refuted(seed):
     """Of the gradient flow and of momentum; the tests of confirmation show that false ones are."""
-    flow = clexact.gradient_flow(random_block(seed))
+    model = random_block(seed)
+    try:
+        flow = clexact.gradient_flow(model)
+    except ValueError as error:  # a norm of what is always zero: floats do not know its value either
+        assert "defined nowhere" in str(error)
+        values, _ = numbers(model, seed)
+        assert not values[model.program.output].isfinite().all() or values[model.program.output].abs().max() > 1e6
+        return
     assert isinstance(flow, GradientFlow)
     proposed_laws(flow, 2)
     proposed_laws(clexact.momentum_flow(flow), 3)

@@ -41,6 +41,7 @@ MINE = "import clexact\ndef net(n, r): return clexact.models.linear([n, r, n])\n
 def folder(tmp_path, monkeypatch):
     """A folder with a system, a Python file and a start, in which the test runs."""
     (tmp_path / "rotation.ode").write_text(ROTATION)
+    (tmp_path / "bound.jl").write_text("rn = @reaction_network begin\n  (k1, k2), E + S <--> C\nend\n")
     (tmp_path / "scaled.ode").write_text("x' = a*y\ny' = b*x\n")
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "start.txt").write_text("1, 2\n0 1/2\n")
@@ -524,13 +525,15 @@ def test_everything_a_case_can_say_can_be_said(folder):
         'family = "nmf"\nsizes = [2, 1, 2]\nflow = "mirror"\npositive = [["U"], ["U", "V"]]\nweight_decay = [0, "1/2"]',
         'family = "nmf"\nsizes = [2, 1, 1]\nflow = "momentum"\ndamping = "heavy-ball"\ntau = 3',
         'system = "rotation.ode"\ndegree = "1..3"',
+        'system = "scaled.ode"\nparameters = ["a", "b"]\nvalues = { a = "1/2" }\nseed = [0, 1]',
+        'system = "bound.jl"\nstructural = true',
         'python = ["mine.py:net"]\ngrid = { n = "1..2", r = 1 }',
         'python = "mine.py:net"\nsizes = ["r", 3]\ngrid = { r = "1..2" }',
         'family = "relu"\nsizes = [2, 2]\ndata = ["inputs.csv"]\n'
         'near = ["random", "zero", "start.txt", [1, 0, 2, "1/3"]]\ninit = ["kaiming", "uniform"]\nbias_init = "zero"',
         'family = "linear"\nsizes = [2, 2]\nat = ["zero", "identity", "start.txt", [1, 0, "1/2", -3]]',
     ]
-    counts = [2 * 3, 2 * 2, 2 * 2 * 2, 2, 2, 2, 2 * 3, 2, 3, 2 * 2, 2, 2, 2, 2, 2 * 3, 3, 4, 1, 3, 2, 2, 2 + 3, 4]
+    counts = [2 * 3, 2 * 2, 2 * 2 * 2, 2, 2, 2, 2 * 3, 2, 3, 2 * 2, 2, 2, 2, 2, 2 * 3, 3, 4, 1, 3, 2, 1, 2, 2, 2 + 3, 4]
     found = [parse_spec(f"[[cases]]\n{text}", folder) for text in texts]
     assert [len(spec.cases) for spec in found] == counts
     said = {key for spec in found for case in spec.cases for key in case.to_dict()}

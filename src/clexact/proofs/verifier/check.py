@@ -104,6 +104,7 @@ class Checker:
         self.layout, self.seed = (x.layout, x.seed) if (x := self.phase) else (self.program.theta, self.program.seed)
         self.D = self.layout.starts[-1]
         self.choices = dict[frozenset[int], None]()  # at gates, of all members
+        self.defined = not self.program.functions  # whether all functions have values where the members have theirs
         family = named_laws if listed else laws_of
         self.families = [
             family(f, self.program, f"family {n} of laws", self.allowance, self.phase)
@@ -432,6 +433,7 @@ class Checker:
             for member in members:
                 rows.append(reduced(at.bracket([seeds[s] for s in member], {}).get(0, {}), p))
                 stored.spend(len(rows[-1]))
+            self.defined = self.defined or bool(members and not at.matters)
         except Pole as error:
             raise Untrue(f"the fields and brackets are not defined there: {error}") from None
         return rows, p
@@ -448,6 +450,9 @@ class Checker:
     def check_members(self) -> int:
         rows, p = self.members()
         how = self.check_rank(rows, p, self.doc["lie"])
+        if not self.defined:
+            chosen = self.homomorphism(p) if rows else drawn(self.random)
+            Roots(self.program, chosen, self.allowance).check_defined(self.choices)
         if self.program.functions and rows:
             assumed, under = self.program.assumed, self.program.beneath(EXPONENTIAL) & set(LOGARITHMS)
             open_case = self.program.held and ({"rsqrt", "log"} & set(self.program.functions) or under)

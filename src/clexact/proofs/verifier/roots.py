@@ -14,13 +14,14 @@ from clexact.proofs.verifier.limits import (
     LAW_BITS,
     LOGARITHMS,
     MAX_BITS,
+    SHARE,
     SPARE,
     TRANSCENDENTAL,
     VALUE_STEPS,
     Part,
 )
 from clexact.proofs.verifier.node import reduced, strides
-from clexact.proofs.verifier.outcome import Untrue, truth
+from clexact.proofs.verifier.outcome import Allowance, TooMuch, Untrue, truth
 from clexact.proofs.verifier.point import Marks, Point
 from clexact.proofs.verifier.primes import is_prime, odd_primes, symbol
 from clexact.proofs.verifier.ranks import eliminated
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from clexact.proofs.verifier.limits import Jet, Pair
     from clexact.proofs.verifier.node import Node
-    from clexact.proofs.verifier.outcome import Allowance
     from clexact.proofs.verifier.program import Layout, Program
 
 MOVES = ("transpose", "reshape", "take")
@@ -38,6 +38,7 @@ ALIKE = 3  # points at which logarithms are compared
 MOTIONS = 5  # of logarithms: numbers by which they move make up for each other with odds 1/p
 KNOWN = 64  # probes that are tried at other choices of gates
 WALK, MAX_STRIDE = 4, 64  # steps for each sample that is needed; slices that are changed in one
+ATTEMPTS = 100  # to find where functions without roots have values: nearly everywhere
 TRIALS, IDLE = 16, 30  # of probes at one theta, at least; after so many that change nothing more is changed
 
 
@@ -166,6 +167,26 @@ class Roots:
     def point(self, theta: Part | None = None) -> Any:
         """A theta at which all roots of functions of it exist; sought from this one on."""
         return self.sample(None, len(self.static), theta)[0]
+
+    def check_defined(self, choices: Iterable[frozenset[int]]) -> None:
+        """``TooMuch`` unless, at each of these choices at gates, all functions have values at some arguments.
+
+        Of a program that is defined nowhere everything is true.
+        """
+        at: Any = [*choices] if self.program.gates else []
+        whole, self.stop = self.allowance, len(self.program.nodes)
+        most = whole.left // SHARE
+        if "rsqrt" not in self.program.functions:  # all else has values at most arguments, or nowhere
+            most = min(most, ATTEMPTS * VALUE_STEPS * (self.stop + self.program.entries) * max(1, len(at)))
+        self.allowance = Allowance(most)
+        try:
+            for self.choice in at or [None]:
+                self.anywhere()
+        except TooMuch:
+            raise TooMuch("the functions of the program are not shown to have values, anywhere") from None
+        finally:
+            whole.spend(most - max(0, self.allowance.left))
+            self.allowance, self.choice = whole, None
 
     def check_logarithms(self, choices: Iterable[frozenset[int]] = ()) -> None:
         """``Untrue`` unless the logarithms of a program are independent, so that any values are a homomorphism's.

@@ -222,10 +222,53 @@ def test_an_input_with_other_gates_is_refused():
 def test_an_input_on_a_kink_is_refused():
     data = document("one input")
     data["cases"]["inputs"]["x"][0] = [0]
+    assert "not as listed" in str(verdict_on(data))
+    closed(data)
     assert "on a kink" in str(verdict_on(data))
     data = document("data near")
-    data["cases"]["inputs"]["x"][0] = [0, 0, 0]  # here all is zero whatever the parameters, so the gates do not matter
+    data["cases"]["inputs"]["x"][0] = [0, 0, 0]  # here all is zero whatever the parameters
+    closed(data)
     assert "tie for all parameters" in " ".join(verdict_on(data).sentences)
+
+
+def closed(data):
+    """All gates of the first case."""
+    for words in data["cases"]["open"].values():
+        words[0] = "0" * len(words[0])
+
+
+@pytest.mark.parametrize(
+    ("gate", "node", "chosen"),
+    [
+        (["g", 4, 0, None], [["reshape", [3], [2], None]], "00"),
+        (["g", 4, None, 0], [["reshape", [3], [2], None]], "10"),
+    ],
+)
+def test_of_what_ties_for_all_parameters_one_choice_is_true(gate, node, chosen):
+    """A gate may multiply what does not enter it: b, where a x is 0 because x is."""
+    nodes = [["parameter", [], [2], "a"], ["parameter", [], [2], "b"], ["probe", [], [1], "x"],
+             ["multiply", [0, 2], [2], None], *node, ["probe", [], [2], "g"],
+             ["multiply", [1, 5], [2], None]]  # fmt: skip
+    place = {"prime": "101", "point": [0, 1, 1, 1, 2, 1, 3, 1]}
+    found = []
+    for word in ("00", "01", "10", "11"):
+        moved = [2 + i for i in range(2) if word[i] == "1"]  # the places of b that move
+        laws = [f"{name}[{i}]" for name, first in (("a", 0), ("b", 2)) for i in range(2) if first + i not in moved]
+        cases = {"scope": "this data, near this start", "gates": [gate], "start": [1] * 4, "inputs": {"x": [[0]]},
+                 "open": {"g": [word]}, "others": None}  # fmt: skip
+        data = {
+            "format": pv.FORMAT, "version": "1", "model": {}, "assumptions": [], "dimension": 4,
+            "parameters": {"a": [2], "b": [2]}, "probes": {"x": [1], "g": [2]}, "cases": cases,
+            "program": {"nodes": nodes, "output": 6}, "laws": [{"polynomials": laws}],
+            "independence": place | {"laws": [[0, len(laws) - 1]], "rank": len(laws)},
+            "lie": place | {"seeds": [[0, 1, 1 + i - 2, 1] for i in moved], "members": [[k] for k in range(len(moved))],
+                            "ranks": [len(moved)]},
+            "claim": {"lower": len(laws), "lower_evidence": "proved", "upper": 4 - len(moved),
+                      "upper_evidence": "proved"},
+        }  # fmt: skip
+        status, _ = pv.verify_bytes(json.dumps(data | {"sha256": pv.program_hash(data)}).encode())
+        found += [word] if status == 0 else []
+    assert found == [chosen]
 
 
 def test_what_ties_behind_a_layer_that_is_off_is_shown():
@@ -243,9 +286,9 @@ def test_a_tie_of_second_order_is_no_tie_near_the_start():
     data = near(clexact.gradient_flow(net, inputs=[1, 2]), [1, 1, 1]).certificate.data
     forged = json.loads(json.dumps(data))
     forged["cases"]["start"] = [0, 0, 1]
-    for word in ("0", "1"):
+    for word, why in (("0", "on a kink"), ("1", "not as listed")):
         forged["cases"]["open"]["gate1"] = [word, word]
-        assert "on a kink" in str(verdict_on(forged))
+        assert why in str(verdict_on(forged))
 
 
 def test_what_the_verifier_would_refuse_is_not_written():

@@ -76,7 +76,8 @@ class Reading(Sources):
             for k, choice in enumerate(choices):
                 for plus, minus in gate.margins(k, choice):
                     x = self.exactly(values, scales, gate, plus, minus)
-                    truth(x >= 0, f"case {j}: {gate.name} is not as listed, at entry {max(plus, minus)}")
+                    first = plus < minus  # of equal ones the first is chosen; 0, at -1, stands before all
+                    truth(x >= (not first), f"case {j}: {gate.name} is not as listed, at entry {max(plus, minus)}")
                     out += [(gate, plus, minus)] if not x else []
         return out
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import clexact
 from clexact.cli import main as cli
 from clexact.cli import theorem as theorem_command
+from clexact.proofs import theorem_verifier
 from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
 from clexact.theorems.conditions import left_over, parse, python, reduced
 from clexact.theorems.contraction import NotUniformError, contraction
@@ -181,6 +182,30 @@ def test_a_forgery_is_refused_for_its_reason(linear, change, reason):
     change(document)
     with pytest.raises(RefusedError, match=reason):
         verify_theorem(document)
+
+
+def test_a_key_that_stands_twice_or_is_not_read_is_refused(linear):
+    """Else a reader may take the document for another one: here of momentum, by the first of two keys."""
+    text = json.dumps(linear.document)
+    for key, value in (("flow", "momentum"), ("positive", ["U1"]), ("least", 5), ("rank", 7)):
+        twice = text.replace(f'"{key}":', f'"{key}": {json.dumps(value)}, "{key}":', 1)
+        assert twice != text and json.loads(twice) == linear.document
+        assert theorem_verifier.verify_bytes(twice.encode()) == (2, ["not a certificate: a key stands twice"])
+
+    def objects(data):
+        """What the format gives keys, not names of the document's own."""
+        inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+        own = isinstance(data, dict) and {*data} & {"title", "network", "terms", "where", "fields", "point", "least",
+                                                    "content", "aux"}  # fmt: skip
+        return [data] * bool(own) + [found for value in inner for found in objects(value)]
+
+    document = json.loads(text)
+    for data in objects(document):
+        data["scope"] = "all flows"
+        with pytest.raises(RefusedError, match="must have these keys"):
+            verify_theorem(document)
+        del data["scope"]
+    assert len(objects(document)) >= 10 and verify_theorem(document)
 
 
 def test_a_rank_that_nothing_shows_is_refused(linear):

@@ -52,10 +52,16 @@ def need(holds: object, reason: str) -> None:
         raise RefusedError(reason)
 
 
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
 def verify_bytes(data: bytes) -> tuple[int, list[str]]:
     """Of a file: 0 and what is proved, 1 and what is false, or 2 if it is no document."""
     try:
-        document = json.loads(data.decode(), parse_float=str, parse_constant=str)
+        document = json.loads(data.decode(), parse_float=str, parse_constant=str, object_pairs_hook=unique)
         title, proved = str(document.get("title")), verify_theorem(document)
     except RefusedError as error:
         return 1, [f"FALSE: {error}"]
@@ -71,6 +77,7 @@ def verify_theorem(document: Any) -> list[tuple[str, str]]:
     """The regimes proved: conditions on the sizes, and the number of laws. Whatever is wrong is a RefusedError."""
     try:
         need(document["format"] == FORMAT, "this is no theorem of a known format")
+        check_keys(document)
         letters = document["letters"]
         need(len(set(letters)) == len(letters) and all(name.isidentifier() for name in letters), "the letters are bad")
         need(document["parts"] and document["regimes"], "nothing is claimed")
@@ -85,6 +92,33 @@ def verify_theorem(document: Any) -> list[tuple[str, str]]:
         return [check_regime(parts, regime, letters, classes) for regime in document["regimes"]]
     except FAULTS as fault:
         raise RefusedError(f"not well formed ({type(fault).__name__}: {fault})") from None
+
+
+def check_keys(document: Any) -> None:
+    """Nothing is written that is not read, so nothing is that says of the rest what was not checked."""
+    exactly(document, "format title letters flow decay classes parts regimes")
+    if document["classes"] is not None:
+        exactly(document["classes"], "fewer letter seeds")
+    for part in document["parts"]:
+        exactly(part, "copies sorts parameters seeds positive network laws")
+        for law in part["laws"]:
+            exactly(law, "indices terms")
+    for regime in document["regimes"]:
+        exactly(regime, "where law_count parts")
+        for proof in regime["parts"]:
+            exactly(proof, "atoms fields laws")
+            exactly(proof["fields"], "point blocks")
+            exactly({"columns": None} | proof["laws"], "point blocks columns")
+            for atom in proof["atoms"].values():
+                exactly(atom, "sorts twins size least")
+            for block in proof["fields"]["blocks"] + proof["laws"]["blocks"]:
+                exactly(block, "content rank ways")
+                for way in block["ways"]:
+                    exactly(way, "aux rows")
+
+
+def exactly(data: Any, names: str) -> None:
+    need(type(data) is dict and {*data} == {*names.split()}, f"it must have these keys: {names}")
 
 
 class Product:

@@ -290,6 +290,16 @@ def test_no_law_that_depends_on_others_is_listed(near):
     assert count.laws.dependent and "depend on others" in count.laws.known
 
 
+@pytest.mark.parametrize(("start", "laws"), [([2, -1, 3], 3), ([1, 2, 3], 2)])
+def test_what_cancels_at_all_data_leaves_all_free(start, laws):
+    """v min(relu(w x + b), relu(b - w x)) is 0 where b < 0 < w, though one of the two is open: three laws, else two."""
+    net = clexact.Model(
+        {"w": 1, "b": 1, "v": 1}, {"x": 1}, lambda w, b, v, x: v * np.minimum(relu(w * x + b), relu(b - w * x))
+    )
+    count = clexact.certify(GRADIENT(net, inputs=[[1], [-1]]), near=start)
+    assert count.exact and count.lower == laws
+
+
 def test_frozen_entries_are_listed_together():
     X = [[0, 1, 0, 2, 0], [0, 3, 0, 1, 0], [0, 1, 0, 5, 0]]
     count = clexact.certify(GRADIENT(clexact.models.relu([1, 3, 5]), inputs=X))

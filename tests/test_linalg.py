@@ -37,6 +37,18 @@ BLAS_PRIMES = [2, 3, 65537, 2**22 - 3]  # float64 products
 BIG_PRIMES = [2**22 + 15, 2**31 - 1, 2**61 - 1, 2**62 - 57]
 
 
+@pytest.mark.parametrize(
+    "rows", [[], [[0, 0, 0]], [[0, 2, 4]], [[1, 2, 3], [Fraction(1, 2), 1, 0]], np.eye(3, dtype=object)]
+)
+def test_rational_nullspace(rows):
+    """As many as the rank leaves, independent, and annihilated; of no rows everything."""
+    matrix = sympy.Matrix([[*row] for row in rows] or sympy.zeros(0, 3))
+    basis = linalg.rational_nullspace([[*row] for row in rows], 3)
+    assert len(basis) == 3 - matrix.rank() == sympy.Matrix(basis or sympy.zeros(0, 3)).rank()
+    assert all(not any(matrix * sympy.Matrix(vector)) for vector in basis)
+    assert linalg.rational_nullspace([], 0) == []
+
+
 @pytest.mark.parametrize("n", [*range(-3, 60), 2**31 - 1, 2**31, 2**61 - 1, 2**62 - 57, 3215031751, 2**127 - 1])
 def test_is_prime(n):
     assert linalg.is_prime(n) is sympy.isprime(n)

@@ -139,8 +139,8 @@ def rational_rank(rows: Sequence[Sequence[int | Fraction]]) -> int:
 
 
 def rational_nullspace(rows: Sequence[Sequence[int | Fraction]], columns: int) -> list[list[int]]:
-    """A basis of the nullspace over Q of a small matrix, as primitive integers, by FLINT."""
-    scaled = [_cleared(row) for row in rows]
+    """A basis of the nullspace over Q of a small matrix, as primitive integers; of no rows: of everything."""
+    scaled = [_cleared(row) for row in rows] or [[0] * columns]
     basis, nullity = flint.fmpz_mat(scaled).nullspace()
     vectors = [primitive({i: int(basis[i, j]) for i in range(columns)}) for j in range(nullity)]
     return [[vector.get(i, 0) for i in range(columns)] for vector in vectors]

@@ -298,7 +298,7 @@ class _Relations:
         rows = self._rows(columns)
         if len(rows) > MOST_EQUATIONS or self._only_additions(rows, unknowns, len(additions)):
             return []
-        basis = rational_nullspace(rows or [[0] * len(columns)], len(columns))
+        basis = rational_nullspace(rows, len(columns))
         return short_basis([{x: c for x, c in enumerate(v) if c} for v in basis], [], self.draws)
 
     def _rows(self, columns: list[list[Polynomial]]) -> list[list[Fraction]]:

@@ -232,7 +232,7 @@ class _Remainders:
         columns = len(self.monomials)
         distinct = {tuple(row.items()): row for row in equations.values()}
         rows = [[row.get(n, 0) for n in range(columns)] for row in distinct.values()]
-        basis = rational_nullspace(rows or [[0] * columns], columns)
+        basis = rational_nullspace(rows, columns)
         return [{n: c for n, c in enumerate(v) if c} for v in basis]
 
     def beyond(self, known: list[Vector], draws: Draws) -> list[Vector]:

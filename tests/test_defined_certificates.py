@@ -24,11 +24,11 @@ def times(k, i, n):
 
 
 def document(denominator, laws=LAW, members=1, **more):
-    """(u, 1 / denominator): nodes that begin at number 5, the last one being the denominator."""
+    """(u, 1 / denominator): nodes that begin at number 5, the last one being the denominator; x may be given, as 3."""
     nodes = [*BEFORE, *denominator]
     nodes += [["function", [len(nodes) - 1], [1], "reciprocal"], ["concatenate", [4, len(nodes)], [2], 0]]
     probes = {"x": [1]} | {name: [1] for name in more.get("gates", {})}
-    covector = sum(map(prod, probes.values()))
+    covector = sum(map(prod, probes.values()))  # after the coefficient of the case, where x is given
     place = {"prime": str(2 * Q + 1), "point": [0, 1]}
     made = {
         "format": verifier.FORMAT, "version": "1", "model": {"description": "by hand"}, "assumptions": [],
@@ -42,6 +42,11 @@ def document(denominator, laws=LAW, members=1, **more):
     return json.dumps(made | {"sha256": verifier.program_hash(made)}).encode()
 
 
+def minus(k):
+    """x - k."""
+    return [["constant", [], [1], [0, str(-k)]], ["add", [2, 5], [1], None]]
+
+
 def combined(k):
     """e^(2 u) + k (e^u)^2."""
     nodes = [["add", [4, 4], [1], None], ["function", [5], [1], "exp"], ["function", [4], [1], "exp"],
@@ -50,11 +55,15 @@ def combined(k):
 
 
 GATE = [["probe", [], [1], "g"], ["multiply", [5, 5], [1], None], *times(-1, 5, 7), ["add", [6, 8], [1], None]]
+GIVEN = {
+    "cases": {"scope": "this data", "gates": [], "start": None, "inputs": {"x": [[3]]}, "open": {}, "others": None}
+}
 NOWHERE = {
     "0": ([["constant", [], [1], []]], {"members": 0, "laws": []}),
     "u - u": ([*times(-1, 4, 5), ["add", [4, 6], [1], None]], {}),
     "exp(2 u) - exp(u)^2": (combined(-1), {}),
     "exp(2 u) - exp(u)^2, nothing shown": (combined(-1), {"members": 0}),
+    "x - 3 at x = 3": (minus(3), GIVEN),
     "g^2 - g at true gates": (GATE, {"gates": {"g": "0"}}),
 }
 
@@ -69,6 +78,8 @@ def test_what_is_defined_nowhere_is_not_verified(name):
 
 
 @pytest.mark.parametrize("members", [0, 1])
-def test_what_is_defined_somewhere_is_verified(members):
-    status, sentences = verifier.verify_bytes(document(combined(1), members=members))
+@pytest.mark.parametrize("made", [(combined(1), {}), (minus(4), GIVEN), (minus(0), GIVEN)])
+def test_what_is_defined_somewhere_is_verified(made, members):
+    denominator, more = made
+    status, sentences = verifier.verify_bytes(document(denominator, members=members, **more))
     assert (status, f"at least 1 independent laws (proved), at most {2 - members} (proved)") == (0, sentences[-2])

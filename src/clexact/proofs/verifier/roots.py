@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from math import isqrt, prod
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,7 @@ class Roots:
         self.stride = 1  # slices that are drawn anew at once
         self.failed = 1  # the field in which arguments were last sought in vain
         self.choice: frozenset[int] | None = None  # open gates, by their places in seeds; None: gates are any numbers
+        self.given = dict[str, Part]()  # probes of a case
         self.known = list[Part]()  # probes, found at other choices
         self.epsilons = set[Fraction]()  # radicands that are constants where gates are closed
         found = [n for n, node in enumerate(program.nodes) if node.function == "rsqrt"]
@@ -169,24 +171,26 @@ class Roots:
         return self.sample(None, len(self.static), theta)[0]
 
     def check_defined(self, choices: Iterable[frozenset[int]]) -> None:
-        """``TooMuch`` unless, at each of these choices at gates, all functions have values at some arguments.
+        """``TooMuch`` unless, at each of these choices at gates and each case, all functions have values somewhere.
 
         Of a program that is defined nowhere everything is true.
         """
         at: Any = [*choices] if self.program.gates else []
+        cases, held = self.program.cases, self.program.held
+        given = [cases.at(j, held, self.symbols.m) for j in range(cases.count)] if cases and held else [self.given]
         whole, self.stop = self.allowance, len(self.program.nodes)
         most = whole.left // SHARE
         if "rsqrt" not in self.program.functions:  # all else has values at most arguments, or nowhere
-            most = min(most, ATTEMPTS * VALUE_STEPS * (self.stop + self.program.entries) * max(1, len(at)))
+            most = min(most, ATTEMPTS * VALUE_STEPS * (self.stop + self.program.entries) * max(1, len(at)) * len(given))
         self.allowance = Allowance(most)
         try:
-            for self.choice in at or [None]:
+            for self.choice, self.given in product(at or [None], given):
                 self.anywhere()
         except TooMuch:
             raise TooMuch("the functions of the program are not shown to have values, anywhere") from None
         finally:
             whole.spend(most - max(0, self.allowance.left))
-            self.allowance, self.choice = whole, None
+            self.allowance, self.choice, self.given = whole, None, {}
 
     def check_logarithms(self, choices: Iterable[frozenset[int]] = ()) -> None:
         """``Untrue`` unless the logarithms of a program are independent, so that any values are a homomorphism's.
@@ -460,7 +464,7 @@ class Roots:
         self.allowance.spend(200 + 40 * self.stop + 30 * len(numbers))
         try:
             if at:
-                self.found = at.values(program.seed.split(reduced(numbers, symbols.m)), {}, self.stop)
+                self.found = at.values(program.seed.split(reduced(numbers, symbols.m)) | self.given, {}, self.stop)
             else:
                 at = self.place(program, symbols.m, numbers, self.allowance, symbols)
                 at.matters[()] = self.unmoved

@@ -92,6 +92,7 @@ def applied(function, *shapes):
 CAUSAL = torch.ones(3, 3, dtype=torch.bool).tril()
 ROWS = torch.tensor([[True, False, True], [True, True, True], [False, False, True]])
 ADDED = torch.tensor([[0.5, float("-inf"), 0.25], [0, 1, 2], [float("-inf"), float("-inf"), 0]])
+LEAST = ADDED.double().clamp_min(torch.finfo(torch.float64).min)
 ATTENTION = F.scaled_dot_product_attention
 ATEN = torch.ops.aten
 QKV = ((1, 2, 3, 4),) * 3
@@ -215,6 +216,19 @@ OPERATIONS = {
     "softmax, masked twice": (
         lambda a: (a.masked_fill(~ROWS, float("-inf")) + ADDED).softmax(-1), (3, 3)),
     "softmax, mask added": (lambda a: (a + ADDED).softmax(-1), (2, 3, 3)),
+    "hidden scores, moved": (
+        lambda a, b: torch.cat([a.masked_fill(~ROWS, -torch.inf), b[:, None].expand(2, 3, 1)], -1).view(1, 2, 3, 4)
+        .transpose(2, 3).flip(1)[:, :, 1:].softmax(2)[0], (2, 3, 3), (2, 1)),
+    "hidden scores, joined with minus infinity": (
+        lambda a: torch.cat([a.masked_fill(~ROWS, -torch.inf), torch.full((3, 2), -torch.inf)], 1).softmax(1), (3, 3)),
+    "hidden scores, less their largest": (
+        lambda a: (h := a.masked_fill(~ROWS, -torch.inf)).sub(h.max(-1, keepdim=True).values).softmax(-1)
+        * h.amax(-1, keepdim=True) + h.max(1).values, (3, 3)),
+    "hidden scores, raised to the least number": (
+        lambda a: torch.maximum(a + LEAST, LEAST.min()).softmax(-1), (3, 3)),
+    "largest within a border": (
+        lambda a: F.max_pool2d(F.pad(a, (1, 2, 0, 1), value=-torch.inf), 3, 2)
+        + F.max_pool2d(F.pad(a, (1, 0, 1, 1), value=-torch.inf), 2, 2, dilation=2).sum(), (1, 2, 4, 3)),
     "attention": (lambda q, k, v: ATTENTION(q, k, v), *QKV),
     "attention, causal": (lambda q, k, v: ATTENTION(q, k, v, is_causal=True), *QKV),
     "attention, scaled": (lambda q, k, v: ATTENTION(q, k, v, scale=0.25), *QKV),
@@ -357,6 +371,11 @@ OPERATIONS = {
         + F.interpolate(a, scale_factor=(1.9, 1.4), mode="bicubic"), (1, 2, 3, 3)),
     "patches put together": (
         lambda a: F.fold(a, (3, 4), 2, padding=1, stride=2) + F.fold(a[:1], (3, 4), 2, padding=1, stride=2), (2, 8, 6)),
+    "kron": (lambda a, b: torch.kron(a, b) + torch.kron(b, a[0, :2]).sum() * torch.kron(a[0], b).sum(), (2, 3), (2, 2)),
+    "sizes of matrices": (
+        lambda a: torch.linalg.norm(a) * torch.linalg.norm(a, dim=1) + torch.linalg.matrix_norm(a)
+        + torch.linalg.norm(a, "fro", (0, 1)) + torch.linalg.norm(a[0], 1) + torch.linalg.norm(a, 1, 0).sum(), (2, 3)),
+    "zeros written": (lambda a: zeroed(a.clone()) * a, (2, 3)),
     "distances": (
         lambda a, b: torch.cdist(a, b) + F.pairwise_distance(a, b, p=1, keepdim=True)
         + torch.cdist(a[None], b, p=1)[0] + F.pairwise_distance(a, b).sum(), (3, 4), (3, 4)),
@@ -365,6 +384,12 @@ OPERATIONS = {
         * F.embedding_bag(torch.tensor([[0, 1], [1, 1]]), a), (4, 3)),
     "trilinear": (lambda a: F.interpolate(a, scale_factor=2, mode="trilinear"), (1, 1, 2, 2, 2)),
 }  # fmt: skip
+
+
+def zeroed(a):
+    """Zeros in some places."""
+    a[:, 1:].zero_()
+    return a
 
 
 def written(a, b):
@@ -884,6 +909,15 @@ def test_statistics_are_those_of_the_mode():
         (lambda m, h: h**0.3, "pow to a power that is no constant integer or half of one"),
         (lambda m, h: h.masked_fill(torch.ones(5, 4) > 0, float("-inf")).softmax(1), "softmax of minus infinities"),
         (lambda m, h: h.masked_fill(torch.eye(5, 4) > 0, float("-inf")).tanh(), "tanh of minus infinity"),
+        (lambda m, h: torch.linalg.norm(h, 2) * h, "linalg_norm of order 2 of matrices"),
+        (
+            lambda m, h: F.max_pool2d(h.masked_fill(torch.eye(5, 4) > 0, float("-inf"))[None], (2, 1)),
+            "max_pool2d.* of minus infinities that are no border",
+        ),
+        (
+            lambda m, h: torch.maximum(h.masked_fill(torch.eye(5, 4) > 0, float("-inf")), h),
+            "maximum of minus infinities",
+        ),
         (lambda m, h: h.max(1).indices[:, None] * h, "result 1 of max"),
         (lambda m, h: h[:, torch.randperm(4)] + torch.bernoulli(torch.ones(4)), "randperm"),
         (lambda m, h: h.topk(2).values @ h[:2], "topk"),
@@ -897,6 +931,40 @@ def test_what_is_opaque_is_named(function, said):
     assert any(re.search(said, cut) for cut in found.cuts), found.cuts
     if not any(words in said for words in ("inf", "hides", "layer_norm of constants")):  # not defined, or in float64
         confirm(module.double(), example, clexact.certify(clexact.gradient_flow(found), max_depth=1).laws.polynomials())
+
+
+class WeightDecomposed(nn.Module):
+    """DoRA (arXiv 2402.09353): m (W + B A) x / |W + B A|, the lengths of rows without gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("w", draw(4, 3).float())
+        self.a, self.b = nn.Parameter(draw(2, 3, seed=2).float()), nn.Parameter(draw(4, 2, seed=3).float())
+        self.m = nn.Parameter(draw(4, seed=4).float())
+
+    def forward(self, x):
+        w = self.w + (self.b @ self.a).detach()
+        return (self.m / torch.linalg.norm(w, dim=1).detach()) * (x @ self.w.T + x @ self.a.T @ self.b.T)
+
+
+def test_laws_where_lengths_are_detached_hold_for_any_lengths():
+    module, example = WeightDecomposed(), torch.randn(1, 3)
+    found = laws(module, example, certify=False)
+    assert found.count == 3 and not found.disputed
+    (part,) = [part for part in found.uncovered if "nothing is claimed" in part.reason]
+    assert part.name == "detach" and "beyond what holds with any value in its place" in part.reason
+    count = clexact.certify(clexact.gradient_flow(model(module, example)))
+    confirm(module.double(), example, count.laws.polynomials())
+
+
+def test_outputs_without_gradient_are_no_outputs():
+    def returned(*outputs):
+        return seeded(lambda: Made(lambda m, x: [of(m.a(x)) for of in outputs], a=Linear(3, 4)))
+
+    example = torch.randn(1, 3)
+    with_copy = model(returned(torch.tanh, lambda h: h.detach(), lambda h: h > 0), example)
+    alone = model(returned(torch.tanh), example)
+    assert not with_copy.cuts and with_copy.program.digest == alone.program.digest
 
 
 def test_a_form_of_an_operation_that_no_rule_reads_is_seen():

@@ -30,7 +30,7 @@ from clexact.torch.laws import Block, Bounds, ModuleLaws, Uncovered
 from clexact.torch.optimizer import effect, unwrapped_optimizer
 from clexact.torch.sizes import shapes_of, widened
 from clexact.torch.trace import trace, unwrapped
-from clexact.torch.translate import Translation
+from clexact.torch.translate import DETACHED, Translation
 
 MOST_TOLERANCE = 0.1  # above it the numerical check says nothing
 BOUNDED = {"hardtanh", "relu6", "clamp", "clip", "clamp_min", "clamp_max", "hardswish", "hardsigmoid", "hardshrink",
@@ -371,7 +371,8 @@ class _Finder:
         for name, where in places.items():
             listed.append(Uncovered(f"{name} in {_shortened(list(dict.fromkeys(where)))}", _why(name)))
         for what, reason in self.translation.cuts.items():
-            listed.append(Uncovered(what, f"{reason}: nothing is claimed of what enters it."))
+            beyond = ", beyond what holds with any value in its place" if reason == DETACHED else ""
+            listed.append(Uncovered(what, f"{reason}: nothing is claimed of what enters it{beyond}."))
         frozen = [name for name, p in self.module.named_parameters() if not p.requires_grad]
         if frozen:
             listed.append(Uncovered(_shortened(frozen), "not trained (requires_grad is False); taken as constant."))

@@ -42,6 +42,7 @@ from clexact.torch.translation.graph import (
     shape_of,
 )
 from clexact.torch.translation.graph import probe_shape as asked_for
+from clexact.torch.translation.masks import MOVE_MASKS, READ_MASKS, moved
 from clexact.torch.translation.pieces import COMPARED, OF_CHOICES, READ_CHOICES
 
 HOMOGENEOUS = {"reciprocal", "rsqrt"}  # functions that rescalings pass
@@ -49,8 +50,7 @@ NOT_READ = {"dtype", "layout", "device", "pin_memory", "memory_format", "implici
             "generator"}  # arguments that change no value  # fmt: skip
 NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool)  # taken out of tensors
 NO_RULE = "there is no rule for it"
-READ_MASKS = {"softmax", "_softmax", "_safe_softmax", "add", "mul", "div", "masked_fill", "where", "contiguous",
-              "clone", "alias", "to", "_to", "type_as", "exp", "scaled_dot_product_attention"}  # fmt: skip
+DETACHED = "no gradient passes"
 
 
 def model(
@@ -206,7 +206,10 @@ class Translation:
         self._options = {"free_tokens": free_tokens, "classes": classes, "ideal": ideal}
         self.module, self.trace, self.classes, self.ideal = module, read, classes, ideal
         self.notes, self.functions, self.failures = dict[str, None](), dict[str, str](), Failures()
-        self.nodes = ancestors(read.outputs)
+        self.outputs = [node for node in read.outputs if not constant(node)] or list(read.outputs)
+        self._detached = {node.name for node in self.outputs[0].graph.nodes
+                          if operation(node) == "detach" and depends(node, read.parameters)}  # fmt: skip
+        self.nodes = ancestors(self.outputs, self._detached)
         self.names, shapes = parameter_names(module), dict(module.named_parameters())
         self.parameters: dict[str, Shape] = {self.names[given]: tuple(shapes[given].shape) for given in self.names}
         self.probes: dict[str, Shape] = {}
@@ -263,7 +266,7 @@ class Translation:
             except Exception as error:  # a fault of a rule
                 self.failures.note(operation(node), error)
                 values[node.name] = self._opaque(node, operation(node), values)
-        outputs = [values[node.name] for node in self.trace.outputs]
+        outputs = [values[node.name] for node in self.outputs]
         symbols = [part for part in outputs if isinstance(part, Array)]  # constants among them move nothing
         for part in outputs:
             if isinstance(part, Masked):
@@ -299,7 +302,8 @@ class Translation:
         else:
             where = f"{why} in {owner(node)}" if owner(node) else why
             failure = self.failures.get(operation(node))
-            self.cuts[where] = f"clexact's rule failed ({failure}), please report it" if failure else NO_RULE
+            why = DETACHED if node.name in self._detached else NO_RULE
+            self.cuts[where] = f"clexact's rule failed ({failure}), please report it" if failure else why
         self.opaque[node.name] = where
 
     def _probe(self, node: Node, value: Any) -> Array | None:
@@ -327,7 +331,7 @@ class Translation:
             return getattr(node.graph.owning_module, node.target)
         given, name = arguments(node, values), operation(node)
         parts = [part for value in given.values() for part in leaves(value)]
-        if name == CUT:
+        if name == CUT or node.name in self._detached:
             raise NotTranslatableError(name)
         if any(isinstance(each.meta.get("val"), NUMBERS) for each in node.all_input_nodes):
             raise NotTranslatableError(f"{name} with a number that depends on values")
@@ -355,7 +359,8 @@ class Translation:
             raise NotTranslatableError(name)
         if (mixed := self._mixed_rows(node, given)) is not None:
             return mixed
-        if name not in READ_MASKS and any(isinstance(value, Masked) for value in given.values()):
+        masked = any(isinstance(part, Masked) for value in given.values() for part in leaves(value))
+        if name not in READ_MASKS and masked:
             raise NotTranslatableError(f"{name} of minus infinity")
         if name not in READ_CHOICES and any(map(_is_choice, moving)):
             raise NotTranslatableError(f"{name} of truth values that depend on values")
@@ -378,7 +383,7 @@ class Translation:
             named["eps"] = 0.0
         before = len(self._like.program.nodes)
         try:
-            result = RULES[name](call, **named)
+            result = moved(call, named) if masked and name in MOVE_MASKS else RULES[name](call, **named)
         except NotTranslatableError as error:
             said = str(error)
             raise NotTranslatableError(said if said.startswith(name) else f"{name} with {said}") from None
@@ -411,8 +416,8 @@ class Translation:
         if not constant(node) or node.name in self._asked:
             return True
         name = operation(node)
-        if name == "detach":
-            return not depends(node, self.trace.parameters)
+        if name == "detach":  # of what is given
+            return True
         return name in COMPARED or (name in OF_CHOICES and all(map(_is_choice, node.all_input_nodes)))
 
     def _leaf(self, name: str, node: Any) -> torch.Tensor:

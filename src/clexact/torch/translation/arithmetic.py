@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from clexact.programs.array import Array
-from clexact.programs.places import Mask
 from clexact.programs.rearrange import broadcast_to
+from clexact.torch.translation.masks import hiding
 from clexact.torch.translation.rule import Call, Masked, exactly, number, rule, symbols
 
 
@@ -37,22 +37,18 @@ def _add_to_scores(call: Call, x: Any, other: Any, alpha: float) -> Masked:
     return Masked.hide(_add(call, masked.scores, rest), masked.hidden)
 
 
-def hiding(value: Any) -> Mask | None:
-    """Where a tensor is minus infinity, or the least number of its type, which hides as well; None if nowhere."""
-    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
-        return None
-    hidden: Mask = (value <= torch.finfo(value.dtype).min).cpu().numpy()
-    return hidden if hidden.any() else None
-
-
 @rule("sub", "subtract")
-def _subtract(call: Call, x: Any, other: Any, alpha: float = 1) -> Array:
+def _subtract(call: Call, x: Any, other: Any, alpha: float = 1) -> Any:
+    if isinstance(x, Masked) and isinstance(other, Array):
+        return Masked.hide(_subtract(call, x.scores, other, alpha), x.hidden)
+    if isinstance(x, Masked) or isinstance(other, Masked):
+        raise call.refuse("of minus infinities")
     a, b = symbols(x, other)
     return a - (b if alpha == 1 else b * number(alpha))
 
 
 @rule("rsub")
-def _subtract_from(call: Call, x: Any, other: Any, alpha: float = 1) -> Array:
+def _subtract_from(call: Call, x: Any, other: Any, alpha: float = 1) -> Any:
     return _subtract(call, other, x, alpha)
 
 
@@ -160,6 +156,11 @@ def _masked_fill(call: Call, x: Any, mask: Any, value: Any) -> Any:
 @rule("fill")
 def _fill(call: Call, x: Array, value: Any) -> Any:
     return broadcast_to(symbols(x, value)[1], x.shape)
+
+
+@rule("zero")
+def _zero(call: Call, x: Array) -> Any:
+    return _fill(call, x, 0)
 
 
 @rule("copy")

@@ -57,6 +57,17 @@ def _outer(call: Call, x: Any, vec2: Any) -> Array:
     return a.reshape((-1, 1)) * b.reshape((1, -1))
 
 
+@rule("kron")
+def _kronecker(call: Call, x: Any, other: Any) -> Array:
+    """Each entry of the first times the second: with the axes of both side by side."""
+    a, b = symbols(x, other)
+    axes = max(a.ndim, b.ndim)
+    first, second = ([1] * (axes - part.ndim) + list(part.shape) for part in (a, b))
+    left = a.reshape([size for n in first for size in (n, 1)])
+    right = b.reshape([size for n in second for size in (1, n)])
+    return (left * right).reshape(call.shape)
+
+
 @rule("_trilinear")
 def _trilinear(
     call: Call, i1: Any, i2: Any, i3: Any, expand1: Any, expand2: Any, expand3: Any, sumdim: Any, unroll_dim: int = 1

@@ -127,6 +127,18 @@ def _length(call: Call, x: Any, ord: Any = None, dim: Any = None, keepdim: bool 
     return np.linalg.norm(x, None, over, keepdim)
 
 
+@rule("linalg_norm", "linalg_matrix_norm", "frobenius_norm")
+def _size(
+    call: Call, x: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Any:  # fmt: skip
+    """Of vectors along one axis; of matrices the root of the sum of squares, not the norms of operators."""
+    if isinstance(dim, int) or (dim is not None and len(dim) == 1):
+        return _length(call, x, ord, dim, keepdim)
+    if ord not in (None, "fro") and not (dim is None and x.ndim == 1):
+        raise call.refuse(f"of order {ord} of matrices")
+    return _length(call, x, None if ord == "fro" else ord, dim, keepdim)
+
+
 @rule("_weight_norm")
 def _weight_norm(call: Call, v: Any, g: Any, dim: int = 0) -> Any:
     """g v / |v|, of slices along an axis; of all entries where it is -1."""

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from clexact import functions
+from clexact.algebra.terms import Ints
 from clexact.functions.piecewise import gate
 from clexact.programs.array import Array
+from clexact.programs.places import Mask
 from clexact.torch.translation.arithmetic import axes
-from clexact.torch.translation.rule import Call, number, rule, symbols
+from clexact.torch.translation.masks import by_rows, hiding
+from clexact.torch.translation.rule import Call, Masked, number, rule, symbols
 
 LENGTHS = ("linalg_vector_norm", "norm")
 LEAST = 1e-3  # a bound of lengths below it keeps quotients finite, and is not met
@@ -86,13 +89,39 @@ def _soft_shrink(call: Call, x: Array, lambd: float = 0.5) -> Array:
 
 @rule("maximum", "fmax", "minimum", "fmin")
 def _larger_or_smaller(call: Call, x: Any, other: Any) -> Any:
+    if isinstance(x, Masked):
+        return _least_of_its_type(call, x, other)
     choose: Any = np.maximum if "max" in call.name else np.minimum
     return choose(*symbols(x, other))
 
 
+def _least_of_its_type(call: Call, scores: Masked, least: Any) -> Masked:
+    """Scores that are raised to the least number, so that none is minus infinity: they hide as before."""
+    hidden = hiding(least)
+    if "max" not in call.name or hidden is None or not hidden.all():
+        raise call.refuse("of minus infinities")
+    call.assume("scores are above the least number of their type")
+    return scores
+
+
 @rule("amax", "amin")
 def _largest_or_least(call: Call, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    if isinstance(x, Masked):
+        return _largest_seen(call, x, dim, keepdim)
     return (np.max if "max" in call.name else np.min)(x, axes(dim), keepdims=keepdim)
+
+
+def _largest_seen(call: Call, x: Masked, dim: Any, keepdim: bool) -> Any:
+    """The largest of what each row along an axis sees."""
+    along = dim if isinstance(dim, int) else dim[0] if dim is not None and len(dim) == 1 else None
+    if "max" not in call.name or along is None:
+        raise call.refuse("of minus infinities")
+
+    def largest(rows: Array, chosen: Ints, hidden: Mask) -> Any:
+        return np.max(rows.select([chosen, np.flatnonzero(~hidden)]), 1, keepdims=True)
+
+    found: Any = by_rows(call, x, along, largest)
+    return found if keepdim else found.take(0, along)
 
 
 @rule("max", "min")

@@ -14,7 +14,7 @@ from clexact.algebra.terms import Ints
 from clexact.programs.array import Array
 from clexact.torch.translation.convolution import each, padded
 from clexact.torch.translation.resampling import along
-from clexact.torch.translation.rule import Call, rule
+from clexact.torch.translation.rule import Call, Masked, rule
 
 
 def _settings(call: Call, x: Array, kernel_size: Any, stride: Any, padding: Any) -> tuple[list[int], ...]:
@@ -51,24 +51,36 @@ def _shares(size: int, first: Ints, kernel: int, border: int) -> Any:
 
 @rule("max_pool1d", "max_pool2d", "max_pool3d")
 def _largest(
-    call: Call, x: Array, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+    call: Call, x: Array | Masked, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Array:  # fmt: skip
     """A border repeats the entry beside it, which stands in the same windows, so that it is never larger."""
-    kernel, steps, border, behind = _settings(call, x, kernel_size, stride, padding)
+    scores = x.scores if isinstance(x, Masked) else x
+    kernel, steps, border, behind = _settings(call, scores, kernel_size, stride, padding)
     gaps = each(dilation, len(kernel))
-    if set(gaps) == {1}:
+    if isinstance(x, Array) and set(gaps) == {1}:
         return functions.max_pool(padded(x, border, behind, "edge"), kernel, steps)
     windows = [
         (np.arange(count) * s - p)[:, None] + d * np.arange(k)
         for count, k, s, p, d in zip(call.shape[-len(kernel) :], kernel, steps, border, gaps, strict=True)
     ]
-    return _largest_of(call, x, [[[i for i in row if 0 <= i < size] for row in table.tolist()]
-                                 for table, size in zip(windows, x.shape[-len(kernel) :], strict=True)])  # fmt: skip
+    seen = [set(range(size)) for size in scores.shape] if isinstance(x, Array) else _seen(call, x)
+    axes = zip(windows, seen[-len(kernel) :], strict=True)
+    return _largest_of(call, scores, [[[i for i in row if i in places] for row in table.tolist()]
+                                      for table, places in axes])  # fmt: skip
+
+
+def _seen(call: Call, x: Masked) -> list[set[int]]:
+    """The places along each axis that are not hidden, where what is hidden is a border."""
+    others = [tuple(axis for axis in range(x.hidden.ndim) if axis != n) for n in range(x.hidden.ndim)]
+    seen = [np.flatnonzero(~x.hidden.all(along)) for along in others]
+    if x.hidden[np.ix_(*seen)].any():
+        raise call.refuse("of minus infinities that are no border")
+    return [set(places.tolist()) for places in seen]
 
 
 @rule("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices")
-def _largest_and_where(call: Call, x: Array, **settings: Any) -> tuple[Array, None]:
+def _largest_and_where(call: Call, x: Array | Masked, **settings: Any) -> tuple[Array, None]:
     return _largest(_named(call, call.name.removesuffix("_with_indices")), x, **settings), None
 
 

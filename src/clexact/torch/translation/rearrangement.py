@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 
 from clexact.programs.array import Array, concatenate
 from clexact.torch.translation.convolution import padded
-from clexact.torch.translation.rule import Call, number, rule, symbols
+from clexact.torch.translation.rule import Call, Masked, number, rule, symbols
 
 
 @rule("view", "reshape", "_unsafe_view", "flatten", "unflatten", "unsqueeze", "squeeze", "view_as", "reshape_as")
@@ -123,6 +123,9 @@ def _pad(call: Call, x: Any, pad: Sequence[int], mode: str = "constant", value: 
     if not value:
         return padded(x, before, after, MODES[mode])
     widths = [(0, 0)] * (x.ndim - len(before)) + list(zip(before, after, strict=True))
+    if value == -inf:
+        hidden = np.pad(np.zeros(x.shape, dtype=bool), widths, constant_values=True)
+        return Masked(padded(x, before, after), hidden)
     return np.pad(x, widths, constant_values=number(value))  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,7 +21,8 @@ class NotTranslatableError(ValueError):
     """No program has an operation, or this use of it; the message is what it is, in the words of PyTorch."""
 
 
-class Masked(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Masked:
     """Scores of which some are minus infinity: a softmax, which alone reads them, gives those no weight."""
 
     scores: Array

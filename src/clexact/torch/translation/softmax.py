@@ -12,7 +12,8 @@ import torch
 from clexact import functions
 from clexact.programs.array import Array, concatenate
 from clexact.programs.places import Mask
-from clexact.programs.rearrange import broadcast_to, moveaxis
+from clexact.programs.rearrange import broadcast_to
+from clexact.torch.translation.masks import by_rows
 from clexact.torch.translation.rule import RULES, Call, Masked, number, rule, symbols
 
 
@@ -27,16 +28,8 @@ def _log_softmax(call: Call, x: Array, dim: int, dtype: Any = None, half_to_floa
 
 
 def _masked_softmax(call: Call, masked: Masked, dim: int) -> Array:
-    """Rows with the same mask together: the softmax of what they see, and zeros for the rest."""
-    z, hidden = moveaxis(masked.scores, dim, -1), np.moveaxis(masked.hidden, dim, -1)
-    rows, mask = z.reshape((-1, z.shape[-1])), hidden.reshape(-1, z.shape[-1])
-    patterns, which = np.unique(mask, axis=0, return_inverse=True)
-    if patterns.all(axis=1).any():
-        raise call.refuse("of minus infinities alone")
-    parts = [_weights(rows, np.flatnonzero(which == n), pattern) for n, pattern in enumerate(patterns)]
-    back = np.argsort(np.argsort(which.ravel(), kind="stable"))
-    weights: Any = concatenate(parts).take(back, 0)
-    return moveaxis(weights.reshape(z.shape), -1, dim)
+    """The softmax of what each row sees, and zeros for the rest."""
+    return by_rows(call, masked, dim, _weights)
 
 
 def _weights(rows: Array, chosen: Any, hidden: Mask) -> Array:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from clexact.support.display import counted
+from clexact.torch.calls import without_cache
 from clexact.torch.find import laws as laws_of
 from clexact.torch.law import ModuleLaw, parameters_of
 from clexact.torch.orbit import Arrays, directions, moved, newton_step, weighted
@@ -262,7 +263,8 @@ def _outputs(module: nn.Module, example: Any) -> list[Tensor]:
     torch.manual_seed(0)  # what dropout draws, the same both times
     positional, keywords = arguments(example)
     given = torch.utils._pytree.tree_map(_doubled, (positional, keywords))
-    found = torch.utils._pytree.tree_leaves(module(*given[0], **given[1]))
+    with without_cache(module):
+        found = torch.utils._pytree.tree_leaves(module(*given[0], **given[1]))
     return [leaf for leaf in found if isinstance(leaf, Tensor) and leaf.is_floating_point()]
 
 

@@ -150,6 +150,35 @@ def recorded(module: nn.Module, positional: tuple[Any, ...], keywords: dict[str,
 
 
 @contextmanager
+def without_cache(module: nn.Module) -> Iterator[list[str]]:
+    """For a while: a decoder gives its answer alone, without keys and values for the next token, which are named."""
+    left = list[str]()
+
+    def answer(part: nn.Module, given: Any, output: Any) -> Any:
+        if not isinstance(output, (Mapping, tuple, list)):
+            return output
+        caches = [key for key, value in _members(output) if _is_cache(key, value)]
+        left[:] = [f"{type(dict(_members(output))[key]).__name__} of keys and values" for key in caches]
+        kept = {key: value for key, value in _members(output) if key not in caches}
+        return output if not caches else kept if isinstance(output, Mapping) else tuple(kept.values())
+
+    hook = module.register_forward_hook(answer)
+    try:
+        yield left
+    finally:
+        hook.remove()
+
+
+def _members(output: Any) -> list[tuple[Any, Any]]:
+    return list(output.items() if isinstance(output, Mapping) else enumerate(output))
+
+
+def _is_cache(key: Any, value: Any) -> bool:
+    """Whether a member of an output holds keys and values: an object that is called so, or tensors of that name."""
+    return type(value).__name__.endswith("Cache") or (key == "past_key_values" and value is not None)
+
+
+@contextmanager
 def replaced(module: nn.Module, state: Mapping[int, Tensor] | None = None) -> Iterator[None]:
     """Other tensors in the places of parameters, by their id, and copies in those of buffers, for a while.
 
@@ -202,10 +231,6 @@ def troubles(module: nn.Module, root: Called) -> Troubles:
     """What keeps gradients from being those of a module's operations. UnreadableError if that is not in one part."""
     if shared := _overlapping(module):
         raise UnreadableError(f"{shared[0]} and {shared[1]} share memory, though they are not one parameter")
-    if cache := _cache(root.output):
-        raise UnreadableError(
-            f"its output holds a {cache} of keys and values: put use_cache=False among the arguments of the example"
-        )
     parts, called = dict[str, str](), {call.name for call in root.every()}
     for name, part in module.named_modules():
         if getattr(part, "max_norm", None) is not None:
@@ -230,14 +255,6 @@ def _hooked(module: nn.Module) -> Iterator[tuple[str, str]]:
         hooks = [*(p._backward_hooks or {}).values(), *(p._post_accumulate_grad_hooks or {}).values()]
         if not all(getattr(hook, ONLY_READS, False) for hook in hooks):
             yield name, f"a hook changes or reads the gradient of {name}"
-
-
-def _cache(output: Any) -> str:
-    """What an output of a decoder holds of keys and values for the next token, which is no answer of the module."""
-    parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
-    held = next((type(part).__name__ for part in parts if type(part).__name__.endswith("Cache")), "")
-    legacy = isinstance(output, Mapping) and "past_key_values" in output.keys()  # noqa: SIM118
-    return held or ("tuple" if legacy and output["past_key_values"] is not None else "")
 
 
 def _overlapping(module: nn.Module) -> tuple[str, str] | None:

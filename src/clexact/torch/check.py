@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from clexact.support.losses import check_loss
+from clexact.torch.calls import without_cache
 from clexact.torch.cuts import moved_randomly
 from clexact.torch.failures import first_line
 from clexact.torch.law import ModuleLaw, parameters_of
@@ -149,7 +150,7 @@ def random_gradient(
     named = {key: _drawn(value, draws, dtype) for key, value in keywords.items()}
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)  # dropout draws from the global generator, which is restored
-        with _own_code():
+        with _own_code(), without_cache(twin):
             outputs = _floating(twin(*inputs, **named))
         total = torch.stack([(out * _covector(out, draws, loss, class_axis)).sum() for out in outputs]).sum()
         with _own_code():

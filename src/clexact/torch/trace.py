@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from clexact.torch.calls import Called, Troubles, recorded, troubles
+from clexact.torch.calls import Called, Troubles, recorded, troubles, without_cache
 from clexact.torch.cuts import Cut, agree, cut_out
 from clexact.torch.exported import Trace, read
 from clexact.torch.failures import UnreadableError, told
@@ -38,9 +38,16 @@ def trace(module: nn.Module, example: Any) -> Trace:
     """Read a module as it is now (training or evaluation mode). UnreadableError if that cannot be done faithfully.
 
     Where a part of it cannot be read, or has gradients that are not those of its operations, the smallest submodules
-    around are cut out: each call of them is one operation ``cut``.
+    around are cut out: each call of them is one operation ``cut``. A cache of keys and values is no answer, and left
+    out.
     """
     positional, keywords = arguments(example)
+    with without_cache(module) as left:
+        return replace(_trace(module, positional, keywords), left_out=tuple(left))
+
+
+def _trace(module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Trace:
+    """Likewise, of a module that gives no cache of keys and values."""
     root = recorded(module, positional, keywords)
     found = troubles(module, root)
     if not found.parts:

@@ -217,6 +217,7 @@ class Troubles:
 
     parts: dict[str, str]
     parameters: dict[str, str]
+    functions: tuple[str, ...] = ()  # that define gradients of their own, where nothing else is the trouble with parts
 
     def __bool__(self) -> bool:
         return bool(self.parts or self.parameters)
@@ -242,11 +243,13 @@ def troubles(module: nn.Module, root: Called) -> Troubles:
     for call in root.every():
         if call.hooked:
             parts[call.name] = "a hook set while it runs changes or reads the gradient of a hidden tensor"
+    own = dict[str, str]()
     for fn in behind([tensor.grad_fn for tensor in tensors(root.output) if tensor.grad_fn is not None]):
         if isinstance(fn, torch.autograd.function.BackwardCFunction):
-            own = f"{type(fn).__name__.removesuffix('Backward')} defines a gradient of its own"
-            parts.setdefault(root.innermost(fn).name, own)
-    return Troubles(parts, dict(_hooked(module)))
+            own[root.innermost(fn).name] = type(fn).__name__.removesuffix("Backward")
+    alone = () if parts else tuple(sorted(set(own.values())))
+    reasons = {name: f"{function} defines a gradient of its own" for name, function in own.items()}
+    return Troubles(reasons | parts, dict(_hooked(module)), alone)
 
 
 def _hooked(module: nn.Module) -> Iterator[tuple[str, str]]:

@@ -200,7 +200,7 @@ def _agree_at(draws: torch.Generator, module: nn.Module, read: Trace, given: Any
                 true = tensors(module(*positional, **keywords))
             torch.manual_seed(0)
             with replaced(module, moved):
-                seen = _run(read, leaves)
+                seen = run(read, leaves)
         except Exception:  # the module's own code, whatever it raises elsewhere
             return False
     return len(true) == len(seen) and all(map(_close, true, seen))
@@ -215,7 +215,7 @@ def moved_randomly(p: Tensor, draws: torch.Generator) -> Tensor:
     return p.detach() + (0.1 + spread) * noise
 
 
-def _run(read: Trace, leaves: Mapping[str, Tensor]) -> list[Tensor]:
+def run(read: Trace, leaves: Mapping[str, Tensor]) -> list[Tensor]:
     """The outputs of the operations on these leaves."""
     module = read.outputs[0].graph.owning_module
     values = torch.fx.Interpreter(module)

@@ -44,7 +44,7 @@ class Trace:
     given: Mapping[str, torch.Tensor]  # {name of a leaf node: tensor}: parameters, buffers, constants, the input
     cuts: Mapping[str, str] = field(default_factory=dict)  # {submodule that is cut out: the reason, a clause}
     held: Mapping[str, str] = field(default_factory=dict)  # {parameter with a gradient of its own: the reason}
-    left_out: tuple[str, ...] = ()  # of the output: what no loss reads
+    notes: tuple[str, ...] = ()  # what is assumed
 
 
 def operation(node: Node) -> str:

@@ -14,6 +14,7 @@ from clexact.torch.calls import Called, Troubles, recorded, troubles, without_ca
 from clexact.torch.cuts import Cut, agree, cut_out
 from clexact.torch.exported import Trace, read
 from clexact.torch.failures import UnreadableError, told
+from clexact.torch.own_gradients import COMPARED, are_true
 
 Names = frozenset[str]
 
@@ -38,22 +39,26 @@ def trace(module: nn.Module, example: Any) -> Trace:
     """Read a module as it is now (training or evaluation mode). UnreadableError if that cannot be done faithfully.
 
     Where a part of it cannot be read, or has gradients that are not those of its operations, the smallest submodules
-    around are cut out: each call of them is one operation ``cut``. A cache of keys and values is no answer, and left
-    out.
+    around are cut out: each call of them is one operation ``cut``. A function with a gradient of its own is read as its
+    operations where that is their gradient, as far as a comparison shows. A cache of keys and values is no answer, and
+    left out.
     """
     positional, keywords = arguments(example)
     with without_cache(module) as left:
-        return replace(_trace(module, positional, keywords), left_out=tuple(left))
+        found = _trace(module, positional, keywords)
+    return replace(found, notes=(*found.notes, *(f"no loss reads the {what} that it gives" for what in left)))
 
 
 def _trace(module: nn.Module, positional: tuple[Any, ...], keywords: dict[str, Any]) -> Trace:
     """Likewise, of a module that gives no cache of keys and values."""
     root = recorded(module, positional, keywords)
     found = troubles(module, root)
-    if not found.parts:
+    if not found.parts or (found.functions and are_true(module, positional, keywords)):
         del root  # its tensors, before the export
+        own = " and ".join(found.functions)
+        notes = (f"gradients that {own} defines are taken as those of its operations: {COMPARED}",) if own else ()
         try:
-            return replace(read(module, positional, keywords), held=found.parameters)
+            return replace(read(module, positional, keywords), held=found.parameters, notes=notes)
         except UnreadableError as error:
             why = error
         root = recorded(module, positional, keywords)

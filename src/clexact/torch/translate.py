@@ -255,7 +255,7 @@ class Translation:
     def __call__(self, **arrays: Array) -> Array | tuple[Array, ...]:
         values: dict[str, Any] = {}
         self._like = next(iter(arrays.values()))
-        self.notes |= {f"no loss reads the {what} that it gives": None for what in self.trace.left_out}
+        self.notes |= dict.fromkeys(self.trace.notes)
         for given, reason in self.trace.held.items():
             self.cuts[f"the gradient of {given}"] = reason
             self._fix(arrays[self.names[given]])

@@ -20,7 +20,7 @@ from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.flows.lifted import LiftedFlow
 from clexact.flows.near import near_start
-from clexact.laws.families import sparse_independent
+from clexact.laws.families import law_gradients, sparse_independent
 from clexact.laws.listing import LawList
 from clexact.laws.polynomial_laws import check_degree, laws_from_dicts, listed_laws, polynomial_laws
 from clexact.laws.result import Completeness, independent_blocks
@@ -242,6 +242,8 @@ class _Certification:
                     found = sparse_independent(proposed, growth.point % np.uint64(growth.prime), growth.prime)
                 if len(found) > len(self.shown.laws):
                     self.laws, self.shown = proposed, self._shown(list(found), growth)
+                if isinstance(growth, StreamSpanBuilder):
+                    growth.laws = law_gradients(proposed, growth.point % np.uint64(growth.prime), growth.prime)
                 dense = not self._over_limit(dense_bytes(self.flow))
                 if dense and not isinstance(growth, StreamSpanBuilder) and growth.dear(D - len(found)):
                     continue

@@ -173,13 +173,19 @@ def _of_turning(entries: Ints, values: Words, prime: int) -> Gradients:
 
 def sparse_independent(laws: LawList, point: Words, prime: int) -> tuple[int, ...]:
     """Numbers of polynomials with independent gradients at a sparse point mod p; families are not written out."""
-    D, others = len(laws.variables), sparse_gradients(laws.others, point, prime)
+    part = law_gradients(laws, point, prime)
+    fresh = SparseForm(len(laws.variables), prime).add(*compressed(part, laws.size), MOST_ENTRIES)
+    return tuple(np.flatnonzero(fresh).tolist())
+
+
+def law_gradients(laws: LawList, point: Words, prime: int) -> Part:
+    """The gradients of all polynomials at a sparse point mod p, a row each."""
+    others = sparse_gradients(laws.others, point, prime)
     number, place, value = [others.rows + laws.first[-1]], [others.place], [others.value]
     for family, first in zip(laws.families, laws.first, strict=False):
         for numbers, places, values in gradients(family, point, prime):
             number.append(numbers + first)
             place.append(places)
             value.append(values)
-    part = Part((D,), np.concatenate(number), np.concatenate(place), np.concatenate(value))
-    fresh = SparseForm(D, prime).add(*compressed(collected(part, prime), laws.size), MOST_ENTRIES)
-    return tuple(np.flatnonzero(fresh).tolist())
+    whole = Part((len(laws.variables),), np.concatenate(number), np.concatenate(place), np.concatenate(value))
+    return collected(whole, prime)

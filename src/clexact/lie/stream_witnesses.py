@@ -24,8 +24,9 @@ from clexact.algebra.terms import Ints
 from clexact.flows.flow import Flow
 from clexact.flows.residues import ResidueGradientFlow
 from clexact.lie.closure import MAX_DEPTH, SpanBuilder, SparseWitness, nested_bracket
+from clexact.lie.directed import brackets_along, missing_direction
 from clexact.programs.places import Mask
-from clexact.programs.sparse_jets import ROWS, Part, SparseJet, collected, compressed
+from clexact.programs.sparse_jets import ROWS, Part, SparseJet, collected, compressed, repeated
 from clexact.programs.streams import Stream, stream_of
 from clexact.support.progress import Progress
 
@@ -38,6 +39,8 @@ FEWEST, MORE = 2**10, 4  # after that, and so many times as many each time that 
 BARREN = 40  # draws in a row that add nothing, until no more are made
 SETTLED = 2**7  # candidates from which it is told whether norms are defined at the shared tokens
 BASES = 2**6  # tokens tried for that
+DIRECTIONS, SAMPLED, PER_DIRECTION = 2**8, 2**9, 2
+PATIENCE = 2
 ALIKE = 2**4  # candidates for brackets that differ in the token seen alone
 
 
@@ -184,6 +187,7 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         super().__init__(point, prime, SparseForm(flow.dimension, prime))
         self._marks = flow.relevant_to(stream.tokens - 1)
         self._by_depth = [0] * (1 + max(kind.depth for kind in self._kinds.values()))
+        self.laws = self._nothing  # their gradients at the point: what no member has a part along
         self._base = self._shared_token()
 
     @property
@@ -196,10 +200,14 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         """Draw rows kind by kind until the rank is ``limit`` or none raises it; MemoryError on fill-in."""
         deepest = MAX_DEPTH if max_depth is None else max_depth
         rate = {name: 1.0 for name, kind in self._kinds.items() if kind.depth <= deepest}  # of rows, of late
-        for name in rate:
-            later = 1.0
-            while self.form.rank < limit and later >= FRESH:
-                later = self._try(name, FIRST, limit, rate, progress)
+        for depth in range(deepest + 1):
+            names = [name for name in rate if self._kinds[name].depth == depth]
+            for name in names if depth == 0 else []:
+                later = 1.0
+                while self.form.rank < limit and later >= FRESH:
+                    later = self._try(name, FIRST, limit, rate, progress)
+            if names and depth < 2:
+                self._direct(names, limit, progress)
         barren, most = 0, dict.fromkeys(rate, FEWEST)  # rates may be old: few at first
         while self.form.rank < limit and barren < BARREN and rate:  # a few directions are met seldom
             name, before = max(rate, key=lambda each: rate[each]), self.form.rank
@@ -229,12 +237,72 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         seeds, rows = [_chosen(drawn, defined[first + n], count) for n in range(k + 1)], len(first)
         if not rows:
             return 0, 0.0
+        fresh = self._keep(seeds, kind.depth, rows)
+        return rows, float(fresh[rows // 2 :].mean())
+
+    # -- members that are sure to raise the rank ----------------------------------------------------------------------
+
+    def _direct(self, names: list[str], limit: int, progress: Progress | None) -> None:
+        """Rows that have a part along missing directions, from inputs of these kinds in turn."""
+        barren = dict.fromkeys(names, 0)
+        while self.form.rank < limit and barren:
+            for name in list(barren):
+                before = self.form.rank
+                if before == limit:
+                    return
+                self._add_along(self._kinds[name])
+                barren[name] = 0 if self.form.rank > before else barren[name] + 1
+                if barren[name] == PATIENCE:
+                    del barren[name]
+                if progress:
+                    progress(f"sparse brackets, {name}", self.form.rank, limit)
+
+    def _add_along(self, kind: Kind) -> None:
+        """Members of a kind with a part along some missing directions, a few for each."""
+        vector, count = missing_direction(self.form, self.laws, self.prime, self._draws, DIRECTIONS)
+        drawn = self._seeds(kind, SAMPLED)
+        moving = Part((self._flow.dimension,), None, np.flatnonzero(vector), vector[vector != 0])
+        find = self._brackets_along if kind.depth else self._gradients_along
+        seeds = find(drawn, moving, PER_DIRECTION * count)
+        rows = int(seeds[0].rows.max(initial=-1)) + 1
+        if rows:
+            self._keep(seeds, kind.depth, rows)
+
+    def _gradients_along(self, drawn: Part, moving: Part, most: int) -> list[Part]:
+        """Inputs, each with an output that the directions move."""
+        ring = self._flow.sparse_ring(self.prime, SAMPLED)
+        nodes = self._flow.seen_forward(self._theta() | {1: moving}, self._changes(drawn, SAMPLED), ring, self._marks)
+        found = ring.read({mask: part for mask, part in nodes[self._flow.program.output].items() if mask & 1})
+        moves = np.zeros((SAMPLED, self._stream.tokens * self._parts.width), dtype=np.uint64)
+        for part in found.values():
+            moves[slice(None) if part.row is None else part.row, part.place] += part.value
+        moves[ring.undefined] = 0
+        row, place = np.nonzero(moves % np.uint64(self.prime))
+        chosen = self._order(len(row))[:most]
+        inputs = _taken(_without(drawn, self._flow.covector_place), row[chosen])
+        seen = np.arange(len(chosen)), self._flow.covector_place + place[chosen], np.ones(len(chosen), dtype=np.uint64)
+        parts = [(inputs.rows, inputs.place, inputs.value), seen]
+        return [Part(drawn.shape, *map(np.concatenate, zip(*parts, strict=True)))]
+
+    def _brackets_along(self, drawn: Part, moving: Part, most: int) -> list[Part]:
+        """Pairs of gradients, whose brackets have a part along the directions."""
+        defined = np.flatnonzero(self._defined(drawn, SAMPLED))
+        drawn, rows = _taken(drawn, defined), len(defined)
+        found = self._values_at([drawn], rows, self._theta() | {1: moving})
+        nothing = self._nothing
+        values, derivatives = (found.get(mask, nothing) for mask in (ROWS, ROWS | 1))
+        pairs = brackets_along(values, derivatives, rows, self.prime)
+        chosen = self._order(len(pairs[0]))[:most]
+        return [_taken(drawn, which[chosen]) for which in pairs]
+
+    def _keep(self, seeds: list[Part], depth: int, rows: int) -> Mask:
+        """Add these rows; which raise the rank."""
         fresh = self._added(*compressed(self._values(seeds, rows), rows))
         if fresh.any():
             chosen = tuple(_chosen(part, np.flatnonzero(fresh), rows) for part in seeds)
-            self.witnesses.append(SparseWitness(kind.depth, chosen))
-            self._by_depth[kind.depth] += int(fresh.sum())
-        return rows, float(fresh[rows // 2 :].mean())
+            self.witnesses.append(SparseWitness(depth, chosen))
+            self._by_depth[depth] += int(fresh.sum())
+        return fresh
 
     def _added(self, start: Ints, column: Ints, value: Words, order: Ints) -> Mask:
         """Which rows raise the rank; not reduced are those orthogonal to a random vector that all rows so far are.
@@ -381,16 +449,22 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         self._flow.seen_forward(self._theta(), self._changes(seeds, rows), ring, self._marks)
         return ~ring.undefined
 
+    @property
+    def _nothing(self) -> Part:
+        none = np.empty(0, dtype=np.int64)
+        return Part((self._flow.dimension,), none, none, np.empty(0, dtype=np.uint64))
+
     def _values(self, seeds: list[Part], rows: int) -> Part:
+        part = self._values_at(seeds, rows, self._theta()).get(ROWS, self._nothing)
+        return collected(replace(part, value=part.value % np.uint64(self.prime)), self.prime)
+
+    def _values_at(self, seeds: list[Part], rows: int, theta: SparseJet) -> SparseJet:
         ring = self._flow.sparse_ring(self.prime, rows)
 
         def values(theta: SparseJet, own: Part) -> SparseJet:
             return self._flow.seen_values(theta, self._changes(own, rows), ring, self._marks)
 
-        none = np.empty(0, dtype=np.int64)
-        nothing = Part((self._flow.dimension,), none, none, np.empty(0, dtype=np.uint64))
-        part = nested_bracket(ring, values, seeds, self._theta()).get(ROWS, nothing)
-        return collected(replace(part, value=part.value % np.uint64(self.prime)), self.prime)
+        return nested_bracket(ring, values, seeds, theta, 1)
 
 
 def _chosen(part: Part, which: Ints, rows: int) -> Part:
@@ -399,3 +473,18 @@ def _chosen(part: Part, which: Ints, rows: int) -> Part:
     number[which] = np.arange(len(which))
     kept = number[part.rows] >= 0
     return Part(part.shape, number[part.rows[kept]], part.place[kept], part.value[kept])
+
+
+def _taken(part: Part, which: Ints) -> Part:
+    """These rows, each as often as it is named, in this order."""
+    order = np.argsort(part.rows, kind="stable")
+    ordered = part.rows[order]
+    first = np.searchsorted(ordered, which)
+    owner, member = repeated(first, np.searchsorted(ordered, which, "right") - first)
+    return Part(part.shape, owner, part.place[order][member], part.value[order][member])
+
+
+def _without(part: Part, end: int) -> Part:
+    """The places before this one."""
+    kept = part.place < end
+    return Part(part.shape, part.rows[kept], part.place[kept], part.value[kept])

@@ -8,7 +8,7 @@ import pytest
 import clexact
 from clexact.counting import certify as counting
 from clexact.lie.closure import bracket_values
-from clexact.lie.stream_witnesses import StreamSpanBuilder, _chosen, streaming
+from clexact.lie.stream_witnesses import StreamSpanBuilder, _taken, streaming
 from clexact.models import attention, mlp, transformer
 from clexact.programs.streams import Use, stream_of
 from clexact.support.errors import RANK_BITS
@@ -58,9 +58,9 @@ def test_values_are_those_of_dense_jets_at_the_same_seeds(name: str) -> None:
     model = transformer(8, 2, 6, heads=2, tokens=3, **BLOCKS[name])  # type: ignore[arg-type]
     flow, growth = clexact.gradient_flow(model), built(model, limit=1)
     for kind in growth._kinds.values():
-        growth._draw(kind)
+        growth._draw(kind, 2**6)
         count = min(FEW, rows_of(growth))
-        few = [_chosen(part, np.arange(count), rows_of(growth)) for part in growth.witnesses[-1].seeds]
+        few = [_taken(part, np.arange(count)) for part in growth.witnesses[-1].seeds]
         seeds = [np.zeros((count, flow.seed_size), dtype=np.uint64) for _ in few]
         for dense, part in zip(seeds, few, strict=True):
             dense[part.rows, part.place] = part.value
@@ -87,7 +87,7 @@ def test_rotary_positions_are_probes_for_each_two_tokens() -> None:
     found = stream_of(model.program, model.probes)
     assert found is not None and (found.probe, found.pairs, found.rooted) == ("X", ("c", "s"), True)
     growth = built(model, limit=1)
-    seeds = growth._seeds(growth._kinds["keys"], 32)
+    seeds = growth._inputs.seeds(growth._kinds["keys"], 32)
     first = {name: growth._flow.probe_place(name) for name in ("c", "s")}
     angles = [seeds.place[(seeds.place >= at) & (seeds.place < at + 9)] - at for at in first.values()]
     assert all(set(places.tolist()) == {6, 7, 8} for places in angles)  # of the last token, with all three
@@ -101,7 +101,7 @@ def test_bounds_of_a_block_without_norms_meet_at_a_sparse_point() -> None:
 @pytest.mark.parametrize("count", [3, 40, 500])
 def test_combinations_are_met_equally_often(count: int) -> None:
     growth = built(transformer(8, 2, 4, heads=2, norm="pre-layer"), limit=1)
-    found = growth._combinations({"own": (2, 5), "none": None, "other": (0, 7), "seen": (-2, 90)}, count)
+    found = growth._inputs.combinations({"own": (2, 5), "none": None, "other": (0, 7), "seen": (-2, 90)}, count)
     assert set(found) == {"own", "other", "seen"} and all(len(part) == count for part in found.values())
     assert found["own"].min() >= 2 and found["own"].max() < 5 and found["seen"].min() >= -2
     pairs = found["own"] * 7 + found["other"] if count >= 21 else found["own"]

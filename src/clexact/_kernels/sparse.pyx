@@ -80,6 +80,13 @@ cdef class SparseForm:
                 PyErr_CheckSignals()
         return fresh.astype(bool)
 
+    def weigh(self, const int64_t[::1] columns, int64_t rows):
+        """Count so many rows more, or less, that have entries there: others are pivots before them, or not."""
+        cdef int64_t[::1] count = self._count
+        cdef Py_ssize_t i
+        for i in range(columns.shape[0]):
+            count[columns[i]] += rows
+
     def annihilator(self, const uint64_t[::1] free):
         """A vector (columns,) that is orthogonal to all rows so far; ``free`` gives its entries at columns of no pivot.
 

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 import clexact
+from clexact._kernels.sparse import SparseForm
 from clexact.counting import certify as counting
 from clexact.lie.closure import bracket_values
+from clexact.lie.directed import missing_direction
 from clexact.lie.stream_witnesses import StreamSpanBuilder, _taken, streaming
 from clexact.models import attention, mlp, transformer
+from clexact.programs.sparse_jets import Part, compressed
 from clexact.programs.streams import Use, stream_of
 from clexact.support.errors import RANK_BITS
 
@@ -80,6 +83,30 @@ def test_counts_are_those_of_dense_brackets(name: str, monkeypatch: pytest.Monke
     assert sparse.exact and (sparse.lower, sparse.upper) == (dense.lower, dense.upper)
     assert not sparse.closure.generic
     assert all(a <= b for a, b in zip(sparse.filtration, dense.filtration, strict=False))
+
+
+@pytest.mark.parametrize("kind", ["units at rest", "scores", "brackets"])
+def test_rows_that_are_sought_have_a_part_along_the_directions(kind: str) -> None:
+    growth = built(transformer(8, 2, 6, heads=2, tokens=3, norm="pre-layer", bias=True), limit=1)
+    vector, count = missing_direction(growth.form, growth.laws, growth.prime, growth._draws, 4)
+    place = np.flatnonzero(vector)
+    theta = growth._theta | {1: Part(vector.shape, None, place, vector[place])}
+    find = growth._brackets_along if growth._kinds[kind].depth else growth._gradients_along
+    seeds = find(growth._inputs.seeds(growth._kinds[kind], 64), 64, theta, 8)
+    rows = int(seeds[0].rows.max(initial=-1)) + 1
+    start, column, value, _ = compressed(growth._values(seeds, rows), rows)
+    assert count == 4 and 1 <= rows <= 8
+    assert growth.form.products(start, column, value, vector).all()
+
+
+def test_pivots_are_taken_elsewhere_before_columns_that_are_weighed() -> None:
+    heavy, light = np.array([0, 1]), np.array([2])
+    form = SparseForm(3, 65537)
+    form.weigh(heavy, 2**40)
+    rows = np.array([0, 3, 5]), np.array([0, 1, 2, 0, 2]), np.arange(1, 6, dtype=np.uint64), np.arange(2)
+    assert form.add(*rows, 99).tolist() == [True, True] and form.pivots[0] == light[0]
+    form.weigh(heavy, -(2**40))
+    assert form.add(np.array([0, 1]), heavy[:1], np.ones(1, dtype=np.uint64), np.arange(1), 99).all()
 
 
 def test_rotary_positions_are_probes_for_each_two_tokens() -> None:

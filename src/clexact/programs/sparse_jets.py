@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clexact._kernels import joins
 from clexact.algebra import linalg
 from clexact.algebra.linalg import Words
 from clexact.algebra.terms import Ints
@@ -128,7 +129,7 @@ class SparseJets(Reversible[SparseJet]):
         left, right = np.zeros(len(x.place), dtype=np.int64), np.zeros(len(y.place), dtype=np.int64)
         for a, b, size in keys:
             left, right = left * size + a, right * size + b
-        i, j = _joined(left, right)
+        i, j = joins.join(left, right)
         self.entries += len(i)
         shape = tuple((x, y)[side].shape[t] for side, t in out_axes)
         place = raveled([mine[t][i] if side == 0 else theirs[t][j] for side, t in out_axes], shape, len(i))
@@ -223,27 +224,13 @@ def collected(part: Part, prime: int) -> Part:
     if not len(part.place):
         return part
     key = part.place if part.row is None else part.row * max(1, prod(part.shape)) + part.place
-    order = np.argsort(key, kind="stable")
-    key = key[order]
-    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    total = _sums(part.value[order], first, prime)
-    kept = total != 0
-    which = order[first[kept]]
-    return Part(part.shape, None if part.row is None else part.row[which], part.place[which], total[kept])
-
-
-def _sums(values: Words, first: Ints, prime: int) -> Words:
-    """Sums modulo ``prime`` < 2^62 of the segments that begin at these places; in halves where they could overflow."""
-    if prime < 2**32:
-        return np.add.reduceat(values, first) % np.uint64(prime)
-    half = np.uint64(32)
-    totals = [np.add.reduceat(x, first) % np.uint64(prime) for x in (values & np.uint64(2**32 - 1), values >> half)]
-    return linalg.add(totals[0], linalg.multiply(totals[1], np.array(2**32 % prime, dtype=np.uint64), prime), prime)
+    which, total = joins.collect(np.ascontiguousarray(key), np.ascontiguousarray(part.value), prime)
+    return Part(part.shape, None if part.row is None else part.row[which], part.place[which], total)
 
 
 def compressed(part: Part, rows: int) -> tuple[Ints, Ints, Words, Ints]:
     """(start of each row, columns, values, rows in the order of their weight): what ``SparseForm`` takes."""
-    order = np.argsort(part.rows * prod(part.shape) + part.place, kind="stable")
+    order = joins.order(part.rows * prod(part.shape) + part.place)
     start = np.searchsorted(part.rows[order], np.arange(rows + 1))
     return start, part.place[order], part.value[order], np.argsort(np.diff(start), kind="stable")
 
@@ -261,12 +248,3 @@ def _selected(part: Part, places: OuterIndex) -> Part:
             which, chosen, c = which[copy], [each[copy] for each in chosen], order[member]
         chosen.append(c)
     return part.chosen(which, places.shape, raveled(chosen, places.sizes, len(which)))
-
-
-def _joined(left: Ints, right: Ints) -> tuple[Ints, Ints]:
-    """All pairs (i, j) with left[i] = right[j]."""
-    order = np.argsort(right, kind="stable")
-    ordered = right[order]
-    first = np.searchsorted(ordered, left)
-    i, member = repeated(first, np.searchsorted(ordered, left, "right") - first)
-    return i, order[member]

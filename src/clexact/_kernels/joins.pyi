@@ -1,0 +1,9 @@
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+def order(keys: Ints) -> Ints: ...
+def collect(keys: Ints, values: Words, p: int) -> tuple[Ints, Words]: ...
+def join(left: Ints, right: Ints) -> tuple[Ints, Ints]: ...

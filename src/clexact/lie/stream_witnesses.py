@@ -163,22 +163,26 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
     def _seek(self, depth: int, count: int, limit: int, progress: Progress | None) -> None:
         """Add rows of one depth along missing directions, from so many inputs of each kind in turn, while there are."""
         left = [name for name, kind in self._kinds.items() if kind.depth == depth]
-        while self.form.rank < limit and left:
+        while left:
             for name in left.copy():
-                if self.form.rank == limit:
-                    return
-                before, kind = self.form.rank, self._kinds[name]
-                if depth > 1:
-                    self._draw(kind, DEEP * count // SOUGHT)
-                else:
-                    self._add_along(kind, count)
-                if self.form.rank == before:
+                before, again = self.form.rank, True
+                while self.form.rank < limit and again:
+                    again = self._add_more(self._kinds[name], count)
+                    if progress:
+                        progress(f"sparse brackets, {name}", self.form.rank, limit)
+                if self.form.rank in (before, limit):
                     left.remove(name)
-                if progress:
-                    progress(f"sparse brackets, {name}", self.form.rank, limit)
 
-    def _add_along(self, kind: Kind, count: int) -> None:
-        """Add gradients, or brackets, with a part along some missing directions: one for each."""
+    def _add_more(self, kind: Kind, count: int) -> bool:
+        """Add rows from so many inputs of a kind; whether many directions that are missing were met."""
+        if kind.depth > 1:
+            self._draw(kind, DEEP * count // SOUGHT)
+            return False
+        before, sought = self.form.rank, self._add_along(kind, count)
+        return self.form.rank - before >= FRESH * sought
+
+    def _add_along(self, kind: Kind, count: int) -> int:
+        """Add gradients, or brackets, with a part along some missing directions, one for each; how many these are."""
         vector, sought = missing_direction(self.form, self.laws, self.prime, self._draws, DIRECTIONS)
         place = np.flatnonzero(vector)
         theta = self._theta | {1: Part(vector.shape, None, place, vector[place])}
@@ -186,6 +190,7 @@ class StreamSpanBuilder(SpanBuilder[SparseForm, SparseWitness]):
         seeds = find(self._inputs.seeds(kind, count), count, theta, sought)
         if len(seeds[0].place):
             self._add(seeds, replace(kind, target=()))
+        return sought
 
     def _gradients_along(self, drawn: Part, rows: int, theta: SparseJet, most: int) -> list[Part]:
         """Inputs, each with an output that the directions move."""

@@ -54,6 +54,18 @@ SHOWN = {
         ["3 w[i]^2 - 4 g[i]"],
     ),
     "of the negative": ({"w": (2,), "g": (2,)}, lambda x, w, g: tanh(exp(-g) * w * x), 2, ["w[i]^2 + 2 g[i]"]),
+    "of both signs": (
+        {"w": (2,), "v": (2,), "g": (2,)},
+        lambda x, w, v, g: tanh(exp(g) * w * x) + v * exp(-g),
+        2,
+        ["w[i]^2 - v[i]^2 - 2 g[i]"],
+    ),
+    "of several powers": (
+        {"w": (2,), "v": (2,), "g": (2,)},
+        lambda x, w, v, g: tanh(exp(-g / 2) * w * x) + tanh(exp(-g / 3) * v * x),
+        2,
+        ["3 w[i]^2 + 2 v[i]^2 + 12 g[i]"],
+    ),
     "of two multiples": ({"w": (2,), "g": ()}, lambda x, w, g: tanh(exp(g) * w * x) * exp(-g), 0, []),
 }
 

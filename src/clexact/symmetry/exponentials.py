@@ -1,6 +1,7 @@
 r"""Rescalings of exponentials of parameters: $e^g \odot (Wx)$ stays where the row of W is divided by what $e^g$ gains.
 
-A parameter g of which only $q = e^{cg}$ is seen, entry by entry, is a logarithm of a positive parameter. Where a
+A parameter g of which only integer powers of $q = e^{cg}$ are seen, entry by entry, is a logarithm of a positive
+parameter. Where a
 rescaling $\theta_j \mapsto t^{a_j}\theta_j$, $q_i \mapsto t^{b_i}q_i$ leaves the outputs alone, so does $g_i \mapsto
 g_i + (b_i / c)\log t$: the generator $(a_j\theta_j, b_i / c)$ is the gradient of half the law $\sum_j a_j\theta_j^2 +
 (2/c)\sum_i b_i g_i$.
@@ -62,6 +63,8 @@ def partly_linear(family: Family, names: Mapping[str, Fraction]) -> Family:
         for term in family.terms
     ]
     kind: Kind = "scale" if all(term.coefficient > 0 for term in family.terms) else "diagonal"
+    if coefficients[0] < 0:
+        coefficients = [-c for c in coefficients]
     terms = [
         replace(term, linear=term.linear or term.parameter in names, coefficient=c)
         for term, c in zip(family.terms, _primitive(coefficients), strict=True)
@@ -75,11 +78,12 @@ def _primitive(numbers: Sequence[Fraction]) -> list[int]:
     return [int(c * scale) for c in numbers]
 
 
-Ends = dict[int, int]  # {node: the input that stands for it}
+Ends = dict[int, tuple[int, int]]  # {node: (an input, the power of it that stands for the node)}
+MOST = 64  # powers of an exponential
 
 
 def _exponentials(program: Program, names: Collection[str]) -> dict[str, tuple[Fraction, Ends]]:
-    """{g: (c, nodes)} of parameters of which nothing but exp(c g) is seen; left out, the nodes leave g for it."""
+    """{g: (c, nodes)} of parameters of which nothing but powers of exp(c g) is seen, with what g stands for then."""
     users: dict[int, list[int]] = {}
     for n, node in enumerate(program.nodes):
         for i in {*node.inputs}:
@@ -88,14 +92,14 @@ def _exponentials(program: Program, names: Collection[str]) -> dict[str, tuple[F
     for n, node in enumerate(program.nodes):
         if node.op == "parameter" and node.data in names:
             passed = _passed(program, users, n)
-            if passed is not None and passed[0] is not None:
-                found[node.data] = passed[0], passed[1]
+            if passed is not None:
+                found[node.data] = passed
     return found
 
 
-def _passed(program: Program, users: Mapping[int, list[int]], first: int) -> tuple[Fraction | None, Ends] | None:
-    """c and what is left out behind a parameter, as above; None if it is seen otherwise, c None if it is not at all."""
-    stack, ends, factors = [(first, Fraction(1))], Ends(), set[Fraction]()
+def _passed(program: Program, users: Mapping[int, list[int]], first: int) -> tuple[Fraction, Ends] | None:
+    """c and what is left out behind a parameter, as above; None if it is seen otherwise, or not at all."""
+    stack, ends, factors = [(first, Fraction(1))], Ends(), dict[int, Fraction]()
     while stack:
         n, factor = stack.pop()
         if n == program.output:
@@ -105,14 +109,25 @@ def _passed(program: Program, users: Mapping[int, list[int]], first: int) -> tup
             if node.op in MOVES:
                 stack.append((user, factor))
             elif node.op == "function" and node.data == "exp":
-                ends[user] = n
-                factors.add(factor)
+                ends[user] = n, 1
+                factors[user] = factor
             elif (multiple := _multiple(program, node, n)) is not None:
-                ends[user] = n
+                ends[user] = n, 1
                 stack.append((user, factor * multiple))
             else:
                 return None
-    return (min(factors, default=None), ends) if len(factors) < 2 else None
+    if not factors:
+        return None
+    base = _common(factors.values())
+    powers = {user: int(factor / base) for user, factor in factors.items()}
+    ends |= {user: (ends[user][0], power) for user, power in powers.items()}
+    return (base, ends) if max(map(abs, powers.values())) <= MOST else None
+
+
+def _common(numbers: Collection[Fraction]) -> Fraction:
+    """The largest number of which all are multiples, of their sign if they have one."""
+    scale = lcm(*(c.denominator for c in numbers))
+    return Fraction(gcd(*(int(c * scale) for c in numbers)) * (-1 if max(numbers) < 0 else 1), scale)
 
 
 def _multiple(program: Program, node: Node, source: int) -> Fraction | None:
@@ -127,12 +142,23 @@ def _multiple(program: Program, node: Node, source: int) -> Fraction | None:
 
 
 def _without(program: Program, left_out: Ends) -> Program:
-    """With an input of each of these nodes in its place."""
+    """With a power of an input of each of these nodes in its place."""
     place, nodes = list[int](), list[Node]()
+
+    def added(node: Node) -> int:
+        nodes.append(node)
+        return len(nodes) - 1
+
     for n, node in enumerate(program.nodes):
         if n in left_out:
-            place.append(place[left_out[n]])
+            source, power = left_out[n]
+            base = place[source]
+            if power < 0:
+                base = added(replace(node, data="reciprocal", inputs=(base,)))
+            found = base
+            for _ in range(abs(power) - 1):
+                found = added(Node("multiply", (found, base), node.shape))
+            place.append(found)
         else:
-            place.append(len(nodes))
-            nodes.append(replace(node, inputs=tuple(place[i] for i in node.inputs)))
+            place.append(added(replace(node, inputs=tuple(place[i] for i in node.inputs))))
     return Program(nodes, place[program.output])

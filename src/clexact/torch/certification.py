@@ -10,7 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from math import prod
 
+from clexact.algebra.polynomial import Polynomial
 from clexact.counting.certify import certify
+from clexact.counting.count import LawCount
 from clexact.counting.memory import MemoryLimitError
 from clexact.flows.analytic import of_model
 from clexact.flows.gradient import GradientFlow
@@ -47,7 +49,19 @@ class Certifier:
             count = certify(flow, seed=self.seed, max_depth=4)
         except MemoryLimitError:
             return None
-        return Bounds(count.exhibited if count.error else count.lower, count.upper, flow.scope)
+        lower = count.exhibited if count.error else count.lower
+        return Bounds(lower, count.upper, flow.scope, self._further(count))
+
+    def _further(self, count: LawCount) -> tuple[Polynomial, ...]:
+        """The independent polynomials shown that belong to no family, in the names of the module."""
+        given = {parameter: name for name, parameter in self.translation.names.items()}
+        names = []
+        for variable in count.laws.variables:
+            parameter, bracket, rest = variable.partition("[")
+            names.append(given.get(parameter, parameter) + bracket + rest)
+        alone = [n for n in count.shown.laws if n >= count.laws.first[-1]]
+        packed = (count.laws.packed(n, n + 1).owned_by(0) for n in alone)
+        return tuple(Polynomial._from_checked(tuple(names), terms) for terms in packed)
 
 
 def _settling(flow: GradientFlow) -> int:

@@ -30,7 +30,7 @@ class RuleFailedWarning(UserWarning):
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", RuleFailedWarning)  # to stop where laws may be missing
     ...     print(laws(torch.nn.Linear(2, 1, bias=False), torch.ones(4, 2), loss="mse").uncovered)
-    (Uncovered(name='weight', reason='no law: what it makes enters the output.'),)
+    (Uncovered(name='weight', reason='no law found: what it makes enters the output.'),)
     """
 
 

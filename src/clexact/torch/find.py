@@ -357,12 +357,14 @@ class _Finder:
 
     def _uncovered(self, found: Sequence[ModuleLaw]) -> list[Uncovered]:
         """Layers without laws, and the operations that stop them."""
-        covered = {name.rpartition(".")[0] for law in found for name in law.parameters}
+        further = self.bounds.further if self.bounds is not None else ()
+        touched = [law.variables[v].partition("[")[0] for law in further for v in law.terms.var.tolist()]
+        covered = {_module_of(name) for name in (*(name for law in found for name in law.parameters), *touched)}
         reasons: dict[str, list[str]] = {}
         for node in self.trace.nodes:
             name = self.trace.parameters.get(node.name)
-            if name is not None and name.rpartition(".")[0] not in covered:
-                reasons.setdefault(self._stopped(node), []).append(name.rpartition(".")[0] or name)
+            if name is not None and _module_of(name) not in covered:
+                reasons.setdefault(self._stopped(node), []).append(_module_of(name))
         listed = [Uncovered(_shortened(list(dict.fromkeys(layers))), reason) for reason, layers in reasons.items()]
         places: dict[str, list[str]] = {}
         for node in self.trace.nodes:
@@ -401,7 +403,12 @@ class _Finder:
                     ends.append("the output")
                 else:
                     stack.append(user)
-        return f"no law: what it makes enters {', '.join(dict.fromkeys(ends)) or 'what has no law'}."
+        return f"no law found: what it makes enters {', '.join(dict.fromkeys(ends)) or 'what has no law'}."
+
+
+def _module_of(name: str) -> str:
+    """The submodule of a parameter; of the module itself, the parameter."""
+    return name.rpartition(".")[0] or name
 
 
 def _families(translation: Translation) -> tuple[Family, ...]:
@@ -442,11 +449,12 @@ def _uncertified(law: ModuleLaw) -> Block:
 
 
 def _of_all(law: ModuleLaw, bounds: Bounds, known: int) -> Block:
-    """What is certified of all parameters."""
-    complete = bounds.upper == known
+    """What is certified of all parameters, where so many numbers of families are independent."""
+    listed = known + len(bounds.further)
+    complete = bounds.upper == listed
     said = f"of the module: {bounds.said}"
-    if bounds.lower > known:
-        said += f", of which {known} are listed; clexact.certify lists others"
+    if bounds.lower > listed:
+        said += f", of which {listed} are listed; clexact.certify says why there are others"
     return Block(law.name, law.parameters, law.count, Status.CERTIFIED if complete else Status.SYMMETRY, said, complete)
 
 

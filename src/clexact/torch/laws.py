@@ -11,12 +11,15 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
+from clexact.algebra.polynomial import Polynomial
 from clexact.support.display import counted
 from clexact.support.extras import needed
 from clexact.symmetry.folding import Fold, folded
 from clexact.torch.counting import NOTHING, Independent
 from clexact.torch.law import ModuleLaw, Status, parameters_of
 from clexact.torch.reading import picture, table
+
+FEW = 6  # further laws, where the laws are printed
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Bounds:
         At most.
     scope : str
         Of which data, starts, gates, and cuts of the module.
+    further : tuple of Polynomial
+        Laws among these, independent, that no rule of symmetry finds: exact identities, in the module's own names.
 
     Examples
     --------
@@ -41,6 +46,7 @@ class Bounds:
     lower: int
     upper: int
     scope: str
+    further: tuple[Polynomial, ...] = ()
 
     @property
     def said(self) -> str:
@@ -163,6 +169,28 @@ class ModuleLaws:
     def approximate(self) -> tuple[tuple[ModuleLaw, str], ...]:
         """Laws but for the small constant eps of a normalisation, and why; found when they are asked for."""
         return self._ideal()
+
+    @property
+    def further(self) -> tuple[Polynomial, ...]:
+        r"""Laws of the gradient flow that no rule of symmetry finds but ``clexact.certify`` does, independent of these.
+
+        Polynomials in the entries of the module's parameters; none where the module is too large to be certified whole.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from clexact.torch import laws
+        >>> class Diagonal(torch.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.u, self.v = (torch.nn.Parameter(torch.ones(2)) for _ in "uv")
+        ...     def forward(self, x):
+        ...         return x @ (self.u**2 - self.v**2)
+        >>> found = laws(Diagonal(), torch.ones(5, 2))
+        >>> len(found), [str(law) for law in found.further]
+        (0, ['u[0]*v[0]', 'u[1]*v[1]'])
+        """
+        return () if self.bounds is None else self.bounds.further
 
     @property
     def count(self) -> int:
@@ -309,6 +337,14 @@ class ModuleLaws:
         )
 
     @property
+    def _further(self) -> list[str]:
+        """What certify adds, in a line."""
+        if not self.further:
+            return []
+        more = f", and {len(self.further) - FEW} more" if len(self.further) > FEW else ""
+        return [f"further, of the gradient flow by certify: {', '.join(map(str, self.further[:FEW]))}{more}"]
+
+    @property
     def why_none(self) -> str:
         """What keeps the module from having more laws: each reason once."""
         reasons: dict[str, list[str]] = {}
@@ -322,6 +358,7 @@ class ModuleLaws:
         lines = [self.headline]
         lines += [f"  DISPUTED, {law.name}: {law.formula}. {why}" for law, why in self.disputed]
         lines += [f"  {fold}" for fold in self.folded()]
+        lines += [f"  {line}" for line in self._further]
         lines += [f"  not conserved: {law.name}. {why}" for law, why in self.broken]
         lines += [f"  nearly conserved: {law.name}: {law.formula}. {why}" for law, why in self.approximate]
         lines += [f"  not covered: {part.name}: {part.reason}" for part in self.uncovered]
@@ -406,6 +443,7 @@ class ModuleLaws:
             for law in [fold.shown]
         )
         rest = [f"{law.name}: {law.formula} is disputed. {why}" for law, why in self.disputed]
+        rest += self._further
         rest += [f"{law.name} is not conserved. {why}" for law, why in self.broken]
         rest += [f"{law.name} is nearly conserved. {why}" for law, why in self.approximate]
         rest += [f"{part.name}: {part.reason}" for part in self.uncovered] + list(self.notes)

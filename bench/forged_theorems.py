@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from forged_theorems import claims_hold, forged, rotations
 
 import clexact
-from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
+from clexact.proofs.verifier.theorem import RefusedError, verify_theorem
 
 MODELS = clexact.models
 SUBJECTS = {

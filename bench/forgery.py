@@ -24,8 +24,8 @@ from forgery import Mutant, mutants
 from rich.console import Console
 from rich.table import Table
 
-from clexact.proofs import verifier
 from clexact.proofs.certificate import verify_bytes
+from clexact.proofs.verifier import large
 
 LIMIT = 10  # seconds for one mutant
 COLUMNS = ["rejected as false", "no certificate", "undecided", "accepted, true", "accepted, FALSE", "raised", "hung"]
@@ -69,7 +69,7 @@ def judged(mutant: Mutant | OfProgram) -> tuple[str, float]:
     signal.alarm(LIMIT)
     try:
         text = mutant.text.encode("utf-8", "surrogatepass")
-        status = mutant.verified() if isinstance(mutant, OfProgram) else verifier.verify_bytes(text)[0]
+        status = mutant.verified() if isinstance(mutant, OfProgram) else large.verify_bytes(text)[0]
     except Hung:
         return "hung", time.perf_counter() - start
     except Exception:

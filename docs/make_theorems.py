@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clexact.cli.main import build_parser
 from clexact.cli.theorem import read_subject
-from clexact.proofs.theorem_verifier import verify_theorem
+from clexact.proofs.verifier.theorem import verify_theorem
 from clexact.theorems.prove import prove
 from clexact.theorems.theorem import Theorem
 

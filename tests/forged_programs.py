@@ -18,8 +18,9 @@ from mutants import VALUES, changed_list, changed_object, changed_text, slots
 
 import clexact
 from clexact import models
-from clexact.proofs import program_certificate, verifier
+from clexact.proofs import program_certificate
 from clexact.proofs.program_certificate import ranges
+from clexact.proofs.verifier import large
 
 SAMPLES, TOLERANCE = 3, 1e-8
 NUMBERS = [0, 1, -1, 2, 3, 7, 10**6, 2**40, 2**64 + 13]
@@ -55,7 +56,7 @@ def lies():
     """Documents that say of a model what is true of it without its functions: explicit ones, and with a program."""
     found = []
     for base in bases():
-        if not any(node[0] in verifier.FUNCTIONS for node in base["program"]["nodes"]):
+        if not any(node[0] in large.FUNCTIONS for node in base["program"]["nodes"]):
             continue
         output = output_of(base["program"], linear=True)
         count = clexact.certify(clexact.gradient_flow(clexact.Model(base["parameters"], base["probes"], output)))
@@ -95,8 +96,8 @@ def repaired(rng, document):
             depths = max(map(len, members), default=1)
             document["lie"]["ranks"] = [sum(len(m) <= k for m in members) for k in range(1, depths + 1)]
         if rng.random() < 0.85:
-            document["sha256"] = verifier.program_hash(document)
-    except (AttributeError, KeyError, TypeError, ValueError, verifier.NotACertificate):
+            document["sha256"] = large.program_hash(document)
+    except (AttributeError, KeyError, TypeError, ValueError, large.NotACertificate):
         pass
     return document
 
@@ -133,7 +134,7 @@ def nodes_of(document):
     program = document.get("program")
     nodes = program.get("nodes") if isinstance(program, dict) else None
     found = [n for n in nodes if isinstance(n, list) and len(n) == 4] if isinstance(nodes, list) else []
-    return [n for n in found if n[0] in verifier.FUNCTIONS]
+    return [n for n in found if n[0] in large.FUNCTIONS]
 
 
 def without_functions(rng, document):
@@ -148,7 +149,7 @@ def another_function(rng, document):
     """A function, or the axis of a softmax."""
     if nodes := nodes_of(document):
         node = rng.choice(nodes)
-        node[0], node[3] = rng.choice([("softmax", 0), *(("function", name) for name in verifier.NAMES)])
+        node[0], node[3] = rng.choice([("softmax", 0), *(("function", name) for name in large.NAMES)])
     return "another function"
 
 

@@ -10,10 +10,11 @@ import sympy
 from oracles import generic_rank, gradient_rank, is_law, ring_of
 
 import clexact
-from clexact.proofs import fields_certificate, verifier
+from clexact.proofs import fields_certificate
+from clexact.proofs.verifier import large
 
 SECTIONS = ["fields", "laws", "independence", "lie", "closure", "claim", "dimension"]
-KEYS = [*verifier.LISTED_KEYS, "closure"]
+KEYS = [*large.LISTED_KEYS, "closure"]
 NUMBERS = ["0", "1", "-1", "2", "3", "4", "9", "561", "7", "8", "1000003", str(2**61 - 1), str(2**64 + 13), "9" * 3999,
            "9" * 5000, "+7", "07", " 7", "7.0", "1e3", "٣", "", "x", str(2**63), "3825123056546413051"]  # fmt: skip
 VALUES = [None, True, False, 0, -1, 1, 2, 10**30, "", "0", "x", [], {}, [[]], {"a": 1}, "proved"]
@@ -151,7 +152,7 @@ def with_dependent_law(rng, document):
 
 def as_sympy(text, names):
     """Text of a polynomial as SymPy, names with indices included."""
-    text = re.sub(verifier.VARIABLE, lambda match: str(names[match[0]]), text.replace(" ", ""))
+    text = re.sub(large.VARIABLE, lambda match: str(names[match[0]]), text.replace(" ", ""))
     return sympy.sympify(text.replace("^", "**"))
 
 
@@ -194,7 +195,7 @@ def other_closure(rng, document):
     if kind := rng.choice(["", "one field", "random points"]):
         document["closure"] = kind
     document["claim"]["lower"] = document["claim"]["upper"]
-    document["claim"]["lower_evidence"] = verifier.CLOSED if kind == "random points" else "proved"
+    document["claim"]["lower_evidence"] = large.CLOSED if kind == "random points" else "proved"
     if rng.random() < 0.5:
         document["lie"]["ranks"].append(document["lie"]["ranks"][-1])
 
@@ -221,7 +222,7 @@ def mutate(rng, documents):
             section = rng.choice(SECTIONS)
             replace(document, section, rng.choice(documents))
     if rng.random() < 0.95 and isinstance(document.get("fields"), dict):
-        document["sha256"] = verifier.program_hash(document)
+        document["sha256"] = large.program_hash(document)
     return kind, json.dumps(document)
 
 

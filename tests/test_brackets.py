@@ -19,9 +19,9 @@ from clexact.flows.dynamics import as_flow
 from clexact.lie import brackets
 from clexact.lie import closure as lie
 from clexact.lie.brackets import ExplicitBases, ExplicitWitness, bracket_products, values_mod
-from clexact.proofs import verifier
 from clexact.proofs.certificate import Certificate, VerdictStatus, verify
 from clexact.proofs.fields_certificate import written_fields
+from clexact.proofs.verifier import large
 
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
 BY_JETS = {"MAX_EXPANDED": -1}  # no explicit brackets
@@ -222,14 +222,14 @@ def test_the_verifier_multiplies_out_brackets_as_the_oracle_does(seed):
     """Or evaluates them by dual numbers, moved by an infinitesimal too; their degrees and norms are bounded."""
     fields = random_system(random.Random(seed))
     cleared, D, p = [forged_truth.integral(X) for X in fields], len(fields[0]), 2**61 - 1
-    listed = verifier.Listed({"fields": written_fields(as_clexact(fields))}, verifier.Allowance(10**8))
-    a, b = ({verifier.FIELDS: {i: 1}} for i in (0, len(fields) - 1))
+    listed = large.Listed({"fields": written_fields(as_clexact(fields))}, large.Allowance(10**8))
+    a, b = ({large.FIELDS: {i: 1}} for i in (0, len(fields) - 1))
     A, B = cleared[0], cleared[-1]
     exact = lie_bracket(A, lie_bracket(B, lie_bracket(A, B)))
     point, direction = random_point(D), random_point(D, 7)
     along = [sum((q.diff(g) * c for g, c in zip(q.ring.gens, direction, strict=True)), 0 * q) for q in exact]
-    for steps in (-1, verifier.MAX_STEPS):
-        at = verifier.ListedPoint(listed, p, dict(enumerate(point)), verifier.Allowance(10**8))
+    for steps in (-1, large.MAX_STEPS):
+        at = large.ListedPoint(listed, p, dict(enumerate(point)), large.Allowance(10**8))
         at.left = steps
         moved = at.bracket([a, b, a, b], {1: dict(enumerate(direction))}, 1)
         assert (at.multiplied([b, a, b]) is None) == (steps < 0)
@@ -237,7 +237,7 @@ def test_the_verifier_multiplies_out_brackets_as_the_oracle_does(seed):
         assert moved.get(1, {}) == nonzero(value_mod(along, point, p))
     one, bound = listed.bounds(), listed.bounds()
     for _ in range(3):
-        bound = verifier.bound_of_bracket(one, bound)
+        bound = large.bound_of_bracket(one, bound)
     assert bound[0] >= max((sum(m) for q in exact for m in q.to_dict()), default=0)
     assert 2 ** bound[1] > max(sum(map(abs, q.to_dict().values())) for q in exact)
 
@@ -359,8 +359,8 @@ FORGERIES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORGERIES)
 def test_forged_chains_are_rejected(name):
-    assert verifier.verify_bytes(forged(lambda d: None).encode())[0] == 0
-    assert verifier.verify_bytes(forged(FORGERIES[name]).encode())[0] in (1, 2)
+    assert large.verify_bytes(forged(lambda d: None).encode())[0] == 0
+    assert large.verify_bytes(forged(FORGERIES[name]).encode())[0] in (1, 2)
 
 
 def test_deep_certificates_travel(tmp_path):

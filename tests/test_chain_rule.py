@@ -20,7 +20,7 @@ import clexact
 from clexact import models
 from clexact.laws.confirmation import moved
 from clexact.proofs import program_certificate as pc
-from clexact.proofs import verifier as pv
+from clexact.proofs.verifier import large as pv
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 

@@ -13,8 +13,9 @@ import pytest
 import clexact
 from clexact import models
 from clexact.cli import main as cli
-from clexact.proofs import coq_proof, fields_certificate, referee, verifier
+from clexact.proofs import coq_proof, fields_certificate
 from clexact.proofs.coq_reader import added, multiplied, parsed, read_claim
+from clexact.proofs.verifier import large, referee
 
 needs_coq = [pytest.mark.slow, pytest.mark.skipif(shutil.which("coqc") is None, reason="coqc is not installed")]
 FLOWS = {
@@ -66,7 +67,7 @@ def test_members_of_a_program_are_those_of_the_verifier(name):
     """Multiplied out and then evaluated, or by dual numbers through the program: the same up to a factor."""
     document = saved(FLOWS[name]())
     assert "program" in document
-    claim, (rows, p) = read_claim(document), verifier.Checker(document).members()
+    claim, (rows, p) = read_claim(document), large.Checker(document).members()
     assert len(rows) == len(claim.members) > 0
     for theirs, member in zip(rows, claim.members, strict=True):
         mine, first = coq_proof._member_row(claim, member, p), next(iter(theirs))
@@ -77,7 +78,7 @@ def test_members_of_a_program_are_those_of_the_verifier(name):
 @pytest.mark.parametrize("name", ["linear", "mirror", "momentum", "attention"])
 def test_members_of_listed_fields_are_those_of_the_verifier(name):
     document = listing(FLOWS[name]())
-    claim, (rows, p) = read_claim(document), verifier.Checker(document).members()
+    claim, (rows, p) = read_claim(document), large.Checker(document).members()
     mine = [coq_proof._member_row(claim, member, p) for member in claim.members]
     assert rows == [{j: x for j, x in enumerate(row) if x} for row in mine] and rows
 

@@ -5,7 +5,7 @@ from math import prod
 
 import pytest
 
-from clexact.proofs import tiers, verifier
+from clexact.proofs.verifier import large, tiers
 
 Q = 1000151  # and 2 Q + 1 are primes that are 3 modulo 4
 LAW = [{"polynomials": ["a[0]^2 - b[0]^2"]}]
@@ -31,7 +31,7 @@ def document(denominator, laws=LAW, members=1, **more):
     covector = sum(map(prod, probes.values()))  # after the coefficient of the case, where x is given
     place = {"prime": str(2 * Q + 1), "point": [0, 1]}
     made = {
-        "format": verifier.FORMAT, "version": "1", "model": {"description": "by hand"}, "assumptions": [],
+        "format": large.FORMAT, "version": "1", "model": {"description": "by hand"}, "assumptions": [],
         "dimension": 2, "parameters": {"a": [1], "b": [1]}, "probes": probes,
         "program": {"nodes": nodes, "output": len(nodes) - 1}, "laws": laws,
         "independence": place | {"laws": [[0, 0]] * len(laws), "rank": len(laws)},
@@ -39,7 +39,7 @@ def document(denominator, laws=LAW, members=1, **more):
                         "fields": [Q], "bases": [4], "key": 0},
         "claim": {"lower": len(laws), "lower_evidence": "proved", "upper": 2 - members, "upper_evidence": "proved"},
     } | more  # fmt: skip
-    return json.dumps(made | {"sha256": verifier.program_hash(made)}).encode()
+    return json.dumps(made | {"sha256": large.program_hash(made)}).encode()
 
 
 def minus(k):
@@ -71,7 +71,7 @@ NOWHERE = {
 @pytest.mark.parametrize("name", NOWHERE)
 def test_what_is_defined_nowhere_is_not_verified(name):
     denominator, more = NOWHERE[name]
-    for verify in (verifier.verify_bytes, tiers.verify_bytes):
+    for verify in (large.verify_bytes, tiers.verify_bytes):
         status, sentences = verify(document(denominator, **more))
         assert status in (1, 3), sentences
         assert "not shown to have values" in sentences[-1] or "not defined there" in sentences[-1]
@@ -81,5 +81,5 @@ def test_what_is_defined_nowhere_is_not_verified(name):
 @pytest.mark.parametrize("made", [(combined(1), {}), (minus(4), GIVEN), (minus(0), GIVEN)])
 def test_what_is_defined_somewhere_is_verified(made, members):
     denominator, more = made
-    status, sentences = verifier.verify_bytes(document(denominator, members=members, **more))
+    status, sentences = large.verify_bytes(document(denominator, members=members, **more))
     assert (status, f"at least 1 independent laws (proved), at most {2 - members} (proved)") == (0, sentences[-2])

@@ -22,7 +22,7 @@ from oracles import ring_of
 import clexact
 from clexact.algebra.linalg import flint_rank
 from clexact.cli import main as cli
-from clexact.proofs import tiers, verifier
+from clexact.proofs.verifier import large, tiers
 
 SECONDS, BYTES = 10, 2**30  # that judging one mutant may take
 CHECKED = ["format", "sha256", "dimension", "fields", "laws", "independence", "lie", "closure", "claim"]
@@ -50,9 +50,9 @@ def judge(mutant, alarm):
     """Exit status of a mutant; the fast rank must agree."""
     alarm(SECONDS)
     try:
-        status, said = verifier.verify_bytes(mutant.text.encode("utf-8", "surrogatepass"))
+        status, said = large.verify_bytes(mutant.text.encode("utf-8", "surrogatepass"))
         assert said and all(isinstance(sentence, str) for sentence in said)
-        assert verifier.verify_bytes(mutant.text.encode("utf-8", "surrogatepass"), flint_rank)[0] == status, mutant
+        assert large.verify_bytes(mutant.text.encode("utf-8", "surrogatepass"), flint_rank)[0] == status, mutant
     except Hung:
         pytest.fail(f"hung: {mutant.change}")
     finally:
@@ -66,9 +66,9 @@ def judge(mutant, alarm):
 @pytest.mark.parametrize("text", forged_changes.base_texts(), ids=lambda t: json.loads(t)["model"]["description"])
 def test_the_base_is_accepted_and_true(text):
     """The oracle reads each certificate and agrees with it."""
-    assert verifier.verify_bytes(text.encode())[0] == 0
+    assert large.verify_bytes(text.encode())[0] == 0
     assert forged_truth.may_be_accepted(text)
-    assert verifier.program_hash(json.loads(text)) == forged_truth.canonical_hash(json.loads(text))
+    assert large.program_hash(json.loads(text)) == forged_truth.canonical_hash(json.loads(text))
 
 
 def test_the_base_has_every_kind_of_closure():
@@ -101,7 +101,7 @@ def test_the_oracle_knows_a_lie(name):
     if name != "the hash":
         d["sha256"] = forged_truth.canonical_hash(d)
     assert not forged_truth.may_be_accepted(json.dumps(d))
-    assert verifier.verify_bytes((json.dumps(d)).encode())[0] != 0
+    assert large.verify_bytes((json.dumps(d)).encode())[0] != 0
 
 
 @pytest.mark.slow
@@ -217,14 +217,14 @@ def test_every_key_is_load_bearing(key):
             forged = document | {key: value}
             if key != "sha256" and type(forged["dimension"]) is int:
                 forged["sha256"] = forged_truth.canonical_hash(forged)
-            status, _ = verifier.verify_bytes((json.dumps(forged)).encode())
+            status, _ = large.verify_bytes((json.dumps(forged)).encode())
             assert status != 0 or forged_truth.may_be_accepted(json.dumps(forged))
             refused[status] += 1
         document.pop(key)
         if key == "closure":  # without it the claim is one more than the laws shown
-            assert verifier.verify_bytes(json.dumps(document).encode())[0] == 1
+            assert large.verify_bytes(json.dumps(document).encode())[0] == 1
             continue
-        assert verifier.verify_bytes((json.dumps(document)).encode())[0] == 2
+        assert large.verify_bytes((json.dumps(document)).encode())[0] == 2
     assert refused[2] > 0 or key == "dimension"
     assert (refused[1] > 0) == (key in CHECKED and key != "format")
 

@@ -19,8 +19,8 @@ from clexact.programs import array, patterns
 from clexact.programs.characters import characters, draw_prime
 from clexact.programs.independence import free_at, gated_roots, square_constants
 from clexact.programs.program import Gate, Program
-from clexact.proofs import verifier as pv
 from clexact.proofs.program_certificate import same_program
+from clexact.proofs.verifier import large as pv
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import clexact
 from clexact import VectorFields, polynomial_laws
 from clexact.cli import main as cli
-from clexact.proofs import tiers, verifier
+from clexact.proofs.verifier import large, tiers
 from clexact.systems.formats import SYSTEMS, parse_text, sbml_of_antimony
 
 EDELSTEIN = "\n".join(
@@ -235,5 +235,5 @@ def test_orbits_of_long_numbers():
 
 
 def test_the_verifier_ends_on_a_file_without_end(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(verifier, "MAX_BYTES", 10**5)
+    monkeypatch.setattr(large, "MAX_BYTES", 10**5)
     assert tiers.main(["/dev/zero"]) == 2 and "NOT A CERTIFICATE" in capsys.readouterr().out

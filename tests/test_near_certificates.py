@@ -23,8 +23,8 @@ from clexact.functions import maximum, relu
 from clexact.programs.network import Network
 from clexact.proofs import cases as written
 from clexact.proofs import program_certificate as pc
-from clexact.proofs import verifier as pv
 from clexact.proofs.certificate import Certificate, VerdictStatus, same_flow, verify_bytes
+from clexact.proofs.verifier import large as pv
 
 nets = clexact.models
 DATA = [[1, 2, 0], [3, -1, 0], ["1/2", 4, 0], [-2, -3, 0], [2, 4, 0]]

@@ -28,7 +28,7 @@ from clexact.programs.sparse_jets import ROWS as OWN
 from clexact.programs.sparse_jets import Part, SparseJets
 from clexact.programs.true_jets import TrueJets
 from clexact.proofs import program_certificate
-from clexact.proofs.verifier import verify_bytes
+from clexact.proofs.verifier.large import verify_bytes
 
 P = 4194301
 SHAPES = {

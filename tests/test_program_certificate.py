@@ -33,9 +33,9 @@ from clexact.lie.closure import values_at
 from clexact.programs.characters import Characters
 from clexact.proofs import fields_certificate
 from clexact.proofs import program_certificate as pc
-from clexact.proofs import verifier as pv
 from clexact.proofs.certificate import Certificate, VerdictStatus
-from clexact.proofs.verifier import check, ranks
+from clexact.proofs.verifier import large as pv
+from clexact.proofs.verifier.large import check, ranks
 
 PRIME, CHAIN = 4194301, 1067999  # the second of three fields, for functions
 MODELS = {

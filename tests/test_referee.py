@@ -16,8 +16,9 @@ import pytest
 import clexact
 from clexact import models
 from clexact.cli.main import run
-from clexact.proofs import fields_certificate, referee, standalone, tiers, verifier
+from clexact.proofs import fields_certificate, standalone
 from clexact.proofs.program_certificate import of_count
+from clexact.proofs.verifier import large, referee, tiers
 
 DOCS = Path(__file__).parent.parent / "docs"
 U, V = "u[0,0]", "v[0,0]"
@@ -32,7 +33,7 @@ def by_hand():
 def judged(document):
     """Verdicts of the referee and of the large verifier."""
     data = json.dumps(document).encode()
-    return referee.verify_bytes(data, 10**5)[0], verifier.verify_bytes(data)[0]
+    return referee.verify_bytes(data, 10**5)[0], large.verify_bytes(data)[0]
 
 
 def test_the_walk_by_hand():
@@ -108,7 +109,7 @@ def test_gates_by_hand(gate, seed, status):
     """Where x is a gate, seeds have its values."""
     document = by_hand() | {"gates": {"x": gate}}
     document["lie"]["seeds"] = [seed]
-    document["sha256"] = verifier.program_hash(document)
+    document["sha256"] = large.program_hash(document)
     assert judged(document) == (status, status)
 
 
@@ -141,7 +142,7 @@ def test_small_documents_are_proved(name):
     status, sentences = referee.verify_bytes(data)
     assert status == 0 and "error" not in str(sentences) and "exact identities" in sentences[0]
     judgement, said = tiers.verify_bytes(data, work=10**6)
-    assert judgement == 0 and [one for one in said if not one.startswith("checked by verifier (")] == sentences
+    assert judgement == 0 and [one for one in said if not one.startswith("checked by verifier/large (")] == sentences
     assert judged(document | {"lie": document["lie"] | {"point": []}}) == (1, 1)
     for bound in ("lower", "upper"):
         assert judged(document | {"claim": document["claim"] | {bound: 99}}) == (1, 1)
@@ -150,7 +151,7 @@ def test_small_documents_are_proved(name):
 def test_a_refusal_of_the_referee_counts(monkeypatch):
     """Whatever the large verifier accepts."""
     document = by_hand() | {"laws": [{"polynomials": ["u[0,0]^2"]}]}
-    monkeypatch.setattr(verifier, "verify_bytes", lambda data, rank: (0, ["accepted"]))
+    monkeypatch.setattr(large, "verify_bytes", lambda data, rank: (0, ["accepted"]))
     status, sentences = tiers.verify_bytes(json.dumps(document).encode())
     assert status == 1 and sentences == ["FALSE: law 0 is no law: a field moves it"]
 
@@ -171,7 +172,7 @@ BOMBS = {
 def test_short_documents_that_would_take_long(name):
     document = by_hand()
     document["program"] = {"nodes": BOMBS[name], "output": len(BOMBS[name]) - 1}
-    document["sha256"] = verifier.program_hash(document)
+    document["sha256"] = large.program_hash(document)
     before = time.process_time()
     assert referee.verify_bytes(json.dumps(document).encode(), 10**5)[0] == 3
     assert time.process_time() - before < 5
@@ -180,7 +181,7 @@ def test_short_documents_that_would_take_long(name):
 def test_ranks_and_primes():
     for p in (2, 3, 101, 2**61 - 1):
         assert referee.is_prime(p) and not referee.is_prime(p * p)
-    assert [n for n in range(200) if referee.is_prime(n)] == [n for n in range(200) if verifier.is_prime(n)]
+    assert [n for n in range(200) if referee.is_prime(n)] == [n for n in range(200) if large.is_prime(n)]
     assert not any(map(referee.is_prime, (561, 3215031751, 3825123056546413051)))  # strong to bases 2, 3, 5, 7, ...
     assert referee.rank([[1, 2], [2, 4], [0, 3]], 5) == 2 and referee.rank([[5, 10]], 5) == 0 == referee.rank([], 7)
     assert referee.Ring(7).number(Fraction(1, 3)) == 5
@@ -216,7 +217,7 @@ def test_the_checks_that_the_documentation_names_exist():
     """Every step of docs/trust.md names a function of a verifier."""
     page = (DOCS / "trust.md").read_text(encoding="utf-8").split("## What the engine")[0]
     rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
-    modules = {"referee": referee, "verifier": verifier}
+    modules = {"referee": referee, "large": large}
     for row in rows:
         named = re.findall(r"`(\w+(?:\.\w+)+)`", row.split(" | ")[2])
         assert named, row

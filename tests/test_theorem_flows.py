@@ -11,7 +11,7 @@ from forged_theorems import rotations
 
 import clexact
 from clexact.cli import main as cli
-from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
+from clexact.proofs.verifier.theorem import RefusedError, verify_theorem
 from clexact.theorems.brackets import Brackets
 from clexact.theorems.parts import parts_of
 from clexact.theorems.prove import Subject, prove, recorded

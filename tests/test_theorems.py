@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import clexact
 from clexact.cli import main as cli
 from clexact.cli import theorem as theorem_command
-from clexact.proofs import theorem_verifier
-from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
+from clexact.proofs.verifier import theorem as verifier
+from clexact.proofs.verifier.theorem import RefusedError, verify_theorem
 from clexact.theorems.conditions import left_over, parse, python, reduced
 from clexact.theorems.contraction import NotUniformError, contraction
 from clexact.theorems.prove import Subject, prove, recorded
@@ -190,7 +190,7 @@ def test_a_key_that_stands_twice_or_is_not_read_is_refused(linear):
     for key, value in (("flow", "momentum"), ("positive", ["U1"]), ("least", 5), ("rank", 7)):
         twice = text.replace(f'"{key}":', f'"{key}": {json.dumps(value)}, "{key}":', 1)
         assert twice != text and json.loads(twice) == linear.document
-        assert theorem_verifier.verify_bytes(twice.encode()) == (2, ["not a certificate: a key stands twice"])
+        assert verifier.verify_bytes(twice.encode()) == (2, ["not a certificate: a key stands twice"])
 
     def objects(data):
         """What the format gives keys, not names of the document's own."""

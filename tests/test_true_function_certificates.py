@@ -23,8 +23,8 @@ from clexact.lie.closure import values_at
 from clexact.programs import array
 from clexact.programs.characters import Characters
 from clexact.programs.opaque import OpaqueJets
-from clexact.proofs import verifier as pv
 from clexact.proofs.program_certificate import law_families, of_count, written_flow, written_model
+from clexact.proofs.verifier import large as pv
 
 W = {"U": (1, 2), "V": (2, 2), "b": (2, 1)}
 

@@ -20,7 +20,7 @@ from clexact.flows.flow import Flow
 from clexact.flows.gradient import GradientFlow
 from clexact.programs.held import Table
 from clexact.programs.model import Model
-from clexact.proofs import verifier
+from clexact.proofs.verifier import large
 from clexact.support.errors import RANK_BITS
 
 MOST = 3000  # branches that are shown to be empty
@@ -33,10 +33,10 @@ def scope_of(flow: Flow) -> str:
     gradients = flow.gradients
     start = None if gradients is None else gradients.start
     if isinstance(gradients, FlowOfCases) and gradients.data is not None:
-        return verifier.DATA_NEAR if start else verifier.DATA
+        return large.DATA_NEAR if start else large.DATA
     if start is None or not start.regions.found:
         return ""
-    return verifier.NEAR if isinstance(gradients, FlowOfCases) else verifier.SPANNED
+    return large.NEAR if isinstance(gradients, FlowOfCases) else large.SPANNED
 
 
 def source_of(flow: GradientFlow) -> Model:
@@ -130,12 +130,12 @@ def _key(row: Sequence[int]) -> tuple[int, ...]:
 # --- fewer cases, where free gates are spanned ------------------------------------------------------------------------
 
 
-def with_spanning_cases(data: dict[str, Any], checker: verifier.Checker) -> dict[str, Any]:
+def with_spanning_cases(data: dict[str, Any], checker: large.Checker) -> dict[str, Any]:
     """The document with as many cases as there are monomials in the gates."""
     cases, prime = checker.program.cases, Draws(0).prime(RANK_BITS, avoiding=checker.program.denominator)
     assert cases is not None
-    one: Any = dict.fromkeys(range(checker.program.theta.starts[-1]), verifier.Support([()]))
-    monomials = verifier.Supports(checker.program, 1, one, checker.allowance).monomials(cases)
+    one: Any = dict.fromkeys(range(checker.program.theta.starts[-1]), large.Support([()]))
+    monomials = large.Supports(checker.program, 1, one, checker.allowance).monomials(cases)
     rows = np.zeros((cases.count, len(monomials)), dtype=np.uint64)
     for m, row in enumerate(cases.at_monomials(monomials, prime)):
         rows[list(row), m] = list(row.values())
@@ -149,26 +149,26 @@ def with_spanning_cases(data: dict[str, Any], checker: verifier.Checker) -> dict
 # --- branches that no input takes -------------------------------------------------------------------------------------
 
 
-def with_others(data: dict[str, Any], checker: verifier.Checker, branches: verifier.Branches) -> dict[str, Any]:
+def with_others(data: dict[str, Any], checker: large.Checker, branches: large.Branches) -> dict[str, Any]:
     """The document, with multipliers for all branches of gates that are not listed, where all are shown to be empty."""
     try:
         found = list(_multipliers(checker, branches))
-    except verifier.Untrue:
+    except large.Untrue:
         return data
     return {**data, "cases": {**data["cases"], "others": found}}
 
 
-def _multipliers(checker: verifier.Checker, branches: verifier.Branches) -> Iterator[list[int]]:
+def _multipliers(checker: large.Checker, branches: large.Branches) -> Iterator[list[int]]:
     """[margin, multiplier, ...] for each branch; ``Untrue`` for one that is not shown to be empty."""
     checker.check_affine(branches.cases)
     points = [(at, checker.case) for at in checker.random_points(len(branches.places) + 2)]
     for count, (j, margins) in enumerate(branches.all()):
-        verifier.truth(count < MOST, "there are too many branches")
+        large.truth(count < MOST, "there are too many branches")
         rows = branches.rows(j, margins)
         tries = (_relation(rows, kept, len(branches.places)) for kept in _kept(rows))
         shown = (y for y in tries if y and branches.excluded(j, [margins[n] for n in y], list(y.values()), points))
         multipliers = next(shown, {})
-        verifier.truth(multipliers, "a branch is not shown to be empty")
+        large.truth(multipliers, "a branch is not shown to be empty")
         yield [x for n, y in multipliers.items() for x in (n, y)]
 
 

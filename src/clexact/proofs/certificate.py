@@ -19,7 +19,8 @@ from clexact.counting.count import LawCount
 from clexact.flows.dynamics import FLOW_KEYS, rebuild_flow
 from clexact.flows.flow import Flow
 from clexact.programs.gates import FREE, GENERIC, assumption
-from clexact.proofs import conversion, fields_certificate, program_certificate, tiers, verifier
+from clexact.proofs import fields_certificate, program_certificate
+from clexact.proofs.verifier import conversion, large, tiers
 from clexact.support.display import facts, lines
 from clexact.support.files import read_bytes, write_atomically
 
@@ -63,8 +64,8 @@ class Certificate:
         cases = self.data.get("cases")
         if cases is None:
             return f" {FREE}" if any(FREE in words for words in self.data["assumptions"]) else ""
-        said = " for this data" if cases["scope"] in (verifier.DATA, verifier.DATA_NEAR) else ""
-        free = f" {FREE}" if cases["scope"] == verifier.DATA and cases["gates"] else ""
+        said = " for this data" if cases["scope"] in (large.DATA, large.DATA_NEAR) else ""
+        free = f" {FREE}" if cases["scope"] == large.DATA and cases["gates"] else ""
         return f"{said}{free}" + " near this start" * (cases["start"] is not None)
 
     def _repr_html_(self) -> str:
@@ -191,10 +192,10 @@ class Certificate:
         """
         try:
             document = read_document(_opened(path))
-            verifier.Checker(document)
-        except verifier.NotACertificate as error:
+            large.Checker(document)
+        except large.NotACertificate as error:
             raise ValueError(f"{path}: not a certificate: {error}.") from None
-        except verifier.Untrue as error:
+        except large.Untrue as error:
             raise ValueError(f"{path}: not a sound certificate: {error}.") from None
         return cls(document)
 
@@ -203,14 +204,14 @@ def _opened(path: str | Path) -> bytes:
     """The bytes of a file, decompressed if a verifier would; OSError if it cannot be read."""
     data = read_bytes(path)
     try:
-        return verifier.unpacked(data)
-    except verifier.NotACertificate:
+        return large.unpacked(data)
+    except large.NotACertificate:
         return data  # which the verifiers refuse too, and say why
 
 
 def read_document(data: bytes) -> dict[str, Any]:
     """The document in the present format; NotACertificate for what is none."""
-    document: dict[str, Any] = verifier.read(conversion.current(data))
+    document: dict[str, Any] = large.read(conversion.current(data))
     return document
 
 
@@ -233,7 +234,7 @@ class VerdictStatus(Enum):
     @property
     def severity(self) -> int:
         """Its place from good to bad: of several verdicts the worst gives the exit status."""
-        return verifier.SEVERITY.index(self.value)
+        return large.SEVERITY.index(self.value)
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from clexact.counting.count import LawCount
 from clexact.flows.flow import FieldsFlow, Flow, explicit_fields
 from clexact.lie.brackets import ExplicitWitness
 from clexact.lie.closure import LieClosure, values_at
-from clexact.proofs import verifier
 from clexact.proofs.cases import scope_of
 from clexact.proofs.program_certificate import Members, assembled, assumptions_of, closed_by_of, place_of, ranges
+from clexact.proofs.verifier import large
 
 MAX_TERMS = 10**6  # of the expanded fields
 BATCH = 64  # recipes tried at a time
@@ -77,13 +77,13 @@ def _long(terms: Terms) -> bool:
 
 def _check_readable(listed: Mapping[str, Any], texts: Sequence[str]) -> None:
     """ValueError where the verifier would not read fields or laws, saying what is too long for it."""
-    allowance = verifier.Allowance(verifier.MAX_WORK)
+    allowance = large.Allowance(large.MAX_WORK)
     try:
-        read = verifier.Listed({"fields": listed}, allowance)
+        read = large.Listed({"fields": listed}, allowance)
         for n, text in enumerate(texts):
             read.reader.polynomial(text, f"law {n}")
-    except (verifier.NotACertificate, verifier.Untrue) as error:
-        most = f"numbers of at most {verifier.MAX_DIGITS} digits and powers below 10^9"
+    except (large.NotACertificate, large.Untrue) as error:
+        most = f"numbers of at most {large.MAX_DIGITS} digits and powers below 10^9"
         raise ValueError(f"no certificate can be made: {error}; the verifier reads {most}.") from None
 
 

@@ -33,7 +33,6 @@ from clexact.programs.characters import characters
 from clexact.programs.operations import OPERATIONS
 from clexact.programs.program import Program
 from clexact.programs.theorems import has_angles
-from clexact.proofs import verifier
 from clexact.proofs.cases import (
     gates_read,
     named_by_cases,
@@ -44,6 +43,7 @@ from clexact.proofs.cases import (
     with_spanning_cases,
     written_cases,
 )
+from clexact.proofs.verifier import large
 from clexact.support.errors import RANK_BITS
 from clexact.support.version import __version__
 from clexact.symmetry.groups import FactorClass, Law
@@ -115,7 +115,7 @@ def document(
     data = assembled(flow, written_flow(flow), families, ranges(numbers), shown, members, closed_by)
     if "cases" in data:
         data = _with_evidence(flow, data)
-        data["sha256"] = verifier.program_hash(data)
+        data["sha256"] = large.program_hash(data)
     return with_solutions(data) if solve else data
 
 
@@ -131,7 +131,7 @@ def assembled(
     """The document, of a program or of fields; ``numbers``: ranges [first, last] of the independent laws."""
     exhibited, upper = sum(last - first + 1 for first, last in numbers), flow.dimension - len(members.seeds)
     data: dict[str, Any] = {
-        "format": verifier.FORMAT,
+        "format": large.FORMAT,
         "version": __version__,
         "sha256": "",
         "model": {"description": flow.description, **recipe_of(flow)},
@@ -144,33 +144,33 @@ def assembled(
         **({"closure": closed_by} if closed_by else {}),
         "claim": {
             "lower": upper if closed_by else exhibited,
-            "lower_evidence": verifier.CLOSED if closed_by == verifier.RANDOM_POINTS else "proved",
+            "lower_evidence": large.CLOSED if closed_by == large.RANDOM_POINTS else "proved",
             "upper": upper,
             "upper_evidence": "proved",
         },
     }
-    return data | {"sha256": verifier.program_hash(data)}
+    return data | {"sha256": large.program_hash(data)}
 
 
 def _with_evidence(flow: Flow, data: dict[str, Any]) -> dict[str, Any]:
     """The document with what shows that its gates span all, or that there are no others; else it says so."""
-    checker = verifier.Checker(data)
+    checker = large.Checker(data)
     cases, start = checker.program.cases, flow.start
     assert cases is not None
     if start is None or not cases.gates:
         return data
     try:
         branches = checker.check_gates(cases)
-    except verifier.Untrue as error:
+    except large.Untrue as error:
         raise ValueError(f"the gates have no certificate: {error}.") from None
-    if cases.scope == verifier.SPANNED:
+    if cases.scope == large.SPANNED:
         return with_spanning_cases(data, checker)
-    if cases.scope != verifier.NEAR:
+    if cases.scope != large.NEAR:
         return data
     if start.regions.complete:
         data = with_others(data, checker, branches)
     if data["cases"]["others"] is None:
-        checker.lower_evidence = verifier.LISTED
+        checker.lower_evidence = large.LISTED
         checker.check_free()
         data["claim"]["lower_evidence"] = checker.lower_evidence
     return data
@@ -191,7 +191,7 @@ def of_count(count: LawCount) -> dict[str, Any]:
     closed_by = "" if scope_of(flow) else closed_by_of(count)
     if flow.gradients is None:
         raise ValueError(f"{count.description} has no program-level certificate: it is no gradient flow of a model.")
-    if closed_by and (flow.analytic or (closed_by == verifier.ONE_FIELD and flow.seed_size > 1)):
+    if closed_by and (flow.analytic or (closed_by == large.ONE_FIELD and flow.seed_size > 1)):
         raise ValueError("a certificate with a program shows laws: this lower bound by closure is beyond it.")
     held = isinstance(flow.gradients, FlowOfCases) and closure.witnesses
     if held and {"rsqrt", "log"} & {*flow.gradients.program.functions}:
@@ -214,7 +214,7 @@ def of_count(count: LawCount) -> dict[str, Any]:
 def fits(count: LawCount) -> bool:
     """Whether the program says all that a certificate needs: members that were drawn, and which of them are one."""
     explicit = any(isinstance(witness, ExplicitWitness) for witness in count.closure.witnesses)
-    single = closed_by_of(count) == verifier.ONE_FIELD and count.flow.seed_size > 1
+    single = closed_by_of(count) == large.ONE_FIELD and count.flow.seed_size > 1
     return count.flow.gradients is not None and not explicit and not single
 
 
@@ -222,7 +222,7 @@ def closed_by_of(count: LawCount) -> str:
     """How closure is shown where the bound from below rests on it; else nothing."""
     if count.lower == count.exhibited:
         return ""
-    return verifier.RANDOM_POINTS if count.closure.status is ClosureStatus.CLOSED else verifier.ONE_FIELD
+    return large.RANDOM_POINTS if count.closure.status is ClosureStatus.CLOSED else large.ONE_FIELD
 
 
 def dense_closure(count: LawCount) -> LieClosure:
@@ -417,7 +417,7 @@ def _slice(flow: GradientFlow, entries: Sequence[int]) -> list[tuple[str, int, i
     places = np.arange(first, first + prod(shape)).reshape(shape)
     found = []
     for axis, size in enumerate(shape):
-        index = (entries[0] - first) // verifier.strides(shape)[axis] % size
+        index = (entries[0] - first) // large.strides(shape)[axis] % size
         if np.array_equal(places.take(index, axis=axis).ravel(), entries):
             found.append((name, axis, index))
     return found
@@ -454,19 +454,19 @@ def _weighted_slices(flow: GradientFlow, law: Law) -> tuple[tuple[tuple[str, int
 
 def _shown(flow: GradientFlow, family: Family) -> bool:
     """Whether the verifier's rule of shapes proves a family."""
-    allowance = verifier.Allowance(verifier.MAX_WORK)
+    allowance = large.Allowance(large.MAX_WORK)
     try:
-        read = verifier.laws_of(family, _program(flow), "laws", allowance)
-        if isinstance(read, verifier.Gram):
+        read = large.laws_of(family, _program(flow), "laws", allowance)
+        if isinstance(read, large.Gram):
             read.check(allowance)
-    except (verifier.Untrue, verifier.NotACertificate):
+    except (large.Untrue, large.NotACertificate):
         return False
     return True
 
 
-def _program(flow: GradientFlow) -> verifier.Program:
+def _program(flow: GradientFlow) -> large.Program:
     """The program, as the verifier reads it."""
-    return verifier.Program(written_model(flow))
+    return large.Program(written_model(flow))
 
 
 def polynomial_text(flow: GradientFlow, law: Law) -> str:
@@ -479,14 +479,14 @@ def polynomial_text(flow: GradientFlow, law: Law) -> str:
 
 def independent_laws(flow: GradientFlow, families: Sequence[Family], place: ModularPoint) -> list[int]:
     """Numbers of laws whose gradients at a place are independent: all of them if they are, else the first ones."""
-    program, allowance, rows = _program(flow), verifier.Allowance(verifier.MAX_WORK), list[Sparse]()
+    program, allowance, rows = _program(flow), large.Allowance(large.MAX_WORK), list[Sparse]()
     for family in families:
-        read = verifier.laws_of(family, program, "laws", allowance)
+        read = large.laws_of(family, program, "laws", allowance)
         rows += read.gradients(dict(place.point), place.prime, allowance)
     try:
-        verifier.check_full_rank(verifier.core(rows, allowance), place.prime, None)
+        large.check_full_rank(large.core(rows, allowance), place.prime, None)
         return list(range(len(rows)))
-    except verifier.Untrue:
+    except large.Untrue:
         form = Echelon(flow.dimension, place.prime)
         return np.flatnonzero(form.add(dense(rows, flow.dimension))).tolist()
 
@@ -506,13 +506,13 @@ def dense(rows: Sequence[Sparse], columns: int) -> np.ndarray[Any, np.dtype[np.u
 def with_solutions(data: dict[str, Any]) -> dict[str, Any]:
     """The document, with solutions of the challenges that it gives rise to if the core of its members is large."""
     try:
-        rows, p = verifier.Checker(data).members()
-        left = verifier.core(rows, verifier.Allowance(verifier.MAX_WORK))
-    except (verifier.NotACertificate, verifier.Untrue) as error:
+        rows, p = large.Checker(data).members()
+        left = large.core(rows, large.Allowance(large.MAX_WORK))
+    except (large.NotACertificate, large.Untrue) as error:
         raise ValueError(f"the members have no certificate: {error}.") from None
     if len(left) <= SOLVED or len(left) * len({c for row in left for c in row}) > MAX_SOLVED:
         return data
-    found = solutions(left, verifier.challenges(data, len(left), p), p)
+    found = solutions(left, large.challenges(data, len(left), p), p)
     return {**data, "lie": {**data["lie"], "solutions": [flat(y) for y in found]}}
 
 
@@ -555,7 +555,7 @@ def _told(data: Mapping[str, Any]) -> list[Any]:
     """What must be the same of cases: those near a start may be others."""
     cases = data.get("cases")
     told = [cases[key] for key in ("scope", "gates", "start")] if cases else []
-    on_data = cases and cases["scope"] in (verifier.DATA, verifier.DATA_NEAR)
+    on_data = cases and cases["scope"] in (large.DATA, large.DATA_NEAR)
     return [*told, cases["inputs"]] if cases and on_data else told
 
 

@@ -6,20 +6,19 @@ import io
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
-from clexact.proofs import conversion, referee, theorem_verifier, tiers, verifier
+from clexact.proofs import verifier
 from clexact.support.files import write_atomically
 
-MODULES = (conversion, referee, theorem_verifier, tiers)  # and the package of the verifier
-MAIN = "import sys\n\nfrom clexact.proofs.tiers import main\n\nsys.exit(main(sys.argv[1:]))\n"
+MAIN = "import sys\n\nfrom clexact.proofs.verifier.tiers import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
 def verifier_archive() -> bytes:
     """A zip archive that Python runs, in the format of ``zipapp``; the same bytes each time."""
     files = {"__main__.py": MAIN, "clexact/__init__.py": "", "clexact/proofs/__init__.py": ""}
-    root = Path(str(tiers.__file__)).parent
-    sources = [Path(str(module.__file__)) for module in MODULES]
-    sources += sorted(Path(str(verifier.__file__)).parent.glob("*.py"))
-    files |= {f"clexact/proofs/{path.relative_to(root).as_posix()}": path.read_text("utf-8") for path in sources}
+    root = Path(str(verifier.__file__)).parent
+    sources = sorted(root.rglob("*.py"))
+    names = [f"clexact/proofs/verifier/{path.relative_to(root).as_posix()}" for path in sources]
+    files |= {name: path.read_text("utf-8") for name, path in zip(names, sources, strict=True)}
     out = io.BytesIO(b"#!/usr/bin/env python3\n")
     out.seek(0, io.SEEK_END)
     with ZipFile(out, "a") as archive:

@@ -13,8 +13,8 @@ from typing import Any
 from clexact.flows.choices import FamilyModel, PythonModel
 from clexact.flows.flow import Flow
 from clexact.flows.near import near_start
-from clexact.proofs import verifier
 from clexact.proofs.certificate import Verdict, VerdictStatus, check_small, read_document, same_flow, verify_bytes
+from clexact.proofs.verifier import large
 from clexact.support.extras import needed
 from clexact.sweeps.case import Case
 from clexact.sweeps.certified import Row, near_columns
@@ -82,8 +82,8 @@ def _verify(store: Store, rebuild: bool, fast: bool, key: str, label: str) -> Ch
         row = store.row(key)
         if row is None or row.certificate is None:
             return None
-        data = verifier.unpacked(row.certificate)
-    except (ValueError, verifier.NotACertificate) as error:
+        data = large.unpacked(row.certificate)
+    except (ValueError, large.NotACertificate) as error:
         return Checked(key, label, Verdict(VerdictStatus.NOT_A_CERTIFICATE, (f"not a certificate: {error}",)))
     verdict = verify_bytes(data, fast=fast)
     if verdict:

@@ -1,1 +1,1 @@
-"""Counts for all sizes at once: what finds them. ``proofs/theorem_verifier.py`` verifies them."""
+"""Counts for all sizes at once: what finds them. ``proofs/verifier/theorem.py`` verifies them."""

@@ -1,4 +1,4 @@
-"""A theorem as a document that ``proofs/theorem_verifier.py`` verifies."""
+"""A theorem as a document that ``proofs/verifier/theorem.py`` verifies."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from clexact.models import FAMILIES
 from clexact.models.sizes import Size, SymbolicModel
 from clexact.programs.gates import FREE
 from clexact.programs.model import Model, any_size
-from clexact.proofs.theorem_verifier import RefusedError, verify_theorem
+from clexact.proofs.verifier.theorem import RefusedError, verify_theorem
 from clexact.theorems import counts
 from clexact.theorems.classes import Classes, one_fewer
 from clexact.theorems.conditions import Condition, Domain, Linear, empty, left_over, parse

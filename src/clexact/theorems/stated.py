@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clexact.proofs import theorem_verifier
+from clexact.proofs.verifier import theorem
 from clexact.theorems import counts
 from clexact.theorems.agreement import Agreement, agreement
 from clexact.theorems.conditions import reduced, said
@@ -79,9 +79,9 @@ def not_conserved(subject: Subject) -> str:
     if len(part.laws) < len(laws):
         raise ValueError("a stated law has a parameter that the network has not.")
     try:
-        checked = theorem_verifier.Part(described(part), list(subject.letters), momentum)
-        theorem_verifier.check_laws(checked, subject.decay)
-    except theorem_verifier.RefusedError as error:
+        checked = theorem.Part(described(part), list(subject.letters), momentum)
+        theorem.check_laws(checked, subject.decay)
+    except theorem.RefusedError as error:
         return str(error)
     return ""
 

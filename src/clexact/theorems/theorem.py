@@ -40,7 +40,7 @@ class Theorem:
     """How many independent laws there are, near a generic start, for all sizes of a domain.
 
     Each regime is proved by blocks of brackets (``docs/explanation/theorems.md``), and its proof was verified by
-    ``proofs/theorem_verifier.py`` before it is here.
+    ``proofs/verifier/theorem.py`` before it is here.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ from functools import cached_property
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.limits import (
+from clexact.proofs.verifier.large.limits import (
     CASES,
     DATA,
     DATA_NEAR,
@@ -24,15 +24,15 @@ from clexact.proofs.verifier.limits import (
     TRANSCENDENTAL,
     Pair,
 )
-from clexact.proofs.verifier.node import Node, common, reduced, residues, strides
-from clexact.proofs.verifier.outcome import bounded, form, truth
-from clexact.proofs.verifier.reading import number, rational, shapes, typed
+from clexact.proofs.verifier.large.node import Node, common, reduced, residues, strides
+from clexact.proofs.verifier.large.outcome import bounded, form, truth
+from clexact.proofs.verifier.large.reading import number, rational, shapes, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from clexact.proofs.verifier.limits import Monomial, Part, Shape
-    from clexact.proofs.verifier.outcome import Allowance
+    from clexact.proofs.verifier.large.limits import Monomial, Part, Shape
+    from clexact.proofs.verifier.large.outcome import Allowance
 
 
 class Layout:

@@ -9,8 +9,8 @@ from itertools import product
 from math import isqrt, prod
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.homomorphism import Homomorphism, Pole
-from clexact.proofs.verifier.limits import (
+from clexact.proofs.verifier.large.homomorphism import Homomorphism, Pole
+from clexact.proofs.verifier.large.limits import (
     EXPONENTIAL,
     LAW_BITS,
     LOGARITHMS,
@@ -21,18 +21,18 @@ from clexact.proofs.verifier.limits import (
     VALUE_STEPS,
     Part,
 )
-from clexact.proofs.verifier.node import reduced, strides
-from clexact.proofs.verifier.outcome import Allowance, TooMuch, Untrue, truth
-from clexact.proofs.verifier.point import Marks, Point
-from clexact.proofs.verifier.primes import is_prime, odd_primes, symbol
-from clexact.proofs.verifier.ranks import eliminated
+from clexact.proofs.verifier.large.node import reduced, strides
+from clexact.proofs.verifier.large.outcome import Allowance, TooMuch, Untrue, truth
+from clexact.proofs.verifier.large.point import Marks, Point
+from clexact.proofs.verifier.large.primes import is_prime, odd_primes, symbol
+from clexact.proofs.verifier.large.ranks import eliminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from clexact.proofs.verifier.limits import Jet, Pair
-    from clexact.proofs.verifier.node import Node
-    from clexact.proofs.verifier.program import Layout, Program
+    from clexact.proofs.verifier.large.limits import Jet, Pair
+    from clexact.proofs.verifier.large.node import Node
+    from clexact.proofs.verifier.large.program import Layout, Program
 
 MOVES = ("transpose", "reshape", "take")
 ALIKE = 3  # points at which logarithms are compared

@@ -10,8 +10,8 @@ import json
 import re
 from typing import Any
 
-from clexact.proofs import verifier
-from clexact.proofs.verifier import FORMAT, LISTED_KEYS, NotACertificate, form, typed
+from clexact.proofs.verifier import large
+from clexact.proofs.verifier.large import FORMAT, LISTED_KEYS, NotACertificate, form, typed
 
 FIRST = "clexact-certificate-1"
 MAX_NUMBERS, MAX_DIGITS = 10**6, 4000  # of all members together; of a number
@@ -27,7 +27,7 @@ def current(data: bytes) -> bytes:
     if not holds_first(data):
         return data
     try:
-        return json.dumps(converted(verifier.read(data))).encode()
+        return json.dumps(converted(large.read(data))).encode()
     except RecursionError:
         raise NotACertificate("nested too deeply") from None
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.limits import MAX_CELLS, MAX_ELIMINATION
-from clexact.proofs.verifier.outcome import Allowance, TooMuch, truth
+from clexact.proofs.verifier.large.limits import MAX_CELLS, MAX_ELIMINATION
+from clexact.proofs.verifier.large.outcome import Allowance, TooMuch, truth
 
 if TYPE_CHECKING:
-    from clexact.proofs.verifier.limits import Part
+    from clexact.proofs.verifier.large.limits import Part
 
 
 def core(rows: list[Part], allowance: Allowance) -> list[Part]:

@@ -8,15 +8,15 @@ from functools import cached_property
 from math import lcm, prod
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.limits import ANGLES, FUNCTIONS, MAX_BITS, PRIMITIVES
-from clexact.proofs.verifier.outcome import form, truth
-from clexact.proofs.verifier.reading import integers, rational, shape, sparse, typed
+from clexact.proofs.verifier.large.limits import ANGLES, FUNCTIONS, MAX_BITS, PRIMITIVES
+from clexact.proofs.verifier.large.outcome import form, truth
+from clexact.proofs.verifier.large.reading import integers, rational, shape, sparse, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from clexact.proofs.verifier.limits import Part, Shape
-    from clexact.proofs.verifier.outcome import Allowance
+    from clexact.proofs.verifier.large.limits import Part, Shape
+    from clexact.proofs.verifier.large.outcome import Allowance
 
 NAMES = ("exp", "reciprocal", "rsqrt", "sigmoid", "tanh", *PRIMITIVES, "log", *ANGLES)
 

@@ -6,19 +6,19 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.limits import MAX_MONOMIALS
-from clexact.proofs.verifier.node import common, reduced, residues
-from clexact.proofs.verifier.outcome import Allowance, TooMuch, truth
-from clexact.proofs.verifier.point import Point
-from clexact.proofs.verifier.program import Margin
-from clexact.proofs.verifier.ranks import eliminated
+from clexact.proofs.verifier.large.limits import MAX_MONOMIALS
+from clexact.proofs.verifier.large.node import common, reduced, residues
+from clexact.proofs.verifier.large.outcome import Allowance, TooMuch, truth
+from clexact.proofs.verifier.large.point import Point
+from clexact.proofs.verifier.large.program import Margin
+from clexact.proofs.verifier.large.ranks import eliminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from clexact.proofs.verifier.limits import Jet, Monomial, Part
-    from clexact.proofs.verifier.node import Node
-    from clexact.proofs.verifier.program import Cases, Gate, Program
+    from clexact.proofs.verifier.large.limits import Jet, Monomial, Part
+    from clexact.proofs.verifier.large.node import Node
+    from clexact.proofs.verifier.large.program import Cases, Gate, Program
 
 MERSENNE = (61, 127, 521, 1279, 2203, 4423, 9689, 11213)  # 2^n - 1 is a prime
 

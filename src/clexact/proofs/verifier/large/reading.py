@@ -10,13 +10,21 @@ from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.limits import CHALLENGE_BITS, MAX_BYTES, MAX_DIGITS, MAX_ENTRIES, MAX_PRIME, NAME, NUMBER
-from clexact.proofs.verifier.outcome import NotACertificate, form
+from clexact.proofs.verifier.large.limits import (
+    CHALLENGE_BITS,
+    MAX_BYTES,
+    MAX_DIGITS,
+    MAX_ENTRIES,
+    MAX_PRIME,
+    NAME,
+    NUMBER,
+)
+from clexact.proofs.verifier.large.outcome import NotACertificate, form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clexact.proofs.verifier.limits import Part, Shape
+    from clexact.proofs.verifier.large.limits import Part, Shape
 
 
 def unpacked(data: bytes) -> bytes:

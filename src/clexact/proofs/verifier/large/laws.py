@@ -7,16 +7,16 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.limits import MAX_BITS, MAX_CLEARED, MAX_DIGITS, MAX_WEIGHT, NAME, Part
-from clexact.proofs.verifier.node import reduced, strides
-from clexact.proofs.verifier.outcome import Untrue, form
-from clexact.proofs.verifier.reading import rational, typed
+from clexact.proofs.verifier.large.limits import MAX_BITS, MAX_CLEARED, MAX_DIGITS, MAX_WEIGHT, NAME, Part
+from clexact.proofs.verifier.large.node import reduced, strides
+from clexact.proofs.verifier.large.outcome import Untrue, form
+from clexact.proofs.verifier.large.reading import rational, typed
 
 if TYPE_CHECKING:
-    from clexact.proofs.verifier.limits import Poly
-    from clexact.proofs.verifier.outcome import Allowance
-    from clexact.proofs.verifier.phase import Phase
-    from clexact.proofs.verifier.program import Layout, Program
+    from clexact.proofs.verifier.large.limits import Poly
+    from clexact.proofs.verifier.large.outcome import Allowance
+    from clexact.proofs.verifier.large.phase import Phase
+    from clexact.proofs.verifier.large.program import Layout, Program
 
 SHOWN = 6  # names in a sentence
 POWER = rf"({NAME}'*)(?:\[([0-9]+(?:,[0-9]+)*)\])?(?:\^([1-9][0-9]{{0,8}}))?"

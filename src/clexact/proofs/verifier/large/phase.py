@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.laws import Polynomials
-from clexact.proofs.verifier.limits import NAME, Jet, Pair
-from clexact.proofs.verifier.node import reduced
-from clexact.proofs.verifier.outcome import form
-from clexact.proofs.verifier.point import Point
-from clexact.proofs.verifier.program import Layout
-from clexact.proofs.verifier.reading import sparse, typed
+from clexact.proofs.verifier.large.laws import Polynomials
+from clexact.proofs.verifier.large.limits import NAME, Jet, Pair
+from clexact.proofs.verifier.large.node import reduced
+from clexact.proofs.verifier.large.outcome import form
+from clexact.proofs.verifier.large.point import Point
+from clexact.proofs.verifier.large.program import Layout
+from clexact.proofs.verifier.large.reading import sparse, typed
 
 if TYPE_CHECKING:
-    from clexact.proofs.verifier.limits import Part, Poly
-    from clexact.proofs.verifier.outcome import Allowance
-    from clexact.proofs.verifier.program import Program
+    from clexact.proofs.verifier.large.limits import Part, Poly
+    from clexact.proofs.verifier.large.outcome import Allowance
+    from clexact.proofs.verifier.large.program import Program
 
 MAX_PHASE_DEGREE, DRIFT = 100, "the drift"  # of polynomials of a phase space; no name of a probe
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clexact.proofs.verifier.limits import MAX_DEGREE
+from clexact.proofs.verifier.large.limits import MAX_DEGREE
 
 
 class NotACertificate(Exception):  # noqa: N818

@@ -31,11 +31,11 @@ from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.chain_rule import Moves, derivatives, form_of
-from clexact.proofs.verifier.closure import Closure
-from clexact.proofs.verifier.homomorphism import Homomorphism, Pole, drawn
-from clexact.proofs.verifier.laws import Gram, Polynomials, laws_of
-from clexact.proofs.verifier.limits import (
+from clexact.proofs.verifier.large.chain_rule import Moves, derivatives, form_of
+from clexact.proofs.verifier.large.closure import Closure
+from clexact.proofs.verifier.large.homomorphism import Homomorphism, Pole, drawn
+from clexact.proofs.verifier.large.laws import Gram, Polynomials, laws_of
+from clexact.proofs.verifier.large.limits import (
     ANGLES,
     ERROR_BITS,
     EXPONENTIAL,
@@ -52,22 +52,22 @@ from clexact.proofs.verifier.limits import (
     Form,
     Part,
 )
-from clexact.proofs.verifier.listed import Listed, ListedPoint, named_laws
-from clexact.proofs.verifier.near import Branches, Reading, Sources, Support, Supports
-from clexact.proofs.verifier.node import common, reduced
-from clexact.proofs.verifier.outcome import Allowance, NotACertificate, TooMuch, Untrue, form, truth
-from clexact.proofs.verifier.phase import Phase, PhasePoint
-from clexact.proofs.verifier.point import Point
-from clexact.proofs.verifier.primes import is_prime
-from clexact.proofs.verifier.program import Program
-from clexact.proofs.verifier.ranks import check_full_rank, core
-from clexact.proofs.verifier.reading import challenges, integers, program_hash, read, sparse, typed, unpacked
-from clexact.proofs.verifier.roots import Roots
+from clexact.proofs.verifier.large.listed import Listed, ListedPoint, named_laws
+from clexact.proofs.verifier.large.near import Branches, Reading, Sources, Support, Supports
+from clexact.proofs.verifier.large.node import common, reduced
+from clexact.proofs.verifier.large.outcome import Allowance, NotACertificate, TooMuch, Untrue, form, truth
+from clexact.proofs.verifier.large.phase import Phase, PhasePoint
+from clexact.proofs.verifier.large.point import Point
+from clexact.proofs.verifier.large.primes import is_prime
+from clexact.proofs.verifier.large.program import Program
+from clexact.proofs.verifier.large.ranks import check_full_rank, core
+from clexact.proofs.verifier.large.reading import challenges, integers, program_hash, read, sparse, typed, unpacked
+from clexact.proofs.verifier.large.roots import Roots
 
 if TYPE_CHECKING:
-    from clexact.proofs.verifier.homomorphism import Functions
-    from clexact.proofs.verifier.limits import Poly
-    from clexact.proofs.verifier.program import Cases, Margin
+    from clexact.proofs.verifier.large.homomorphism import Functions
+    from clexact.proofs.verifier.large.limits import Poly
+    from clexact.proofs.verifier.large.program import Cases, Margin
 
 FORMAT = "clexact-program-certificate-1"
 EVERY = ["format", "version", "sha256", "model", "assumptions", "dimension", "laws", "independence", "lie", "claim"]

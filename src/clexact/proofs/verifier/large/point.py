@@ -5,19 +5,19 @@ from __future__ import annotations
 from math import gcd, prod
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.homomorphism import Opaque, Pole
-from clexact.proofs.verifier.limits import CASES, FUNCTIONS, LINEAR, VALUE_STEPS, Jet, Part
-from clexact.proofs.verifier.node import Node, reduced, residues, strides
-from clexact.proofs.verifier.outcome import truth
+from clexact.proofs.verifier.large.homomorphism import Opaque, Pole
+from clexact.proofs.verifier.large.limits import CASES, FUNCTIONS, LINEAR, VALUE_STEPS, Jet, Part
+from clexact.proofs.verifier.large.node import Node, reduced, residues, strides
+from clexact.proofs.verifier.large.outcome import truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from clexact.proofs.verifier.homomorphism import Functions
-    from clexact.proofs.verifier.limits import Pair
-    from clexact.proofs.verifier.node import Link
-    from clexact.proofs.verifier.outcome import Allowance
-    from clexact.proofs.verifier.program import Program
+    from clexact.proofs.verifier.large.homomorphism import Functions
+    from clexact.proofs.verifier.large.limits import Pair
+    from clexact.proofs.verifier.large.node import Link
+    from clexact.proofs.verifier.large.outcome import Allowance
+    from clexact.proofs.verifier.large.program import Program
 
 
 class Point:

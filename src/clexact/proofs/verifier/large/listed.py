@@ -6,20 +6,20 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.laws import Polynomials, cleared
-from clexact.proofs.verifier.limits import FIELDS, MAX_DEPTH, MAX_DIGITS, MAX_LISTED_DEPTH, MAX_PRODUCTS, NAME
-from clexact.proofs.verifier.node import Node, reduced
-from clexact.proofs.verifier.outcome import TooMuch, bounded, form, truth
-from clexact.proofs.verifier.phase import polynomials_at
-from clexact.proofs.verifier.point import Point
-from clexact.proofs.verifier.program import Layout, Program
-from clexact.proofs.verifier.reading import typed
+from clexact.proofs.verifier.large.laws import Polynomials, cleared
+from clexact.proofs.verifier.large.limits import FIELDS, MAX_DEPTH, MAX_DIGITS, MAX_LISTED_DEPTH, MAX_PRODUCTS, NAME
+from clexact.proofs.verifier.large.node import Node, reduced
+from clexact.proofs.verifier.large.outcome import TooMuch, bounded, form, truth
+from clexact.proofs.verifier.large.phase import polynomials_at
+from clexact.proofs.verifier.large.point import Point
+from clexact.proofs.verifier.large.program import Layout, Program
+from clexact.proofs.verifier.large.reading import typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clexact.proofs.verifier.limits import Jet, Pair, Part, Poly
-    from clexact.proofs.verifier.outcome import Allowance
+    from clexact.proofs.verifier.large.limits import Jet, Pair, Part, Poly
+    from clexact.proofs.verifier.large.outcome import Allowance
 
 MAX_STEPS = 8 * 10**6  # to multiply out brackets at a point, in all
 VARIABLE = rf"{NAME}'*(?:\[[0-9]+(?:,[0-9]+)*\])?"  # of fields that are listed

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from clexact.proofs.verifier.limits import MAX_FACTOR
-from clexact.proofs.verifier.outcome import truth
+from clexact.proofs.verifier.large.limits import MAX_FACTOR
+from clexact.proofs.verifier.large.outcome import truth
 
 if TYPE_CHECKING:
-    from clexact.proofs.verifier.outcome import Allowance
+    from clexact.proofs.verifier.large.outcome import Allowance
 
 
 def is_prime(n: int) -> bool:

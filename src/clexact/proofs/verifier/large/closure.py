@@ -5,16 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.limits import CLOSURE_BITS, ERROR_BITS, MAX_ELIMINATION, Jet, Pair, Part
-from clexact.proofs.verifier.listed import Listed
-from clexact.proofs.verifier.node import reduced
-from clexact.proofs.verifier.outcome import Allowance, bounded, form, truth
-from clexact.proofs.verifier.ranks import dense, eliminated
+from clexact.proofs.verifier.large.limits import CLOSURE_BITS, ERROR_BITS, MAX_ELIMINATION, Jet, Pair, Part
+from clexact.proofs.verifier.large.listed import Listed
+from clexact.proofs.verifier.large.node import reduced
+from clexact.proofs.verifier.large.outcome import Allowance, bounded, form, truth
+from clexact.proofs.verifier.large.ranks import dense, eliminated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clexact.proofs.verifier.check import Checker
+    from clexact.proofs.verifier.large.check import Checker
 
 CLOSED = f"closed with error <= 2^-{ERROR_BITS}"
 ONE_FIELD, RANDOM_POINTS = "one field", "random points"  # how closure is shown

@@ -8,18 +8,18 @@ from itertools import combinations
 from math import comb, prod
 from typing import TYPE_CHECKING, Any
 
-from clexact.proofs.verifier.limits import FUNCTIONS, MAX_DIGITS, MAX_OPENED, SHARE, Atoms, Form, Pair
-from clexact.proofs.verifier.node import strides
-from clexact.proofs.verifier.outcome import TooMuch
-from clexact.proofs.verifier.program import Layout
+from clexact.proofs.verifier.large.limits import FUNCTIONS, MAX_DIGITS, MAX_OPENED, SHARE, Atoms, Form, Pair
+from clexact.proofs.verifier.large.node import strides
+from clexact.proofs.verifier.large.outcome import TooMuch
+from clexact.proofs.verifier.large.program import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clexact.proofs.verifier.limits import Poly
-    from clexact.proofs.verifier.node import Node
-    from clexact.proofs.verifier.outcome import Allowance
-    from clexact.proofs.verifier.program import Program
+    from clexact.proofs.verifier.large.limits import Poly
+    from clexact.proofs.verifier.large.node import Node
+    from clexact.proofs.verifier.large.outcome import Allowance
+    from clexact.proofs.verifier.large.program import Program
 
 MAX_TERMS, MAX_FACTORS, MAX_ATOMS = 5000, 8, 16  # of velocities: terms, and their factors, at first and at last
 Product = tuple[Any, Atoms]  # of a rational number and atoms

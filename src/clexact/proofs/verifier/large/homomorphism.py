@@ -7,15 +7,15 @@ import random
 from math import gcd, prod
 from typing import TYPE_CHECKING
 
-from clexact.proofs.verifier.outcome import truth
-from clexact.proofs.verifier.primes import is_prime, symbol
+from clexact.proofs.verifier.large.outcome import truth
+from clexact.proofs.verifier.large.primes import is_prime, symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from clexact.proofs.verifier.limits import Jet, Pair
-    from clexact.proofs.verifier.node import Node
-    from clexact.proofs.verifier.point import Point
+    from clexact.proofs.verifier.large.limits import Jet, Pair
+    from clexact.proofs.verifier.large.node import Node
+    from clexact.proofs.verifier.large.point import Point
 
 MAX_FIELDS, MAX_MODULUS, MIN_TURN, MAX_TURN = 5, 2**62, 1007, 2**13
 

@@ -619,9 +619,10 @@ class Flow(ABC):
         return sum(comb(self.dimension + k - 1, k) for k in degrees)
 
 
-def explicit_fields(count: int, dimension: int) -> str:
+def explicit_fields(count: int, dimension: int, parameters: Sequence[str] = ()) -> str:
     """How a flow of explicit fields is described."""
-    return f"{count} explicit field{'s' * (count != 1)} on Q^{dimension}"
+    named = f" with parameters {', '.join(parameters)}" if parameters else ""
+    return f"{count} explicit field{'s' * (count != 1)} on Q^{dimension}{named}"
 
 
 class FieldsFlow(Flow):
@@ -629,9 +630,8 @@ class FieldsFlow(Flow):
 
     def __init__(self, fields: VectorFields) -> None:
         self.variables, self._fields, self.parameters = fields.variables, fields, fields.parameters
-        self.description = explicit_fields(len(fields), fields.dimension - len(fields.parameters))
-        if fields.parameters:
-            self.description += f" with parameters {', '.join(fields.parameters)}"
+        states = fields.dimension - len(fields.parameters)
+        self.description = explicit_fields(len(fields), states, fields.parameters)
         self.recipe = {}
         self.assumptions = ("a quantity is conserved when every field given conserves it", "generic start")
         if fields.added:

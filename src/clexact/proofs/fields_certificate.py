@@ -43,16 +43,19 @@ def fits(count: LawCount) -> bool:
 
 
 def of_count(count: LawCount) -> dict[str, Any]:
-    """The certificate of a count. ValueError where the verifier would not read it, or no short recipes are found."""
+    """The certificate of a count. ValueError where the verifier would not read it, or no short recipes are found.
+
+    Parameters are variables that stand still: each is a law, beside those counted.
+    """
     fields, closure, laws = count.flow.fields.in_lowest_terms(), count.closure, count.laws.polynomials()
-    listed, texts = written_fields(fields), [str(h) for h in laws]
+    listed, texts = written_fields(fields), [*map(str, laws), *fields.parameters]
     if _long(fields.terms) or _long(laws.terms):
         _check_readable(listed, texts)
     recipes = find_recipes(fields, closure, count.seed)
     members = Members(place_of(closure.point, closure.prime), [list(map(dict, recipe)) for recipe in recipes])
     shown = place_of(count.shown.point, count.shown.prime)
     families = [{"polynomials": texts}] if texts else []
-    numbers, closed_by = ranges(count.shown.laws), closed_by_of(count)
+    numbers, closed_by = ranges((*count.shown.laws, *range(len(laws), len(texts)))), closed_by_of(count)
     return assembled(count.flow, {"fields": listed}, families, numbers, shown, members, closed_by)
 
 
@@ -97,12 +100,13 @@ def written_fields(fields: VectorFields) -> dict[str, Any]:
         coefs = [Fraction(int(c), fields.denominators[i]) for c in terms.coef[first:last]]
         sparse = {terms.monomial(t): c for t, c in zip(range(first, last), coefs, strict=True)}
         components[i][fields.variables[j]] = written(sparse, fields.variables)
-    return {"variables": list(fields.variables), "components": components}
+    parameters = {"parameters": list(fields.parameters)} if fields.parameters else {}
+    return {"variables": list(fields.variables), "components": components, **parameters}
 
 
 def same_fields(document: Mapping[str, Any], flow: Flow) -> bool:
     """Whether a document is about the fields and the assumptions of a flow."""
-    if flow.dimension != document["dimension"] or flow.expanded_size > MAX_TERMS:
+    if len(flow.variables) != document["dimension"] or flow.expanded_size > MAX_TERMS:
         return False
     return (written_fields(flow.fields.in_lowest_terms()), assumptions_of(flow)) == (
         document["fields"],
@@ -114,7 +118,8 @@ def description_of(document: Mapping[str, Any]) -> str | None:
     """The description that a flow of the fields listed has; None where none are."""
     if "fields" not in document:
         return None
-    return explicit_fields(len(document["fields"]["components"]), document["dimension"])
+    parameters = document["fields"].get("parameters", ())
+    return explicit_fields(len(document["fields"]["components"]), document["dimension"] - len(parameters), parameters)
 
 
 # --- brackets --------------------------------------------------------------------------------------------------------

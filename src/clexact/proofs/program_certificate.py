@@ -129,14 +129,15 @@ def assembled(
     closed_by: str,
 ) -> dict[str, Any]:
     """The document, of a program or of fields; ``numbers``: ranges [first, last] of the independent laws."""
-    exhibited, upper = sum(last - first + 1 for first, last in numbers), flow.dimension - len(members.seeds)
+    D = len(flow.variables)  # with the parameters of fields
+    exhibited, upper = sum(last - first + 1 for first, last in numbers), D - len(members.seeds)
     data: dict[str, Any] = {
         "format": large.FORMAT,
         "version": __version__,
         "sha256": "",
         "model": {"description": flow.description, **recipe_of(flow)},
         "assumptions": assumptions_of(flow),
-        "dimension": flow.dimension,
+        "dimension": D,
         **source,
         "laws": list(families),
         "independence": {**shown.written(), "laws": list(numbers), "rank": exhibited},

@@ -286,7 +286,7 @@ class Referee:
         require(doc.get("closure", "one field") == "one field", "closure at random points is not for a referee", 3)
         for key, kind in (("version", str), ("sha256", str), ("model", dict), ("assumptions", list)):
             of(doc[key], kind, key)
-        self.ring, self.sentences = Ring(0, work), list[str]()
+        self.ring, self.sentences, self.still = Ring(0, work), list[str](), list[str]()
         if "fields" in doc:
             return
         self.parameters, self.probes = arrays(doc["parameters"], "parameters"), arrays(doc["probes"], "probes")
@@ -314,14 +314,19 @@ class Referee:
 
     def listed(self) -> dict[str, Poly]:
         """The sum of c_i X_i, each X_i times a number that makes its coefficients integers."""
-        data, out = of(self.doc["fields"], dict, "fields", ["variables", "components"]), dict[str, Poly]()
+        optional = ["parameters"] * ("parameters" in of(self.doc["fields"], dict, "fields"))
+        data, out = of(self.doc["fields"], dict, "fields", ["variables", "components", *optional]), dict[str, Poly]()
         self.x, written = of(data["variables"], list, "variables"), of(data["components"], list, "components")
         fine = all(type(x) is str and re.fullmatch(rf"{NAME}(?:\[[0-9]+(?:,[0-9]+)*\])?", x) for x in self.x)
         require(fine, "a variable has no proper name", 2)
         require(len(set(self.x)) == len(self.x), "a variable stands twice")
+        self.still = of(data.get("parameters", []), list, "fields.parameters")
+        last = self.x[len(self.x) - len(self.still) :]
+        require(not optional or self.still == last != [], "the parameters are not the last variables", 2)
         self.seed = [f"field {i}" for i in range(len(written))]
         for c, parts in zip(self.seed, written, strict=True):
             require(set(of(parts, dict, c)) <= set(self.x), f"{c} has an unknown component", 2)
+            require(not set(parts) & set(self.still), f"{c} moves a parameter")
             read = {x: polynomial(text, set(self.x), c) for x, text in parts.items()}
             scale = self.common(k for p in read.values() for k in p.values())
             for x, p in read.items():
@@ -537,7 +542,11 @@ class Referee:
         )
         rests += "brackets conserve" + ", and Frobenius' theorem" * ("closure" in self.doc)
         self.sentences.append(f"{rests}; nothing is assumed of the program" if "program" in self.doc else rests)
-        self.sentences.append(f"at least {lower} independent laws (proved), at most {len(self.x) - members} (proved)")
+        upper, count = len(self.x) - members, len(self.still)
+        self.sentences.append(f"at least {lower} independent laws (proved), at most {upper} (proved)")
+        if count:
+            self.sentences[-1] += f"; {count} of them say that the parameters {', '.join(self.still)} stand"
+            self.sentences[-1] += f" still: at generic ones at least {max(0, lower - count)}, at most {upper - count}"
         self.sentences.append(self.subject())
 
     def single(self, members: int) -> int:

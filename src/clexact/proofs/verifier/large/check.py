@@ -513,6 +513,11 @@ class Checker:
         truth(claim["upper_evidence"] == "proved", "the evidence of the upper bound must be proved")
         self.sentences.append(self.grounds(members))
         self.sentences.append(f"at least {lower} independent laws ({self.lower}), at most {upper} ({self.upper})")
+        if isinstance(self.program, Listed) and (count := len(self.program.parameters)):
+            self.sentences[-1] += (
+                f"; {count} of them say that the parameters {', '.join(self.program.parameters)} stand"
+            )
+            self.sentences[-1] += f" still: at generic ones at least {max(0, lower - count)}, at most {upper - count}"
         self.sentences.append(self.subject)
 
     def grounds(self, members: int) -> str:

@@ -49,10 +49,14 @@ class Listed(Program):
     depth = MAX_LISTED_DEPTH
 
     def __init__(self, document: dict[str, Any], allowance: Allowance) -> None:
-        data = typed(document["fields"], dict, "fields", ["variables", "components"])
+        optional = ["parameters"] if "parameters" in typed(document["fields"], dict, "fields") else []
+        data = typed(document["fields"], dict, "fields", ["variables", "components", *optional])
         names, components = typed(data["variables"], list, "variables"), typed(data["components"], list, "components")
         form(all(type(n) is str and re.fullmatch(VARIABLE, n) for n in names), "a variable has no proper name")
         truth(len(set(names)) == len(names), "a variable stands twice")
+        self.parameters = typed(data.get("parameters", []), list, "fields.parameters")
+        last = names[len(names) - len(self.parameters) :]
+        form("parameters" not in data or self.parameters == last != [], "the parameters are not the last variables")
         self.theta, self.seed = Layout(dict.fromkeys(names, ())), Layout({FIELDS: (len(components),)})
         self.reader, self.norm, self.highest = NamedPolynomials([], self.theta, "fields", allowance), 1, 0
         self.fields = [self.field(parts, f"field {n}") for n, parts in enumerate(components)]
@@ -62,6 +66,7 @@ class Listed(Program):
     def field(self, parts: Any, what: str) -> dict[int, Poly]:
         """{place: component}, all times one number, so that coefficients are integers."""
         form(all(name in self.theta.first for name in typed(parts, dict, what)), f"{what} has an unknown component")
+        truth(not set(parts) & set(self.parameters), f"{what} moves a parameter")
         read = {self.theta.first[name]: self.reader.rational(text, what) for name, text in parts.items()}
         components = cleared(read, what)
         for poly in components.values():

@@ -33,6 +33,7 @@ from clexact.claims import (
     residual,
     starts,
     streams,
+    transformers,
 )
 from clexact.claims.claim import Claim
 
@@ -60,6 +61,7 @@ TOPICS: dict[str, list[Claim]] = {
     "Norms": norms.CLAIMS,
     "Transformer blocks": blocks.CLAIMS,
     "Residual streams": streams.CLAIMS,
+    "Whole transformers": transformers.CLAIMS,
     "Families without a paper": families.CLAIMS,
     "Learning in games": games.CLAIMS,
     "Other sources": others.CLAIMS,

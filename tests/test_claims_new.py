@@ -11,7 +11,7 @@ from float_oracle import float_rank
 from scipy.integrate import solve_ivp
 
 from clexact.algebra.polynomial import Polynomial
-from clexact.claims import families, games, invariants, multiplier, streams, transformers
+from clexact.claims import families, games, invariants, multiplier, natural, streams, transformers
 from clexact.claims.checks import complete, counted, drawn_point
 from clexact.claims.claim import Statement
 from clexact.claims.deep import entries, flow
@@ -22,11 +22,8 @@ from clexact.flows.dynamics import gradient_flow
 from clexact.models import factorization, gru, lstm, shared
 from clexact.proofs.verifier import large
 
-CLAIMS = {
-    claim.id: claim
-    for file in (families, games, invariants, multiplier, streams, transformers)
-    for claim in file.CLAIMS
-}
+FILES = (families, games, invariants, multiplier, natural, streams, transformers)
+CLAIMS = {claim.id: claim for file in FILES for claim in file.CLAIMS}
 SMALL = {  # a size of each family, where floats decide ranks
     "families.graph": (1, 1, 1), "families.graph-linear": (1, 2, 1), "families.kan": (1, 2, 1, 2),
     "families.sets": (1, 2, 1), "families.sets-mixed": (1, 1, 2), "families.recurrent": (1, 2, 1, 1),
@@ -239,7 +236,7 @@ def test_one_unit_keeps_no_polynomial_by_sympy():
 def test_the_paper_names_every_claim_that_is_new():
     """And no other, each as the command repeats it."""
     text = (Path(__file__).parents[1] / "docs" / "paper.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"\b(?:deep|discrete|families|games|streams)\.[a-z-]+", text))
+    named = set(re.findall(r"\b(?:deep|discrete|families|games|natural|streams|transformers)\.[a-z\d-]+", text))
     assert named == set(CLAIMS)
 
 
@@ -260,3 +257,56 @@ def test_published_modules_have_the_laws_of_the_formulas(tied):
     )
     found = laws(library.LlamaForCausalLM(small).eval(), words, certify=False).independent
     assert found.count == found.most == transformers.laws_of_llama(8, 2, 1, 3, 2, 1 + tied)
+
+
+def _layerwise(G, U, V):
+    """The natural gradient of each factor alone, in floats."""
+    return -G @ V @ np.linalg.inv(V.T @ V), -G.T @ U @ np.linalg.inv(U.T @ U)
+
+
+def test_layerwise_natural_gradients_keep_a_ratio_of_volumes():
+    """In a run towards a drawn matrix, where each balance of the gradient flow moves."""
+    draws = np.random.default_rng(5)
+    start, target = draws.normal(size=14), draws.normal(size=(3, 4))
+
+    def parts(x):
+        return x[:6].reshape(3, 2), x[6:].reshape(4, 2)
+
+    def slope(_, x):
+        U, V = parts(x)
+        return np.concatenate([part.ravel() for part in _layerwise(U @ V.T - target, U, V)])
+
+    def kept(x):
+        U, V = parts(x)
+        return np.linalg.det(U.T @ U) / np.linalg.det(V.T @ V), U.T @ U - V.T @ V
+
+    end = solve_ivp(slope, (0, 1), start, rtol=1e-11, atol=1e-12).y[:, -1]
+    (before, balances), (after, moved) = kept(start), kept(end)
+    assert abs(after / before - 1) < 1e-8 and np.abs(moved - balances).min() > 1e-3
+
+
+def test_layerwise_natural_gradients_keep_nothing_else():
+    """Brackets by PyTorch's own derivatives: at a point all directions but one."""
+    torch = pytest.importorskip("torch")
+
+    def field(i, j):
+        def value(x):
+            U, V = x[:4].reshape(2, 2), x[4:].reshape(2, 2)
+            E = torch.zeros(2, 2, dtype=x.dtype)
+            E[i, j] = 1
+            both = E @ V @ torch.linalg.inv(V.T @ V), E.T @ U @ torch.linalg.inv(U.T @ U)
+            return torch.cat([part.ravel() for part in both])
+
+        return value
+
+    def bracket(X, Y):
+        def value(x):
+            return torch.func.jvp(Y, (x,), (X(x),))[1] - torch.func.jvp(X, (x,), (Y(x),))[1]
+
+        return value
+
+    fields = [field(i, j) for i in range(2) for j in range(2)]
+    point = torch.from_numpy(np.random.default_rng(2).normal(size=8))
+    every = [*fields, *(bracket(X, Y) for n, X in enumerate(fields) for Y in fields[:n])]
+    values = np.linalg.svd(np.array([X(point).numpy() for X in every]), compute_uv=False)
+    assert values[6] > 1e-3 and values[7] < 1e-12

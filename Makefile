@@ -1,7 +1,7 @@
 # Each target makes its own .venv with all it needs. Needed on the machine: Python >= 3.11 and a C compiler.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS := $(shell $(PYTHON) -c 'import os; print(1 + len(os.sched_getaffinity(0)))') # some tests wait for processes
+WORKERS := $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))') # some tests wait for processes
 SOURCES := setup.py pyproject.toml $(shell find src -name '*.py' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.pyi' -o -name '*.v' -o -path '*/templates/*')
 
 .PHONY: reproduce test test-fast bench docs clean

@@ -42,6 +42,7 @@ def flows():
         clexact.gradient_flow(models.moe(1, 2, 1), "cross_entropy"),
         clexact.gradient_flow(models.linear([2, 2, 2])),
         clexact.gradient_flow(models.relu([2, 2, 1])),
+        clexact.gradient_flow(models.shared(2, 3)),  # whose laws are no polynomials: closed at random points
     ]
 
 
@@ -93,6 +94,8 @@ def repaired(rng, document):
             document["independence"]["rank"] = document["claim"]["lower"] = lower
             members = document["lie"]["members"]
             document["claim"]["upper"] = document["dimension"] - len(members)
+            if "closure" in document:
+                document["claim"]["lower"] = document["claim"]["upper"]
             depths = max(map(len, members), default=1)
             document["lie"]["ranks"] = [sum(len(m) <= k for m in members) for k in range(1, depths + 1)]
         if rng.random() < 0.85:
@@ -259,7 +262,21 @@ def another_model(rng, document):
     return "another model"
 
 
+def another_closure(rng, document):
+    """Closed, or so is said, by one field or at random points, with a member less or not."""
+    document.pop("closure", None)
+    kind = rng.choice(["", large.ONE_FIELD, large.RANDOM_POINTS])
+    for _ in range(rng.choice([0, 1, 1, 2])):
+        if members := document["lie"]["members"]:
+            members.pop(rng.randrange(len(members)))
+    if kind:
+        document["closure"] = kind
+    document["claim"]["lower_evidence"] = large.CLOSED if kind == large.RANDOM_POINTS else "proved"
+    return f"closure {kind or 'left out'}, {len(document['lie']['members'])} members"
+
+
 CHANGES = [
+    another_closure,
     anywhere,
     anywhere,
     of_another,
@@ -379,10 +396,9 @@ def defined(draw, theta, count):
     return torch.stack(found) if found else torch.zeros((0, len(theta)), dtype=torch.float64)
 
 
-def brackets_reach(document):
-    """Whether brackets leave no more laws than the upper bound says."""
-    about = {part: document[part] for part in ("dimension", "parameters", "probes", "program")}
-    return document["dimension"] - reached(json.dumps(about)) <= document["claim"]["upper"]
+def _about(document):
+    """What decides the rank of its brackets, as text."""
+    return json.dumps({part: document[part] for part in ("dimension", "parameters", "probes", "program")})
 
 
 def law_values(document, theta):
@@ -433,4 +449,5 @@ def is_true(document):
                 return False
         if not sample and rank(jacobian[chosen]) < len(chosen):
             return False
-    return document["claim"]["lower"] == len(chosen) and brackets_reach(document)
+    lower, left = document["claim"]["lower"], document["dimension"] - reached(_about(document))
+    return lower == (left if "closure" in document else len(chosen)) and left <= document["claim"]["upper"]

@@ -256,7 +256,7 @@ class Verdict:
     >>> bool(verdict), verdict.status.name
     (True, 'VERIFIED')
     >>> print(verdict.sentences[0])
-    1 laws are conserved by all fields: exact identities of polynomials
+    1 law is conserved by all fields: exact identities of polynomials
     """
 
     status: VerdictStatus

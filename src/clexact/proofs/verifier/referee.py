@@ -50,6 +50,10 @@ def require(condition: object, message: str, status: int = 1) -> None:
         raise Refusal(status, message)
 
 
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
 # --- polynomials: sums of products of names ------------------------------------------------------------------------
 
 
@@ -403,7 +407,8 @@ class Referee:
         out = [h for n, family in enumerate(of(self.doc["laws"], list, "laws")) for h in self.family(family, n)]
         for n, h in enumerate(out):
             require(not self.ring.along(h, self.field), f"law {n} is no law: a field moves it")
-        self.sentences.append(f"{len(out)} laws are conserved by all fields: exact identities of polynomials")
+        said = f"{counted(len(out), 'law')} {'is' if len(out) == 1 else 'are'} conserved by all fields"
+        self.sentences.append(f"{said}: exact identities of polynomials")
         return out
 
     def family(self, family: Any, n: int) -> list[Poly]:
@@ -509,7 +514,8 @@ class Referee:
                 row = ring.bracket(fields[s], row)
             rows.append(row)
         found = self.full_rank(rows, p, point, "the fields and brackets")
-        self.sentences.append(f"{found} fields and brackets have rank {found} mod {p} at a point: multiplied out")
+        what = "1 field has" if found == 1 else f"{found} fields and brackets have"
+        self.sentences.append(f"{what} rank {found} mod {p} at a point: multiplied out")
         return found
 
     def true_gates(self, seed: dict[str, int], p: int) -> None:
@@ -566,7 +572,8 @@ class Referee:
         """What this is a proof about."""
         said = f"{self.doc['model'].get('description')!a:.200}"
         if "fields" in self.doc:
-            return f"a proof about the {len(self.seed)} fields listed; whether they are those of {said} was not checked"
+            fields = counted(len(self.seed), "field")
+            return f"a proof about {fields} listed; whether they are those of {said} was not checked"
         listed = "program, drift and metric" if "phase" in self.doc else "program"
         return f"a proof about the {listed} listed; whether it is that of {said} was not checked"
 

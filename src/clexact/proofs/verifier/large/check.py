@@ -55,7 +55,7 @@ from clexact.proofs.verifier.large.limits import (
 from clexact.proofs.verifier.large.listed import Listed, ListedPoint, named_laws
 from clexact.proofs.verifier.large.near import Branches, Reading, Sources, Support, Supports
 from clexact.proofs.verifier.large.node import common, reduced
-from clexact.proofs.verifier.large.outcome import Allowance, NotACertificate, TooMuch, Untrue, form, truth
+from clexact.proofs.verifier.large.outcome import Allowance, NotACertificate, TooMuch, Untrue, counted, form, truth
 from clexact.proofs.verifier.large.phase import Phase, PhasePoint
 from clexact.proofs.verifier.large.point import Point
 from clexact.proofs.verifier.large.primes import is_prime
@@ -228,7 +228,7 @@ class Checker:
                 family.check(self.allowance)
                 kind = f"{'squared norms' if family.diagonal else 'Gram matrices'} of {family.named}"
                 self.sentences.append(
-                    f"{family.count} laws of {kind}{self.functions}: identities, by the rule of shapes"
+                    f"{counted(family.count, 'law')} of {kind}{self.functions}: identities, by the rule of shapes"
                 )
         listed = [family for family in self.families if isinstance(family, Polynomials) and family.laws]
         tested = self.check_by_chain_rule(listed)
@@ -253,7 +253,8 @@ class Checker:
         for n, law in enumerate(laws):
             listed.check_law(law, n, self.allowance)
         count = len(listed.fields)
-        self.sentences.append(f"{len(laws)} polynomials are conserved by all {count} fields: exact identities")
+        said = f"{counted(len(laws), 'polynomial')} {'is' if len(laws) == 1 else 'are'} conserved"
+        self.sentences.append(f"{said} by {f'all {count} fields' if count != 1 else 'the field'}: exact identities")
 
     def check_by_chain_rule(self, families: list[Polynomials]) -> list[Polynomials]:
         """What is not seen to be a law by differentiating the program along the field that belongs to it."""
@@ -273,7 +274,7 @@ class Checker:
             left += [family.only(rest)] * bool(rest)
         self.allowance.spend(whole_effort - max(0, effort.left))
         if count:
-            self.sentences.append(f"{count} laws{self.functions}: identities, by the chain rule")
+            self.sentences.append(f"{counted(count, 'law')}{self.functions}: identities, by the chain rule")
         return left
 
     def shown(self, law: Poly, moves: Moves, cases: list[dict[int, Any]], effort: Allowance) -> bool:
@@ -465,7 +466,8 @@ class Checker:
             self.upper += f", assuming that {assumed}" * bool(assumed)
             how += f"; {', '.join(self.program.functions)}: by a homomorphism to F_p"
             how += f"; gates are true ones, {len(self.choices)} different" if self.program.gates else ""
-        self.sentences.append(f"{len(rows)} fields and brackets have rank {len(rows)} mod {p} at a point: {how}")
+        what = "1 field has" if len(rows) == 1 else f"{len(rows)} fields and brackets have"
+        self.sentences.append(f"{what} rank {len(rows)} mod {p} at a point: {how}")
         return len(rows)
 
     def check_rank(self, rows: list[Part], p: int, data: dict[str, Any]) -> str:
@@ -546,7 +548,7 @@ class Checker:
         """What this is a proof about."""
         model = self.doc["model"].get("description")
         if isinstance(self.program, Listed):
-            fields = f"a proof about the {len(self.program.fields)} fields listed"
+            fields = f"a proof about {counted(len(self.program.fields), 'field')} listed"
             return f"{fields}; whether they are those of {model!a:.200} was not checked"
         listed = "program, drift and metric" if self.phase else "program"
         if cases := self.program.cases:

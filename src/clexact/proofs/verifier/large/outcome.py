@@ -33,6 +33,11 @@ def truth(condition: object, message: str) -> None:
         raise Untrue(message)
 
 
+def counted(n: int, noun: str) -> str:
+    """One of them, or several."""
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
 class Allowance:
     """Elementary steps that may still be taken."""
 
